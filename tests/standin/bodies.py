@@ -1,0 +1,109 @@
+"""More that can go wrong: how the bytes of an answer travel. See faults.py."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import import_module
+
+from aiohttp import web
+
+from .faults import close_connection
+from .rules import Action, BadFault, Proceed
+from .state import STATE
+
+BLOCK = b" " * 1_000_000
+ENCODERS = {
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "deflate": zlib.compress,
+    "br": import_module("brotli").compress,  # it has types in some versions, in others none
+}
+
+
+def encoded(coding: str) -> Action:
+    """The answer in that content coding, "gzip", "br" or "deflate", wanted or not."""
+    if coding not in ENCODERS:
+        raise BadFault(f"encoding {coding!r} is none of {', '.join(ENCODERS)}")
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        response = await _whole(proceed)
+        response.body = ENCODERS[coding](_content(response))
+        response.headers["Content-Encoding"] = coding
+        return response
+
+    return act
+
+
+def bomb(megabytes: int = 64) -> Action:
+    """A small answer that unpacks to so many million blanks before it turns out to be JSON."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        return web.Response(body=_blanks(megabytes), headers=headers)
+
+    return act
+
+
+def cut(share: float = 0.5) -> Action:
+    """That share of the body, then the end of the connection; Content-Length promised it all."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        response = await _whole(proceed)
+        body = _content(response)
+        await _send(request, response, [body[: int(len(body) * share)]])
+        return close_connection(request)
+
+    return act
+
+
+def drip(seconds: float, pieces: int = 10) -> Action:
+    """The body in so many pieces, that time from one to the next: no read ever waits long."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        response = await _whole(proceed)
+        body = _content(response)
+        size = len(body) // pieces + 1
+        parts = [body[start : start + size] for start in range(0, len(body), size)]
+        return await _send(request, response, parts, seconds)
+
+    return act
+
+
+async def _send(
+    request: web.Request, like: web.Response, parts: list[bytes], seconds: float = 0.0
+) -> web.StreamResponse:
+    """Answers as `like` would, its length included, with these parts of its body."""
+    stream = web.StreamResponse(status=like.status, headers=like.headers)
+    stream.content_length = len(_content(like))
+    await stream.prepare(request)
+    for part in parts:
+        await stream.write(part)
+        if seconds:
+            await request.app[STATE].pause(seconds)
+    return stream
+
+
+async def _whole(proceed: Proceed) -> web.Response:
+    response = await proceed()
+    assert isinstance(response, web.Response), "this answer is on its way already"
+    return response
+
+
+def _content(response: web.Response) -> bytes:
+    assert response.body is None or isinstance(response.body, bytes)
+    return response.body or b""
+
+
+@lru_cache(maxsize=4)
+def _blanks(megabytes: int) -> bytes:
+    return b"".join(_compressed(megabytes))
+
+
+def _compressed(megabytes: int) -> Iterator[bytes]:
+    packer = zlib.compressobj(9, wbits=31)  # 31: with the header of gzip
+    for _ in range(megabytes):
+        yield packer.compress(BLOCK)
+    yield packer.compress(b'{"count":0,"next":null,"previous":null,"results":[]}')
+    yield packer.flush()

@@ -1,0 +1,88 @@
+"""hub.docker.com: API v2 as far as it is documented, its undocumented twin, what was retired."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from . import uncertain
+from .catalog import Repository
+from .login import account_of, auth_token, users_login
+from .paging import Page
+from .replies import Refused, no_such_object, raw_reply, reply, retired
+from .state import STATE, State
+
+BASES = (
+    "/v2/namespaces/{namespace}/repositories/{repository}",
+    "/v2/repositories/{namespace}/{repository}",
+)
+
+
+def routes() -> list[web.RouteDef]:
+    """What is not here is no page, `…/images` among it."""
+    known = [web.route("*", "/v1{rest:(/.*)?}", v1)]
+    for slash in ("", "/"):
+        known += [
+            web.post("/v2/auth/token" + slash, auth_token),
+            web.post("/v2/users/login" + slash, users_login),
+        ]
+        for base in BASES:
+            known += [
+                web.get(f"{base}/tags{slash}", tag_list),
+                web.get(f"{base}/tags/{{tag}}{slash}", one_tag),
+            ]
+    return known
+
+
+@web.middleware
+async def count_calls(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Rate headers on every answer of v2, and 429 beyond the limit where there is one."""
+    if not request.path.startswith("/v2/"):
+        return await handler(request)
+    state = request.app[STATE]
+    allowance = state.rates.spend(request.remote or "", state.now())
+    if allowance.refused:
+        return reply(uncertain.TOO_MANY_REQUESTS, 429, allowance.headers)
+    response = await handler(request)
+    response.headers.update(allowance.headers)
+    return response
+
+
+async def v1(request: web.Request) -> web.Response:
+    return retired()
+
+
+async def tag_list(request: web.Request) -> web.Response:
+    state = request.app[STATE]
+    account = account_of(request)
+    repository = visible_repository(request, account)
+    page = Page.asked(request.query, state.settings)
+    if account is None and _beyond_anonymous(state, page):
+        return reply(uncertain.OFFSET_TOO_LARGE, 403)
+    names = repository.shelf.shuffled
+    if not page.within(len(names)):
+        return no_such_object(page=request.query.get("page", ""))
+    shown = [repository.tag_json(name) for name in names[page.offset : page.offset + page.size]]
+    url = state.urls["hub"] + request.rel_url.raw_path
+    return raw_reply(page.render(url, names, shown))
+
+
+async def one_tag(request: web.Request) -> web.Response:
+    repository = visible_repository(request, account_of(request))
+    name = request.match_info["tag"]
+    if repository.tag(name) is None:
+        return no_such_object(tag=name)
+    return raw_reply(repository.tag_json(name))
+
+
+def visible_repository(request: web.Request, account: str | None) -> Repository:
+    """The repository of the path; one that the account may not see is not there."""
+    namespace, name = request.match_info["namespace"], request.match_info["repository"]
+    found = request.app[STATE].catalog.find(namespace, name)
+    if found is None or not found.visible_to(account):
+        raise Refused(no_such_object(namespace=namespace, repository=name))
+    return found
+
+
+def _beyond_anonymous(state: State, page: Page) -> bool:
+    return 0 <= state.settings.anonymous_offset <= page.offset
