@@ -1,0 +1,199 @@
+"""The addon: options, commands and hooks, each a few lines over the parts."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+from mitmproxy import command, ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+from hubv1 import __version__, options
+from hubv1.answers import as_deprecated
+from hubv1.bridging import Result, answer_call, came_round
+from hubv1.hub import HubClient
+from hubv1.journal import FILE_NAME, Entry, Journal, JournalError, NotRecorded, Place
+from hubv1.mitm.entries import OpenCall
+from hubv1.mitm.flows import answer_flow, header, legacy_call
+from hubv1.mitm.given import given_options
+from hubv1.policy import Action, decide
+from hubv1.texts import printable
+
+logger = logging.getLogger(__name__)
+
+_EAGER = (
+    "connection_strategy=eager connects to the legacy host before the bridge sees a call: where "
+    "that host is dead or its name no longer resolves, CONNECT gets a 502, reverse mode drops the "
+    "client and SOCKS fails. Set connection_strategy=lazy."
+)
+_LOOP = (
+    "A call came back to this bridge: hub_url %s leads here, by a hosts file or a redirect on "
+    "this machine perhaps. Set hub_url to an address that does not."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a bridge that is set up works with."""
+
+    settings: options.Settings
+    hub: HubClient
+    journal: Journal
+
+
+class Bridge:
+    """The mitmproxy addon that answers Docker Hub API v1."""
+
+    name = "hub_v1_bridge"
+
+    def __init__(self) -> None:
+        """A bridge that does nothing before it is configured."""
+        # The pseudonym in Via tells this bridge's own requests from those of every other.
+        self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
+        self.via = f"1.1 {self.bridge_id}"
+        self.parts: Parts | None = None
+        self.open_calls: dict[str, OpenCall] = {}
+        self.is_running = False
+        self.closing: asyncio.Future[None] | None = None
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options, and complain of those that mitmproxy would pass over."""
+        for option in options.OPTIONS:
+            loader.add_option(option.name, option.type, option.default, option.help)
+        for complaint in options.complaints(given_options(loader.master.options)):
+            logger.error(complaint)
+
+    def configure(self, updated: set[str]) -> None:
+        """Take over new values of options."""
+        names = {option.name for option in options.OPTIONS}
+        if not updated & names:
+            return
+        try:
+            values = {name: getattr(ctx.options, name) for name in names}
+            self.parts = self._assembled(options.settings(values), self.parts)
+        except (options.BadOption, JournalError) as error:
+            if self.is_running:
+                raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
+            # An exception would bring its traceback along; an error in the log ends the start too.
+            logger.error(str(error))
+
+    def running(self) -> None:
+        """Say what is set up in a way that will fail."""
+        self.is_running = True
+        if ctx.options.server and ctx.options.connection_strategy == "eager":
+            logger.warning(_EAGER)
+
+    def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Answer a legacy call; other traffic passes after a comparison or two."""
+        parts = self.parts
+        if parts is None:
+            return None
+        parts.journal.flows += 1
+        call = legacy_call(flow, parts.settings.hosts)
+        is_own = self.bridge_id in header(flow, "Via")
+        if call is None:
+            if is_own:
+                self._answer(flow, came_round(), "", parts)
+            return None
+        action = decide(call, live=flow.live and not flow.response and not flow.error)
+        if action is Action.COUNT:
+            parts.journal.still_served += 1
+            return None
+        opened = self.open_calls[flow.id] = OpenCall(flow, call, action)
+        if action is Action.TRANSLATE:
+            return self._translate(opened, parts)
+        return None
+
+    def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Write down a call whose body leaves before `response` fires."""
+        return self._close(flow) if flow.response and flow.response.stream else None
+
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Write down a call before its answer leaves."""
+        return self._close(flow)
+
+    def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        """Write down a call that got no answer."""
+        if flow.id in self.open_calls:
+            self.open_calls[flow.id].cut_short("connection", str(flow.error))
+        return self._close(flow)
+
+    def done(self) -> Awaitable[None] | None:
+        """Write down what is cut, and close everything.
+
+        A plain function, since mitmproxy does not reload scripts whose `done` is a coroutine; at
+        shutdown it awaits what is returned.
+        """
+        parts, self.parts = self.parts, None
+        if parts is None:
+            return None
+        for opened in self.open_calls.values():
+            opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
+            parts.journal.record_unawaited(self._entry(opened, parts))
+        self.open_calls.clear()
+        parts.journal.close()
+        return asyncio.ensure_future(parts.hub.close())
+
+    @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
+    def show_options(self) -> Sequence[str]:
+        """The bridge's options with their values and meaning."""
+        return [
+            f"{option.name}={getattr(ctx.options, option.name)!r}: {option.help}"
+            for option in options.OPTIONS
+        ]
+
+    def _assembled(self, settings: options.Settings, old: Parts | None) -> Parts:
+        """The parts for `settings`; those that need no change stay as they are."""
+        if old and old.settings.journal == settings.journal:
+            journal = old.journal
+        else:
+            where = settings.journal or f"{ctx.options.confdir}/{FILE_NAME}"
+            journal = Journal(Place(where), self.bridge_id)
+            if old:
+                old.journal.close()
+        if old and old.settings.url == settings.url:
+            hub = old.hub
+        else:
+            hub = HubClient(settings.url, self.via, f"hub-v1-bridge/{__version__}")
+            if old:
+                self.closing = asyncio.ensure_future(old.hub.close())
+        return Parts(settings, hub, journal)
+
+    async def _translate(self, opened: OpenCall, parts: Parts) -> None:
+        call, flow = opened.call, opened.flow
+        if self.bridge_id in header(flow, "Via"):
+            result = came_round()
+        else:
+            result = await answer_call(call, parts.hub, parts.settings.deadline)
+        opened.settle(result)
+        path = call.replacement_path
+        self._answer(flow, result, parts.settings.url + path if path else "", parts)
+
+    def _answer(self, flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) -> None:
+        if result.error_type == "loop":
+            logger.error(_LOOP, parts.settings.url)
+        cache_status = self.bridge_id + result.cache_status
+        answer_flow(flow, as_deprecated(result.answer, successor, self.via, cache_status))
+
+    def _close(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        opened = self.open_calls.pop(flow.id, None)
+        if opened is None or self.parts is None:
+            return None
+        return self._write_down(self._entry(opened, self.parts), self.parts.journal)
+
+    def _entry(self, opened: OpenCall, parts: Parts) -> Entry:
+        return opened.entry(caller_header=parts.settings.caller_header, bridge_id=self.bridge_id)
+
+    async def _write_down(self, entry: Entry, journal: Journal) -> None:
+        try:
+            await journal.record(entry)
+        except NotRecorded as loss:
+            if loss.first:
+                logger.error(
+                    "Calls are answered but not recorded, until the journal %s can be written "
+                    "again: %s",
+                    journal.place,
+                    loss,
+                )
+        logger.info(printable(entry.line))

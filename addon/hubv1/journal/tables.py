@@ -1,0 +1,78 @@
+"""The journal's tables, for every database that SQLAlchemy speaks."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, DateTime, Dialect, Float, Integer, MetaData, String, Table
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = 1
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; databases without time zones hold it without one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Leave the zone out on the way in."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Put it back on the way out."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+journal = Table("journal", metadata, Column("schema_version", Integer, nullable=False))
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False, index=True),
+    Column("duration_ms", Float, nullable=False),
+    Column("caller", String, nullable=False),
+    Column("client_address", String, nullable=False),
+    Column("user_agent_original", String, nullable=False),
+    Column("http_request_method", String, nullable=False),
+    Column("url_scheme", String, nullable=False),
+    Column("server_address", String, nullable=False),
+    Column("url_path", String, nullable=False),
+    Column("route", String, nullable=False),
+    Column("namespace", String, nullable=False),
+    Column("repository", String, nullable=False),
+    Column("tag", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("http_response_status_code", Integer),
+    Column("upstream_calls", Integer, nullable=False),
+    Column("error_type", String, nullable=False),
+    Column("error", String, nullable=False),
+    Column("proxy_mode", String, nullable=False),
+    Column("flow_id", String, nullable=False),
+    Column("bridge_id", String, nullable=False),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("bridge_id", String, primary_key=True),
+    Column("flows", Integer, nullable=False),
+    Column("still_served", Integer, nullable=False),
+)
+"""All traffic by the hour, so that a report can tell no legacy call from nothing seen."""
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("bridge_id", String, nullable=False),
+)
+"""Times in which calls were answered that could not be recorded."""

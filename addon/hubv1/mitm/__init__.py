@@ -1,0 +1,1 @@
+"""Where the bridge meets mitmproxy: reading flows and answering them."""

@@ -1,0 +1,52 @@
+"""The names that Docker Hub allows, checked before any of them reaches a URL.
+
+The grammar is that of Docker's reference for image names: lowercase components joined by a
+period, one or two underscores or any number of hyphens; a tag is at most 128 word characters,
+periods and hyphens.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+OFFICIAL_NAMESPACE = "library"
+"""The namespace of official images, which v1 let its callers leave out."""
+
+_LONGEST_NAME = 255
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on Docker Hub, by names that have been checked."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def decode_segment(segment: bytes) -> str:
+    """Undo the percent-encoding of one path segment, once.
+
+    Decoding once is what a server does: what is still encoded afterwards was encoded twice, and
+    its percent sign then fails the name check. Bytes outside ASCII become U+FFFD, which no name
+    allows.
+    """
+    return unquote_to_bytes(segment).decode("ascii", "replace")
+
+
+def repository_or_none(namespace: str, name: str) -> Repository | None:
+    """The repository of these two names, or None where Hub does not allow them."""
+    if len(namespace) + len(name) + 1 > _LONGEST_NAME:
+        return None
+    if not (_COMPONENT.fullmatch(namespace) and _COMPONENT.fullmatch(name)):
+        return None
+    return Repository(namespace, name)
+
+
+def is_tag(name: str) -> bool:
+    """Whether Hub allows `name` as a tag."""
+    return _TAG.fullmatch(name) is not None

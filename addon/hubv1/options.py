@@ -1,0 +1,156 @@
+"""The addon's options: one row for each, and what makes a value sound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "hub_"
+
+LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
+"""The names under which Docker served API v1."""
+
+LONGEST_DEADLINE = 3_600
+
+OptionType = Any
+"""`str`, `int` or `Sequence[str]`: those of mitmproxy's that work from end to end."""
+OptionValue = str | int | Sequence[str]
+
+
+class BadOption(Exception):
+    """A value that cannot be used, and what to write instead, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, as mitmproxy and README list it."""
+
+    name: str
+    type: OptionType
+    default: OptionValue
+    help: str
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "hub_hosts",
+        Sequence[str],
+        list(LEGACY_HOSTS),
+        "Host names whose v1 calls are legacy calls. In reverse mode the path alone decides.",
+    ),
+    Option("hub_url", str, "https://hub.docker.com", "Where Docker Hub API v2 is."),
+    Option("hub_deadline", int, 30, "Seconds that a caller waits at most for its answer."),
+    Option(
+        "hub_caller_header",
+        str,
+        "",
+        "Request header that names the caller, a CI job say. Empty: the user agent's product at "
+        "its address is the caller.",
+    ),
+    Option(
+        "hub_journal",
+        str,
+        "",
+        "Path or SQLAlchemy URL of the journal. Empty: hub-journal.sqlite3 in mitmproxy's confdir.",
+    ),
+)
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options' values, checked and ready for use."""
+
+    hosts: frozenset[str]
+    url: str
+    deadline: int
+    caller_header: str
+    journal: str
+    """Empty for the default place."""
+
+
+def settings(values: Mapping[str, OptionValue]) -> Settings:
+    """The settings of these option values; raises BadOption."""
+    return Settings(
+        hosts=frozenset(_host(str(host)) for host in _listed(values["hub_hosts"])),
+        url=_url("hub_url", str(values["hub_url"])),
+        deadline=_deadline(int(str(values["hub_deadline"]))),
+        caller_header=_header(str(values["hub_caller_header"])),
+        journal=str(values["hub_journal"]),
+    )
+
+
+def complaints(given: Mapping[str, object]) -> list[str]:
+    """What is wrong with options given before the addon was loaded.
+
+    mitmproxy ignores a name it does not know, and a value of the wrong type disables the addon
+    without a word, so both are looked at here. `given` maps each name to the strings of the
+    command line, or to a value from config.yaml.
+    """
+    ours = ((name, value) for name, value in given.items() if name.startswith(PREFIX))
+    return [complaint for name, value in ours if (complaint := _complaint(name, value))]
+
+
+def _complaint(name: str, value: object) -> str | None:
+    option = _BY_NAME.get(name)
+    if option is None:
+        near = get_close_matches(name, _BY_NAME, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(_BY_NAME)}."
+        return f"{name} is not an option of the Hub v1 bridge. {hint}"
+    given = _listed(value)
+    if option.type == Sequence[str]:
+        return None if all(isinstance(each, str) for each in given) else f"{name} takes texts."
+    if len(given) != 1:
+        return f"{name} takes one value, but was given {len(given)}."
+    if not _is_of(option.type, given[0]):
+        kind = "a whole number" if option.type is int else "a text"
+        return f"{name} takes {kind}, not {given[0]!r}."
+    return None
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+def _is_of(kind: OptionType, value: object) -> bool:
+    if kind is not int:
+        return isinstance(value, str)
+    if isinstance(value, str):
+        return value.strip().removeprefix("-").isdecimal()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _host(host: str) -> str:
+    name = host.strip().lower().rstrip(".")
+    if not name or not set(name).isdisjoint("/:@ *"):
+        raise BadOption(f"hub_hosts takes plain host names such as hub.docker.com, not {host!r}.")
+    return name
+
+
+def _url(option: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise BadOption(f"{option} takes a URL such as https://hub.docker.com, not {url!r}.")
+    if "@" in parts.netloc:
+        raise BadOption(f"{option} must not hold a user name or password.")
+    if parts.query or parts.fragment:
+        raise BadOption(f"{option} takes a URL without a query or fragment, not {url!r}.")
+    return url.rstrip("/")
+
+
+def _deadline(seconds: int) -> int:
+    if not 1 <= seconds <= LONGEST_DEADLINE:
+        raise BadOption(f"hub_deadline takes 1 to {LONGEST_DEADLINE} seconds, not {seconds}.")
+    return seconds
+
+
+def _header(name: str) -> str:
+    if not all(char.isalnum() or char in "-_" for char in name) or not name.isascii():
+        raise BadOption(f"hub_caller_header takes a header name such as X-CI-Job, not {name!r}.")
+    return name

@@ -1,0 +1,293 @@
+"""The route table: every v1 call that turns up, as one row of data, and how to recognise it.
+
+The six retired routes and their successors are those of Docker's page "Docker Hub API v1
+(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. A path is matched segment
+by segment: `{braces}` stand for one segment, `…` for whatever is left. The first row that fits
+decides, so the rows for single cases stand above those for whole families.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from hubv1.names import (
+    OFFICIAL_NAMESPACE,
+    Repository,
+    decode_segment,
+    is_tag,
+    repository_or_none,
+)
+
+
+class Verdict(StrEnum):
+    """What becomes of a route, once and for all."""
+
+    BRIDGED = "bridged"
+    """Answered in full: the caller notices nothing."""
+    LOSSY = "lossy"
+    """Answered, but with values that only stand in for what v1 knew."""
+    DEAD = "dead"
+    """Nothing can revive what the call was made for."""
+    SERVED = "served"
+    """Still answered by Hub itself."""
+
+
+class Listing(StrEnum):
+    """The v1 answers that the bridge can make."""
+
+    TAGS = "tags"
+    TAG = "tag"
+    IMAGES = "images"
+    NOTHING = "nothing"
+    """A path that only looks like one of the six: no such thing can exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table."""
+
+    methods: frozenset[str]
+    """HTTP methods; empty means any."""
+    path: str
+    successor: str
+    """What Docker documents as the replacement; empty where there is none."""
+    retired: date | None
+    verdict: Verdict
+    sentence: str
+    """For people: what happened to the call and what to do instead."""
+    listing: Listing | None = None
+    """Which answer the bridge makes; None where the call is passed on."""
+    replacement: str = ""
+    """What works today, where that is not the documented successor."""
+    docker_token: bool = False
+    """Whether the row is for requests with `X-Docker-Token: true` alone."""
+
+    @property
+    def name(self) -> str:
+        """The row as journal and report name it, unique in the table."""
+        method = "GET" if "GET" in self.methods else "/".join(sorted(self.methods)) or "*"
+        return f"{method} {self.path}" + (" (X-Docker-Token)" if self.docker_token else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A recognised v1 call."""
+
+    route: Route
+    repository: Repository | None = None
+    """None where the route has no repository, or its name is one that Hub does not allow."""
+    tag: str | None = None
+    """None where the route has no tag, or the tag is one that Hub does not allow."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether Hub could have what the call asks for."""
+        if self.route.listing in (None, Listing.NOTHING):
+            return self.route.listing is None
+        return self.repository is not None and (
+            self.route.listing is not Listing.TAG or self.tag is not None
+        )
+
+    @property
+    def replacement_path(self) -> str:
+        """Path of the v2 call to make instead, with this call's names; empty if there is none."""
+        template = self.route.replacement or self.route.successor
+        if self.repository is None or not template.startswith("/v2/namespaces/"):
+            return ""
+        return template.format(
+            namespace=self.repository.namespace, repository=self.repository.name, tag=self.tag
+        )
+
+
+_READ = frozenset({"GET", "HEAD"})
+_PUBLISH = frozenset({"PUT", "DELETE"})
+_ANY: frozenset[str] = frozenset()
+
+_RETIRED = date(2022, 9, 5)
+_PULLS_OFF = date(2019, 6, 1)
+_PUBLISHING_OFF = date(2015, 1, 1)
+"""Only the year is known."""
+
+_V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
+
+
+def _bare_and_namespaced(route: Route) -> tuple[Route, Route]:
+    """The row for a name alone, which v1 took for library/name, and for namespace and name."""
+    return route, replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
+
+
+_IMAGES = Route(
+    methods=_READ,
+    path="/v1/repositories/{name}/images",
+    successor=f"{_V2}/images",
+    replacement=f"{_V2}/tags",
+    retired=_RETIRED,
+    verdict=Verdict.LOSSY,
+    sentence="The documented v2 route is gone too, since 2023-12-11: a repository's images are "
+    "those of its tags, and digests stand in for image ids.",
+    listing=Listing.IMAGES,
+)
+_PULL = replace(
+    _IMAGES,
+    docker_token=True,
+    verdict=Verdict.DEAD,
+    sentence="A Docker Engine of 1.5 or older is about to pull: the list is answered, but the v1 "
+    "registry it asks next is off since 2019-06-01. Upgrade the engine.",
+)
+_TAG = Route(
+    methods=_READ,
+    path="/v1/repositories/{name}/tags/{tag_name}",
+    successor=f"{_V2}/tags/{{tag}}",
+    retired=_RETIRED,
+    verdict=Verdict.LOSSY,
+    sentence="Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the "
+    "first 8 hex digits of the digest.",
+    listing=Listing.TAG,
+)
+_TAGS = Route(
+    methods=_READ,
+    path="/v1/repositories/{name}/tags",
+    successor=f"{_V2}/tags",
+    retired=_RETIRED,
+    verdict=Verdict.BRIDGED,
+    sentence="The v2 list comes in pages of at most 100 tags and in no dependable order.",
+    listing=Listing.TAGS,
+)
+_AUTH = Route(
+    methods=_ANY,
+    path="/v1/repositories/{name}/auth",
+    successor="https://auth.docker.io/token",
+    retired=_PUBLISHING_OFF,
+    verdict=Verdict.DEAD,
+    sentence="v1 push and pull tokens ended with the v1 registry; the token service of the "
+    "registry gives a Bearer token instead.",
+)
+_RECORD = Route(
+    methods=_READ,
+    path="/v1/repositories/{name}",
+    successor="",
+    retired=_RETIRED,
+    verdict=Verdict.DEAD,
+    sentence="v1 has no documented answer to reading a repository itself; its tags are at v2.",
+    replacement=f"{_V2}/tags",
+)
+
+ROUTES: tuple[Route, ...] = (
+    *_bare_and_namespaced(_PULL),
+    *_bare_and_namespaced(_IMAGES),
+    *_bare_and_namespaced(_TAG),
+    *_bare_and_namespaced(_TAGS),
+    *_bare_and_namespaced(_AUTH),
+    *_bare_and_namespaced(_RECORD),
+    Route(
+        methods=_READ,
+        path="/v1/repositories/…",
+        successor="",
+        retired=_RETIRED,
+        verdict=Verdict.DEAD,
+        sentence="No v1 route ever had this form: the name in it is wrong or the path cut.",
+        listing=Listing.NOTHING,
+    ),
+    Route(
+        methods=_PUBLISH,
+        path="/v1/repositories/…",
+        successor="https://registry-1.docker.io/v2/",
+        retired=_PUBLISHING_OFF,
+        verdict=Verdict.DEAD,
+        sentence="Publishing by v1 ended in 2015: push with a current docker, skopeo or crane.",
+    ),
+    Route(
+        methods=_ANY,
+        path="/v1/repositories/…",
+        successor="",
+        retired=_RETIRED,
+        verdict=Verdict.DEAD,
+        sentence="v1 never took this method here.",
+    ),
+    Route(
+        methods=_ANY,
+        path="/v1/users/…",
+        successor="/v2/auth/token",
+        retired=_RETIRED,
+        verdict=Verdict.DEAD,
+        sentence="v1 accounts and logins are gone: ask /v2/auth/token for a Bearer token.",
+    ),
+    Route(
+        methods=_ANY,
+        path="/v1/_ping",
+        successor="https://registry-1.docker.io/v2/",
+        retired=_RETIRED,
+        verdict=Verdict.DEAD,
+        sentence="A client asks whether this is a v1 registry, and it must not be told that it is.",
+    ),
+    Route(
+        methods=_ANY,
+        path="/v1/images/…",
+        successor="https://registry-1.docker.io/v2/",
+        retired=_PULLS_OFF,
+        verdict=Verdict.DEAD,
+        sentence="v1 layers went on 2019-06-01: pull with a current docker, skopeo or crane.",
+    ),
+    Route(
+        methods=_READ,
+        path="/v1/search",
+        successor="",
+        retired=None,
+        verdict=Verdict.SERVED,
+        sentence="Hub still answers search.",
+    ),
+)
+
+_PREFIX = b"/v1/"
+_PATTERNS = tuple((route, tuple(route.path.split("/")[2:])) for route in ROUTES)
+
+
+def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Call | None:
+    """The v1 call that a request line is, or None for other traffic.
+
+    `path` is the request target as it stands on the wire, query string included; `docker_token`
+    tells whether the request has `X-Docker-Token: true`, and is only asked where that matters.
+    """
+    # Other traffic must cost nothing: one comparison of bytes, before anything else is done.
+    if not path.startswith(_PREFIX):
+        return None
+    segments = _segments(path)
+    for route, pattern in _PATTERNS:
+        if route.methods and method not in route.methods:
+            continue
+        found = _match(pattern, segments)
+        if found is None or (route.docker_token and not docker_token()):
+            continue
+        return _call(route, found)
+    return None
+
+
+def _segments(path: bytes) -> list[str]:
+    """The decoded segments after /v1/, without the query; one trailing slash means nothing."""
+    segments = path.partition(b"?")[0].removesuffix(b"/").split(b"/")[2:]
+    return [decode_segment(segment) for segment in segments]
+
+
+def _match(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
+    if pattern[-1] == "…":
+        pattern = pattern[:-1]
+        segments = segments[: len(pattern)]
+    if len(pattern) != len(segments):
+        return None
+    found = {}
+    for expected, actual in zip(pattern, segments, strict=True):
+        if expected.startswith("{"):
+            found[expected] = actual
+        elif expected != actual:
+            return None
+    return found
+
+
+def _call(route: Route, found: dict[str, str]) -> Call:
+    repository = None
+    if "{name}" in found:
+        namespace = found.get("{namespace}", OFFICIAL_NAMESPACE)
+        repository = repository_or_none(namespace, found["{name}"])
+    tag = found.get("{tag_name}")
+    return Call(route, repository, tag if tag is not None and is_tag(tag) else None)

@@ -1,0 +1,45 @@
+"""What Hub API v2 and the bridge have in common: the parts of its answers that v1 can use.
+
+Only the fields read here are decoded, and each is checked for its type while it is; whatever
+else Hub sends is skipped.
+"""
+
+import msgspec
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One image of a tag; there is one for each platform."""
+
+    digest: str | None = None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag of a repository."""
+
+    name: str
+    id: int | None = None
+    digest: str | None = None
+    """`algorithm:hex`; absent on some old tags."""
+    images: list[Image] | None = None
+    """May be empty."""
+
+
+class TagPage(msgspec.Struct, frozen=True):
+    """One page of a repository's tags, in no dependable order."""
+
+    count: int
+    """How many tags the repository has, over all pages."""
+    results: list[Tag]
+    next: str | None = None
+    """URL of the next page. Only whether there is one is believed, never where it leads."""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """An error body, as far as Hub keeps to one form."""
+
+    message: str = ""
+
+
+read_page = msgspec.json.Decoder(TagPage).decode
+read_tag = msgspec.json.Decoder(Tag).decode
+read_trouble = msgspec.json.Decoder(Trouble).decode
