@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-from mitmproxy import command, ctx, exceptions, http
+from mitmproxy import command, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
 from hubv1 import __version__, options
@@ -89,7 +89,7 @@ class Bridge:
         parts = self.parts
         if parts is None:
             return None
-        parts.journal.flows += 1
+        parts.journal.seen.flows += 1
         call = legacy_call(flow, parts.settings.hosts)
         is_own = self.bridge_id in header(flow, "Via")
         if call is None:
@@ -98,7 +98,7 @@ class Bridge:
             return None
         action = decide(call, live=flow.live and not flow.response and not flow.error)
         if action is Action.COUNT:
-            parts.journal.still_served += 1
+            parts.journal.seen.still_served += 1
             return None
         opened = self.open_calls[flow.id] = OpenCall(flow, call, action)
         if action is Action.TRANSLATE:
@@ -118,6 +118,19 @@ class Bridge:
         if flow.id in self.open_calls:
             self.open_calls[flow.id].cut_short("connection", str(flow.error))
         return self._close(flow)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """Count a client that does not trust the bridge's CA: it has no other way to tell."""
+        host = (data.conn.sni or "").lower()
+        if self.parts is not None and host in self.parts.settings.hosts:
+            self.parts.journal.seen.rejected_tls += 1
+            address = data.conn.peername[0] if data.conn.peername else "unknown address"
+            logger.warning(
+                "hub v1: the client at %s asked for %s and rejects the bridge's certificate: "
+                "it has to trust mitmproxy's CA",
+                address,
+                host,
+            )
 
     def done(self) -> Awaitable[None] | None:
         """Write down what is cut, and close everything.

@@ -19,6 +19,8 @@ from hubv1.names import (
     repository_or_none,
 )
 
+_V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
+
 
 class Verdict(StrEnum):
     """What becomes of a route, once and for all."""
@@ -63,6 +65,13 @@ class Route:
     docker_token: bool = False
     """Whether the row is for requests with `X-Docker-Token: true` alone."""
 
+    def replacement_for(self, repository: Repository, tag: str = "{tag}") -> str:
+        """Path of the v2 call to make instead for `repository`; empty where there is none."""
+        template = self.replacement or self.successor
+        if not template.startswith(_V2):
+            return ""
+        return template.format(namespace=repository.namespace, repository=repository.name, tag=tag)
+
     @property
     def name(self) -> str:
         """The row as journal and report name it, unique in the table."""
@@ -91,13 +100,10 @@ class Call:
 
     @property
     def replacement_path(self) -> str:
-        """Path of the v2 call to make instead, with this call's names; empty if there is none."""
-        template = self.route.replacement or self.route.successor
-        if self.repository is None or not template.startswith("/v2/namespaces/"):
+        """Path of the v2 call to make instead; empty where there is none."""
+        if self.repository is None or (self.route.listing and not self.is_possible):
             return ""
-        return template.format(
-            namespace=self.repository.namespace, repository=self.repository.name, tag=self.tag
-        )
+        return self.route.replacement_for(self.repository, self.tag or "")
 
 
 _READ = frozenset({"GET", "HEAD"})
@@ -108,8 +114,6 @@ _RETIRED = date(2022, 9, 5)
 _PULLS_OFF = date(2019, 6, 1)
 _PUBLISHING_OFF = date(2015, 1, 1)
 """Only the year is known."""
-
-_V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
 
 def _bare_and_namespaced(route: Route) -> tuple[Route, Route]:
@@ -291,3 +295,12 @@ def _call(route: Route, found: dict[str, str]) -> Call:
         repository = repository_or_none(namespace, found["{name}"])
     tag = found.get("{tag_name}")
     return Call(route, repository, tag if tag is not None and is_tag(tag) else None)
+
+
+_BY_NAME = {route.name: route for route in ROUTES}
+
+
+def route_named(name: str) -> Route:
+    """The row of this name; for a name of another version, a row that knows nothing more."""
+    unknown = Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
+    return _BY_NAME.get(name, unknown)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hubv1.journal import tables
 from hubv1.journal.entry import Entry
 from hubv1.journal.place import JournalError, Place
+from hubv1.journal.seen import Seen
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 
@@ -31,9 +32,7 @@ class Gap:
 class History:
     """What a journal tells; the entries come one by one, in the order of their time."""
 
-    flows: int
-    """All traffic that was seen, legacy or not."""
-    still_served: int
+    seen: Seen
     gaps: tuple[Gap, ...]
     entries: Iterator[Entry]
 
@@ -54,14 +53,14 @@ def read(place: Place) -> Iterator[History]:
 
 def _history(connection: Connection) -> History:
     seen = tables.seen.c
-    flows, still_served = connection.execute(
-        select(*(func.coalesce(func.sum(each), 0) for each in (seen.flows, seen.still_served)))
-    ).one()
+    columns = (seen.flows, seen.still_served, seen.rejected_tls)
+    sums = connection.execute(select(*(func.coalesce(func.sum(each), 0) for each in columns)))
+    traffic = Seen(*sums.one())
     gaps = tables.gaps.c
     rows = connection.execute(
         select(gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason).order_by(gaps.started_at)
     )
-    return History(flows, still_served, tuple(Gap(*row) for row in rows), _entries(connection))
+    return History(traffic, tuple(Gap(*row) for row in rows), _entries(connection))
 
 
 def _entries(connection: Connection) -> Iterator[Entry]:

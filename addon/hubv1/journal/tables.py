@@ -62,6 +62,7 @@ seen = Table(
     Column("bridge_id", String, primary_key=True),
     Column("flows", Integer, nullable=False),
     Column("still_served", Integer, nullable=False),
+    Column("rejected_tls", Integer, nullable=False),
 )
 """All traffic by the hour, so that a report can tell no legacy call from nothing seen."""
 

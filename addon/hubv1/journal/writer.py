@@ -5,7 +5,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, insert, update
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, insert, update
 from hubv1.journal import tables
 from hubv1.journal.entry import Entry, new_id
 from hubv1.journal.place import Place
+from hubv1.journal.seen import Seen
 
 FLUSH_SECONDS = 10
 """How long the counts of other traffic may wait for a call to travel with."""
@@ -55,17 +56,15 @@ class Journal:
     def __init__(self, place: Place, bridge_id: str) -> None:
         """Opens the journal and starts its thread; raises JournalError where it cannot."""
         self.place = place
-        self.flows = 0
-        """All flows so far, legacy or not: counted by the caller, written by the hour."""
-        self.still_served = 0
-        """Those among them that Hub still serves."""
+        self.seen = Seen()
+        """All traffic so far: counted by whoever owns the journal, written by the hour."""
         self._engine: Engine = place.open_for_writing()
         self._bridge_id = bridge_id
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
         # The rest belongs to the thread.
         self._connection: Connection | None = None
-        self._written = (0, 0)
+        self._written = Seen()
         self._gap: _Gap | None = None
         self._thread.start()
 
@@ -118,7 +117,7 @@ class Journal:
         return None
 
     def _commit(self, entries: Sequence[Entry]) -> None:
-        seen = (self.flows, self.still_served)
+        seen = replace(self.seen)
         if not entries and seen == self._written and self._gap is None:
             return
         if self._connection is None:
@@ -127,17 +126,18 @@ class Journal:
             if entries:
                 self._connection.execute(_insert_call, [asdict(entry) for entry in entries])
             if seen != self._written:
-                self._count(self._connection, *seen)
+                self._count(self._connection, seen)
             if self._gap is not None:
                 row = {"id": new_id(), "bridge_id": self._bridge_id, **asdict(self._gap)}
                 self._connection.execute(insert(tables.gaps).values(row))
         self._written = seen
 
-    def _count(self, connection: Connection, flows: int, still_served: int) -> None:
+    def _count(self, connection: Connection, seen: Seen) -> None:
         """Add what came since the last time to the hour's counts."""
         table = tables.seen
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        more = {"flows": flows - self._written[0], "still_served": still_served - self._written[1]}
+        written = asdict(self._written)
+        more = {name: number - written[name] for name, number in asdict(seen).items()}
         added = connection.execute(
             update(table)
             .where(table.c.hour == hour, table.c.bridge_id == self._bridge_id)

@@ -1,0 +1,48 @@
+"""Recorded traffic as a history: mitmproxy's flow files and HAR."""
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from mitmproxy import exceptions, http
+from mitmproxy.io import FlowReader
+
+from hubv1.journal import Entry, History, Seen
+from hubv1.mitm.entries import OpenCall
+from hubv1.mitm.flows import legacy_call
+from hubv1.policy import Action, decide
+
+
+class CaptureError(Exception):
+    """A recording that cannot be read, and why, in one sentence."""
+
+
+def read_capture(path: Path, hosts: Container[str]) -> History:
+    """The history in a flow file or HAR.
+
+    Its counts are right once all entries were taken. Taking them raises CaptureError where the
+    file turns out to be broken.
+    """
+    seen = Seen()
+    return History(seen, (), _entries(path, hosts, seen))
+
+
+def _entries(path: Path, hosts: Container[str], seen: Seen) -> Iterator[Entry]:
+    try:
+        with path.open("rb") as file:
+            for flow in FlowReader(file).stream():
+                if isinstance(flow, http.HTTPFlow):
+                    seen.flows += 1
+                    yield from _entry(flow, hosts, seen)
+    except (OSError, exceptions.FlowReadException) as error:
+        raise CaptureError(f"The recording {path} cannot be read: {error}.") from error
+
+
+def _entry(flow: http.HTTPFlow, hosts: Container[str], seen: Seen) -> Iterator[Entry]:
+    call = legacy_call(flow, hosts)
+    if call is None:
+        return
+    action = decide(call, live=False)
+    if action is Action.COUNT:
+        seen.still_served += 1
+    else:
+        yield OpenCall(flow, call, action).entry(caller_header="", bridge_id="")

@@ -1,0 +1,99 @@
+"""`scripts/report`: reads journals and recordings, shows the report."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import NoReturn
+
+from hubv1.journal import FILE_NAME, History, JournalError, Place, read
+from hubv1.mitm.captures import CaptureError, read_capture
+from hubv1.options import LEGACY_HOSTS
+from hubv1.outcome import TROUBLE
+from hubv1.report.as_json import as_json
+from hubv1.report.build import build
+from hubv1.report.model import Report
+from hubv1.report.sentence import sentence
+from hubv1.report.terminal import as_text
+
+DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
+"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
+
+_EXIT_CODES = """exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
+nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # argparse would exit with 2, which here says something about the traffic.
+        self.print_usage(sys.stderr)
+        self.exit(TROUBLE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the report that `arguments` ask for; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        with ExitStack() as stack:
+            report = build(_histories(options, stack), datetime.now(UTC))
+        _write(_rendered(report, options.format, options.output), options.output)
+    except (JournalError, CaptureError, OSError) as error:
+        sys.stderr.write(f"scripts/report: {error}\n")
+        return TROUBLE
+    if report.exit_code == TROUBLE and options.format != "terminal":
+        sys.stderr.write(f"scripts/report: {sentence(report)}\n")
+    return report.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="scripts/report",
+        description="Who still calls Docker Hub API v1, how often, and what to call instead.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument(
+        "captures",
+        metavar="CAPTURE",
+        nargs="*",
+        type=Path,
+        help="recorded traffic to read: a flow file of mitmproxy's, or HAR",
+    )
+    parser.add_argument(
+        "--journal",
+        metavar="PATH-OR-URL",
+        action="append",
+        help=f"journal to read, may be given several times (default, without CAPTURE: "
+        f"{DEFAULT_JOURNAL})",
+    )
+    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")
+    return parser
+
+
+def _histories(options: argparse.Namespace, stack: ExitStack) -> list[History]:
+    journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
+    captures = [read_capture(path, LEGACY_HOSTS) for path in options.captures]
+    return [*(stack.enter_context(read(Place(where))) for where in journals), *captures]
+
+
+def _rendered(report: Report, form: str, output: Path | None) -> str:
+    if form == "json":
+        return as_json(report)
+    is_terminal = output is None and sys.stdout.isatty()
+    width = get_terminal_size().columns if is_terminal else None
+    return as_text(report, width=width, color=is_terminal)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""From histories to a report."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+
+from hubv1.journal import History
+from hubv1.names import Repository
+from hubv1.outcome import TROUBLE, Outcome
+from hubv1.report.change import change_for, successor_for
+from hubv1.report.model import CallerUse, Day, Finding, Report, RouteUse, Traffic, Window
+from hubv1.report.tally import FindingKey, Tally, Use, tally
+from hubv1.routes import Verdict, route_named
+
+_WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
+
+
+def build(histories: Sequence[History], now: datetime) -> Report:
+    """The report of these histories taken together, as of `now` (UTC)."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    counts = tally(chain.from_iterable(history.entries for history in histories), hour)
+    seen = _traffic(histories, counts)
+    return Report(
+        generated_at=now,
+        window=_window(counts.all),
+        seen=seen,
+        totals=_outcomes(counts.all),
+        routes=tuple(sorted(map(_route, counts.routes.values()), key=_busiest)),
+        callers=tuple(
+            sorted(
+                (_caller(use, counts.findings[name]) for name, use in counts.callers.items()),
+                key=_latest,
+            )
+        ),
+        findings=tuple(
+            sorted(
+                (_finding(use) for mine in counts.findings.values() for use in mine.values()),
+                key=_busiest,
+            )
+        ),
+        days=tuple(Day(day, use.calls, _outcomes(use)) for day, use in sorted(counts.days.items())),
+        exit_code=counts.exit_code if seen.flows or seen.rejected_tls else TROUBLE,
+    )
+
+
+def _window(use: Use | None) -> Window:
+    return Window(use.first.started_at, use.last.started_at) if use else Window(None, None)
+
+
+def _outcomes(use: Use | None) -> Mapping[Outcome, int]:
+    return {outcome: use.outcomes[outcome] if use else 0 for outcome in Outcome}
+
+
+def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
+    legacy = counts.all.calls if counts.all else 0
+    still_served = sum(history.seen.still_served for history in histories)
+    flows = sum(history.seen.flows for history in histories)
+    return Traffic(
+        # A killed bridge loses the last seconds of these counts, though never a call.
+        flows=max(flows, legacy + still_served),
+        legacy=legacy,
+        still_served=still_served,
+        hosts=tuple(sorted(counts.hosts)),
+        gaps=tuple(gap for history in histories for gap in history.gaps),
+        rejected_tls=sum(history.seen.rejected_tls for history in histories),
+    )
+
+
+def _route(use: Use) -> RouteUse:
+    last = use.last
+    row = route_named(last.route)
+    return RouteUse(
+        last.route, row.successor, last.verdict, use.calls, last.started_at, row.sentence
+    )
+
+
+def _caller(use: Use, findings: Mapping[FindingKey, Use]) -> CallerUse:
+    last = use.last
+    verdicts = {finding.last.verdict for finding in findings.values()}
+    return CallerUse(
+        caller=last.caller,
+        address=last.client_address,
+        user_agent=last.user_agent_original,
+        calls=use.calls,
+        this_hour=use.this_hour,
+        first_seen=use.first.started_at,
+        last_seen=last.started_at,
+        routes=tuple(sorted({route for route, _ in findings})),
+        repositories=tuple(sorted({repository for _, repository in findings if repository})),
+        verdict=next(verdict for verdict in _WORST_FIRST if verdict in verdicts),
+    )
+
+
+def _finding(use: Use) -> Finding:
+    last = use.last
+    row = route_named(last.route)
+    repository = Repository(last.namespace, last.repository) if last.repository else None
+    return Finding(
+        route=last.route,
+        caller=last.caller,
+        repository=last.full_repository,
+        calls=use.calls,
+        last_seen=last.started_at,
+        successor=successor_for(row, repository),
+        change=change_for(row, repository),
+    )
+
+
+def _busiest(use: RouteUse | Finding) -> tuple[int, str]:
+    return (-use.calls, use.route)
+
+
+def _latest(use: CallerUse) -> tuple[float, int]:
+    return (-use.last_seen.timestamp(), -use.calls)

@@ -1,0 +1,103 @@
+"""What a report says, whatever it is shown as. Field names are those of the JSON report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hubv1.journal import Gap
+from hubv1.outcome import Outcome
+from hubv1.routes import Verdict
+
+SCHEMA = "hub-v1-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """First and last legacy call; None where there was none."""
+
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """All that was seen, so that nothing is mistaken for clean."""
+
+    flows: int
+    legacy: int
+    still_served: int
+    hosts: tuple[str, ...]
+    """Legacy hosts that were asked for."""
+    gaps: tuple[Gap, ...]
+    rejected_tls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteUse:
+    """A route that was called."""
+
+    route: str
+    successor: str
+    verdict: Verdict
+    calls: int
+    last_seen: datetime
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerUse:
+    """A caller and what it did."""
+
+    caller: str
+    address: str
+    """Of its last call, as the user agent."""
+    user_agent: str
+    calls: int
+    this_hour: int
+    """Calls in the hour of the report: nought soon after a fix that works."""
+    first_seen: datetime
+    last_seen: datetime
+    routes: tuple[str, ...]
+    repositories: tuple[str, ...]
+    verdict: Verdict
+    """The worst among its routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to change: one for each caller, route and repository."""
+
+    route: str
+    caller: str
+    repository: str
+    calls: int
+    last_seen: datetime
+    successor: str
+    """The call to make instead, for this repository."""
+    change: str
+    """The same for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day, UTC, and how its calls ended."""
+
+    day: date
+    calls: int
+    outcomes: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole report."""
+
+    generated_at: datetime
+    window: Window
+    seen: Traffic
+    totals: Mapping[Outcome, int]
+    routes: tuple[RouteUse, ...]
+    callers: tuple[CallerUse, ...]
+    findings: tuple[Finding, ...]
+    days: tuple[Day, ...]
+    exit_code: int
+    """0, 2 or 3: what the calls mean for the migration; 1 where nothing was seen at all."""

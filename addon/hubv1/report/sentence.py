@@ -1,0 +1,48 @@
+"""The state of the migration in one sentence."""
+
+from hubv1.outcome import TROUBLE, Outcome
+from hubv1.report.model import Report
+
+_ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
+
+
+def sentence(report: Report) -> str:
+    """How many legacy calls there were and how they ended, or that there were none."""
+    seen = report.seen
+    if report.exit_code == TROUBLE:
+        return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
+    if not report.callers:
+        return f"No legacy call in {number(seen.flows, 'flow')}."
+    repositories = {name for caller in report.callers for name in caller.repositories}
+    return (
+        f"{number(seen.legacy, 'legacy call')} by {number(len(report.callers), 'caller')} to "
+        f"{number(len(repositories), 'repository', 'repositories')}, {_period(report)}: "
+        f"{_ends(report)}."
+    )
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _ends(report: Report) -> str:
+    answered = sum(report.totals[outcome] for outcome in _ANSWERED)
+    rest = report.seen.legacy - answered
+    if not rest:
+        return "all answered or redirected" if answered > 1 else "it was answered or redirected"
+    others = ", ".join(
+        f"{count:,} {outcome}"
+        for outcome, count in report.totals.items()
+        if count and outcome not in _ANSWERED
+    )
+    return f"{answered:,} answered or redirected, {rest:,} not ({others})"
+
+
+def _period(report: Report) -> str:
+    first, last = report.window.first, report.window.last
+    if first is None or last is None:
+        return "never"
+    if first.date() == last.date():
+        return f"{first:%Y-%m-%d} between {first:%H:%M} and {last:%H:%M} UTC"
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
