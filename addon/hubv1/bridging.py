@@ -80,7 +80,7 @@ async def _translated(repository: Repository, call: Call, hub: HubClient, effort
         case Listing.IMAGES:
             return translation.image_list(await hub.tags(repository, effort))
         case _:
-            return translation.tag_list(await hub.tags(repository, effort))
+            return translation.tag_list(await hub.tag_names(repository, effort))
 
 
 def came_round() -> Result:

@@ -42,7 +42,8 @@ _EARLIEST_UNIX_TIME = 1_000_000_000
 
 _REFUSALS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 
-_Value = TypeVar("_Value", v2.TagPage, v2.Tag)
+_Value = TypeVar("_Value")
+_PageDecoder = Callable[[bytes], v2.Page[v2.Item]]
 
 
 @dataclass(slots=True)
@@ -73,11 +74,11 @@ class HubClient:
 
     async def tags(self, repository: Repository, effort: Effort) -> list[v2.Tag]:
         """All tags of a repository, each once, in no particular order."""
-        for _ in range(READINGS):
-            tags = await self._read_through(repository, effort)
-            if tags is not None:
-                return tags
-        raise Incomplete(f"the tags of {repository} never added up to the count that Hub gives")
+        return await self._all(repository, v2.read_tags, effort)
+
+    async def tag_names(self, repository: Repository, effort: Effort) -> list[str]:
+        """The names of all tags of a repository, each once, in no particular order."""
+        return [tag.name for tag in await self._all(repository, v2.read_names, effort)]
 
     async def close(self) -> None:
         """Close the connections; the client opens new ones if it is used again."""
@@ -85,17 +86,29 @@ class HubClient:
         if session is not None:
             await session.close()
 
-    async def _read_through(self, repository: Repository, effort: Effort) -> list[v2.Tag] | None:
+    async def _all(
+        self, repository: Repository, decoder: _PageDecoder[v2.Item], effort: Effort
+    ) -> list[v2.Item]:
+        for _ in range(READINGS):
+            tags = await self._read_through(repository, decoder, effort)
+            if tags is not None:
+                return tags
+        raise Incomplete(f"the tags of {repository} never added up to the count that Hub gives")
+
+    async def _read_through(
+        self, repository: Repository, decoder: _PageDecoder[v2.Item], effort: Effort
+    ) -> list[v2.Item] | None:
         """All tags, or None where the list changed so that some may have been missed.
 
         When a tag is deleted meanwhile, those behind it move up, perhaps onto a page that was
         read already. The falling count shows it.
         """
-        found: dict[str, v2.Tag] = {}
+        found: dict[str, v2.Item] = {}
         count = 0
         for number in range(1, MOST_PAGES + 1):
-            page = await self._page(repository, number, effort)
-            if page is None or page.count < count:
+            body = await self._page(repository, number, effort)
+            page = None if body is None else _decoded(decoder, body)
+            if not page or page.count < count:
                 return None
             count = page.count
             found.update((tag.name, tag) for tag in page.results)
@@ -103,11 +116,11 @@ class HubClient:
                 return list(found.values()) if len(found) >= count else None
         raise Incomplete(f"{repository} has more than {MOST_PAGES * PAGE_SIZE} tags")
 
-    async def _page(self, repository: Repository, number: int, effort: Effort) -> v2.TagPage | None:
-        """One page of tags, or None past the end of the list."""
+    async def _page(self, repository: Repository, number: int, effort: Effort) -> bytes | None:
+        """Body of one page of tags, or None past the end of the list."""
         path = f"{_path(repository)}?page_size={PAGE_SIZE}&page={number}"
         try:
-            return _decoded(v2.read_page, await self._get(path, effort))
+            return await self._get(path, effort)
         except NotFound:
             if number == 1:
                 raise
@@ -176,14 +189,14 @@ async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
 def _decoded(decoder: Callable[[bytes], _Value], body: bytes) -> _Value:
     try:
         return decoder(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Nonsense(f"Docker Hub answered 200, but not with API v2: {error}") from error
 
 
 def _message(body: bytes) -> str:
     try:
         return v2.read_trouble(body).message
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
 
@@ -192,6 +205,8 @@ def _seconds_to_wait(headers: Mapping[str, str]) -> int:
     try:
         until = float(headers.get("X-Retry-After") or headers.get("Retry-After", ""))
     except ValueError:
+        return UNNAMED_WAIT
+    if math.isnan(until):
         return UNNAMED_WAIT
     if until < _EARLIEST_UNIX_TIME:
         return _within_a_day(until)
@@ -206,7 +221,7 @@ def _their_time(headers: Mapping[str, str]) -> float:
     """Unix time by the clock of the server, else by ours."""
     try:
         return parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return time.time()
 
 

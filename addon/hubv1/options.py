@@ -130,6 +130,8 @@ def _host(host: str) -> str:
 
 
 def _url(option: str, url: str) -> str:
+    if "@" in url:
+        raise BadOption(f"{option} must not hold a user name or password.")
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -137,10 +139,8 @@ def _url(option: str, url: str) -> str:
         sound = False
     if not sound:
         raise BadOption(f"{option} takes a URL such as https://hub.docker.com, not {url!r}.")
-    if "@" in parts.netloc:
-        raise BadOption(f"{option} must not hold a user name or password.")
     if parts.query or parts.fragment:
-        raise BadOption(f"{option} takes a URL without a query or fragment, not {url!r}.")
+        raise BadOption(f"{option} takes a URL without a query or fragment.")
     return url.rstrip("/")
 
 

@@ -22,9 +22,9 @@ _SHORT_ID = 8
 """Hex digits of the layer ids that v1 showed in the answer for one tag."""
 
 
-def tag_list(tags: Iterable[v2.Tag]) -> Answer:
+def tag_list(names: Iterable[str]) -> Answer:
     """`/tags`: every name once, with the empty layer of v1's last years."""
-    return _listing([{"layer": "", "name": tag.name} for tag in _in_order(tags)])
+    return _listing([{"layer": "", "name": name} for name in _in_order(names)])
 
 
 def one_tag(tag: v2.Tag) -> Answer:
@@ -45,7 +45,8 @@ def image_list(tags: Iterable[v2.Tag]) -> Answer:
     An image's id is the hex part of its digest; a tag that lists no images is its own image.
     Which of a tag's digests v1 would have listed nobody can say: there was one platform then.
     """
-    ids = dict.fromkeys(image for tag in _in_order(tags) for image in _images(tag))
+    by_name = {tag.name: tag for tag in tags}
+    ids = dict.fromkeys(image for name in _in_order(by_name) for image in _images(by_name[name]))
     return _listing([{"checksum": "", "id": image} for image in ids])
 
 
@@ -75,9 +76,16 @@ def _listing(elements: Sequence[Mapping[str, object]]) -> Answer:
     return answer(200, JSON, json.dumps(elements).encode(), _VARY)
 
 
-def _in_order(tags: Iterable[v2.Tag]) -> list[v2.Tag]:
-    """`latest` first, the others ascending by the bytes of their names."""
-    return sorted(tags, key=lambda tag: (tag.name != "latest", tag.name.encode()))
+def _in_order(names: Iterable[str]) -> list[str]:
+    """`latest` first, the others ascending by their bytes.
+
+    Text sorts by code points, which is the order of its bytes in UTF-8.
+    """
+    ordered = sorted(names)
+    if "latest" in ordered:
+        ordered.remove("latest")
+        ordered.insert(0, "latest")
+    return ordered
 
 
 def _images(tag: v2.Tag) -> Iterator[str]:

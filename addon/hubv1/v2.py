@@ -4,6 +4,8 @@ Only the fields read here are decoded, and each is checked for its type while it
 else Hub sends is skipped.
 """
 
+from typing import Generic, TypeVar
+
 import msgspec
 
 
@@ -24,12 +26,21 @@ class Tag(msgspec.Struct, frozen=True):
     """May be empty."""
 
 
-class TagPage(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True):
+    """A tag, where its name is all that is wanted: most of a page need not be decoded then."""
+
+    name: str
+
+
+Item = TypeVar("Item", Named, Tag)
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
     """One page of a repository's tags, in no dependable order."""
 
     count: int
     """How many tags the repository has, over all pages."""
-    results: list[Tag]
+    results: list[Item]
     next: str | None = None
     """URL of the next page. Only whether there is one is believed, never where it leads."""
 
@@ -40,6 +51,7 @@ class Trouble(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-read_page = msgspec.json.Decoder(TagPage).decode
+read_tags = msgspec.json.Decoder(Page[Tag]).decode
+read_names = msgspec.json.Decoder(Page[Named]).decode
 read_tag = msgspec.json.Decoder(Tag).decode
 read_trouble = msgspec.json.Decoder(Trouble).decode

@@ -1,6 +1,6 @@
 """What is written down of a call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import uuid_utils
@@ -51,6 +51,10 @@ class Entry:
         """`namespace/repository`, empty where the call names none."""
         return f"{self.namespace}/{self.repository}" if self.repository else ""
 
+    def row(self) -> dict[str, object]:
+        """The entry as column names and values."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
     @property
     def line(self) -> str:
         """The call in one line, for a log."""
@@ -60,6 +64,9 @@ class Entry:
             f"hub v1: {self.http_request_method} {self.url_path} from {self.caller}: "
             f"{self.outcome} {status}, {self.duration_ms:.0f} ms{why}"
         )
+
+
+_COLUMNS = tuple(column.name for column in fields(Entry))
 
 
 def new_id() -> str:

@@ -61,7 +61,11 @@ class Place:
             if self._path:
                 event.listen(engine, "connect", _set_up_sqlite)
                 event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-            prepare(engine)
+            try:
+                prepare(engine)
+            except Exception:
+                engine.dispose()
+                raise
         except (SQLAlchemyError, OSError, ImportError) as error:
             reason = getattr(error, "orig", None) or error
             raise JournalError(f"The journal {self} cannot be used: {reason}.") from error
@@ -115,5 +119,9 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's driver would begin transactions by rules of its own; here SQLAlchemy's do.
     connection.isolation_level = None
     # A commit is on the disk when it returns, and readers never wait for the writer.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise

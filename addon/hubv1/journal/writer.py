@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ class Journal:
         # The rest belongs to the thread.
         self._connection: Connection | None = None
         self._written = Seen()
+        self._counted_at = time.monotonic()
         self._gap: _Gap | None = None
         self._thread.start()
 
@@ -87,7 +89,7 @@ class Journal:
         closing = False
         while not closing:
             batch, closing = self._next_batch()
-            error = self._committed(batch)
+            error = self._committed(batch, closing=closing)
             _tell(batch, error)
         if self._connection is not None:
             self._connection.close()
@@ -106,31 +108,34 @@ class Journal:
             return batch, True
         return batch, False
 
-    def _committed(self, batch: Sequence[_Waiting]) -> NotRecorded | None:
+    def _committed(self, batch: Sequence[_Waiting], *, closing: bool) -> NotRecorded | None:
         """Commit the batch; the reason where that is impossible, whatever it is."""
         try:
-            self._commit([waiting.entry for waiting in batch])
+            self._commit([waiting.entry for waiting in batch], closing=closing)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of any failure
             self._forget_connection()
             return self._widen_gap(batch, str(getattr(error, "orig", None) or error))
         self._gap = None
         return None
 
-    def _commit(self, entries: Sequence[Entry]) -> None:
-        seen = replace(self.seen)
+    def _commit(self, entries: Sequence[Entry], *, closing: bool) -> None:
+        now = time.monotonic()
+        is_due = now - self._counted_at >= FLUSH_SECONDS or closing
+        seen = replace(self.seen) if is_due else self._written
         if not entries and seen == self._written and self._gap is None:
             return
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin():
             if entries:
-                self._connection.execute(_insert_call, [asdict(entry) for entry in entries])
+                self._connection.execute(_insert_call, [entry.row() for entry in entries])
             if seen != self._written:
                 self._count(self._connection, seen)
             if self._gap is not None:
                 row = {"id": new_id(), "bridge_id": self._bridge_id, **asdict(self._gap)}
                 self._connection.execute(insert(tables.gaps).values(row))
-        self._written = seen
+        if is_due:
+            self._written, self._counted_at = seen, now
 
     def _count(self, connection: Connection, seen: Seen) -> None:
         """Add what came since the last time to the hour's counts."""
@@ -154,7 +159,7 @@ class Journal:
                 connection.close()
 
     def _widen_gap(self, batch: Sequence[_Waiting], reason: str) -> NotRecorded:
-        first = self._gap is None
+        first = self._gap is None or not self._gap.calls
         now = datetime.now(UTC)
         gap = self._gap = self._gap or _Gap(now, now, 0, reason)
         gap.ended_at = now

@@ -77,8 +77,7 @@ def _table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
     for column in columns:
-        justify = "right" if column in _FIGURES else "left"
-        table.add_column(column, justify=justify, overflow="fold")
+        table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
     return table
 
 
