@@ -154,7 +154,10 @@ class HubClient:
         # Made on first use, since it belongs to the event loop that runs by then.
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # How long a caller waits is for `answer_call` to say.
+                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
 

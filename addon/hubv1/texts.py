@@ -5,7 +5,8 @@ LONGEST = 256
 
 
 def bounded(text: str) -> str:
-    """`text`, cut where it is longer than anybody needs."""
+    """`text` in characters that every database takes, cut where it is longer than needed."""
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

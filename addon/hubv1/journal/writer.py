@@ -16,8 +16,8 @@ from hubv1.journal.entry import Entry, new_id
 from hubv1.journal.place import Place
 from hubv1.journal.seen import Seen
 
-FLUSH_SECONDS = 10
-"""How long the counts of other traffic may wait for a call to travel with."""
+COUNTING_SECONDS = 1
+"""How often the counts of all traffic are written."""
 _MOST_AT_ONCE = 500
 _CLOSING_SECONDS = 10
 """How long a closing bridge waits for its last rows."""
@@ -99,7 +99,7 @@ class Journal:
         """Everything that waits, and whether the journal is to be closed after it."""
         batch: list[_Waiting] = []
         with contextlib.suppress(queue.Empty):
-            waiting = self._queue.get(timeout=FLUSH_SECONDS)
+            waiting = self._queue.get(timeout=COUNTING_SECONDS)
             while waiting is not None:
                 batch.append(waiting)
                 if len(batch) == _MOST_AT_ONCE:
@@ -120,7 +120,7 @@ class Journal:
 
     def _commit(self, entries: Sequence[Entry], *, closing: bool) -> None:
         now = time.monotonic()
-        is_due = now - self._counted_at >= FLUSH_SECONDS or closing
+        is_due = now - self._counted_at >= COUNTING_SECONDS or closing
         seen = replace(self.seen) if is_due else self._written
         if not entries and seen == self._written and self._gap is None:
             return

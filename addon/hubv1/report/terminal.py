@@ -82,22 +82,27 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _print_findings(console: Console, report: Report) -> None:
-    """What each caller has to change. URLs are never wrapped, so that they can be copied."""
+    """What each caller has to change, by route. URLs are never wrapped, so that one can copy
+    them."""
     console.print(Text("What to change", "bold italic"))
-    by_caller = sorted(report.findings, key=lambda finding: finding.caller)
-    for caller, findings in groupby(by_caller, key=lambda finding: finding.caller):
+    findings = sorted(report.findings, key=lambda one: (one.caller, one.route, one.change))
+    for caller, its in groupby(findings, key=lambda one: one.caller):
         console.print(Text(f"\n  {printable(caller)}", "bold"))
-        for finding in findings:
-            _print_finding(console, finding)
+        for (route, change), same in groupby(its, key=lambda one: (one.route, one.change)):
+            console.print(Text(f"    {printable(route)}"))
+            console.print(Padding(Text(change, "italic"), (0, 0, 0, 6)))
+            for finding in same:
+                _print_finding(console, finding)
     console.print()
 
 
 def _print_finding(console: Console, finding: Finding) -> None:
-    what = f"{finding.route}  {finding.repository}".rstrip()
-    console.print(Text(f"    {number(finding.calls, 'call')}: {printable(what)}"), soft_wrap=True)
+    line = Text(f"      {number(finding.calls, 'call')}")
+    if finding.repository:
+        line.append(f"  {finding.repository}")
     if finding.successor:
-        console.print(Text(f"      -> {finding.successor}", "cyan"), soft_wrap=True)
-    console.print(Padding(Text(finding.change), (0, 0, 0, 9)))
+        line.append("  ->  ").append(finding.successor, "cyan")
+    console.print(line, soft_wrap=True)
 
 
 def _seen(seen: Traffic) -> str:
