@@ -22,7 +22,7 @@ from hubv1.texts import bounded
 
 logger = logging.getLogger(__name__)
 
-_TROUBLES = {
+TROUBLES = {
     "forbidden": (403, Outcome.REFUSED),
     "rate_limited": (429, Outcome.REFUSED),
     "incomplete": (502, Outcome.REFUSED),
@@ -117,7 +117,7 @@ def _in_place_of(call: Call, failure: HubFailure) -> Result:
 
 
 def _trouble(code: str, said: str, *headers: tuple[str, str]) -> Result:
-    status, outcome = _TROUBLES[code]
+    status, outcome = TROUBLES[code]
     said = bounded(said)
     return Result(problem(status, code, said, *headers), outcome, code, said)
 

@@ -35,7 +35,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the report that `arguments` ask for; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         with ExitStack() as stack:
             report = build(_histories(options, stack), datetime.now(UTC))
@@ -48,29 +48,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """What `scripts/report` understands."""
+    arguments = _Parser(
         prog="scripts/report",
         description="Who still calls Docker Hub API v1, how often, and what to call instead.",
         epilog=_EXIT_CODES,
     )
-    parser.add_argument(
+    arguments.add_argument(
         "captures",
         metavar="CAPTURE",
         nargs="*",
         type=Path,
         help="recorded traffic to read: a flow file of mitmproxy's, or HAR",
     )
-    parser.add_argument(
+    arguments.add_argument(
         "--journal",
         metavar="PATH-OR-URL",
         action="append",
         help=f"journal to read, may be given several times (default, without CAPTURE: "
         f"{DEFAULT_JOURNAL})",
     )
-    parser.add_argument("--format", choices=("terminal", "json"), default="terminal")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")
-    return parser
+    arguments.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    arguments.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")
+    return arguments
 
 
 def _histories(options: argparse.Namespace, stack: ExitStack) -> list[History]:

@@ -1,0 +1,1 @@
+"""The comparisons of scripts/bench: what the bridge costs, as ratios measured in one run."""

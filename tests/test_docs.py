@@ -1,0 +1,89 @@
+"""What users read is complete, and true."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from hubv1 import bridging, options, routes
+from hubv1.journal import tables
+from hubv1.outcome import Outcome
+from hubv1.report import __main__ as command
+from hubv1.report import model
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
+def test_readme_lists_every_option_with_its_default(option: options.Option) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{option.name}`"))
+    default = row.split("|")[2].strip()
+    if isinstance(option.default, list):
+        assert default == ", ".join(f"`{each}`" for each in option.default)
+        assert "(several)" in row
+    else:
+        assert default == (f"`{option.default}`" if option.default != "" else "empty")
+
+
+def test_readme_lists_no_option_that_there_is_not() -> None:
+    listed = set(re.findall(r"^\| `(hub_\w+)`", README, re.MULTILINE))
+    assert listed == {option.name for option in options.OPTIONS}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_readme_lists_every_outcome_with_its_exit_code(outcome: Outcome) -> None:
+    assert re.search(rf"^\| `{outcome}` \|.*\| [23]", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", [*bridging.TROUBLES])
+def test_readme_lists_every_error(code: str) -> None:
+    status, _ = bridging.TROUBLES[code]
+    assert re.search(rf"\| {status} problem\+json.*`{code}`", README)
+
+
+def test_readme_shows_every_argument_of_the_report() -> None:
+    shown = README[README.index("scripts/report [") :].partition("\n")[0]
+    for action in command.parser()._actions:
+        for name in action.option_strings[:1]:
+            assert name == "-h" or name in shown
+        for choice in action.choices or ():
+            assert str(choice) in shown
+
+
+@pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
+def test_readme_names_every_script(script: str) -> None:
+    assert f"scripts/{script}" in README
+    assert (ROOT / "scripts" / script).stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
+def test_the_journal_page_lists_every_column(table: tables.Table) -> None:
+    section = re.split(r"^## ", JOURNAL, flags=re.MULTILINE)
+    text = next(part for part in section if part.startswith(f"{table.name}:"))
+    listed = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
+    assert listed == {column.name for column in table.columns}
+
+
+@pytest.mark.parametrize(
+    ("field", "parts"),
+    [
+        ("window", model.Window),
+        ("seen", model.Traffic),
+        ("routes", model.RouteUse),
+        ("callers", model.CallerUse),
+        ("findings", model.Finding),
+    ],
+)
+def test_the_journal_page_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
+    row = next(line for line in JOURNAL.splitlines() if line.startswith(f"| `{field}`"))
+    assert dataclasses.is_dataclass(parts)
+    assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
+
+
+@pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)
+def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
+    assert f"| `{route.name}` | {route.verdict} | {route.sentence} |" in ANSWERS
