@@ -61,8 +61,10 @@ class Bridge:
         """Declare the options, and complain of those that mitmproxy would pass over."""
         for option in options.OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
-        for complaint in options.complaints(given_options(loader.master.options)):
+        given = loader.master.options
+        for name, complaint in options.complaints(given_options(given)).items():
             logger.error(complaint)
+            del given.deferred[name]  # or mitmproxy adds a traceback of its own
 
     def configure(self, updated: set[str]) -> None:
         """Take over new values of options."""
@@ -152,7 +154,7 @@ class Bridge:
     def show_options(self) -> Sequence[str]:
         """The bridge's options with their values and meaning."""
         return [
-            f"{option.name}={getattr(ctx.options, option.name)!r}: {option.help}"
+            f"{option.name}={_shown(getattr(ctx.options, option.name))}: {option.help}"
             for option in options.OPTIONS
         ]
 
@@ -210,3 +212,8 @@ class Bridge:
                     loss,
                 )
         logger.info(printable(entry.line))
+
+
+def _shown(value: object) -> str:
+    """The value of an option for people: an URL without its password."""
+    return str(Place(value)) if isinstance(value, str) and "://" in value else repr(value)

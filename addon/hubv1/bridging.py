@@ -18,7 +18,6 @@ from hubv1.hub import Effort, HubClient
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
 from hubv1.routes import Call, Listing
-from hubv1.texts import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +117,6 @@ def _in_place_of(call: Call, failure: HubFailure) -> Result:
 
 def _trouble(code: str, said: str, *headers: tuple[str, str]) -> Result:
     status, outcome = TROUBLES[code]
-    said = bounded(said)
     return Result(problem(status, code, said, *headers), outcome, code, said)
 
 

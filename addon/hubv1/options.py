@@ -56,6 +56,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
+
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -82,15 +84,15 @@ def settings(values: Mapping[str, OptionValue]) -> Settings:
     )
 
 
-def complaints(given: Mapping[str, object]) -> list[str]:
-    """What is wrong with options given before the addon was loaded.
+def complaints(given: Mapping[str, object]) -> dict[str, str]:
+    """What is wrong with options given before the addon was loaded: a sentence for each name.
 
     mitmproxy ignores a name it does not know, and a value of the wrong type disables the addon
     without a word, so both are looked at here. `given` maps each name to the strings of the
     command line, or to a value from config.yaml.
     """
     ours = ((name, value) for name, value in given.items() if name.startswith(PREFIX))
-    return [complaint for name, value in ours if (complaint := _complaint(name, value))]
+    return {name: complaint for name, value in ours if (complaint := _complaint(name, value))}
 
 
 def _complaint(name: str, value: object) -> str | None:
@@ -153,4 +155,6 @@ def _deadline(seconds: int) -> int:
 def _header(name: str) -> str:
     if not all(char.isalnum() or char in "-_" for char in name) or not name.isascii():
         raise BadOption(f"hub_caller_header takes a header name such as X-CI-Job, not {name!r}.")
+    if name.lower() in _SECRET_HEADERS:
+        raise BadOption(f"hub_caller_header must not be {name}: its value would be written down.")
     return name

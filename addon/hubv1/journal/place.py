@@ -77,6 +77,12 @@ class Place:
     def _make_and_check(self, engine: Engine) -> None:
         if self._path:
             _make_private_file(Path(self._path))
+        # Whose database it is comes first: nothing of somebody else's may be changed.
+        with engine.connect() as connection:
+            if inspect(connection).get_table_names():
+                self._check_owner(connection)
+        if self._path:
+            _use_write_ahead_log(engine)
         with engine.begin() as connection:
             tables.metadata.create_all(connection)
             if _version(connection) is None:
@@ -87,14 +93,17 @@ class Place:
 
     def _check(self, engine: Engine) -> None:
         with engine.connect() as connection:
-            if not inspect(connection).has_table(tables.journal.name):
-                raise JournalError(f"{self} is a database, but not a journal of this bridge.")
+            self._check_owner(connection)
             version = _version(connection) or 0
         if version > tables.SCHEMA_VERSION:
             raise JournalError(
                 f"The journal {self} has schema {version}, this bridge knows up to "
                 f"{tables.SCHEMA_VERSION}: use the newer bridge that wrote it."
             )
+
+    def _check_owner(self, connection: Connection) -> None:
+        if not inspect(connection).has_table(tables.journal.name):
+            raise JournalError(f"{self} is a database, but not a journal of this bridge.")
 
 
 def _url(where: str) -> URL:

@@ -34,7 +34,12 @@ def _entries(path: Path, hosts: Container[str], seen: Seen) -> Iterator[Entry]:
                     seen.flows += 1
                     yield from _entry(flow, hosts, seen)
     except (OSError, exceptions.FlowReadException) as error:
-        raise CaptureError(f"The recording {path} cannot be read: {error}.") from error
+        reason = str(error).removesuffix(".")
+        raise CaptureError(f"The recording {path} cannot be read: {reason}.") from error
+    except Exception as error:  # mitmproxy's reader lets through what broken data raise: KeyError
+        raise CaptureError(
+            f"The recording {path} cannot be read: it is broken, or neither a flow file nor HAR."
+        ) from error
 
 
 def _entry(flow: http.HTTPFlow, hosts: Container[str], seen: Seen) -> Iterator[Entry]:

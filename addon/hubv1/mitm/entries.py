@@ -8,7 +8,7 @@ from mitmproxy import http
 from hubv1.bridging import Result
 from hubv1.caller import identify
 from hubv1.journal import Entry, new_id
-from hubv1.mitm.flows import asked_host, header
+from hubv1.mitm.flows import asked_host, asked_scheme, header
 from hubv1.outcome import Outcome
 from hubv1.policy import Action
 from hubv1.routes import Call
@@ -32,6 +32,8 @@ class OpenCall:
         self.upstream_calls = 0
         self.error_type = ""
         self.error = ""
+        self.is_answered = True
+        """Unless it is cut short, whatever response its flow may have by then."""
 
     def settle(self, result: Result) -> None:
         """The bridge has an answer."""
@@ -45,10 +47,12 @@ class OpenCall:
         if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
             self.outcome = Outcome.FAILED
         self.error_type, self.error = error_type, error
+        self.is_answered = False
 
     def entry(self, *, caller_header: str, bridge_id: str) -> Entry:
         """The row of the call as it stands now."""
         flow, request, repository = self.flow, self.flow.request, self.call.repository
+        response = flow.response if self.is_answered else None
         address = flow.client_conn.peername[0] if flow.client_conn.peername else ""
         caller = identify(header(flow, caller_header), header(flow, "User-Agent"), address)
         return Entry(
@@ -59,7 +63,7 @@ class OpenCall:
             client_address=caller.address,
             user_agent_original=caller.user_agent,
             http_request_method=bounded(request.method),
-            url_scheme=request.scheme,
+            url_scheme=asked_scheme(flow),
             server_address=bounded(asked_host(flow)),
             url_path=bounded(readable(request.data.path.partition(b"?")[0])),
             route=self.call.route.name,
@@ -68,7 +72,7 @@ class OpenCall:
             tag=self.call.tag or "",
             verdict=self.call.route.verdict,
             outcome=self.outcome,
-            http_response_status_code=flow.response.status_code if flow.response else None,
+            http_response_status_code=response.status_code if response else None,
             upstream_calls=self.upstream_calls,
             error_type=self.error_type,
             error=bounded(self.error),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Container
 from http import HTTPStatus
+from ipaddress import ip_address
 
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
@@ -21,13 +22,25 @@ def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
 
 
 def asked_host(flow: http.HTTPFlow) -> str:
-    """The name of the host that the client means, in lower case.
+    """The name of the host that the client means, in lower case and without user info.
 
-    In transparent modes the request itself only has an address, so the Host header goes first.
-    Behind a reverse proxy that header is overwritten, but over TLS the client named its host.
+    A host written into the request line decides (RFC 9112, 3.2.2). In transparent modes there is
+    only an address, so the Host header does. Behind a reverse proxy that header is overwritten,
+    but over TLS the client has named its host.
     """
-    sni = flow.client_conn.sni if _is_reverse(flow) else None
-    return (sni or flow.request.pretty_host).lower().rstrip(".")
+    request = flow.request
+    if _is_reverse(flow):
+        host = flow.client_conn.sni or request.pretty_host
+    else:
+        host = request.pretty_host if _is_address(request.host) else request.host
+    return host.rpartition("@")[2].lower().rstrip(".")
+
+
+def asked_scheme(flow: http.HTTPFlow) -> str:
+    """`http` or `https`, as the client spoke it; a reverse proxy's request has the origin's."""
+    if _is_reverse(flow):
+        return "https" if flow.client_conn.tls else "http"
+    return flow.request.scheme
 
 
 def header(flow: http.HTTPFlow, name: str) -> str:
@@ -53,6 +66,14 @@ def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
         timestamp_start=now,
         timestamp_end=now,
     )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_reverse(flow: http.HTTPFlow) -> bool:

@@ -1,10 +1,12 @@
 """`scripts/report`: reads journals and recordings, shows the report."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import NoReturn
@@ -18,6 +20,7 @@ from hubv1.report.build import build
 from hubv1.report.model import Report
 from hubv1.report.sentence import sentence
 from hubv1.report.terminal import as_text
+from hubv1.texts import printable
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -30,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse would exit with 2, which here says something about the traffic.
         self.print_usage(sys.stderr)
-        self.exit(TROUBLE, f"{self.prog}: {message}\n")
+        self.exit(TROUBLE, f"{self.prog}: {printable(message)}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,11 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report = build(_histories(options, stack), datetime.now(UTC))
         _write(_rendered(report, options.format, options.output), options.output)
     except (JournalError, CaptureError, OSError) as error:
-        sys.stderr.write(f"scripts/report: {error}\n")
+        _say(str(error))
         return TROUBLE
-    if report.exit_code == TROUBLE and options.format != "terminal":
-        sys.stderr.write(f"scripts/report: {sentence(report)}\n")
+    if report.exit_code == TROUBLE and (options.output or options.format != "terminal"):
+        _say(sentence(report))
     return report.exit_code
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"scripts/report: {printable(message)}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,11 +96,21 @@ def _rendered(report: Report, form: str, output: Path | None) -> str:
 
 
 def _write(text: str, output: Path | None) -> None:
-    if output is None:
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        return
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What an old terminal cannot show is replaced, not a reason to show nothing.
+        sys.stdout.reconfigure(errors="replace")
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    else:
-        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # Python flushes once more at its end, and must not fail then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A reader that has read enough, as head does, is no failure of the report.
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def as_text(report: Report, *, width: int | None, color: bool) -> str:
         file=out,
         width=width or WIDTH_WITHOUT_TERMINAL,
         force_terminal=color,
-        no_color=not color,
+        no_color=None if color else True,  # None lets NO_COLOR decide
         highlight=False,
         emoji=False,
         markup=False,
@@ -99,9 +99,9 @@ def _print_findings(console: Console, report: Report) -> None:
 def _print_finding(console: Console, finding: Finding) -> None:
     line = Text(f"      {number(finding.calls, 'call')}")
     if finding.repository:
-        line.append(f"  {finding.repository}")
+        line.append(f"  {printable(finding.repository)}")
     if finding.successor:
-        line.append("  ->  ").append(finding.successor, "cyan")
+        line.append("  ->  ").append(printable(finding.successor), "cyan")
     console.print(line, soft_wrap=True)
 
 
@@ -131,5 +131,6 @@ def _verdict(verdict: Verdict) -> Text:
 
 
 def _some(names: tuple[str, ...]) -> str:
+    shown = printable(", ".join(names[:_REPOSITORIES_SHOWN]))
     more = len(names) - _REPOSITORIES_SHOWN
-    return ", ".join(names[:_REPOSITORIES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"{shown} and {more} more" if more > 0 else shown
