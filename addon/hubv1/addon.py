@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mitmproxy import command, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -74,7 +75,7 @@ class Bridge:
         try:
             values = {name: getattr(ctx.options, name) for name in names}
             self.parts = self._assembled(options.settings(values), self.parts)
-        except (options.BadOption, JournalError) as error:
+        except (options.BadOption, JournalError, OSError) as error:
             if self.is_running:
                 raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
             # An exception would bring its traceback along; an error in the log ends the start too.
@@ -163,8 +164,7 @@ class Bridge:
         if old and old.settings.journal == settings.journal:
             journal = old.journal
         else:
-            where = settings.journal or f"{ctx.options.confdir}/{FILE_NAME}"
-            journal = Journal(Place(where), self.bridge_id)
+            journal = Journal(Place(settings.journal or _default_journal()), self.bridge_id)
             if old:
                 old.journal.close()
         if old and old.settings.url == settings.url:
@@ -212,6 +212,13 @@ class Bridge:
                     loss,
                 )
         logger.info(printable(entry.line))
+
+
+def _default_journal() -> str:
+    """In mitmproxy's confdir, which at a first start is not there yet."""
+    folder = Path(ctx.options.confdir).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder / FILE_NAME)
 
 
 def _shown(value: object) -> str:

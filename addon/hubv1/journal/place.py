@@ -127,10 +127,18 @@ def _version(connection: Connection) -> int | None:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Python's driver would begin transactions by rules of its own; here SQLAlchemy's do.
     connection.isolation_level = None
-    # A commit is on the disk when it returns, and readers never wait for the writer.
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        # A commit is on the disk when it returns.
         connection.execute("PRAGMA synchronous=FULL")
     except sqlite3.Error:
-        connection.close()
+        connection.close()  # nobody else knows of it yet
         raise
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Readers never wait for the writer then. The file remembers it."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()

@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# Sourced by every script here: finds a Python and makes the virtual environment asked for.
+#
+#   use_venv .venv "" requirements.txt     sets VENV to a ready environment, or ends the script
+#
+# It tells on standard error what it does, a line each. All of it works in bash 3.2, which is what
+# macOS has, and needs nothing but a Python.
+
+set -euo pipefail
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+SCRIPT=scripts/${0##*/}
+
+SUPPORTED="3.13 3.12 3.11" # the newest first; after these, any later python3
+OLDEST="3.11"
+# Distributions and home-made builds of Python leave out one or the other.
+NEEDED_MODULES="ensurepip sqlite3 ssl venv"
+
+say() {
+    printf '%s: %s\n' "$SCRIPT" "$*" >&2
+}
+
+die() {
+    say "$*"
+    exit 1
+}
+
+# use_venv FOLDER VERSIONS REQUIREMENTS...
+# VENV becomes that folder of the checkout, with all that the files of requirements name. VERSIONS
+# are those of Python to choose from, the best first; empty for the newest that is supported.
+use_venv() {
+    local python versions=$2
+    VENV=$ROOT/$1
+    shift 2
+    if _is_ready "$@"; then
+        return
+    fi
+    python=$(find_python "$versions") || exit 1
+    # One script at a time makes environments. The lock is on this file, so nothing is left behind
+    # by one that was killed, and is held for as long as descriptor 9 is open.
+    exec 9<"$ROOT/scripts/lib/setup.sh"
+    _lock "$python"
+    _is_ready "$@" || _make "$python" "$@"
+    exec 9<&-
+}
+
+# find_python VERSIONS
+# Prints the path of the first that works, or says why there is none and fails.
+find_python() {
+    local version candidate found flawed="" lacks=""
+    for version in ${1:-$SUPPORTED 3}; do
+        while IFS= read -r candidate; do
+            # A failure is no news: pyenv has shims for versions that it then does not find.
+            found=$(_try "$candidate" "$version" 2>/dev/null) || continue
+            if [[ $found == /* ]]; then
+                printf '%s\n' "$found"
+                return
+            fi
+            flawed=${flawed:-$candidate} lacks=${lacks:-$found}
+        done < <(_candidates "$version")
+    done
+    _say_no_python "$1" "$flawed" "$lacks"
+    return 1
+}
+
+# _candidates VERSION: the files that may be that Python, the best first.
+_candidates() {
+    type -aP "python$1" || true
+    local pyenv=${PYENV_ROOT:-${HOME:-}/.pyenv}
+    if [[ -d $pyenv/versions ]]; then
+        printf '%s\n' "$pyenv/versions/$1".*/bin/"python$1" | sort -rV
+    fi
+}
+
+# _try PYTHON VERSION: prints its real path, or else the modules that it lacks. Fails where it does
+# not start or is another version.
+_try() {
+    "$1" -I - "$2" "$OLDEST" "$NEEDED_MODULES" <<'PYTHON'
+import os
+import sys
+
+wanted, oldest, needed = sys.argv[1:]
+if wanted != "3" and wanted != "%d.%d" % sys.version_info[:2]:
+    sys.exit(1)
+if list(sys.version_info[:2]) < [int(part) for part in oldest.split(".")]:
+    sys.exit(1)
+lacks = []
+for module in needed.split():
+    try:
+        __import__(module)
+    except ImportError:
+        lacks.append(module)
+print(", ".join(lacks) or os.path.realpath(sys.executable))
+PYTHON
+}
+
+# _say_no_python VERSIONS FLAWED LACKS
+_say_no_python() {
+    local versions=${1// / or } flawed=$2 lacks=$3
+    if [[ -z $flawed ]]; then
+        say "Found no Python ${versions:-$OLDEST or later}. Install one, on Debian or Ubuntu with" \
+            "'sudo apt-get install python3 python3-venv', elsewhere with 'pyenv install 3.13'."
+    elif [[ $lacks == *ensurepip* || $lacks == *venv* ]]; then
+        say "$flawed cannot make virtual environments: it lacks $lacks. Install them, on Debian or" \
+            "Ubuntu with 'sudo apt-get install ${flawed##*/}-venv', or another Python."
+    else
+        say "$flawed was built without $lacks. Install another Python, on Debian or Ubuntu with" \
+            "'sudo apt-get install python3 python3-venv', elsewhere with 'pyenv install 3.13'."
+    fi
+}
+
+# What an environment was made for. One that is unlike is made again: its programs hold the path.
+_purpose() {
+    local file
+    printf '%s\n' "$ROOT"
+    for file; do
+        printf '%s\n' "$(<"$ROOT/$file")"
+    done
+}
+
+_is_ready() {
+    [[ -x $VENV/bin/python && -f $VENV/made-for && $(<"$VENV/made-for") == "$(_purpose "$@")" ]]
+}
+
+_lock() {
+    "$1" -I - "$SCRIPT" <<'PYTHON' || true # no lock on such a file system: go on without
+import fcntl
+import sys
+
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    sys.stderr.write(sys.argv[1] + ": waiting for another script that is setting up\n")
+    fcntl.flock(9, fcntl.LOCK_EX)
+PYTHON
+}
+
+# _make PYTHON REQUIREMENTS...
+_make() {
+    local python=$1 name=${VENV##*/} log made_for=""
+    shift
+    if [[ -x $VENV/bin/python && -f $VENV/made-for ]]; then
+        IFS= read -r made_for <"$VENV/made-for" || true
+    fi
+    if [[ $made_for == "$ROOT" ]]; then
+        say "bringing $name up to date with $*"
+        rm -- "$VENV/made-for" # where this is interrupted, the next start begins anew
+    else
+        say "making $name with $("$python" -V): once, half a minute or so"
+        rm -rf -- "$VENV"
+        log=$("$python" -I -m venv "$VENV" 2>&1) || _give_up "$log" "could not make $VENV"
+    fi
+    log=$(_pip_install "$@" 2>&1) || _say_pip_failed "$log" "$@"
+    _purpose "$@" >"$VENV/made-for"
+}
+
+_pip_install() {
+    local file arguments=()
+    for file; do
+        arguments+=(--requirement "$ROOT/$file")
+    done
+    PIP_USER=0 "$VENV/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+        "${arguments[@]}"
+}
+
+# _say_pip_failed LOG REQUIREMENTS...
+_say_pip_failed() {
+    local log=$1
+    shift
+    case $log in
+        *"connection broken"* | *"ConnectionError"* | *"Max retries exceeded"* | *"timed out"*)
+            _give_up "$log" "pip cannot reach the package index. Behind a proxy set https_proxy," \
+                "for a mirror PIP_INDEX_URL; then start this again."
+            ;;
+        *)
+            _give_up "$log" "pip could not install $*; its own words are above."
+            ;;
+    esac
+}
+
+# _give_up LOG SENTENCE...
+_give_up() {
+    printf '%s\n' "$1" >&2
+    shift
+    die "$@"
+}
