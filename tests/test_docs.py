@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Table
 
 from hubv1 import bridging, options, routes
 from hubv1.journal import tables
@@ -61,7 +62,7 @@ def test_readme_names_every_script(script: str) -> None:
 
 
 @pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
-def test_the_journal_page_lists_every_column(table: tables.Table) -> None:
+def test_the_journal_page_lists_every_column(table: Table) -> None:
     section = re.split(r"^## ", JOURNAL, flags=re.MULTILINE)
     text = next(part for part in section if part.startswith(f"{table.name}:"))
     listed = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))

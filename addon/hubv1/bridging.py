@@ -17,7 +17,8 @@ from hubv1.failures import (
 from hubv1.hub import Effort, HubClient
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.routes import Call, Listing
+from hubv1.recognition import Call
+from hubv1.routes import Listing
 
 logger = logging.getLogger(__name__)
 

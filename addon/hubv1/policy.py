@@ -2,7 +2,8 @@
 
 from enum import Enum, auto
 
-from hubv1.routes import Call, Verdict
+from hubv1.recognition import Call
+from hubv1.routes import Verdict
 
 
 class Action(Enum):

@@ -11,7 +11,7 @@ from hubv1.journal import Entry, new_id
 from hubv1.mitm.flows import asked_host, asked_scheme, header
 from hubv1.outcome import Outcome
 from hubv1.policy import Action
-from hubv1.routes import Call
+from hubv1.recognition import Call
 from hubv1.texts import bounded, readable
 
 _EXPECTED = {
