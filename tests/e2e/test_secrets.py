@@ -2,8 +2,6 @@
 
 import base64
 
-import pytest
-
 from e2e.bridges import PATIENCE, Mitmdump
 from e2e.clients import Answer, ask, behind, shell
 from e2e.conftest import StartBridge

@@ -7,8 +7,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import pytest
-
 from e2e.bridges import PATIENCE, Mitmdump, Row, eventually, query
 from e2e.clients import ask, ask_on, connected
 from e2e.conftest import StartBridge

@@ -1,0 +1,1 @@
+"""The report, from single rows to the command that shows it."""

@@ -1,0 +1,42 @@
+"""Reports made of rows, and journals on disk that hold them."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hubv1.journal import Entry, Gap, History, Journal, Place, Seen
+from hubv1.report.build import build
+from hubv1.report.model import Report
+
+NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
+NOTHING = Seen()
+
+
+def history(*entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()) -> History:
+    return History(seen, gaps, iter(entries))
+
+
+def report_of(
+    *entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = (), now: datetime = NOW
+) -> Report:
+    return build([history(*entries, seen=seen, gaps=gaps)], now)
+
+
+def write_journal(
+    path: Path, *entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
+) -> Path:
+    """A journal as a bridge leaves it behind; returns `path`."""
+    journal = Journal(Place(str(path)), "bridge-1")
+    journal.seen = seen
+    for entry in entries:
+        journal.record_unawaited(entry)
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for gap in gaps:
+            started, ended = (f"{at:%Y-%m-%d %H:%M:%S.%f}" for at in (gap.started_at, gap.ended_at))
+            connection.execute(
+                "INSERT INTO gaps VALUES (hex(randomblob(16)), ?, ?, ?, ?, 'bridge-1')",
+                (started, ended, gap.calls, gap.reason),
+            )
+    return path

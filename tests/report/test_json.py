@@ -1,0 +1,147 @@
+"""The JSON report, field by field as the contract names them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubv1.journal import Gap, Seen
+from hubv1.outcome import Outcome
+from hubv1.report.as_json import as_json
+from hubv1.report.model import Report
+from hubv1.routes import Verdict
+from report.made import report_of
+from samples import make_entry
+
+OUTCOMES = ["translated", "redirected", "observed", "gone", "passed", "refused", "failed"]
+GAP = Gap(datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, 1, tzinfo=UTC), 3, "full")
+
+
+def parsed(report: Report) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(as_json(report))
+    return body
+
+
+@pytest.fixture
+def body() -> dict[str, Any]:
+    return parsed(
+        report_of(
+            make_entry(),
+            make_entry(outcome=Outcome.GONE, started_at=datetime(2026, 3, 1, 13, tzinfo=UTC)),
+            seen=Seen(flows=9, still_served=2, rejected_tls=1),
+            gaps=(GAP,),
+        )
+    )
+
+
+def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
+    parts = "schema generated_at window seen totals routes callers findings days"
+    assert list(body) == parts.split()
+    assert body["schema"] == "hub-v1-report/1"
+
+
+def test_times_are_of_rfc_3339_in_utc(body: dict[str, Any]) -> None:
+    assert body["generated_at"] == "2026-03-01T13:05:07Z"
+    assert body["window"] == {"first": "2026-03-01T12:30:15Z", "last": "2026-03-01T13:00:00Z"}
+
+
+def test_all_that_was_seen_is_told(body: dict[str, Any]) -> None:
+    gap = {
+        "started_at": "2026-03-01T12:00:00Z",
+        "ended_at": "2026-03-01T12:01:00Z",
+        "calls": 3,
+        "reason": "full",
+    }
+    assert body["seen"] == {
+        "flows": 9,
+        "legacy": 2,
+        "still_served": 2,
+        "hosts": ["index.docker.io"],
+        "gaps": [gap],
+        "rejected_tls": 1,
+    }
+
+
+def test_totals_count_the_calls_and_name_every_outcome(body: dict[str, Any]) -> None:
+    assert list(body["totals"]) == ["calls", *OUTCOMES]
+    assert body["totals"] == dict.fromkeys(OUTCOMES, 0) | {"calls": 2, "translated": 1, "gone": 1}
+
+
+def test_a_route_has_its_successor_and_verdict(body: dict[str, Any]) -> None:
+    [route] = body["routes"]
+    assert route == {
+        "route": "GET /v1/repositories/{name}/tags",
+        "successor": "/v2/namespaces/{namespace}/repositories/{repository}/tags",
+        "verdict": "bridged",
+        "calls": 2,
+        "last_seen": "2026-03-01T13:00:00Z",
+        "sentence": "The v2 list comes in pages of at most 100 tags and in no dependable order.",
+    }
+
+
+def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
+    assert body["callers"] == [
+        {
+            "caller": "curl/8.1 at 10.0.0.7",
+            "address": "10.0.0.7",
+            "user_agent": "curl/8.1",
+            "calls": 2,
+            "this_hour": 1,
+            "first_seen": "2026-03-01T12:30:15Z",
+            "last_seen": "2026-03-01T13:00:00Z",
+            "routes": ["GET /v1/repositories/{name}/tags"],
+            "repositories": ["library/debian"],
+            "verdict": "bridged",
+        }
+    ]
+
+
+def test_a_finding_says_what_to_change(body: dict[str, Any]) -> None:
+    [finding] = body["findings"]
+    assert "page_size=100" in finding.pop("change")
+    assert finding == {
+        "route": "GET /v1/repositories/{name}/tags",
+        "caller": "curl/8.1 at 10.0.0.7",
+        "repository": "library/debian",
+        "calls": 2,
+        "last_seen": "2026-03-01T13:00:00Z",
+        "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
+    }
+
+
+def test_a_day_counts_its_outcomes(body: dict[str, Any]) -> None:
+    day = dict.fromkeys(OUTCOMES, 0) | {"translated": 1, "gone": 1}
+    assert body["days"] == [{"day": "2026-03-01", "calls": 2, **day}]
+
+
+def test_nothing_seen_is_a_whole_report_too() -> None:
+    body = parsed(report_of())
+    assert body["window"] == {"first": None, "last": None}
+    assert body["totals"] == dict.fromkeys(["calls", *OUTCOMES], 0)
+    assert [body[part] for part in ("routes", "callers", "findings", "days")] == [[], [], [], []]
+    assert body["seen"]["flows"] == 0
+
+
+def test_a_route_of_another_version_is_there_by_its_name() -> None:
+    body = parsed(report_of(make_entry(route="BREW /v1/tea", verdict=Verdict.DEAD)))
+    assert [(route["route"], route["verdict"]) for route in body["routes"]] == [
+        ("BREW /v1/tea", "dead")
+    ]
+    assert body["findings"][0]["successor"] == ""
+
+
+@given(st.text(), st.datetimes(timezones=st.just(UTC)))
+def test_texts_and_times_come_through_whatever_they_are(text: str, started_at: datetime) -> None:
+    report = report_of(make_entry(caller=text, server_address=text, started_at=started_at))
+    shown = as_json(report)
+    body = json.loads(shown)
+    assert [use["caller"] for use in body["callers"]] == [text]
+    assert body["seen"]["hosts"] == [text]
+    assert shown.isascii()
+    assert shown.endswith("}\n")
+    last = body["window"]["last"]
+    assert last.endswith("Z")
+    assert started_at - datetime.fromisoformat(last) < timedelta(seconds=1)

@@ -1,0 +1,44 @@
+"""What is decided about a call, and what its end means for the whole."""
+
+import pytest
+
+from hubv1.outcome import BRIDGED, UNBRIDGED, Outcome, exit_code
+from hubv1.policy import Action, decide
+from hubv1.routes import Verdict
+from samples import recognised
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "live", "recorded"),
+    [
+        ("GET", "/v1/repositories/debian/tags", Action.TRANSLATE, Action.OBSERVE),
+        ("HEAD", "/v1/repositories/debian/tags/12", Action.TRANSLATE, Action.OBSERVE),
+        ("GET", "/v1/repositories/debian/images", Action.TRANSLATE, Action.OBSERVE),
+        ("GET", "/v1/repositories/a/b/c/d", Action.TRANSLATE, Action.OBSERVE),
+        ("GET", "/v1/repositories/NO/tags", Action.TRANSLATE, Action.OBSERVE),
+        ("PUT", "/v1/repositories/debian/tags/12", Action.PASS, Action.OBSERVE),
+        ("GET", "/v1/repositories/debian/auth", Action.PASS, Action.OBSERVE),
+        ("POST", "/v1/users/", Action.PASS, Action.OBSERVE),
+        ("GET", "/v1/_ping", Action.PASS, Action.OBSERVE),
+        ("GET", "/v1/images/abc/json", Action.PASS, Action.OBSERVE),
+        ("GET", "/v1/search?q=x", Action.COUNT, Action.COUNT),
+    ],
+)
+def test_live_calls_are_answered_or_passed_and_recorded_ones_only_observed(
+    method: str, path: str, live: Action, recorded: Action
+) -> None:
+    call = recognised(path, method)
+    assert decide(call, live=True) is live
+    assert decide(call, live=False) is recorded
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_calls_that_got_what_they_wanted_count_as_bridged(
+    outcome: Outcome, verdict: Verdict
+) -> None:
+    satisfied = outcome is Outcome.REDIRECTED or (
+        outcome is Outcome.TRANSLATED and verdict is not Verdict.DEAD
+    )
+    assert exit_code(outcome, verdict) == (BRIDGED if satisfied else UNBRIDGED)
+    assert (BRIDGED, UNBRIDGED) == (2, 3)
