@@ -231,3 +231,18 @@ def test_what_is_sent_on_is_made_of_checked_names_alone(segments: list[bytes]) -
         assert call.repository == Repository(namespace, name)
         assert tag == ([call.tag] if call.tag else [])
         assert ".." not in (namespace, name, *tag)
+
+
+@pytest.mark.parametrize("tag", ["images", "tags"])
+def test_a_tag_may_be_called_like_a_route(tag: str) -> None:
+    call = recognised(f"{R}/debian/tags/{tag}")
+    assert (call.route.listing, str(call.repository), call.tag) == (
+        Listing.TAG,
+        "library/debian",
+        tag,
+    )
+
+
+@pytest.mark.parametrize("path", [f"{R}//", f"{R}/Debian", f"{R}/a/%00", f"{R}/../_ping"])
+def test_reading_a_repository_of_an_impossible_name_is_not_passed_on(path: str) -> None:
+    assert recognised(path).route.listing is Listing.NOTHING

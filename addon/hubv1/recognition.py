@@ -59,7 +59,10 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
         found = _match(pattern, segments)
         if found is None or (route.docker_token and not docker_token()):
             continue
-        return _call(route, found)
+        call = _call(route, found)
+        # A row that is passed on is only for names that exist; the rows below are for the rest.
+        if route.listing is not None or "{name}" not in found or call.repository is not None:
+            return call
     return None
 
 

@@ -144,9 +144,10 @@ _RECORD = Route(
 )
 
 ROUTES: tuple[Route, ...] = (
+    # First, since x/tags/images is asked for as a tag more often than as the images of x/tags.
+    *_bare_and_namespaced(_TAG),
     *_bare_and_namespaced(_PULL),
     *_bare_and_namespaced(_IMAGES),
-    *_bare_and_namespaced(_TAG),
     *_bare_and_namespaced(_TAGS),
     *_bare_and_namespaced(_AUTH),
     *_bare_and_namespaced(_RECORD),

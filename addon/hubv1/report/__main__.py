@@ -92,7 +92,8 @@ def _rendered(report: Report, form: str, output: Path | None) -> str:
         return as_json(report)
     is_terminal = output is None and sys.stdout.isatty()
     width = get_terminal_size().columns if is_terminal else None
-    return as_text(report, width=width, color=is_terminal)
+    is_dumb = os.environ.get("TERM") == "dumb"
+    return as_text(report, width=width, color=is_terminal and not is_dumb)
 
 
 def _write(text: str, output: Path | None) -> None:
