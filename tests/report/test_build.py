@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,59 +19,6 @@ TAGS = "GET /v1/repositories/{name}/tags"
 HOUR = datetime(2026, 3, 1, 13, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 GAP = Gap(HOUR, HOUR + timedelta(minutes=1), 3, "disk full")
-
-ENDINGS = [
-    (Outcome.TRANSLATED, Verdict.BRIDGED, 2),
-    (Outcome.TRANSLATED, Verdict.LOSSY, 2),
-    (Outcome.TRANSLATED, Verdict.DEAD, 3),
-    (Outcome.REDIRECTED, Verdict.BRIDGED, 2),
-    (Outcome.REDIRECTED, Verdict.DEAD, 2),
-    (Outcome.OBSERVED, Verdict.BRIDGED, 3),
-    (Outcome.GONE, Verdict.BRIDGED, 3),
-    (Outcome.PASSED, Verdict.DEAD, 3),
-    (Outcome.REFUSED, Verdict.BRIDGED, 3),
-    (Outcome.FAILED, Verdict.LOSSY, 3),
-]
-
-
-def both_orders(one: Outcome, other: Outcome) -> list[tuple[Outcome, Outcome]]:
-    return [(one, other), (other, one)]
-
-
-class TestExitCode:
-    @pytest.mark.parametrize(("outcome", "verdict", "code"), ENDINGS)
-    def test_it_follows_from_how_a_call_ended(
-        self, outcome: Outcome, verdict: Verdict, code: int
-    ) -> None:
-        assert report_of(make_entry(outcome=outcome, verdict=verdict)).exit_code == code
-
-    def test_every_outcome_has_one(self) -> None:
-        assert {outcome for outcome, _, _ in ENDINGS} == set(Outcome)
-
-    @pytest.mark.parametrize("pair", both_orders(Outcome.TRANSLATED, Outcome.GONE), ids=str)
-    def test_the_higher_wins_whichever_came_first(self, pair: tuple[Outcome, ...]) -> None:
-        assert report_of(*(make_entry(outcome=outcome) for outcome in pair)).exit_code == 3
-
-    @pytest.mark.parametrize("pair", both_orders(Outcome.TRANSLATED, Outcome.FAILED), ids=str)
-    def test_the_higher_wins_among_journals_too(self, pair: tuple[Outcome, ...]) -> None:
-        histories = [history(make_entry(outcome=outcome)) for outcome in pair]
-        assert build(histories, NOW).exit_code == 3
-
-    def test_traffic_without_a_legacy_call_is_clean(self) -> None:
-        assert report_of(seen=Seen(flows=1)).exit_code == 0
-
-    def test_nothing_seen_is_not_clean(self) -> None:
-        assert report_of().exit_code == 1
-        assert build([], NOW).exit_code == 1
-
-    def test_a_client_that_rejected_the_certificate_was_seen(self) -> None:
-        report = report_of(seen=Seen(rejected_tls=1))
-        assert report.exit_code != 1
-        assert report.seen.rejected_tls == 1
-
-    def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost(self) -> None:
-        report = report_of(make_entry(), seen=Seen(flows=0, still_served=2))
-        assert (report.seen.flows, report.exit_code) == (3, 2)
 
 
 class TestSeen:

@@ -1,0 +1,115 @@
+"""One v1 call as HAR, the way three programs write it."""
+
+from typing import Any
+
+URL = "https://index.docker.io/v1/repositories/debian/tags"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
+
+CHROME: dict[str, Any] = {
+    "_connectionId": "4711",
+    "_initiator": {"type": "other"},
+    "_priority": "High",
+    "_resourceType": "document",
+    "cache": {},
+    "connection": "443",
+    "pageref": "page_1",
+    "request": {
+        "method": "GET",
+        "url": URL,
+        "httpVersion": "http/2.0",
+        "headers": [
+            {"name": ":authority", "value": "index.docker.io"},
+            {"name": ":method", "value": "GET"},
+            {"name": ":path", "value": "/v1/repositories/debian/tags"},
+            {"name": ":scheme", "value": "https"},
+            {"name": "user-agent", "value": AGENT},
+        ],
+        "queryString": [],
+        "cookies": [],
+        "headersSize": -1,
+        "bodySize": 0,
+    },
+    "response": {
+        "status": 410,
+        "statusText": "",
+        "httpVersion": "http/2.0",
+        "headers": [{"name": "content-type", "value": "text/plain"}],
+        "cookies": [],
+        "content": {"size": 0, "mimeType": "text/plain"},
+        "redirectURL": "",
+        "headersSize": -1,
+        "bodySize": -1,
+        "_transferSize": 301,
+        "_error": None,
+    },
+    "serverIPAddress": "192.0.2.10",
+    "startedDateTime": "2026-03-01T12:30:15.123Z",
+    "time": 41.5,
+    "timings": {"blocked": 1, "dns": -1, "ssl": -1, "connect": -1, "send": 0, "wait": 40.5},
+}
+FIREFOX: dict[str, Any] = {
+    "pageref": "page_1",
+    "startedDateTime": "2026-03-01T13:30:15.123+01:00",
+    "request": {
+        "bodySize": 0,
+        "method": "GET",
+        "url": URL,
+        "httpVersion": "HTTP/2",
+        "headers": [
+            {"name": "Host", "value": "index.docker.io"},
+            {"name": "User-Agent", "value": AGENT},
+        ],
+        "cookies": [],
+        "queryString": [],
+        "headersSize": 402,
+    },
+    "response": {
+        "status": 410,
+        "statusText": "Gone",
+        "httpVersion": "HTTP/2",
+        "headers": [{"name": "content-encoding", "value": "gzip"}],
+        "cookies": [],
+        "content": {"mimeType": "text/plain", "size": 4, "text": "Gone"},
+        "redirectURL": "",
+        "headersSize": 210,
+        "bodySize": 214,
+    },
+    "cache": {},
+    "timings": {"blocked": 0, "dns": 0, "connect": 0, "ssl": 0, "send": 0, "wait": 41},
+    "time": 41.5,
+    "_securityState": "secure",
+    "serverIPAddress": "192.0.2.10",
+    "connection": "443",
+}
+CHARLES: dict[str, Any] = {
+    "startedDateTime": "2026-03-01T04:30:15.123-08:00",
+    "time": 41.5,
+    "request": {
+        "method": "GET",
+        "url": URL,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": [
+            {"name": "Host", "value": "index.docker.io"},
+            {"name": "User-Agent", "value": AGENT},
+        ],
+        "queryString": [],
+        "headersSize": 120,
+        "bodySize": 0,
+    },
+    "response": {
+        "_charlesStatus": "COMPLETE",
+        "status": 410,
+        "statusText": "Gone",
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": [{"name": "Content-Type", "value": "text/plain"}],
+        "content": {"size": 4, "mimeType": "text/plain", "text": "R29uZQ==", "encoding": "base64"},
+        "redirectURL": None,
+        "headersSize": 0,
+        "bodySize": 4,
+    },
+    "serverIPAddress": "192.0.2.10",
+    "cache": {},
+    "timings": {"dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 41, "receive": 0},
+}

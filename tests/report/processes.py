@@ -1,0 +1,45 @@
+"""`python -m hubv1.report` as the process that scripts/report starts."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ADDON = Path(__file__).parents[2] / "addon"
+COMMAND = (sys.executable, "-m", "hubv1.report")
+SECONDS = 60
+
+
+def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The environment of the tests with `changes`; None takes a variable away."""
+    changed = {**os.environ, "PYTHONPATH": str(ADDON), **(changes or {})}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def report(
+    *arguments: object,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+    before: tuple[str, ...] = (),
+) -> subprocess.CompletedProcess[str]:
+    """The command run to its end; `before` is a program that starts it."""
+    return subprocess.run(
+        (*before, *COMMAND, *map(str, arguments)),
+        env=environment(env),
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """What a failed command said: one sentence, and nothing where data belongs."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("scripts/report: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr

@@ -1,0 +1,91 @@
+"""What is no recording, or no longer a whole one, is refused in one sentence."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy.io import tnetstring
+
+from hubv1.journal import Seen
+from hubv1.mitm.captures import CaptureError
+from hubv1.outcome import Outcome
+from report.recordings import TRAFFIC, complaint, read, recorded, written
+
+
+def test_an_empty_file_has_nothing_in_it(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert read(tmp_path / "empty") == ([], Seen())
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "No such file" in complaint(tmp_path / "no-such")
+
+
+def test_a_folder_is_no_recording(tmp_path: Path) -> None:
+    assert "directory" in complaint(tmp_path)
+
+
+@pytest.mark.parametrize("left", [1, 100, -1, -10])
+def test_a_flow_file_cut_in_the_middle_is_not_taken_for_whole(tmp_path: Path, left: int) -> None:
+    path = written(tmp_path / "flows", *TRAFFIC)
+    path.write_bytes(path.read_bytes()[:left])
+    complaint(path)
+
+
+def test_junk_behind_sound_flows_is_not_left_unsaid(tmp_path: Path) -> None:
+    path = written(tmp_path / "flows", *TRAFFIC)
+    path.write_bytes(path.read_bytes() + b"\0\xff junk")
+    complaint(path)
+
+
+def test_a_flow_file_of_a_newer_mitmproxy_says_so(tmp_path: Path) -> None:
+    state = {**recorded().get_state(), "version": 999}
+    (tmp_path / "flows").write_bytes(tnetstring.dumps(state))
+    assert "999" in complaint(tmp_path / "flows")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        bytes(range(256)),
+        b"\x1f\x8b\x08\0junk",
+        b"PK\x03\x04",
+        b"SQLite format 3\0",
+        b"5:hello,",
+        b"3:123#",
+        b"0:~",
+        b"0:}",
+        b"0:]",
+        b"99999999999:x",
+        b"just a text\n",
+        b"{",
+        b"{}",
+        b"[]",
+        b'{"log": {}}',
+        b'{"log": {"entries": [1]}}',
+        b'{"log": {"entries": null}}',
+        b"[" * 100_000,
+        b'{"log":' + b"[" * 100_000,
+    ],
+    ids=lambda junk: repr(junk[:20]),
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, junk: bytes) -> None:
+    (tmp_path / "junk").write_bytes(junk)
+    complaint(tmp_path / "junk")
+
+
+@given(st.integers(0, 10_000), st.binary(min_size=1, max_size=4))
+def test_damage_anywhere_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: int, damage: bytes
+) -> None:
+    path = written(tmp_path_factory.getbasetemp() / "damaged", recorded())
+    content = bytearray(path.read_bytes())
+    place %= len(content)
+    content[place : place + len(damage)] = damage
+    path.write_bytes(content)
+    try:
+        entries, _ = read(path)
+    except CaptureError:
+        return
+    assert all(entry.outcome is Outcome.OBSERVED for entry in entries)

@@ -1,0 +1,164 @@
+"""The command as a process: its exit codes, and data alone on standard output."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
+
+from hubv1.journal import Seen
+from hubv1.outcome import Outcome
+from hubv1.routes import Verdict
+from report.made import write_journal
+from report.processes import complaint, report
+from samples import make_entry
+
+RED, ENDING = "\x1b[31m", ": cannot be a journal\n"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return write_journal(tmp_path / "journal.sqlite3", make_entry(), seen=Seen(flows=3))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    return write_journal(tmp_path / "empty.sqlite3")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """One v1 call and one other flow."""
+    flow = tflow.tflow(resp=True)
+    flow.request.host, flow.request.path = "index.docker.io", "/v1/repositories/acme/tool/tags"
+    with (tmp_path / "flows").open("wb") as file:
+        writer = FlowWriter(file)  # type: ignore[no-untyped-call]
+        writer.add(flow)
+        writer.add(tflow.tflow(resp=True))
+    return tmp_path / "flows"
+
+
+class TestExitCode:
+    def test_0_is_for_traffic_without_a_legacy_call(self, tmp_path: Path) -> None:
+        seen = Seen(flows=4, still_served=1)
+        done = report("--journal", write_journal(tmp_path / "journal", seen=seen))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("No legacy call in 4 flows.\n")
+
+    def test_1_is_for_having_seen_nothing(self, empty: Path) -> None:
+        done = report("--journal", empty)
+        assert done.returncode == 1
+        assert done.stdout.startswith("Nothing was seen at all")
+
+    def test_2_is_for_calls_that_were_all_answered(self, journal: Path) -> None:
+        done = report("--journal", journal)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert done.stdout.startswith("1 legacy call by 1 caller to 1 repository")
+
+    @pytest.mark.parametrize(("outcome", "verdict"), [("gone", "bridged"), ("translated", "dead")])
+    def test_3_is_for_calls_that_were_not(self, tmp_path: Path, outcome: str, verdict: str) -> None:
+        lost = make_entry(outcome=Outcome(outcome), verdict=Verdict(verdict))
+        path = write_journal(tmp_path / "journal", lost, make_entry())
+        assert report("--journal", path).returncode == 3
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--fromat", "json"),
+            ("--format", "xml"),
+            ("--journal",),
+            ("--format", f"x{RED}{ENDING}"),
+        ],
+        ids=str,
+    )
+    def test_1_is_for_wrong_arguments_too(self, arguments: tuple[str, ...]) -> None:
+        done = report(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("usage: scripts/report")
+        assert done.stderr.splitlines()[-1].startswith("scripts/report: ")
+        assert RED not in done.stderr
+
+    def test_help_tells_all_of_them_and_is_no_failure(self) -> None:
+        done = report("--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "exit codes: 0 no legacy call" in done.stdout
+
+
+class TestSources:
+    def test_a_recording_alone_is_enough(self, recording: Path) -> None:
+        done = report(recording, "--format", "json")
+        body = json.loads(done.stdout)
+        assert done.returncode == 3
+        assert (body["seen"]["flows"], body["totals"]["observed"]) == (2, 1)
+
+    def test_journals_and_recordings_are_told_as_one(
+        self, journal: Path, recording: Path, tmp_path: Path
+    ) -> None:
+        other = write_journal(tmp_path / "other", make_entry(), seen=Seen(flows=5, rejected_tls=2))
+        done = report("--journal", journal, "--journal", other, recording, "--format", "json")
+        body = json.loads(done.stdout)
+        assert done.returncode == 3
+        seen = body["seen"]
+        assert (seen["flows"], seen["legacy"], seen["rejected_tls"]) == (10, 3, 2)
+        assert {one["repository"]: one["calls"] for one in body["findings"]} == {
+            "library/debian": 2,
+            "acme/tool": 1,
+        }
+
+    def test_an_empty_recording_saw_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "empty").touch()
+        done = report(tmp_path / "empty")
+        assert done.returncode == 1
+        assert done.stdout.startswith("Nothing was seen at all")
+
+
+class TestOutput:
+    def test_json_is_alone_on_standard_output(self, journal: Path) -> None:
+        done = report("--journal", journal, "--format", "json")
+        assert json.loads(done.stdout)["schema"] == "hub-v1-report/1"
+        assert (done.returncode, done.stderr) == (2, "")
+
+    def test_json_is_alone_there_also_when_empty(self, empty: Path) -> None:
+        done = report("--journal", empty, "--format", "json")
+        assert json.loads(done.stdout)["totals"]["calls"] == 0
+        assert done.returncode == 1
+        assert done.stderr.startswith("scripts/report: Nothing was seen at all")
+        assert done.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("form", ["terminal", "json"])
+    def test_a_file_gets_what_standard_output_would(
+        self, journal: Path, tmp_path: Path, form: str
+    ) -> None:
+        file = tmp_path / "report"
+        file.write_text("an older and longer report " * 1_000)
+        done = report("--journal", journal, "--format", form, "-o", file)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+        shown = report("--journal", journal, "--format", form).stdout
+        if form == "json":
+            written, expected = json.loads(file.read_text("utf-8")), json.loads(shown)
+            assert written | {"generated_at": ""} == expected | {"generated_at": ""}
+        else:
+            assert file.read_text("utf-8") == shown
+
+    @pytest.mark.parametrize("form", ["terminal", "json"])
+    def test_a_file_does_not_keep_a_person_from_hearing_that_nothing_was_seen(
+        self, empty: Path, tmp_path: Path, form: str
+    ) -> None:
+        said = complaint(report("--journal", empty, "--format", form, "-o", tmp_path / "report"))
+        assert "Nothing was seen at all" in said
+        assert (tmp_path / "report").stat().st_size
+
+    @pytest.mark.parametrize("where", ["no-such-folder/report", "."])
+    def test_a_file_that_cannot_be_written_is_named(
+        self, journal: Path, tmp_path: Path, where: str
+    ) -> None:
+        said = complaint(report("--journal", journal, "-o", tmp_path / where))
+        assert str(tmp_path / where) in said
+
+    def test_no_escape_code_goes_to_a_pipe_whatever_the_environment(self, tmp_path: Path) -> None:
+        hostile = make_entry(caller="\x1b[31mred\x1b[0m\r\n[bold]x", server_address="\x07\u202e")
+        path = write_journal(tmp_path / "journal", hostile)
+        done = report("--journal", path, env={"FORCE_COLOR": "1", "TERM": "xterm"})
+        assert [line for line in done.stdout.split("\n") if not line.isprintable()] == []
+        assert "\\x1b[31mred\\x1b[0m\\r\\n[bold]x" in done.stdout

@@ -1,0 +1,67 @@
+"""What calls make of the exit code: the worst of them decides, and nothing seen is not clean."""
+
+import pytest
+
+from hubv1.journal import Seen
+from hubv1.outcome import Outcome
+from hubv1.report.build import build
+from hubv1.routes import Verdict
+from report.made import NOW, history, report_of
+from samples import make_entry
+
+ENDINGS = [
+    (Outcome.TRANSLATED, Verdict.BRIDGED, 2),
+    (Outcome.TRANSLATED, Verdict.LOSSY, 2),
+    (Outcome.TRANSLATED, Verdict.DEAD, 3),
+    (Outcome.REDIRECTED, Verdict.BRIDGED, 2),
+    (Outcome.REDIRECTED, Verdict.DEAD, 2),
+    (Outcome.OBSERVED, Verdict.BRIDGED, 3),
+    (Outcome.GONE, Verdict.BRIDGED, 3),
+    (Outcome.PASSED, Verdict.DEAD, 3),
+    (Outcome.REFUSED, Verdict.BRIDGED, 3),
+    (Outcome.FAILED, Verdict.LOSSY, 3),
+]
+
+
+def both_orders(one: Outcome, other: Outcome) -> list[tuple[Outcome, Outcome]]:
+    return [(one, other), (other, one)]
+
+
+@pytest.mark.parametrize(("outcome", "verdict", "code"), ENDINGS)
+def test_it_follows_from_how_a_call_ended(outcome: Outcome, verdict: Verdict, code: int) -> None:
+    assert report_of(make_entry(outcome=outcome, verdict=verdict)).exit_code == code
+
+
+def test_every_outcome_has_one() -> None:
+    assert {outcome for outcome, _, _ in ENDINGS} == set(Outcome)
+
+
+@pytest.mark.parametrize("pair", both_orders(Outcome.TRANSLATED, Outcome.GONE), ids=str)
+def test_the_higher_wins_whichever_came_first(pair: tuple[Outcome, ...]) -> None:
+    assert report_of(*(make_entry(outcome=outcome) for outcome in pair)).exit_code == 3
+
+
+@pytest.mark.parametrize("pair", both_orders(Outcome.TRANSLATED, Outcome.FAILED), ids=str)
+def test_the_higher_wins_among_journals_too(pair: tuple[Outcome, ...]) -> None:
+    histories = [history(make_entry(outcome=outcome)) for outcome in pair]
+    assert build(histories, NOW).exit_code == 3
+
+
+def test_traffic_without_a_legacy_call_is_clean() -> None:
+    assert report_of(seen=Seen(flows=1)).exit_code == 0
+
+
+def test_nothing_seen_is_not_clean() -> None:
+    assert report_of().exit_code == 1
+    assert build([], NOW).exit_code == 1
+
+
+def test_a_client_that_rejected_the_certificate_was_seen() -> None:
+    report = report_of(seen=Seen(rejected_tls=1))
+    assert report.exit_code != 1
+    assert report.seen.rejected_tls == 1
+
+
+def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost() -> None:
+    report = report_of(make_entry(), seen=Seen(flows=0, still_served=2))
+    assert (report.seen.flows, report.exit_code) == (3, 2)
