@@ -43,6 +43,8 @@ def _period(report: Report) -> str:
     first, last = report.window.first, report.window.last
     if first is None or last is None:
         return "never"
-    if first.date() == last.date():
-        return f"{first:%Y-%m-%d} between {first:%H:%M} and {last:%H:%M} UTC"
-    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    if first.date() != last.date():
+        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    if f"{first:%H:%M}" == f"{last:%H:%M}":
+        return f"{first:%Y-%m-%d} at {first:%H:%M} UTC"
+    return f"{first:%Y-%m-%d} between {first:%H:%M} and {last:%H:%M} UTC"

@@ -41,7 +41,8 @@ def as_text(report: Report, *, width: int | None, color: bool) -> str:
         emoji=False,
         markup=False,
     )
-    console.print(Text(sentence(report), _STATE_STYLES.get(report.exit_code, "bold red")))
+    style = _STATE_STYLES.get(report.exit_code, "bold red")
+    console.print(Text(f"{sentence(report)}\n", style))
     if report.callers:
         console.print(_callers(report), _routes(report))
         _print_findings(console, report)
@@ -84,8 +85,9 @@ def _table(title: str, *columns: str) -> Table:
 def _print_findings(console: Console, report: Report) -> None:
     """What each caller has to change, by route. URLs are never wrapped, so that one can copy
     them."""
-    console.print(Text("What to change", "bold italic"))
-    findings = sorted(report.findings, key=lambda one: (one.caller, one.route, one.change))
+    console.print(Text("What to change", "bold"))
+    order = {use.caller: place for place, use in enumerate(report.callers)}
+    findings = sorted(report.findings, key=lambda one: (order[one.caller], one.route, one.change))
     for caller, its in groupby(findings, key=lambda one: one.caller):
         console.print(Text(f"\n  {printable(caller)}", "bold"))
         for (route, change), same in groupby(its, key=lambda one: (one.route, one.change)):
