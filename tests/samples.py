@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hubv1.bridging import Result, answer_call
-from hubv1.hub import HubClient
+from hubv1.hub import HubClient, Transport
 from hubv1.journal import Entry, new_id
 from hubv1.outcome import Outcome
 from hubv1.recognition import Call, recognise
@@ -60,7 +60,7 @@ def with_client(url: str, use: Callable[[HubClient], Awaitable[_T]]) -> _T:
     """What `use` returns, given a client for `url` in an event loop of its own."""
 
     async def running() -> _T:
-        client = HubClient(url, VIA, "tests")
+        client = HubClient(url, Transport(VIA, "tests"))
         try:
             return await use(client)
         finally:

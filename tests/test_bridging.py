@@ -241,8 +241,11 @@ class TestTrouble:
         self, hub: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def closed(client: HubClient) -> Result:
-            del client._headers  # whatever a programmer may forget
-            return await answer_call(recognised(TAGS), client, 5)
+            transport, client._transport = client._transport, None  # type: ignore[assignment]  # what a programmer may forget
+            try:
+                return await answer_call(recognised(TAGS), client, 5)
+            finally:
+                client._transport = transport
 
         result = with_client(hub.url, closed)
         assert (result.answer.status, result.error_type) == (502, "internal")

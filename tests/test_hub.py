@@ -7,7 +7,8 @@ import pytest
 
 from hubv1 import v2
 from hubv1.failures import Forbidden, Incomplete, NotFound, Unauthorized, Unreachable
-from hubv1.hub import READINGS, Effort, HubClient
+from hubv1.hub import Effort, HubClient
+from hubv1.hub.client import READINGS
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Call, Catalog, Quirk, Settings, Standin, faults, make_tag
@@ -238,7 +239,7 @@ class TestRefusals:
 def test_a_list_that_would_never_end_is_given_up(
     hub: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubv1.hub.MOST_PAGES", 2)
+    monkeypatch.setattr("hubv1.hub.client.MOST_PAGES", 2)
     with pytest.raises(Incomplete, match="more than 200 tags"):
         tags_of(hub)
     assert len(hub.calls) == 2

@@ -8,9 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from hubv1 import hub as client_module
 from hubv1.failures import HubFailure, Loop, Nonsense, RateLimited, Unreachable
-from hubv1.hub import Effort
+from hubv1.hub import Effort, transport
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, bodies, faults
@@ -223,7 +222,7 @@ class TestBodies:
     def test_no_answer_may_be_larger_than_allowed_whatever_its_status(
         self, hub: Standin, status: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(client_module, "MOST_BODY_BYTES", 100_000)
+        monkeypatch.setattr(transport, "MOST_BODY_BYTES", 100_000)
         said = failure(hub, faults.status(status, b" " * 100_001))
         assert isinstance(said, Nonsense)
         assert "more than 100000 bytes" in str(said)
@@ -232,6 +231,6 @@ class TestBodies:
         self, hub: Standin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         page = b'{"count":1,"results":[{"name":"1"}]}'
-        monkeypatch.setattr(client_module, "MOST_BODY_BYTES", len(page))
+        monkeypatch.setattr(transport, "MOST_BODY_BYTES", len(page))
         hub.faults.add("/tags", faults.status(200, page))
         assert names(hub.url) == ["1"]

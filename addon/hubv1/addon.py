@@ -13,7 +13,7 @@ from mitmproxy.addonmanager import Loader
 from hubv1 import __version__, options
 from hubv1.answers import as_deprecated
 from hubv1.bridging import Result, answer_call, came_round
-from hubv1.hub import HubClient
+from hubv1.hub import HubClient, Transport
 from hubv1.journal import FILE_NAME, Entry, Journal, JournalError, NotRecorded, Place
 from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import answer_flow, header, legacy_call
@@ -170,7 +170,8 @@ class Bridge:
         if old and old.settings.url == settings.url:
             hub = old.hub
         else:
-            hub = HubClient(settings.url, self.via, f"hub-v1-bridge/{__version__}")
+            transport = Transport(self.via, f"hub-v1-bridge/{__version__}")
+            hub = HubClient(settings.url, transport)
             if old:
                 self.closing = asyncio.ensure_future(old.hub.close())
         return Parts(settings, hub, journal)

@@ -1,0 +1,10 @@
+"""The Hub client: complete values from Docker Hub, or a failure that says why not.
+
+It knows nothing of v1.
+"""
+
+from hubv1.hub.client import HubClient
+from hubv1.hub.effort import Effort
+from hubv1.hub.transport import Transport
+
+__all__ = ["Effort", "HubClient", "Transport"]

@@ -1,0 +1,10 @@
+"""What a call has cost."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Effort:
+    """What one call has cost so far; filled in while it is under way."""
+
+    upstream_calls: int = 0

@@ -1,0 +1,89 @@
+"""Requests over kept-alive connections: bounded, never redirected, and either a reply or a
+failure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from hubv1.failures import Nonsense, Unreachable
+from hubv1.hub.effort import Effort
+
+MOST_BODY_BYTES = 16 * 1024 * 1024
+"""Of one answer, decompressed. A page of 100 tags has about 150 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read to its end."""
+
+    url: str
+    """Of the request, without its query."""
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """The connections to Docker's hosts. They are opened on first use, and again after `close`."""
+
+    def __init__(self, via: str, user_agent: str) -> None:
+        """`via` is the bridge's own entry for the Via header, by which it knows itself."""
+        self.via = via
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "Via": via,
+            "User-Agent": user_agent,
+        }
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, url: str, effort: Effort) -> Reply:
+        """The reply to a GET of `url`, whatever its status.
+
+        Raises Unreachable, or Nonsense where the body is beyond all bounds.
+        """
+        effort.upstream_calls += 1
+        place = url.partition("?")[0]
+        try:
+            # Redirects are never followed: Hub documents none, so one would lead elsewhere.
+            async with self._opened().get(
+                URL(url, encoded=True), allow_redirects=False
+            ) as response:
+                body = await _read_bounded(response.content)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"no answer from {place}: {_in_words(error)}") from error
+        return Reply(place, response.status, response.headers, body)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        # Made on first use, since it belongs to the event loop that runs by then.
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # How long a caller waits is for `answer_call` to say.
+                timeout=aiohttp.ClientTimeout(total=None),
+            )
+        return self._session
+
+
+async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in content.iter_any():
+        size += len(chunk)
+        if size > MOST_BODY_BYTES:
+            raise Nonsense(f"Docker Hub sent more than {MOST_BODY_BYTES} bytes in one answer")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) or type(error).__name__
