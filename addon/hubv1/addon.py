@@ -13,8 +13,9 @@ from mitmproxy.addonmanager import Loader
 from hubv1 import __version__, options
 from hubv1.answers import as_deprecated
 from hubv1.bridging import Result, answer_call, came_round
-from hubv1.hub import HubClient, Transport
+from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import FILE_NAME, Entry, Journal, JournalError, NotRecorded, Place
+from hubv1.mitm import way
 from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import answer_flow, header, legacy_call
 from hubv1.mitm.given import given_options
@@ -39,6 +40,7 @@ class Parts:
     """What a bridge that is set up works with."""
 
     settings: options.Settings
+    connections: Connections
     hub: HubClient
     journal: Journal
 
@@ -70,11 +72,12 @@ class Bridge:
     def configure(self, updated: set[str]) -> None:
         """Take over new values of options."""
         names = {option.name for option in options.OPTIONS}
-        if not updated & names:
+        if not updated & (names | way.OPTIONS):
             return
         try:
             values = {name: getattr(ctx.options, name) for name in names}
-            self.parts = self._assembled(options.settings(values), self.parts)
+            new = options.settings(values)
+            self.parts = self._assembled(new, way.connections(ctx.options), self.parts)
         except (options.BadOption, JournalError, OSError) as error:
             if self.is_running:
                 raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
@@ -159,7 +162,9 @@ class Bridge:
             for option in options.OPTIONS
         ]
 
-    def _assembled(self, settings: options.Settings, old: Parts | None) -> Parts:
+    def _assembled(
+        self, settings: options.Settings, connections: Connections, old: Parts | None
+    ) -> Parts:
         """The parts for `settings`; those that need no change stay as they are."""
         if old and old.settings.journal == settings.journal:
             journal = old.journal
@@ -167,14 +172,14 @@ class Bridge:
             journal = Journal(Place(settings.journal or _default_journal()), self.bridge_id)
             if old:
                 old.journal.close()
-        if old and old.settings.url == settings.url:
+        if old and old.settings.url == settings.url and old.connections == connections:
             hub = old.hub
         else:
-            transport = Transport(self.via, f"hub-v1-bridge/{__version__}")
+            transport = Transport(self.via, f"hub-v1-bridge/{__version__}", connections)
             hub = HubClient(settings.url, transport)
             if old:
                 self.closing = asyncio.ensure_future(old.hub.close())
-        return Parts(settings, hub, journal)
+        return Parts(settings, connections, hub, journal)
 
     async def _translate(self, opened: OpenCall, parts: Parts) -> None:
         call, flow = opened.call, opened.flow

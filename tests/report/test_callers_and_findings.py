@@ -117,6 +117,7 @@ class TestFindings:
             ("debian", f"{V2}/library/repositories/debian/tags", "no documented answer"),
             ("debian/auth", "https://auth.docker.io/token", "Bearer token"),
             ("No-Such/tags", f"{V2}/{{namespace}}/repositories/{{repository}}/tags", "no such"),
+            ("No-Such/images", f"{V2}/{{namespace}}/repositories/{{repository}}/tags", "no such"),
             ("a/b/c/d/tags", "", "ever had this form"),
         ],
     )

@@ -136,6 +136,7 @@ def test_forty_columns_are_enough_for_all_but_urls() -> None:
     text = shown(report, width=40)
     assert [line for line in text.splitlines() if len(line) > 40 and URL not in line] == []
     assert any(line.endswith(URL) for line in text.splitlines())
+    assert "…" not in text
     squeezed = re.sub(r"\s", "", text)
     for part in ("a-very-long-name-of-a-job/that-fits-nowhereat10.0.0.7", "library/debian"):
         assert part in squeezed

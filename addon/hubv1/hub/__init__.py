@@ -4,7 +4,8 @@ It knows nothing of v1.
 """
 
 from hubv1.hub.client import HubClient
+from hubv1.hub.connections import Connections
 from hubv1.hub.effort import Effort
 from hubv1.hub.transport import Transport
 
-__all__ = ["Effort", "HubClient", "Transport"]
+__all__ = ["Connections", "Effort", "HubClient", "Transport"]

@@ -1,6 +1,7 @@
 """Requests over kept-alive connections: bounded, never redirected, and either a reply or a
 failure."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from hubv1.failures import Nonsense, Unreachable
+from hubv1.hub.connections import Connections
 from hubv1.hub.effort import Effort
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
@@ -28,9 +30,11 @@ class Reply:
 class Transport:
     """The connections to Docker's hosts. They are opened on first use, and again after `close`."""
 
-    def __init__(self, via: str, user_agent: str) -> None:
+    def __init__(self, via: str, user_agent: str, connections: Connections | None = None) -> None:
         """`via` is the bridge's own entry for the Via header, by which it knows itself."""
         self.via = via
+        self._connections = connections or Connections()
+        self._contexts: dict[str, ssl.SSLContext] = {}
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -46,10 +50,15 @@ class Transport:
         """
         effort.upstream_calls += 1
         place = url.partition("?")[0]
+        target = URL(url, encoded=True)
         try:
             # Redirects are never followed: Hub documents none, so one would lead elsewhere.
             async with self._opened().get(
-                URL(url, encoded=True), allow_redirects=False
+                target,
+                allow_redirects=False,
+                ssl=self._context_for(target),
+                proxy=self._connections.proxy or None,
+                proxy_auth=self._proxy_auth,
             ) as response:
                 body = await _read_bounded(response.content)
         except (aiohttp.ClientError, OSError) as error:
@@ -72,6 +81,20 @@ class Transport:
                 timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
+
+    def _context_for(self, target: URL) -> ssl.SSLContext | bool:
+        """TLS settings, made once for each host since reading the CAs takes a while."""
+        host = target.host or ""
+        if target.scheme != "https" and not self._connections.proxy.startswith("https:"):
+            return True
+        if host not in self._contexts:
+            self._contexts[host] = self._connections.context_for(host)
+        return self._contexts[host]
+
+    @property
+    def _proxy_auth(self) -> aiohttp.BasicAuth | None:
+        user, colon, password = self._connections.proxy_auth.partition(":")
+        return aiohttp.BasicAuth(user, password, "utf-8") if colon else None
 
 
 async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
