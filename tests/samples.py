@@ -36,6 +36,7 @@ _ENTRY = Entry(
     outcome=Outcome.TRANSLATED,
     http_response_status_code=200,
     upstream_calls=1,
+    source="hub",
     error_type="",
     error="",
     proxy_mode="regular",
@@ -56,11 +57,11 @@ def recognised(path: str, method: str = "GET", *, docker_token: bool = False) ->
     return call
 
 
-def with_client(url: str, use: Callable[[HubClient], Awaitable[_T]]) -> _T:
+def with_client(url: str, use: Callable[[HubClient], Awaitable[_T]], registry_url: str = "") -> _T:
     """What `use` returns, given a client for `url` in an event loop of its own."""
 
     async def running() -> _T:
-        client = HubClient(url, Transport(VIA, "tests"))
+        client = HubClient(url, registry_url, Transport(VIA, "tests"))
         try:
             return await use(client)
         finally:

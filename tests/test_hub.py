@@ -8,7 +8,7 @@ import pytest
 from hubv1 import v2
 from hubv1.failures import Forbidden, Incomplete, NotFound, Unauthorized, Unreachable
 from hubv1.hub import Effort, HubClient
-from hubv1.hub.client import READINGS
+from hubv1.hub.client import PAGES_AT_ONCE, READINGS
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Call, Catalog, Quirk, Settings, Standin, faults, make_tag
@@ -93,7 +93,8 @@ def test_a_client_that_was_closed_opens_new_connections(hub: Standin) -> None:
             await client.close()
 
     with_client(hub.url, close_between)
-    assert len({call.peer_port for call in hub.calls}) == 2
+    ports = [call.peer_port for call in hub.calls]
+    assert set(ports[:3]).isdisjoint(ports[3:])
 
 
 def test_a_url_with_a_path_keeps_it() -> None:
@@ -199,15 +200,15 @@ class TestRefusals:
         catalog.add_generated("many", 1500)
         with Standin(catalog) as hub, pytest.raises(Incomplete) as refusal:
             tags_of(hub)
-        assert "first 1000 tags of library/many" in str(refusal.value)
+        assert "refuses to page through all tags of library/many" in str(refusal.value)
         assert "offset too large" in str(refusal.value)
-        assert len(hub.calls) == 11
+        assert len(hub.calls) <= 1 + 10 + PAGES_AT_ONCE
 
     def test_any_other_offset_ends_paging_just_the_same(self, hub: Standin) -> None:
         hub.settings.anonymous_offset = 100
-        with pytest.raises(Incomplete, match="first 100 tags"):
+        with pytest.raises(Incomplete, match="refuses to page"):
             tags_of(hub)
-        assert len(hub.calls) == 2
+        assert len(hub.calls) <= 3
 
     @pytest.mark.parametrize(
         ("status", "failure"), [(401, Unauthorized), (403, Forbidden), (404, NotFound)]
@@ -240,7 +241,7 @@ def test_a_list_that_would_never_end_is_given_up(
     hub: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hubv1.hub.client.MOST_PAGES", 2)
-    with pytest.raises(Incomplete, match="more than 200 tags"):
+    with pytest.raises(Incomplete, match="too many tags"):
         tags_of(hub)
     assert len(hub.calls) == 2
 

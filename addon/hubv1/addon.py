@@ -172,11 +172,11 @@ class Bridge:
             journal = Journal(Place(settings.journal or _default_journal()), self.bridge_id)
             if old:
                 old.journal.close()
-        if old and old.settings.url == settings.url and old.connections == connections:
+        if old and _way(old.settings, old.connections) == _way(settings, connections):
             hub = old.hub
         else:
             transport = Transport(self.via, f"hub-v1-bridge/{__version__}", connections)
-            hub = HubClient(settings.url, transport)
+            hub = HubClient(settings.url, settings.registry_url, transport)
             if old:
                 self.closing = asyncio.ensure_future(old.hub.close())
         return Parts(settings, connections, hub, journal)
@@ -218,6 +218,11 @@ class Bridge:
                     loss,
                 )
         logger.info(printable(entry.line))
+
+
+def _way(settings: options.Settings, connections: Connections) -> tuple[object, ...]:
+    """What a Hub client is made for."""
+    return (settings.url, settings.registry_url, connections)
 
 
 def _default_journal() -> str:

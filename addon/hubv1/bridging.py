@@ -45,6 +45,8 @@ class Result:
     error: str = ""
     """The same for people."""
     upstream_calls: int = 0
+    source: str = ""
+    """Where the answer comes from: `hub` or `registry`; empty where nobody was asked."""
 
     @property
     def cache_status(self) -> str:
@@ -70,7 +72,7 @@ async def answer_call(call: Call, hub: HubClient, deadline: float) -> Result:
         result = _trouble("internal", f"the bridge failed: {type(error).__name__}")
     else:
         result = Result(answer, Outcome.TRANSLATED)
-    return replace(result, upstream_calls=effort.upstream_calls)
+    return replace(result, upstream_calls=effort.upstream_calls, source=effort.source)
 
 
 async def _translated(repository: Repository, call: Call, hub: HubClient, effort: Effort) -> Answer:
@@ -126,7 +128,12 @@ def _retry_after(failure: HubFailure) -> tuple[tuple[str, str], ...]:
 
 
 def _how_to_complete(call: Call) -> str:
+    if call.route.listing is Listing.IMAGES:
+        return (
+            "A shortened list is never given; with a Bearer token API v2 gives the rest of "
+            f"{call.replacement_path}"
+        )
     return (
-        "A shortened list is never given; the registry has all names: "
+        "A shortened list is never given, and the registry did not help out; ask it yourself: "
         f"skopeo list-tags docker://docker.io/{call.repository}"
     )

@@ -40,6 +40,13 @@ OPTIONS: tuple[Option, ...] = (
         "Host names whose v1 calls are legacy calls. In reverse mode the path alone decides.",
     ),
     Option("hub_url", str, "https://hub.docker.com", "Where Docker Hub API v2 is."),
+    Option(
+        "hub_registry_url",
+        str,
+        "https://registry-1.docker.io",
+        "Where the registry API is, for lists of tags that Hub does not give in full. Empty: do "
+        "without.",
+    ),
     Option("hub_deadline", int, 30, "Seconds that a caller waits at most for its answer."),
     Option(
         "hub_caller_header",
@@ -67,6 +74,8 @@ class Settings:
 
     hosts: frozenset[str]
     url: str
+    registry_url: str
+    """Empty for none."""
     deadline: int
     caller_header: str
     journal: str
@@ -78,6 +87,7 @@ def settings(values: Mapping[str, OptionValue]) -> Settings:
     return Settings(
         hosts=frozenset(_host(str(host)) for host in _listed(values["hub_hosts"])),
         url=_url("hub_url", str(values["hub_url"])),
+        registry_url=_url_or_none("hub_registry_url", str(values["hub_registry_url"])),
         deadline=_deadline(int(str(values["hub_deadline"]))),
         caller_header=_header(str(values["hub_caller_header"])),
         journal=str(values["hub_journal"]),
@@ -144,6 +154,10 @@ def _url(option: str, url: str) -> str:
     if parts.query or parts.fragment:
         raise BadOption(f"{option} takes a URL without a query or fragment.")
     return url.rstrip("/")
+
+
+def _url_or_none(option: str, url: str) -> str:
+    return _url(option, url) if url else ""
 
 
 def _deadline(seconds: int) -> int:

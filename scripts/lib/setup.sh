@@ -66,13 +66,15 @@ find_python() {
 # _candidates VERSION: the files that may be that Python, the best first.
 _candidates() {
     type -aP "python$1" || true
-    local pyenv
-    # pyenv's own folder, also where it is only known by the shims in PATH.
-    while IFS= read -r pyenv; do
-        if [[ -n $pyenv && -d $pyenv/versions ]]; then
+    local pyenv folder folders
+    IFS=: read -ra folders <<<"$PATH"
+    for folder in "${PYENV_ROOT:-}/shims" "${HOME:-}/.pyenv/shims" "${folders[@]}"; do
+        # pyenv's own folder may be known by its shims in PATH alone.
+        pyenv=${folder%/shims}
+        if [[ $folder == */shims && -d $pyenv/versions ]]; then
             printf '%s\n' "$pyenv/versions/$1".*/bin/"python$1" | sort -rV
         fi
-    done < <(printf '%s\n' "${PYENV_ROOT:-}" "${HOME:-}/.pyenv" && tr : '\n' <<<"$PATH" | sed -n 's|/shims$||p')
+    done
 }
 
 # _try PYTHON VERSION: prints its real path, or else the modules that it lacks. Fails where it does

@@ -67,6 +67,7 @@ def stage(folder: Path) -> Iterator[Stage]:
             proxy = f"http://127.0.0.1:{_said(today, LISTENING)}"
             settings = {
                 "hub_url": urls["hub"],
+                "hub_registry_url": urls["registry"],
                 "hub_journal": journal,
                 "ssl_verify_upstream_trusted_ca": folder / "mitmproxy-ca-cert.pem",
             }

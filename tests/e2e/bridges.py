@@ -126,6 +126,7 @@ def bridge_arguments(
     confdir: Path,
     *,
     hub_url: str = NO_HUB,
+    registry_url: str = "",
     strategy: str = "lazy",
     journal: str = "",
 ) -> list[str]:
@@ -133,6 +134,7 @@ def bridge_arguments(
     settings = [
         f"connection_strategy={strategy}",
         f"hub_url={hub_url}",
+        f"hub_registry_url={registry_url}",
         f"hub_journal={journal or confdir / 'journal.sqlite3'}",
     ]
     return ["-s", str(ADDON), *(each for one in settings for each in ("--set", one))]

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from e2e.bridges import ADDON, Finished, Mitmdump, bridge_arguments, finished, with_authority
+from e2e.bridges import (
+    ADDON,
+    Finished,
+    Mitmdump,
+    bridge_arguments,
+    eventually,
+    finished,
+    with_authority,
+)
 from e2e.conftest import StartBridge
 
 Start = Callable[..., Finished]
@@ -151,7 +159,7 @@ def test_the_eager_strategy_is_warned_about_with_the_setting_to_change(
     start_bridge: StartBridge,
 ) -> None:
     with start_bridge(strategy="eager") as bridge:
-        assert "Set connection_strategy=lazy." in bridge.log
+        eventually(lambda: "Set connection_strategy=lazy." in bridge.log, "a warning")
 
 
 def test_a_sound_set_up_starts_without_a_word_of_warning(bridge: Mitmdump) -> None:

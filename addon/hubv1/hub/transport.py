@@ -4,6 +4,7 @@ failure."""
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import aiohttp
 from yarl import URL
@@ -43,7 +44,9 @@ class Transport:
         }
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, url: str, effort: Effort) -> Reply:
+    async def get(
+        self, url: str, effort: Effort, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Reply:
         """The reply to a GET of `url`, whatever its status.
 
         Raises Unreachable, or Nonsense where the body is beyond all bounds.
@@ -55,6 +58,7 @@ class Transport:
             # Redirects are never followed: Hub documents none, so one would lead elsewhere.
             async with self._opened().get(
                 target,
+                headers=headers,
                 allow_redirects=False,
                 ssl=self._context_for(target),
                 proxy=self._connections.proxy or None,

@@ -39,6 +39,8 @@ class Entry:
     http_response_status_code: int | None
     """None where no answer was sent."""
     upstream_calls: int
+    source: str
+    """Where the answer came from: `hub` or `registry`; empty where nobody was asked."""
     error_type: str
     error: str
     """Why there was no v1 answer; both empty where there was one."""

@@ -30,6 +30,7 @@ class OpenCall:
         self.call = call
         self.outcome = _EXPECTED[action]
         self.upstream_calls = 0
+        self.source = ""
         self.error_type = ""
         self.error = ""
         self.is_answered = True
@@ -39,6 +40,7 @@ class OpenCall:
         """The bridge has an answer."""
         self.outcome = result.outcome
         self.upstream_calls = result.upstream_calls
+        self.source = result.source
         self.error_type = result.error_type
         self.error = result.error
 
@@ -74,6 +76,7 @@ class OpenCall:
             outcome=self.outcome,
             http_response_status_code=response.status_code if response else None,
             upstream_calls=self.upstream_calls,
+            source=self.source,
             error_type=self.error_type,
             error=bounded(self.error),
             proxy_mode=flow.client_conn.proxy_mode.type_name,
