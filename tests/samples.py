@@ -37,6 +37,7 @@ _ENTRY = Entry(
     http_response_status_code=200,
     upstream_calls=1,
     source="hub",
+    cache="miss",
     error_type="",
     error="",
     proxy_mode="regular",

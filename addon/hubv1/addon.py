@@ -12,7 +12,7 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import __version__, options
 from hubv1.answers import as_deprecated
-from hubv1.bridging import Result, answer_call, came_round
+from hubv1.bridging import Result, answer_call, came_round, impossible
 from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import FILE_NAME, Entry, Journal, JournalError, NotRecorded, Place
 from hubv1.mitm import way
@@ -20,6 +20,7 @@ from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import answer_flow, header, legacy_call
 from hubv1.mitm.given import given_options
 from hubv1.policy import Action, decide
+from hubv1.sharing import Sharing
 from hubv1.texts import printable
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Parts:
     settings: options.Settings
     connections: Connections
     hub: HubClient
+    sharing: Sharing
     journal: Journal
 
 
@@ -173,20 +175,25 @@ class Bridge:
             if old:
                 old.journal.close()
         if old and _way(old.settings, old.connections) == _way(settings, connections):
-            hub = old.hub
+            hub, sharing = old.hub, old.sharing
         else:
+            sharing = Sharing(settings.cache_ttl)
             transport = Transport(self.via, f"hub-v1-bridge/{__version__}", connections)
             hub = HubClient(settings.url, settings.registry_url, transport)
             if old:
                 self.closing = asyncio.ensure_future(old.hub.close())
-        return Parts(settings, connections, hub, journal)
+        return Parts(settings, connections, hub, sharing, journal)
 
     async def _translate(self, opened: OpenCall, parts: Parts) -> None:
         call, flow = opened.call, opened.flow
         if self.bridge_id in header(flow, "Via"):
             result = came_round()
+        elif not call.is_possible:
+            result = impossible(call)
         else:
-            result = await answer_call(call, parts.hub, parts.settings.deadline)
+            result = await parts.sharing.answer(
+                call, lambda: answer_call(call, parts.hub, parts.settings.deadline)
+            )
         opened.settle(result)
         path = call.replacement_path
         self._answer(flow, result, parts.settings.url + path if path else "", parts)
@@ -221,8 +228,8 @@ class Bridge:
 
 
 def _way(settings: options.Settings, connections: Connections) -> tuple[object, ...]:
-    """What a Hub client is made for."""
-    return (settings.url, settings.registry_url, connections)
+    """What a Hub client is made for, and what its answers are kept for."""
+    return (settings.url, settings.registry_url, settings.cache_ttl, connections)
 
 
 def _default_journal() -> str:

@@ -22,6 +22,14 @@ from hubv1.routes import Listing
 
 logger = logging.getLogger(__name__)
 
+_CACHE_STATUS = {
+    "hit": "; hit",
+    "collapsed": "; fwd=uri-miss; collapsed",
+    "miss": "; fwd=uri-miss",
+    "bypass": "; fwd=bypass",
+    "": "",
+}
+
 TROUBLES = {
     "forbidden": (403, Outcome.REFUSED),
     "rate_limited": (429, Outcome.REFUSED),
@@ -48,16 +56,25 @@ class Result:
     source: str = ""
     """Where the answer comes from: `hub` or `registry`; empty where nobody was asked."""
 
+    cache: str = ""
+    """How far equal calls shared it: `hit`, `collapsed`, `miss`, or `bypass` where none are kept;
+    empty where nobody was asked."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether this is an answer in full, and not an error of any kind."""
+        return self.outcome is Outcome.TRANSLATED and self.answer.status == 200
+
     @property
     def cache_status(self) -> str:
-        """The parameters of RFC 9211's Cache-Status; nothing is kept yet, so all calls go on."""
-        return "; fwd=bypass" if self.upstream_calls else ""
+        """The parameters of RFC 9211's Cache-Status."""
+        return _CACHE_STATUS[self.cache]
 
 
 async def answer_call(call: Call, hub: HubClient, deadline: float) -> Result:
     """The v1 answer to `call`, or the error that stands for it, within `deadline` seconds."""
     if not call.is_possible or call.repository is None:
-        return _impossible(call)
+        return impossible(call)
     effort = Effort()
     try:
         async with asyncio.timeout(deadline):
@@ -90,7 +107,7 @@ def came_round() -> Result:
     return _trouble("loop", "this request came back to the bridge that sent it")
 
 
-def _impossible(call: Call) -> Result:
+def impossible(call: Call) -> Result:
     """A name that Hub does not allow: the 404 of v1, without asking anybody."""
     wrong_tag = call.repository is not None and call.route.listing is Listing.TAG
     return Result(

@@ -12,6 +12,7 @@ LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
 """The names under which Docker served API v1."""
 
 LONGEST_DEADLINE = 3_600
+LONGEST_CACHE_TTL = 86_400
 
 OptionType = Any
 """`str`, `int` or `Sequence[str]`: those of mitmproxy's that work from end to end."""
@@ -47,6 +48,13 @@ OPTIONS: tuple[Option, ...] = (
         "Where the registry API is, for lists of tags that Hub does not give in full. Empty: do "
         "without.",
     ),
+    Option(
+        "hub_cache_ttl",
+        int,
+        10,
+        "Seconds for which a complete answer is given to equal calls. 0 keeps none. A 404 or any "
+        "other error is never kept.",
+    ),
     Option("hub_deadline", int, 30, "Seconds that a caller waits at most for its answer."),
     Option(
         "hub_caller_header",
@@ -76,6 +84,8 @@ class Settings:
     url: str
     registry_url: str
     """Empty for none."""
+    cache_ttl: int
+    """Seconds; 0 is off."""
     deadline: int
     caller_header: str
     journal: str
@@ -88,7 +98,8 @@ def settings(values: Mapping[str, OptionValue]) -> Settings:
         hosts=frozenset(_host(str(host)) for host in _listed(values["hub_hosts"])),
         url=_url("hub_url", str(values["hub_url"])),
         registry_url=_url_or_none("hub_registry_url", str(values["hub_registry_url"])),
-        deadline=_deadline(int(str(values["hub_deadline"]))),
+        cache_ttl=_seconds("hub_cache_ttl", values["hub_cache_ttl"], 0, LONGEST_CACHE_TTL),
+        deadline=_seconds("hub_deadline", values["hub_deadline"], 1, LONGEST_DEADLINE),
         caller_header=_header(str(values["hub_caller_header"])),
         journal=str(values["hub_journal"]),
     )
@@ -160,9 +171,10 @@ def _url_or_none(option: str, url: str) -> str:
     return _url(option, url) if url else ""
 
 
-def _deadline(seconds: int) -> int:
-    if not 1 <= seconds <= LONGEST_DEADLINE:
-        raise BadOption(f"hub_deadline takes 1 to {LONGEST_DEADLINE} seconds, not {seconds}.")
+def _seconds(option: str, value: OptionValue, least: int, most: int) -> int:
+    seconds = int(str(value))
+    if not least <= seconds <= most:
+        raise BadOption(f"{option} takes {least} to {most} seconds, not {seconds}.")
     return seconds
 
 

@@ -13,7 +13,9 @@ SECONDS = 60
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The environment of the tests with `changes`; None takes a variable away."""
-    changed = {**os.environ, "PYTHONPATH": str(ADDON), **(changes or {})}
+    # Python that does not buffer may write a part of a text and forget the rest.
+    usual = {"PYTHONPATH": str(ADDON), "PYTHONUNBUFFERED": None}
+    changed = {**os.environ, **usual, **(changes or {})}
     return {name: value for name, value in changed.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from hubv1 import v2
@@ -27,7 +28,7 @@ READINGS = 3
 
 _T = TypeVar("_T")
 _PageDecoder = Callable[[bytes], v2.Page[v2.Item]]
-_PageRequest = Coroutine[Any, Any, v2.Page[v2.Item] | None]
+_PageRequest = Callable[[], Coroutine[Any, Any, v2.Page[v2.Item] | None]]
 
 
 class HubClient:
@@ -83,6 +84,12 @@ class HubClient:
             return None
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < count:
+            logger.warning(
+                "The registry lists %d tags of %s where Hub counts %d",
+                len(names),
+                repository,
+                count,
+            )
             return None
         effort.source = "registry"
         return list(names)
@@ -139,7 +146,7 @@ class HubClient:
         if first.next is None or not size:
             return
         for number in range(2, min(math.ceil(first.count / size), MOST_PAGES) + 1):
-            yield self._page(repository, number, decoder, effort)
+            yield partial(self._page, repository, number, decoder, effort)
 
     async def _first_page(
         self, repository: Repository, decoder: _PageDecoder[v2.Item], effort: Effort
@@ -171,13 +178,13 @@ class HubClient:
         return value_of(reply, decoder, self._transport.via)
 
 
-async def _side_by_side(requests: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+async def _side_by_side(requests: Iterable[Callable[[], Coroutine[Any, Any, _T]]]) -> list[_T]:
     """The results in order; the first failure ends the other requests too."""
     free = asyncio.Semaphore(PAGES_AT_ONCE)
 
-    async def in_turn(request: Coroutine[Any, Any, _T]) -> _T:
+    async def in_turn(request: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         async with free:
-            return await request
+            return await request()
 
     tasks = [asyncio.ensure_future(in_turn(request)) for request in requests]
     try:

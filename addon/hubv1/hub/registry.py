@@ -98,11 +98,13 @@ class Registry:
         found = _NEXT.search(reply.headers.get("Link", ""))
         if found is None:
             return None
+        here = URL(str(self._url) + path)
         try:
-            link = URL(urljoin(str(self._url) + path, found[1]), encoded=True)
+            link = URL(urljoin(str(here), found[1]), encoded=True)
+            is_here = link.origin() == here.origin() and link.raw_path == here.raw_path
         except ValueError:
-            link = URL()
-        if link.origin() != self._url.origin() or link.raw_path != self._url.raw_path + path:
+            is_here = False
+        if not is_here:
             raise Nonsense(f"{self._url} continues its list of tags at another place")
         return str(link)
 

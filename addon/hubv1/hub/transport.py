@@ -65,7 +65,8 @@ class Transport:
                 proxy_auth=self._proxy_auth,
             ) as response:
                 body = await _read_bounded(response.content)
-        except (aiohttp.ClientError, OSError) as error:
+        # ValueError: what another server gave, a token say, cannot be part of a request.
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unreachable(f"no answer from {place}: {_in_words(error)}") from error
         return Reply(place, response.status, response.headers, body)
 

@@ -41,6 +41,9 @@ class Entry:
     upstream_calls: int
     source: str
     """Where the answer came from: `hub` or `registry`; empty where nobody was asked."""
+    cache: str
+    """`hit` where the answer was kept, `collapsed` where it is that of an equal call, else `miss`;
+    `bypass` where none are kept, empty where nobody was asked."""
     error_type: str
     error: str
     """Why there was no v1 answer; both empty where there was one."""

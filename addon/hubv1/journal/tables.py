@@ -49,6 +49,7 @@ calls = Table(
     Column("http_response_status_code", Integer),
     Column("upstream_calls", Integer, nullable=False),
     Column("source", String, nullable=False),
+    Column("cache", String, nullable=False),
     Column("error_type", String, nullable=False),
     Column("error", String, nullable=False),
     Column("proxy_mode", String, nullable=False),

@@ -31,6 +31,7 @@ class OpenCall:
         self.outcome = _EXPECTED[action]
         self.upstream_calls = 0
         self.source = ""
+        self.cache = ""
         self.error_type = ""
         self.error = ""
         self.is_answered = True
@@ -41,6 +42,7 @@ class OpenCall:
         self.outcome = result.outcome
         self.upstream_calls = result.upstream_calls
         self.source = result.source
+        self.cache = result.cache
         self.error_type = result.error_type
         self.error = result.error
 
@@ -77,6 +79,7 @@ class OpenCall:
             http_response_status_code=response.status_code if response else None,
             upstream_calls=self.upstream_calls,
             source=self.source,
+            cache=self.cache,
             error_type=self.error_type,
             error=bounded(self.error),
             proxy_mode=flow.client_conn.proxy_mode.type_name,
