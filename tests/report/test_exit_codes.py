@@ -2,9 +2,10 @@
 
 import pytest
 
-from hubv1.journal import Seen
+from hubv1.journal import Gap, Seen
 from hubv1.outcome import Outcome
 from hubv1.report.build import build
+from hubv1.report.sentence import sentence
 from hubv1.routes import Verdict
 from report.made import NOW, history, report_of
 from samples import make_entry
@@ -56,10 +57,24 @@ def test_nothing_seen_is_not_clean() -> None:
     assert build([], NOW).exit_code == 1
 
 
-def test_a_client_that_rejected_the_certificate_was_seen() -> None:
+def test_a_client_that_rejected_the_certificate_alone_says_nothing_about_v1() -> None:
     report = report_of(seen=Seen(rejected_tls=1))
-    assert report.exit_code != 1
-    assert report.seen.rejected_tls == 1
+    assert report.exit_code == 1
+    assert "1 time a client asked for a legacy host and rejected" in sentence(report)
+
+
+def test_calls_lost_in_a_gap_are_not_clean() -> None:
+    gap = Gap(NOW, NOW, 5, "disk full")
+    report = report_of(seen=Seen(flows=5), gaps=(gap,))
+    assert report.exit_code == 3
+    assert "5 legacy calls more could not be recorded." in sentence(report)
+
+
+def test_calls_answered_in_vain_are_named_where_they_decide() -> None:
+    entry = make_entry(verdict=Verdict.DEAD, outcome=Outcome.TRANSLATED)
+    report = report_of(entry, entry)
+    assert report.exit_code == 3
+    assert "2 of them in vain" in sentence(report)
 
 
 def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost() -> None:

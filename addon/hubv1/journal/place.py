@@ -108,11 +108,18 @@ class Place:
 
 def _url(where: str) -> URL:
     if "://" not in where:
-        return URL.create("sqlite", database=str(Path(where).expanduser()))
+        return URL.create("sqlite", database=_expanded(where))
     try:
         return make_url(where)
     except ArgumentError as error:
         raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
+
+
+def _expanded(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise JournalError(f"The journal {path} is in a home folder nobody knows.") from error
 
 
 def _make_private_file(path: Path) -> None:

@@ -47,6 +47,8 @@ def read(place: Place) -> Iterator[History]:
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise JournalError(f"The journal {place} cannot be read: {reason}.") from error
+    except (ValueError, TypeError) as error:
+        raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
     finally:
         engine.dispose()
 

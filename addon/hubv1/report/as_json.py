@@ -12,7 +12,7 @@ from hubv1.report.model import SCHEMA, Day, Report
 def as_json(report: Report) -> str:
     """The report as a JSON text; times are RFC 3339 in UTC."""
     fields = msgspec.to_builtins(report, builtin_types=(datetime, date))
-    del fields["exit_code"]
+    del fields["exit_code"], fields["in_vain"]
     body = {
         "schema": SCHEMA,
         **fields,

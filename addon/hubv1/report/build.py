@@ -6,7 +6,7 @@ from itertools import chain
 
 from hubv1.journal import History
 from hubv1.names import Repository
-from hubv1.outcome import TROUBLE, Outcome
+from hubv1.outcome import TROUBLE, UNBRIDGED, Outcome
 from hubv1.report.change import change_for, successor_for
 from hubv1.report.model import CallerUse, Day, Finding, Report, RouteUse, Traffic, Window
 from hubv1.report.tally import FindingKey, Tally, Use, tally
@@ -39,8 +39,17 @@ def build(histories: Sequence[History], now: datetime) -> Report:
             )
         ),
         days=tuple(Day(day, use.calls, _outcomes(use)) for day, use in sorted(counts.days.items())),
-        exit_code=counts.exit_code if seen.flows or seen.rejected_tls else TROUBLE,
+        in_vain=counts.in_vain,
+        exit_code=_exit_code(counts, seen),
     )
+
+
+def _exit_code(counts: Tally, seen: Traffic) -> int:
+    """Calls in a gap are legacy calls of which nothing is known, so they are not clean."""
+    lost = sum(gap.calls for gap in seen.gaps)
+    if lost:
+        return UNBRIDGED
+    return counts.exit_code if seen.flows else TROUBLE
 
 
 def _window(use: Use | None) -> Window:

@@ -99,5 +99,7 @@ class Report:
     callers: tuple[CallerUse, ...]
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
+    in_vain: int
+    """Calls that were answered on a route that is dead."""
     exit_code: int
     """0, 2 or 3: what the calls mean for the migration; 1 where nothing was seen at all."""

@@ -8,6 +8,10 @@ _ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
+    return " ".join(filter(None, (_state(report), _lost(report), _rejected(report))))
+
+
+def _state(report: Report) -> str:
     seen = report.seen
     if report.exit_code == TROUBLE:
         return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
@@ -21,6 +25,21 @@ def sentence(report: Report) -> str:
     )
 
 
+def _lost(report: Report) -> str:
+    lost = sum(gap.calls for gap in report.seen.gaps)
+    return f"{number(lost, 'legacy call')} more could not be recorded." if lost else ""
+
+
+def _rejected(report: Report) -> str:
+    times = report.seen.rejected_tls
+    if not times:
+        return ""
+    return (
+        f"{number(times, 'time')} a client asked for a legacy host and rejected the bridge's "
+        "certificate; what it wanted is not known."
+    )
+
+
 def number(count: int, one: str, many: str = "") -> str:
     """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -30,7 +49,9 @@ def _ends(report: Report) -> str:
     answered = sum(report.totals[outcome] for outcome in _ANSWERED)
     rest = report.seen.legacy - answered
     if not rest:
-        return "all answered or redirected" if answered > 1 else "it was answered or redirected"
+        whole = "all answered or redirected" if answered > 1 else "it was answered or redirected"
+        vain = f", {report.in_vain:,} of them in vain, since the route is dead"
+        return whole + (vain if report.in_vain else "")
     others = ", ".join(
         f"{count:,} {outcome}"
         for outcome, count in report.totals.items()

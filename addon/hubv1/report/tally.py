@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from hubv1.journal import Entry
 from hubv1.outcome import CLEAN, Outcome, exit_code
+from hubv1.routes import Verdict
 
 
 @dataclass(slots=True)
@@ -52,6 +53,8 @@ class Tally:
     )
     """By caller."""
     hosts: set[str] = field(default_factory=set)
+    in_vain: int = 0
+    """Calls that were answered on a route that is dead."""
     exit_code: int = CLEAN
 
     @property
@@ -71,6 +74,7 @@ def tally(entries: Iterable[Entry], hour: datetime) -> Tally:
         _count(counts.days, entry.started_at.date(), entry, hour)
         _count(counts.findings[entry.caller], key, entry, hour)
         counts.hosts.add(entry.server_address)
+        counts.in_vain += entry.outcome is Outcome.TRANSLATED and entry.verdict is Verdict.DEAD
         counts.exit_code = max(counts.exit_code, exit_code(entry.outcome, entry.verdict))
     return counts
 
