@@ -125,6 +125,12 @@ def _shell(catalog: Catalog) -> list[Client]:
             needs=JQ,
         ),
         Client(
+            "A list far longer than Hub's anonymous pages go: the registry completes it",
+            f"curl -s {INDEX}/repositories/php/tags | jq length",
+            str(len(v1_names(catalog, "php"))),
+            needs=JQ,
+        ),
+        Client(
             "Counting the images of a repository",
             f"curl -s {INDEX}/repositories/busybox/images | tr ',' '\\n' | grep -c '\"id\": \"'",
             str(_image_count(catalog, "busybox")),
