@@ -23,6 +23,8 @@ MOST_PAGES = 1_000
 FEW_PAGES = 4
 """Up to here the pages themselves are no more calls than asking the registry would be."""
 PAGES_AT_ONCE = 5
+REGISTRY_SECONDS = 10
+"""How long the registry may take: Hub's pages are left to fall back on."""
 READINGS = 3
 """How often a list that changes under the reader's hands is read again."""
 
@@ -78,9 +80,11 @@ class HubClient:
         if self._registry is None:
             return None
         try:
-            names = await self._registry.tag_names(repository, effort)
-        except HubFailure as failure:
-            logger.warning("The registry does not list %s: %s", repository, failure)
+            async with asyncio.timeout(REGISTRY_SECONDS):
+                names = await self._registry.tag_names(repository, effort)
+        except (HubFailure, TimeoutError) as failure:
+            reason = str(failure) or f"no answer within {REGISTRY_SECONDS} s"
+            logger.warning("The registry does not list %s: %s", repository, reason)
             return None
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < count:

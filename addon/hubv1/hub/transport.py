@@ -2,6 +2,7 @@
 failure."""
 
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -58,11 +59,11 @@ class Transport:
             # Redirects are never followed: Hub documents none, so one would lead elsewhere.
             async with self._opened().get(
                 target,
-                headers=headers,
+                headers={**headers, **({} if target.scheme == "https" else self._for_proxy)},
                 allow_redirects=False,
                 ssl=self._context_for(target),
                 proxy=self._connections.proxy or None,
-                proxy_auth=self._proxy_auth,
+                proxy_headers=self._for_proxy,
             ) as response:
                 body = await _read_bounded(response.content)
         # ValueError: what another server gave, a token say, cannot be part of a request.
@@ -97,9 +98,12 @@ class Transport:
         return self._contexts[host]
 
     @property
-    def _proxy_auth(self) -> aiohttp.BasicAuth | None:
-        user, colon, password = self._connections.proxy_auth.partition(":")
-        return aiohttp.BasicAuth(user, password, "utf-8") if colon else None
+    def _for_proxy(self) -> Mapping[str, str]:
+        """The header that only the proxy is to see; beyond TLS that is said when connecting."""
+        given = self._connections.proxy_auth if self._connections.proxy else ""
+        return (
+            {"Proxy-Authorization": f"Basic {b64encode(given.encode()).decode()}"} if given else {}
+        )
 
 
 async def _read_bounded(content: aiohttp.StreamReader) -> bytes:

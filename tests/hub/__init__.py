@@ -1,0 +1,1 @@
+"""The Hub client's rooms, against servers over real HTTP and TLS."""
