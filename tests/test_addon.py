@@ -62,7 +62,7 @@ class TestTranslation:
         assert headers["Link"].startswith(f'<{successor}>; rel="successor-version"')
         name = headers["Via"].removeprefix("1.1 ")
         assert name.startswith("hub-v1-bridge-")
-        assert headers["Cache-Status"] == f"{name}; fwd=bypass"
+        assert headers["Cache-Status"] == f"{name}; fwd=uri-miss"
         assert hub.calls[0].headers["via"] == headers["Via"]
 
     def test_its_row_says_all_that_a_report_needs(self, tmp_path: Path, hub: Standin) -> None:

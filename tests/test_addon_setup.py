@@ -156,7 +156,7 @@ class TestWhileRunning:
 
     def test_a_new_journal_takes_the_calls_from_then_on(self, tmp_path: Path, hub: Standin) -> None:
         async def playing() -> None:
-            async with on_stage(tmp_path, hub.url) as stage:
+            async with on_stage(tmp_path, hub.url, hub_cache_ttl=0) as stage:
                 await stage.play(make_flow())
                 under_way = make_flow()
                 hub.faults.add("/tags", faults.latency(0.1))

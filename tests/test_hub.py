@@ -1,12 +1,13 @@
 """The Hub client, against a Hub over real HTTP: complete values, or the failure that says why."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from hubv1 import v2
-from hubv1.failures import Forbidden, Incomplete, NotFound, Unauthorized, Unreachable
+from hubv1.failures import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized, Unreachable
 from hubv1.hub import Effort, HubClient
 from hubv1.hub.client import PAGES_AT_ONCE, READINGS
 from hubv1.names import Repository
@@ -97,8 +98,8 @@ def test_a_client_that_was_closed_opens_new_connections(hub: Standin) -> None:
     assert set(ports[:3]).isdisjoint(ports[3:])
 
 
-def test_a_url_with_a_path_keeps_it() -> None:
-    with Standin(Catalog()) as hub, pytest.raises(NotFound):
+def test_a_url_with_a_path_keeps_it_and_a_route_that_is_not_there_is_no_absence() -> None:
+    with Standin(Catalog()) as hub, pytest.raises(Nonsense, match="not a route of API v2"):
         with_client(f"{hub.url}/mirror/", lambda client: client.tag(MANY, "1", Effort()))
     assert [call.path for call in hub.calls] == [f"/mirror{PATH}/1"]
 
@@ -254,3 +255,36 @@ def test_fifteen_thousand_tags_are_read_with_a_hundred_tags_a_call() -> None:
         assert len(set(tags_of(hub))) == 15_000
         assert len(hub.calls) == 150
         assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("name", ["a:b", "", "new\nline", "x" * 129, "ünïcode"])
+def test_a_tag_that_cannot_be_one_spoils_the_list(hub: Standin, name: str) -> None:
+    hub.faults.add("/tags", faults.status(200, {"count": 1, "results": [{"name": name}]}))
+    with pytest.raises(Nonsense, match="a tag that cannot be one"):
+        tags_of(hub)
+
+
+def test_another_tag_than_was_asked_for_is_not_taken_for_it(hub: Standin) -> None:
+    hub.faults.add("/tags/1", faults.status(200, {"name": "2", "id": 2}))
+    with pytest.raises(Nonsense, match="another tag"):
+        with_client(hub.url, lambda client: client.tag(MANY, "1", Effort()))
+
+
+def test_an_empty_page_with_a_next_one_is_not_followed_for_ever(hub: Standin) -> None:
+    empty = {"count": 0, "next": "http://x/", "results": []}
+    hub.faults.add("/tags", faults.status(200, empty))
+    with pytest.raises(Incomplete):
+        tags_of(hub)
+    assert len(hub.calls) <= READINGS
+
+
+def test_a_retired_client_gives_the_answers_that_are_under_way(hub: Standin) -> None:
+    hub.faults.add("/tags", faults.latency(0.1))
+
+    async def retired(client: HubClient) -> int:
+        under_way = asyncio.ensure_future(client.tags(MANY, Effort()))
+        await asyncio.sleep(0.02)
+        await client.retire()
+        return len(await under_way)
+
+    assert with_client(hub.url, retired) == len(tags_of(hub))

@@ -131,8 +131,10 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_deadline": None}, "hub_deadline takes a whole number, not None."),
         ({"hub_url": 5}, "hub_url takes a text, not 5."),
         ({"hub_url": ["http://a", "http://b"]}, "hub_url takes one value, but was given 2."),
-        ({"hub_url": []}, "hub_url takes one value, but was given 0."),
-        ({"hub_hosts": [5]}, "hub_hosts takes texts."),
+        ({"hub_url": []}, "hub_url takes one value, but was given none."),
+        ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
+        ({"hub_hosts": "a.b"}, "hub_hosts takes a list of texts, not 'a.b'."),
+        ({"hub_hosts": [5]}, "hub_hosts takes a list of texts, not [5]."),
     ],
 )
 def test_what_mitmproxy_would_pass_over_in_silence_is_complained_of(
@@ -155,7 +157,6 @@ def test_what_mitmproxy_would_pass_over_in_silence_is_complained_of(
         {"hub_url": ["https://hub.docker.com"]},
         {"hub_url": "https://hub.docker.com"},
         {"hub_hosts": ["a", "b"]},
-        {"hub_hosts": "a"},
         {"hub_hosts": []},
     ],
 )

@@ -154,6 +154,11 @@ def test_names_that_hub_does_not_allow_make_a_call_impossible(path: str) -> None
     assert not call.is_possible
 
 
+def test_a_base_that_ends_in_a_slash_makes_no_difference() -> None:
+    call = recognised("/v1//repositories/debian/tags")
+    assert (call.route.listing, str(call.repository)) == (Listing.TAGS, "library/debian")
+
+
 def test_percent_encoding_in_names_is_undone_before_they_are_looked_at() -> None:
     call = recognised("/v1/%72epositories/%61cme/a%70p/t%61gs/%31.0")
     assert (call.repository, call.tag) == (Repository("acme", "app"), "1.0")

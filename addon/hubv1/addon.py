@@ -17,7 +17,7 @@ from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import FILE_NAME, Entry, Journal, JournalError, NotRecorded, Place
 from hubv1.mitm import way
 from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import answer_flow, header, legacy_call
+from hubv1.mitm.flows import answer_flow, header, is_turned_away, legacy_call
 from hubv1.mitm.given import given_options
 from hubv1.policy import Action, decide
 from hubv1.sharing import Sharing
@@ -98,6 +98,8 @@ class Bridge:
         if parts is None:
             return None
         parts.journal.seen.flows += 1
+        if is_turned_away(flow):
+            return None
         call = legacy_call(flow, parts.settings.hosts)
         is_own = self.bridge_id in header(flow, "Via")
         if call is None:
@@ -174,14 +176,18 @@ class Bridge:
             journal = Journal(Place(settings.journal or _default_journal()), self.bridge_id)
             if old:
                 old.journal.close()
-        if old and _way(old.settings, old.connections) == _way(settings, connections):
-            hub, sharing = old.hub, old.sharing
+        is_same_hub = old and _way(old.settings, old.connections) == _way(settings, connections)
+        if old and is_same_hub and old.settings.cache_ttl == settings.cache_ttl:
+            sharing = old.sharing
         else:
             sharing = Sharing(settings.cache_ttl)
+        if old and is_same_hub:
+            hub = old.hub
+        else:
             transport = Transport(self.via, f"hub-v1-bridge/{__version__}", connections)
             hub = HubClient(settings.url, settings.registry_url, transport)
             if old:
-                self.closing = asyncio.ensure_future(old.hub.close())
+                self.closing = asyncio.ensure_future(old.hub.retire())
         return Parts(settings, connections, hub, sharing, journal)
 
     async def _translate(self, opened: OpenCall, parts: Parts) -> None:
@@ -228,8 +234,8 @@ class Bridge:
 
 
 def _way(settings: options.Settings, connections: Connections) -> tuple[object, ...]:
-    """What a Hub client is made for, and what its answers are kept for."""
-    return (settings.url, settings.registry_url, settings.cache_ttl, connections)
+    """What a Hub client is made for."""
+    return (settings.url, settings.registry_url, connections)
 
 
 def _default_journal() -> str:

@@ -95,7 +95,7 @@ class Settings:
 def settings(values: Mapping[str, OptionValue]) -> Settings:
     """The settings of these option values; raises BadOption."""
     return Settings(
-        hosts=frozenset(_host(str(host)) for host in _listed(values["hub_hosts"])),
+        hosts=_hosts(values["hub_hosts"]),
         url=_url("hub_url", str(values["hub_url"])),
         registry_url=_url_or_none("hub_registry_url", str(values["hub_registry_url"])),
         cache_ttl=_seconds("hub_cache_ttl", values["hub_cache_ttl"], 0, LONGEST_CACHE_TTL),
@@ -122,12 +122,15 @@ def _complaint(name: str, value: object) -> str | None:
         near = get_close_matches(name, _BY_NAME, 1)
         hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(_BY_NAME)}."
         return f"{name} is not an option of the Hub v1 bridge. {hint}"
-    given = _listed(value)
     if option.type == Sequence[str]:
-        return None if all(isinstance(each, str) for each in given) else f"{name} takes texts."
+        is_sound = not isinstance(value, str) and all(
+            isinstance(one, str) for one in _listed(value)
+        )
+        return None if is_sound else f"{name} takes a list of texts, not {value!r}."
+    given = _listed(value)
     if len(given) != 1:
-        return f"{name} takes one value, but was given {len(given)}."
-    if not _is_of(option.type, given[0]):
+        return f"{name} takes one value, but was given {len(given) or 'none'}."
+    if not _is_of(option.type, given[0], is_text=given is value):
         kind = "a whole number" if option.type is int else "a text"
         return f"{name} takes {kind}, not {given[0]!r}."
     return None
@@ -137,12 +140,20 @@ def _listed(value: object) -> Sequence[object]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
-def _is_of(kind: OptionType, value: object) -> bool:
+def _is_of(kind: OptionType, value: object, *, is_text: bool) -> bool:
+    """`is_text`: from the command line, where everything is."""
     if kind is not int:
         return isinstance(value, str)
     if isinstance(value, str):
-        return value.strip().removeprefix("-").isdecimal()
+        return is_text and value.strip().removeprefix("-").isdecimal()
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _hosts(given: OptionValue) -> frozenset[str]:
+    hosts = frozenset(_host(str(host)) for host in _listed(given))
+    if not hosts:
+        raise BadOption("hub_hosts needs one host at least: without any, no call is a legacy call.")
+    return hosts
 
 
 def _host(host: str) -> str:
@@ -158,6 +169,7 @@ def _url(option: str, url: str) -> str:
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        sound = sound and not any(char.isspace() or char == "%" for char in url)
     except ValueError:
         sound = False
     if not sound:

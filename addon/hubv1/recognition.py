@@ -67,9 +67,10 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
 
 
 def _segments(path: bytes) -> list[str]:
-    """The decoded segments after /v1/, without the query; one trailing slash means nothing."""
-    segments = path.partition(b"?")[0].removesuffix(b"/").split(b"/")[2:]
-    return [decode_segment(segment) for segment in segments]
+    """The decoded segments after /v1/, without the query; one trailing slash means nothing, nor
+    do more of them in front, as of `$BASE/` with a base that ends in one."""
+    rest = path.partition(b"?")[0].removeprefix(_PREFIX).lstrip(b"/").removesuffix(b"/")
+    return [decode_segment(segment) for segment in rest.split(b"/")]
 
 
 def _match(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:

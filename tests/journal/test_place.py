@@ -138,3 +138,16 @@ def test_what_is_neither_path_nor_url_is_refused_without_repeating_it() -> None:
     with pytest.raises(JournalError, match="neither a path nor") as refused:
         Place("!!://user:hunter2@host")
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [":memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///file:m?mode=memory&uri=true"],
+)
+def test_a_journal_in_memory_is_none(where: str) -> None:
+    with pytest.raises(JournalError, match="name a file"):
+        Place(where)
+
+
+def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
+    assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))

@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hubv1 import v2
-from hubv1.failures import Forbidden, HubFailure, Incomplete, NotFound
+from hubv1.failures import Forbidden, HubFailure, Incomplete, Nonsense, NotFound
 from hubv1.hub.effort import Effort
 from hubv1.hub.reading import Value, value_of
 from hubv1.hub.registry import Registry
 from hubv1.hub.transport import Transport
-from hubv1.names import Repository
+from hubv1.names import Repository, is_tag
+from hubv1.texts import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,10 @@ class HubClient:
 
     async def tag(self, repository: Repository, tag: str, effort: Effort) -> v2.Tag:
         """One tag of a repository."""
-        return await self._get(f"{_path(repository)}/{tag}", v2.read_tag, effort)
+        found = await self._get(f"{_path(repository)}/{tag}", v2.read_tag, effort)
+        if found.name != tag:
+            raise Nonsense(f"Docker Hub answered with another tag of {repository} than was asked")
+        return found
 
     async def tags(self, repository: Repository, effort: Effort) -> list[v2.Tag]:
         """All tags of a repository, each once, in no particular order."""
@@ -73,6 +77,10 @@ class HubClient:
         """Close the connections; new ones are opened if the client is used again."""
         await self._transport.close()
 
+    async def retire(self) -> None:
+        """Close the connections once the calls that are under way have their answers."""
+        await self._transport.retire()
+
     async def _names_from_registry(
         self, repository: Repository, count: int, effort: Effort
     ) -> list[str] | None:
@@ -96,7 +104,7 @@ class HubClient:
             )
             return None
         effort.source = "registry"
-        return list(names)
+        return [_checked(name) for name in names]
 
     async def _all(
         self,
@@ -127,15 +135,17 @@ class HubClient:
         """
         pages: list[v2.Page[v2.Item] | None] = [first]
         pages += await _side_by_side(self._expected(repository, first, decoder, effort))
-        while pages[-1] is not None and pages[-1].next is not None:
+        while pages[-1] is not None and pages[-1].next is not None and pages[-1].results:
             if len(pages) >= MOST_PAGES:
                 raise Incomplete(f"{repository} has too many tags to page through")
             pages.append(await self._page(repository, len(pages) + 1, decoder, effort))
+        if pages[-1] is None or pages[-1].next is not None:
+            return None
         found: dict[str, v2.Item] = {}
         for page in pages:
             if page is None or page.count != first.count:
                 return None
-            found.update((tag.name, tag) for tag in page.results)
+            found.update((_checked(tag.name), tag) for tag in page.results)
         return list(found.values()) if len(found) >= first.count else None
 
     def _expected(
@@ -196,6 +206,13 @@ async def _side_by_side(requests: Iterable[Callable[[], Coroutine[Any, Any, _T]]
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _checked(name: str) -> str:
+    """A name that Hub allows: any other could break the bytes that clients take apart."""
+    if not is_tag(name):
+        raise Nonsense(f"Docker Hub lists a tag that cannot be one: {bounded(name)}")
+    return name
 
 
 def _page_path(repository: Repository, number: int) -> str:

@@ -29,6 +29,8 @@ _EARLIEST_UNIX_TIME = 1_000_000_000
 """Smaller numbers in X-Retry-After are taken for seconds."""
 _LONGEST_WAIT = 86_400
 
+_NO_SUCH_ROUTE = "404: Page Not Found"
+"""How Hub answers a route that it does not have or has retired: no repository is missing then."""
 _REFUSALS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -47,6 +49,8 @@ def value_of(reply: Reply, decoder: Callable[[bytes], Value], via: str) -> Value
 
 def _failure(reply: Reply, via: str) -> HubFailure:
     status = reply.status
+    if status == 404 and _message(reply.body) == _NO_SUCH_ROUTE:
+        return Nonsense(f"{reply.url} is not a route of API v2")
     if status in _REFUSALS:
         return _REFUSALS[status](bounded(_message(reply.body)) or f"status {status}")
     if status == 429:

@@ -44,6 +44,8 @@ class Transport:
             "User-Agent": user_agent,
         }
         self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._is_retired = False
 
     async def get(
         self, url: str, effort: Effort, headers: Mapping[str, str] = MappingProxyType({})
@@ -53,26 +55,42 @@ class Transport:
         Raises Unreachable, or Nonsense where the body is beyond all bounds.
         """
         effort.upstream_calls += 1
-        place = url.partition("?")[0]
-        target = URL(url, encoded=True)
+        self._under_way += 1
         try:
-            # Redirects are never followed: Hub documents none, so one would lead elsewhere.
-            async with self._opened().get(
-                target,
-                headers={**headers, **({} if target.scheme == "https" else self._for_proxy)},
-                allow_redirects=False,
-                ssl=self._context_for(target),
-                proxy=self._connections.proxy or None,
-                proxy_headers=self._for_proxy,
-            ) as response:
-                body = await _read_bounded(response.content)
+            return await self._reply(url, headers)
         # ValueError: what another server gave, a token say, cannot be part of a request.
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            place = url.partition("?")[0]
             raise Unreachable(f"no answer from {place}: {_in_words(error)}") from error
-        return Reply(place, response.status, response.headers, body)
+        finally:
+            self._under_way -= 1
+            await self._close_if_idle()
+
+    async def _reply(self, url: str, headers: Mapping[str, str]) -> Reply:
+        target = URL(url, encoded=True)
+        # Redirects are never followed: Hub documents none, so one would lead elsewhere.
+        async with self._opened().get(
+            target,
+            headers={**headers, **({} if target.scheme == "https" else self._for_proxy)},
+            allow_redirects=False,
+            ssl=self._context_for(target),
+            proxy=self._connections.proxy or None,
+            proxy_headers=self._for_proxy,
+        ) as response:
+            body = await _read_bounded(response.content)
+        return Reply(url.partition("?")[0], response.status, response.headers, body)
+
+    async def retire(self) -> None:
+        """Close the connections as soon as nobody uses them any more."""
+        self._is_retired = True
+        await self._close_if_idle()
+
+    async def _close_if_idle(self) -> None:
+        if self._is_retired and not self._under_way:
+            await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections now."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -118,4 +136,7 @@ async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
 
 
 def _in_words(error: Exception) -> str:
+    # aiohttp's own text holds the address of an object, another one in each process.
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
     return str(error) or type(error).__name__

@@ -30,10 +30,13 @@ class Place:
     def __init__(self, where: str) -> None:
         """`where` is a path or an SQLAlchemy URL."""
         self._url = _url(where)
+        if self._url.get_backend_name() == "sqlite" and _is_in_memory(self._url):
+            raise JournalError("A journal in memory would record nothing: name a file.")
 
     def __str__(self) -> str:
         """The place as it may be shown: a path, or a URL without its password."""
-        return self._path or self._url.render_as_string(hide_password=True)
+        shown = self._url.set(query={})  # a query may hold a password too
+        return self._path or shown.render_as_string(hide_password=True)
 
     @property
     def _path(self) -> str:
@@ -113,6 +116,10 @@ def _url(where: str) -> URL:
         return make_url(where)
     except ArgumentError as error:
         raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
+
+
+def _is_in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
 
 
 def _expanded(path: str) -> str:

@@ -184,3 +184,4 @@ def _settle(futures: Sequence[asyncio.Future[None]], error: NotRecorded | None) 
             future.set_result(None)
         else:
             future.set_exception(error)
+            error = NotRecorded(str(error), first=False)

@@ -68,6 +68,11 @@ def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
     )
 
 
+def is_turned_away(flow: http.HTTPFlow) -> bool:
+    """Whether proxyauth refused the client: it has called nobody yet, and will call again."""
+    return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
+
+
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)
