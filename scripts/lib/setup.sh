@@ -66,13 +66,13 @@ find_python() {
 # _candidates VERSION: the files that may be that Python, the best first.
 _candidates() {
     type -aP "python$1" || true
-    local pyenv folder folders
+    local base folder folders
     IFS=: read -ra folders <<<"$PATH"
     for folder in "${PYENV_ROOT:-}/shims" "${HOME:-}/.pyenv/shims" "${folders[@]}"; do
         # pyenv's own folder may be known by its shims in PATH alone.
-        pyenv=${folder%/shims}
-        if [[ $folder == */shims && -d $pyenv/versions ]]; then
-            printf '%s\n' "$pyenv/versions/$1".*/bin/"python$1" | sort -rV
+        base=${folder%/shims}
+        if [[ $folder == */shims && -d $base/versions ]]; then
+            printf '%s\n' "$base/versions/$1".*/bin/"python$1" | sort -rV
         fi
     done
 }
