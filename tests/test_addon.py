@@ -236,6 +236,16 @@ class TestLeftAlone:
         assert (row.outcome, row.http_response_status_code) == (Outcome.OBSERVED, 418)
         assert hub.calls == []
 
+    @pytest.mark.parametrize("status", [401, 407])
+    def test_a_client_that_proxyauth_refused_has_not_called_yet(
+        self, tmp_path: Path, hub: Standin, status: int
+    ) -> None:
+        flow = make_flow()
+        flow.response = refusal = answer(status)
+        played(tmp_path, hub, flow)
+        assert flow.response is refusal
+        assert entries(tmp_path / "journal.sqlite3") == []
+
     def test_a_recorded_call_is_observed_with_the_times_of_its_recording(
         self, tmp_path: Path, hub: Standin
     ) -> None:

@@ -10,7 +10,8 @@ from hub.secured import client_certificate, rehashed, secured
 from hubv1.failures import Unreachable
 from hubv1.hub import Connections, Effort, Transport
 from hubv1.hub.transport import Reply
-from samples import VIA
+from hubv1.names import Repository
+from samples import VIA, with_client
 from standin import Standin
 from standin.tls import CA_FILE, server_context
 
@@ -153,3 +154,13 @@ class TestThroughAProxy:
         for shown in (repr(connections), str(connections), repr(transport), f"{[connections]}"):
             assert SECRET not in shown
         assert "http://proxy.test:3128" in repr(connections)
+
+
+def test_an_error_is_told_in_the_same_words_every_time() -> None:
+    with pytest.raises(Unreachable) as failure:
+        with_client(
+            "https://127.0.0.1:1",
+            lambda client: client.tag(Repository("library", "debian"), "1", Effort()),
+        )
+    assert "Connect call failed" in str(failure.value)
+    assert "object at" not in str(failure.value)

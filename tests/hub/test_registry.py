@@ -33,6 +33,11 @@ TAGS_LIST: dict[str, Trouble] = {
     "no challenge": ("registry", faults.status(401), "neither its own nor Docker's"),
     "null": ("registry", faults.status(200, {"tags": None}), "lists 0 tags of library/many"),
     "no tags": ("registry", faults.status(200, {"name": "library/many"}), "not as documented"),
+    "odd name": (
+        "registry",
+        faults.status(200, {"tags": ["a:b", *(str(number) for number in range(450))]}),
+        "a tag that cannot be one",
+    ),
     "fewer": ("registry", faults.status(200, {"tags": ["1", "1", "2"]}), "lists 2 tags"),
 }
 TOKEN: dict[str, Trouble] = {

@@ -212,6 +212,20 @@ class TestGaps:
         asyncio.run(recording())
         assert len(ids(path)) == 1
 
+    def test_of_calls_that_are_lost_together_one_is_the_first(
+        self, journal: Journal, path: Path
+    ) -> None:
+        async def recording() -> None:
+            await journal.record(make_entry())
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                together = [journal.record(make_entry()) for _ in range(10)]
+                lost = await asyncio.gather(*together, return_exceptions=True)
+                other.execute("ROLLBACK")
+            assert [isinstance(each, NotRecorded) and each.first for each in lost].count(True) == 1
+
+        asyncio.run(recording())
+
     def test_trouble_with_the_counts_alone_leaves_the_first_lost_call_the_first(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

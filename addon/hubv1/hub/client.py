@@ -89,7 +89,9 @@ class HubClient:
             return None
         try:
             async with asyncio.timeout(REGISTRY_SECONDS):
-                names = await self._registry.tag_names(repository, effort)
+                names = [
+                    _checked(name) for name in await self._registry.tag_names(repository, effort)
+                ]
         except (HubFailure, TimeoutError) as failure:
             reason = str(failure) or f"no answer within {REGISTRY_SECONDS} s"
             logger.warning("The registry does not list %s: %s", repository, reason)
@@ -104,7 +106,7 @@ class HubClient:
             )
             return None
         effort.source = "registry"
-        return [_checked(name) for name in names]
+        return names
 
     async def _all(
         self,
