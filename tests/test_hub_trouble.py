@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from hubv1.failures import HubFailure, Loop, Nonsense, RateLimited, Unreachable
-from hubv1.hub import Effort, transport
+from hubv1.hub import Inquiry, transport
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, bodies, faults
@@ -28,7 +28,7 @@ def hub() -> Iterator[Standin]:
 
 
 def names(url: str) -> list[str]:
-    found = with_client(url, lambda client: client.tags(SMALL, Effort()))
+    found = with_client(url, lambda client: client.tags(SMALL, Inquiry()))
     return sorted(tag.name for tag in found)
 
 
@@ -38,7 +38,7 @@ def failure(hub: Standin, action: Action) -> HubFailure:
     with pytest.raises(HubFailure) as raised:
         names(hub.url)
     with pytest.raises(type(raised.value)):
-        with_client(hub.url, lambda client: client.tag(SMALL, "1", Effort()))
+        with_client(hub.url, lambda client: client.tag(SMALL, "1", Inquiry()))
     return raised.value
 
 
@@ -141,7 +141,15 @@ class TestRates:
             ({"X-Retry-After": "nan"}, 60),
             ({"X-Retry-After": "inf"}, 86_400),
             ({"X-Retry-After": "-inf"}, 1),
-            ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 60),
+            ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1),
+            (
+                {
+                    "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT",
+                    "Date": "Wed, 21 Oct 2026 07:27:46 GMT",
+                },
+                14,
+            ),
+            ({"X-RateLimit-Reset": "21"}, 21),
             ({"Retry-After": "7"}, 7),
             ({"Retry-After": "0"}, 1),
             ({"Retry-After": "-5"}, 1),

@@ -448,7 +448,8 @@ class TestRunning:
 
     @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
     def test_a_process_of_its_own_is_steered_over_http(self, end: signal.Signals) -> None:
-        command = [sys.executable, "-W", "error", "-m", "standin", "--bench-tags", "7"]
+        command = [sys.executable, "-W", "error", "-m", "standin", "--rule", "bench/=7"]
+        command += ["--rule", "few/=3"]
         with subprocess.Popen(
             command, cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -460,7 +461,8 @@ class TestRunning:
             fault = {"match": "bench", "action": "status", "code": 503, "times": 1}
             assert ask(control + "/faults", "POST", payload=[fault]).json == {"added": 1}
             assert [ask(bench).status, ask(bench).json["count"]] == [503, 7]
-            assert [c["status"] for c in ask(control + "/calls").json["calls"]] == [503, 200]
+            assert ask(bench.replace("bench", "few")).json["count"] == 3
+            assert [c["status"] for c in ask(control + "/calls").json["calls"]] == [503, 200, 200]
             assert ask(control + "/calls", "DELETE").status == 204
             assert ask(control + "/calls").json["calls"] == []
             process.send_signal(end)

@@ -8,8 +8,8 @@ import pytest
 
 from hub.secured import client_certificate, rehashed, secured
 from hubv1.failures import Unreachable
-from hubv1.hub import Connections, Effort, Transport
-from hubv1.hub.transport import Reply
+from hubv1.hub import Connections, Inquiry, Transport
+from hubv1.hub.transport import Reply, Request
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Standin
@@ -25,7 +25,9 @@ def get(url: str, connections: Connections) -> Reply:
     async def asking() -> Reply:
         transport = Transport(VIA, "tests", connections)
         try:
-            return await asyncio.wait_for(transport.get(url, Effort()), PATIENCE)
+            return await asyncio.wait_for(
+                transport.send(Request("GET", url, {}), Inquiry()), PATIENCE
+            )
         finally:
             await transport.close()
 
@@ -160,7 +162,7 @@ def test_an_error_is_told_in_the_same_words_every_time() -> None:
     with pytest.raises(Unreachable) as failure:
         with_client(
             "https://127.0.0.1:1",
-            lambda client: client.tag(Repository("library", "debian"), "1", Effort()),
+            lambda client: client.tag(Repository("library", "debian"), "1", Inquiry()),
         )
     assert "Connect call failed" in str(failure.value)
     assert "object at" not in str(failure.value)

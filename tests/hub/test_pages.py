@@ -17,7 +17,7 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.hub import Effort, HubClient
+from hubv1.hub import HubClient, Inquiry
 from hubv1.hub.client import PAGES_AT_ONCE
 from hubv1.names import Repository
 from samples import with_client
@@ -47,7 +47,7 @@ def read(hub: Standin, registry_url: str = "") -> list[str]:
 
 async def _all_tags(client: HubClient) -> list[v2.Tag]:
     async with asyncio.timeout(PATIENCE):
-        return await client.tags(MANY, Effort())
+        return await client.tags(MANY, Inquiry())
 
 
 def one_tag_less(page: dict[str, list[object]]) -> object:
@@ -107,7 +107,7 @@ def test_connections_are_kept_for_the_pages_that_follow(hub: Standin) -> None:
         pytest.param(faults.status(404), Incomplete, id="404"),
         pytest.param(faults.status(403), Incomplete, id="403"),
         pytest.param(faults.status(401), Unauthorized, id="401"),
-        pytest.param(faults.rate_limited(7), RateLimited, id="429"),
+        pytest.param(faults.rate_limited(70), RateLimited, id="429"),
         pytest.param(faults.html(), Nonsense, id="html"),
         pytest.param(faults.broken_json(), Nonsense, id="broken"),
         pytest.param(faults.null_results(), Nonsense, id="null"),

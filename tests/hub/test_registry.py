@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from hubv1.failures import Incomplete, NotFound
-from hubv1.hub import Effort
+from hubv1.hub import Inquiry
 from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
@@ -24,7 +24,7 @@ Trouble = tuple[str, Action, str]
 
 TAGS_LIST: dict[str, Trouble] = {
     "500": ("registry", faults.status(500), "answered 500"),
-    "429": ("registry", faults.rate_limited(5), "limits the rate"),
+    "429": ("registry", faults.rate_limited(50), "limits the rate"),
     "404": ("registry", faults.status(404), "status 404"),
     "closed": ("registry", faults.drop(), "no answer from"),
     "cut": ("registry", bodies.cut(), "no answer from"),
@@ -46,7 +46,7 @@ TOKEN: dict[str, Trouble] = {
     "null": ("auth", faults.status(200, {"token": None}), "not as documented"),
     "refused": ("auth", faults.status(401), "401"),
     "foreign": ("auth", faults.status(200, {"token": "x.y.z"}), "401"),
-    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "no answer from"),
+    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "cannot be asked"),
     "500": ("auth", faults.status(500), "answered 500"),
 }
 TROUBLES = [
@@ -65,13 +65,13 @@ def hub() -> Iterator[Standin]:
 
 def names_of(
     hub: Standin,
-    effort: Effort | None = None,
+    inquiry: Inquiry | None = None,
     registry_url: str | None = None,
     repository: Repository = MANY,
 ) -> list[str]:
     """The names, sorted as the catalogue has them; duplicates stay."""
     registry = hub.registry_url if registry_url is None else registry_url
-    spent = effort or Effort()
+    spent = inquiry or Inquiry()
     names = with_client(hub.url, lambda client: client.tag_names(repository, spent), registry)
     return sorted(names, key=str.encode)
 
@@ -87,26 +87,26 @@ def asked(hub: Standin, listener: str) -> list[str]:
 @pytest.mark.parametrize("size", [401, 1_000, 1_001, 15_590])
 def test_a_long_list_takes_four_calls_of_any_anonymous_caller(hub: Standin, size: int) -> None:
     hub.catalog.add_generated("many", size)
-    effort = Effort()
-    assert names_of(hub, effort) == present(hub)
-    assert (effort.upstream_calls, effort.source) == (4, "registry")
+    inquiry = Inquiry()
+    assert names_of(hub, inquiry) == present(hub)
+    assert (inquiry.upstream_calls, inquiry.source) == (4, "registry")
     assert [call.listener for call in hub.calls] == ["hub", "registry", "auth", "registry"]
 
 
 @pytest.mark.parametrize(("size", "calls"), [(0, 1), (100, 1), (399, 4), (400, 4)])
 def test_a_short_list_is_not_asked_of_the_registry(hub: Standin, size: int, calls: int) -> None:
     hub.catalog.add_generated("many", size)
-    effort = Effort()
-    assert names_of(hub, effort) == present(hub)
-    assert (effort.upstream_calls, effort.source) == (calls, "hub")
+    inquiry = Inquiry()
+    assert names_of(hub, inquiry) == present(hub)
+    assert (inquiry.upstream_calls, inquiry.source) == (calls, "hub")
     assert {call.listener for call in hub.calls} == {"hub"}
 
 
 def test_a_registry_that_wants_no_token_takes_two_calls(hub: Standin) -> None:
     hub.faults.add(LIST, faults.status(200, {"tags": present(hub)}), listener="registry")
-    effort = Effort()
-    assert names_of(hub, effort) == present(hub)
-    assert (effort.upstream_calls, effort.source) == (2, "registry")
+    inquiry = Inquiry()
+    assert names_of(hub, inquiry) == present(hub)
+    assert (inquiry.upstream_calls, inquiry.source) == (2, "registry")
 
 
 def test_a_token_may_go_by_its_oauth_name(hub: Standin) -> None:
@@ -114,9 +114,9 @@ def test_a_token_may_go_by_its_oauth_name(hub: Standin) -> None:
         return {"access_token": payload["token"]}
 
     hub.faults.add("/token", faults.rewrite(renamed), listener="auth")
-    effort = Effort()
-    assert names_of(hub, effort) == present(hub)
-    assert effort.source == "registry"
+    inquiry = Inquiry()
+    assert names_of(hub, inquiry) == present(hub)
+    assert inquiry.source == "registry"
 
 
 def test_the_token_is_asked_for_this_repository_alone_and_told_to_the_registry_alone(
@@ -137,9 +137,9 @@ def test_tags_that_came_since_hub_counted_are_in_the_list(hub: Standin) -> None:
 
 
 def test_without_a_registry_url_no_registry_is_asked(hub: Standin) -> None:
-    effort = Effort()
-    assert names_of(hub, effort, registry_url="") == present(hub)
-    assert effort.upstream_calls == len(asked(hub, "hub")) == len(hub.calls) == HUBS_PAGES
+    inquiry = Inquiry()
+    assert names_of(hub, inquiry, registry_url="") == present(hub)
+    assert inquiry.upstream_calls == len(asked(hub, "hub")) == len(hub.calls) == HUBS_PAGES
 
 
 @pytest.mark.parametrize("listing", ["private", "absent"])
@@ -163,9 +163,9 @@ class TestAUselessRegistry:
         words: str,
     ) -> None:
         hub.faults.add("/", action, listener=listener)
-        effort = Effort()
-        assert names_of(hub, effort) == present(hub)
-        assert effort.source == "hub"
+        inquiry = Inquiry()
+        assert names_of(hub, inquiry) == present(hub)
+        assert inquiry.source == "hub"
         assert len(asked(hub, "hub")) == HUBS_PAGES
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
@@ -196,12 +196,12 @@ class TestAUselessRegistry:
         assert names_of(hub) == present(hub)
 
     def test_the_registry_is_asked_again_the_next_time(self, hub: Standin) -> None:
-        hub.faults.add(LIST, faults.status(500), listener="registry", times=1)
+        hub.faults.add(LIST, faults.html(), listener="registry", times=1)
         sources = []
         for _ in range(2):
-            effort = Effort()
-            assert names_of(hub, effort) == present(hub)
-            sources.append(effort.source)
+            inquiry = Inquiry()
+            assert names_of(hub, inquiry) == present(hub)
+            sources.append(inquiry.source)
         assert sources == ["hub", "registry"]
 
 

@@ -1,15 +1,15 @@
 """A registry that points elsewhere: where its tokens come from, and where its list goes on."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 
 import pytest
 
 from hubv1.failures import Nonsense
-from hubv1.hub import Effort, Transport
+from hubv1.hub import Inquiry, Transport
 from hubv1.hub.registry import MOST_PAGES, Registry
-from hubv1.hub.transport import Reply
+from hubv1.hub.transport import Reply, Request
+from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, faults
@@ -37,9 +37,9 @@ def elsewhere() -> Iterator[Standin]:
         yield running
 
 
-def names_of(hub: Standin, effort: Effort) -> list[str]:
+def names_of(hub: Standin, inquiry: Inquiry) -> list[str]:
     """The names, which have to be all that there are."""
-    names = with_client(hub.url, lambda client: client.tag_names(MANY, effort), hub.registry_url)
+    names = with_client(hub.url, lambda client: client.tag_names(MANY, inquiry), hub.registry_url)
     assert sorted(names, key=str.encode) == list(hub.catalog["many"].shelf.ascending)
     return names
 
@@ -58,10 +58,10 @@ class TestTheRealm:
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         self.challenge(hub, by_name(elsewhere.auth_url) + "/token")
-        effort = Effort()
-        names_of(hub, effort)
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
         assert elsewhere.calls == []
-        assert effort.upstream_calls == 1 + HUBS_PAGES
+        assert inquiry.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
     @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ class TestTheRealm:
         self, hub: Standin, caplog: pytest.LogCaptureFixture, realm: str
     ) -> None:
         self.challenge(hub, realm.format(port=hub.auth_url.rpartition(":")[2]))
-        effort = Effort()
-        names_of(hub, effort)
-        assert effort.upstream_calls == 1 + HUBS_PAGES
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert inquiry.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
     def test_dockers_own_is_asked_over_tls(self) -> None:
@@ -95,8 +95,8 @@ class TestTheRealm:
             Reply("", 200, {}, b'{"token": "abc"}'),
             Reply("", 200, {}, b'{"tags": ["1"]}'),
         )
-        registry = Registry("https://registry-1.docker.io", transport)
-        assert asyncio.run(registry.tag_names(MANY, Effort())) == {"1"}
+        registry = Registry("https://registry-1.docker.io", Upstream(transport))
+        assert asyncio.run(registry.tag_names(MANY, Inquiry())) == {"1"}
         whole_list = f"https://registry-1.docker.io{LIST}"
         query = "?service=registry.docker.io&scope=repository:library/many:pull"
         assert transport.asked == [
@@ -109,7 +109,9 @@ class TestTheRealm:
         basic = {"WWW-Authenticate": 'Basic realm="https://auth.docker.io/token"'}
         transport = Scripted(Reply("", 401, basic, b""))
         with pytest.raises(Nonsense):
-            asyncio.run(Registry("https://127.0.0.1", transport).tag_names(MANY, Effort()))
+            asyncio.run(
+                Registry("https://127.0.0.1", Upstream(transport)).tag_names(MANY, Inquiry())
+            )
 
 
 class TestTheLink:
@@ -123,9 +125,9 @@ class TestTheLink:
         self, hub: Standin, size: int, count: int
     ) -> None:
         hub.settings.registry_page = size
-        effort = Effort()
-        names_of(hub, effort)
-        assert effort.source == "registry"
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert inquiry.source == "registry"
         first, *pages = [call for call in hub.calls if call.listener == "registry"]
         assert "authorization" not in first.headers
         assert len(pages) == count
@@ -136,9 +138,9 @@ class TestTheLink:
         rest = {"tags": list(hub.catalog["many"].shelf.ascending[100:])}
         self.continued(hub, f"{hub.registry_url}{LIST}?last=x&n=100")
         hub.faults.add("last=x", faults.status(200, rest), listener="registry")
-        effort = Effort()
-        names_of(hub, effort)
-        assert (effort.upstream_calls, effort.source) == (3, "registry")
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert (inquiry.upstream_calls, inquiry.source) == (3, "registry")
 
     def test_another_host_gets_no_request(
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
@@ -146,9 +148,9 @@ class TestTheLink:
         for url in (elsewhere.registry_url, by_name(hub.registry_url), hub.auth_url):
             hub.forget_calls()
             self.continued(hub, f"{url}{LIST}?last=x")
-            effort = Effort()
-            names_of(hub, effort)
-            assert effort.upstream_calls == 1 + HUBS_PAGES
+            inquiry = Inquiry()
+            names_of(hub, inquiry)
+            assert inquiry.upstream_calls == 1 + HUBS_PAGES
             assert len([call for call in hub.calls if call.listener != "hub"]) == 1
         assert elsewhere.calls == []
         assert caplog.text.count("continues its list of tags at another place") == 3
@@ -171,9 +173,9 @@ class TestTheLink:
         self, hub: Standin, caplog: pytest.LogCaptureFixture, link: str
     ) -> None:
         self.continued(hub, link)
-        effort = Effort()
-        names_of(hub, effort)
-        assert (effort.upstream_calls, effort.source) == (1 + HUBS_PAGES, "hub")
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert (inquiry.upstream_calls, inquiry.source) == (1 + HUBS_PAGES, "hub")
         assert "continues its list of tags at another place" in caplog.text
 
     def test_a_list_that_never_ends_is_given_up(
@@ -181,17 +183,17 @@ class TestTheLink:
     ) -> None:
         page = faults.status(200, {"tags": ["1"]}, {"Link": f'<{LIST}?last=1>; rel="next"'})
         hub.faults.add(LIST, page, listener="registry")
-        effort = Effort()
-        names_of(hub, effort)
-        assert effort.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert inquiry.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
         assert f"more than {MOST_PAGES} pages" in caplog.text
 
     def test_a_page_that_fails_makes_no_shorter_list(self, hub: Standin) -> None:
         hub.settings.registry_page = 100
         hub.faults.add("last=", faults.status(500), listener="registry", skip=1)
-        effort = Effort()
-        names_of(hub, effort)
-        assert effort.source == "hub"
+        inquiry = Inquiry()
+        names_of(hub, inquiry)
+        assert inquiry.source == "hub"
 
 
 class Scripted(Transport):
@@ -202,8 +204,6 @@ class Scripted(Transport):
         self.replies = list(replies)
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def get(
-        self, url: str, effort: Effort, headers: Mapping[str, str] = MappingProxyType({})
-    ) -> Reply:
-        self.asked.append((url, dict(headers)))
+    async def send(self, request: Request, inquiry: Inquiry) -> Reply:
+        self.asked.append((request.url, dict(request.headers)))
         return self.replies.pop(0)

@@ -23,8 +23,8 @@ def main() -> int:
     options = _parser().parse_args()
     settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
     catalog = Catalog.default()
-    if options.bench_tags is not None:
-        catalog.add_rule("bench/", options.bench_tags)
+    for prefix, tags in options.rule:
+        catalog.add_rule(prefix, tags)
     try:
         asyncio.run(_serve(State(catalog, settings)))
     except OSError as error:
@@ -45,8 +45,20 @@ def _parser() -> argparse.ArgumentParser:
             default=each.default,
             help=f"{help_text} (default: {each.default})",
         )
-    parser.add_argument("--bench-tags", type=int, help="tags of each bench/… (default: 100)")
+    parser.add_argument(
+        "--rule",
+        type=_rule,
+        action="append",
+        default=[],
+        metavar="PREFIX=TAGS",
+        help="any name that begins so is a repository of that many tags (bench/=100 is there)",
+    )
     return parser
+
+
+def _rule(text: str) -> tuple[str, int]:
+    prefix, _, tags = text.rpartition("=")
+    return prefix, int(tags)
 
 
 async def _serve(state: State) -> None:

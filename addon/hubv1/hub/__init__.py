@@ -5,7 +5,7 @@ It knows nothing of v1.
 
 from hubv1.hub.client import HubClient
 from hubv1.hub.connections import Connections
-from hubv1.hub.effort import Effort
+from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.transport import Transport
 
-__all__ = ["Connections", "Effort", "HubClient", "Transport"]
+__all__ = ["Connections", "HubClient", "Inquiry", "Transport"]

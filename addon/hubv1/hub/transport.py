@@ -3,19 +3,37 @@ failure."""
 
 import ssl
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
 
 from hubv1.failures import Nonsense, Unreachable
 from hubv1.hub.connections import Connections
-from hubv1.hub.effort import Effort
+from hubv1.hub.inquiry import Inquiry
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 """Of one answer, decompressed. A page of 100 tags has about 150 kB."""
+MOST_CONNECTIONS = 100
+"""To one host. One that says nothing must not use up those to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask; headers and body may hold secrets."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, str] | None = field(default=None, repr=False)
+    """To be sent as JSON."""
+
+    @property
+    def place(self) -> str:
+        """The URL without its query, as it may be shown."""
+        return self.url.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +43,9 @@ class Reply:
     url: str
     """Of the request, without its query."""
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    """May be a token."""
 
 
 class Transport:
@@ -44,41 +63,51 @@ class Transport:
             "User-Agent": user_agent,
         }
         self._session: aiohttp.ClientSession | None = None
+        self.statuses: Counter[str] = Counter()
+        """Requests so far by the status of their replies, `none` where there was no reply."""
         self._under_way = 0
         self._is_retired = False
 
-    async def get(
-        self, url: str, effort: Effort, headers: Mapping[str, str] = MappingProxyType({})
-    ) -> Reply:
-        """The reply to a GET of `url`, whatever its status.
+    async def send(self, request: Request, inquiry: Inquiry) -> Reply:
+        """The reply, whatever its status.
 
         Raises Unreachable, or Nonsense where the body is beyond all bounds.
         """
-        effort.upstream_calls += 1
+        inquiry.upstream_calls += 1
         self._under_way += 1
+        status = "none"
         try:
-            return await self._reply(url, headers)
-        # ValueError: what another server gave, a token say, cannot be part of a request.
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            place = url.partition("?")[0]
-            raise Unreachable(f"no answer from {place}: {_in_words(error)}") from error
+            reply = await self._reply(request, inquiry.longest_silence)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"no answer from {request.place}: {_in_words(error)}") from error
+        except ValueError as error:
+            # What another server gave, a token say, cannot be part of a request.
+            raise Nonsense(f"{request.place} cannot be asked: {error}") from error
+        else:
+            status = str(reply.status)
+            return reply
         finally:
+            self.statuses[status] += 1
             self._under_way -= 1
             await self._close_if_idle()
 
-    async def _reply(self, url: str, headers: Mapping[str, str]) -> Reply:
-        target = URL(url, encoded=True)
+    async def _reply(self, request: Request, silence: float) -> Reply:
+        target = URL(request.url, encoded=True)
+        for_proxy = {} if target.scheme == "https" else self._for_proxy
         # Redirects are never followed: Hub documents none, so one would lead elsewhere.
-        async with self._opened().get(
+        async with self._opened().request(
+            request.method,
             target,
-            headers={**headers, **({} if target.scheme == "https" else self._for_proxy)},
+            headers={**request.headers, **for_proxy},
+            json=request.body,
             allow_redirects=False,
             ssl=self._context_for(target),
             proxy=self._connections.proxy or None,
             proxy_headers=self._for_proxy,
+            timeout=aiohttp.ClientTimeout(sock_connect=silence, sock_read=silence),
         ) as response:
             body = await _read_bounded(response.content)
-        return Reply(url.partition("?")[0], response.status, response.headers, body)
+        return Reply(request.place, response.status, response.headers, body)
 
     async def retire(self) -> None:
         """Close the connections as soon as nobody uses them any more."""
@@ -99,10 +128,9 @@ class Transport:
         # Made on first use, since it belongs to the event loop that runs by then.
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=MOST_CONNECTIONS),
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # How long a caller waits is for `answer_call` to say.
-                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
 
@@ -136,6 +164,8 @@ async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
 
 
 def _in_words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it said nothing for too long"
     # aiohttp's own text holds the address of an object, another one in each process.
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error

@@ -1,0 +1,304 @@
+"""What goes wrong at Hub is tried again: a few times, later and later, and never too late."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import pairwise
+
+import pytest
+
+from hub.gate import PATIENCE, Gate, until
+from hubv1.bridging import Terms, answer_call
+from hubv1.failures import HubFailure, NotFound, RateLimited, Unreachable
+from hubv1.hub import HubClient, Inquiry, upstream
+from hubv1.hub.client import PAGES_AT_ONCE
+from hubv1.hub.transport import MOST_CONNECTIONS
+from hubv1.hub.upstream import ATTEMPTS
+from hubv1.names import Repository
+from samples import VIA, recognised, with_client
+from standin import Catalog, Settings, Standin, bodies, faults
+from standin.rules import Action
+
+SMALL, MANY = Repository("library", "small"), Repository("library", "many")
+SEVENTH, REST = r"&page=7$", r"&page=([2-9]\d|1[5-9])$"
+PAGES = 30
+
+PASSING = [
+    pytest.param(faults.status(500), id="500"),
+    pytest.param(faults.status(502, "<html>"), id="502"),
+    pytest.param(faults.html(503), id="503"),
+    pytest.param(faults.status(504), id="504"),
+    pytest.param(faults.status(508), id="another's loop"),
+    pytest.param(bodies.cut(0), id="cut"),
+    pytest.param(bodies.cut(), id="cut in the middle"),
+]
+LASTING = [
+    pytest.param(faults.status(code), id=str(code))
+    for code in (204, 206, 400, 401, 403, 404, 405, 410, 418)
+] + [
+    pytest.param(faults.redirect("/"), id="redirect"),
+    pytest.param(faults.html(), id="html"),
+    pytest.param(faults.broken_json(), id="broken"),
+    pytest.param(faults.null_results(), id="null"),
+    pytest.param(bodies.bomb(), id="bomb"),
+    pytest.param(faults.status(508, headers={"Via": VIA}), id="loop"),
+    pytest.param(faults.rate_limited(3_600), id="429"),
+]
+
+
+@pytest.fixture
+def hub() -> Iterator[Standin]:
+    catalog = Catalog()
+    catalog.add("small", ["latest", "1"])
+    catalog.add_generated("many", PAGES * 100)
+    with Standin(catalog, Settings(anonymous_offset=-1)) as running:
+        yield running
+
+
+def ask(hub: Standin, seconds: float = 30) -> int:
+    """How many tags there are in the small list."""
+    found = with_client(hub.url, lambda client: client.tags(SMALL, Inquiry(seconds=seconds)))
+    return len(found)
+
+
+def gaps(hub: Standin) -> list[float]:
+    moments = [call.seconds for call in hub.calls]
+    return [after - before for before, after in pairwise(moments)]
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS - 1])
+@pytest.mark.parametrize("action", PASSING)
+def test_what_passes_is_tried_again_until_it_has_passed(
+    hub: Standin, action: Action, times: int
+) -> None:
+    hub.faults.add("/tags", action, times=times)
+    assert ask(hub) == 2
+    assert len(hub.calls) == times + 1
+
+
+@pytest.mark.parametrize("action", PASSING)
+def test_what_does_not_pass_is_given_up_and_said(hub: Standin, action: Action) -> None:
+    hub.faults.add("/tags", action)
+    with pytest.raises(Unreachable, match="/small/tags"):
+        ask(hub)
+    assert len(hub.calls) == ATTEMPTS
+    hub.faults.clear()
+    assert ask_again(hub) == 2
+
+
+def test_a_connection_that_closes_without_a_word_is_opened_twice_for_each_try(
+    hub: Standin,
+) -> None:
+    hub.faults.add("/tags", faults.drop())
+    inquiry = Inquiry()
+    with pytest.raises(Unreachable):
+        with_client(hub.url, lambda client: client.tags(SMALL, inquiry))
+    # aiohttp itself asks once more and at once, as a kept connection may have ended by chance.
+    assert len(hub.calls) <= 2 * ATTEMPTS
+    assert inquiry.upstream_calls == ATTEMPTS
+
+
+def ask_again(hub: Standin) -> int:
+    hub.forget_calls()
+    return ask(hub)
+
+
+@pytest.mark.parametrize("action", LASTING)
+def test_what_will_be_the_same_the_next_time_is_not_tried_again(
+    hub: Standin, action: Action
+) -> None:
+    hub.faults.add("/tags", action)
+    with pytest.raises(HubFailure):
+        ask(hub)
+    assert len(hub.calls) == 1
+
+
+def test_one_trouble_may_follow_on_another(hub: Standin) -> None:
+    for action in (faults.status(500), bodies.cut()):
+        hub.faults.add("/tags", action, times=1)
+    hub.faults.add("/tags", faults.status(429, headers={"Retry-After": "1"}), times=1)
+    assert ask(hub) == 2
+    assert len(hub.calls) == 4
+
+
+def test_a_refusal_on_the_second_try_is_the_answer(hub: Standin) -> None:
+    hub.faults.add("/tags", faults.status(500), times=1)
+    hub.faults.add("/tags", faults.status(404))
+    with pytest.raises(NotFound):
+        ask(hub)
+    assert len(hub.calls) == 2
+
+
+def test_a_limit_that_is_met_each_time_is_given_up_too(hub: Standin) -> None:
+    hub.faults.add("/tags", faults.status(429, headers={"Retry-After": "1"}))
+    with pytest.raises(RateLimited):
+        ask(hub)
+    assert 2 <= len(hub.calls) <= ATTEMPTS
+
+
+def test_each_wait_is_longer_than_the_last(hub: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.2)
+    hub.faults.add("/tags", faults.status(500))
+    with pytest.raises(Unreachable):
+        ask(hub)
+    first, second, third = gaps(hub)
+    assert first >= 0.19
+    assert second >= 0.39
+    assert third >= 0.79
+
+
+def test_those_who_fail_together_do_not_come_back_together(
+    hub: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.4)
+    together = 20
+    hub.faults.add("/tags", Gate(together, faults.status(500)), times=together)
+
+    async def use(client: HubClient) -> None:
+        asking = (client.tag(SMALL, "1", Inquiry()) for _ in range(together))
+        await asyncio.gather(*asking)
+
+    with_client(hub.url, use)
+    again = sorted(call.seconds for call in hub.calls)[together:]
+    assert len(again) == together
+    assert again[-1] - again[0] > 0.15
+
+
+def test_nothing_is_tried_again_when_it_would_be_too_late(
+    hub: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "FIRST_WAIT", 1)
+    hub.faults.add("/tags", faults.status(500))
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="answered 500"):
+        ask(hub, seconds=1)
+    assert time.monotonic() - started < 0.9
+    assert len(hub.calls) == 1
+
+
+@pytest.mark.parametrize("path", ["small/tags", "small/tags/1", "small/images"])
+def test_silence_at_first_leaves_time_for_the_answer(hub: Standin, path: str) -> None:
+    hub.faults.add("/tags", faults.hang(), times=1)
+    call = recognised(f"/v1/repositories/{path}")
+    result = with_client(hub.url, lambda client: answer_call(call, client, Terms(4)))
+    assert result.answer.status == 200
+    assert result.upstream_calls == len(hub.calls) == 2
+
+
+def test_silence_is_told_at_the_deadline_with_the_last_trouble(hub: Standin) -> None:
+    hub.faults.add("/tags", faults.hang())
+    call = recognised("/v1/repositories/small/tags")
+    started = time.monotonic()
+    result = with_client(hub.url, lambda client: answer_call(call, client, Terms(1)))
+    assert 0.9 < time.monotonic() - started < PATIENCE / 3
+    assert (result.answer.status, result.error_type) == (502, "unreachable")
+    assert "said nothing" in result.error
+
+
+class TestPages:
+    def everything(self, hub: Standin) -> list[str]:
+        found = with_client(hub.url, lambda client: client.tags(MANY, Inquiry()))
+        return sorted((tag.name for tag in found), key=str.encode)
+
+    @pytest.mark.parametrize("times", [1, ATTEMPTS - 1])
+    @pytest.mark.parametrize("action", PASSING)
+    def test_the_one_that_fails_is_tried_again_alone(
+        self, hub: Standin, action: Action, times: int
+    ) -> None:
+        hub.faults.add(SEVENTH, action, times=times)
+        assert self.everything(hub) == list(hub.catalog["many"].shelf.ascending)
+        asked = [call.path for call in hub.calls]
+        assert len(asked) == PAGES + times
+        assert sum(path.endswith("&page=7") for path in asked) == 1 + times
+
+    def test_each_may_fail_once(self, hub: Standin) -> None:
+        for number in range(1, PAGES + 1):
+            hub.faults.add(f"&page={number}$", faults.status(500), times=1)
+        assert self.everything(hub) == list(hub.catalog["many"].shelf.ascending)
+        assert len(hub.calls) == 2 * PAGES
+
+    def test_a_deadline_in_their_middle_leaves_no_request_behind(self, hub: Standin) -> None:
+        gate = Gate(PAGES_AT_ONCE, faults.hang())
+        hub.faults.add(REST, gate)
+
+        async def use(client: HubClient) -> None:
+            call = recognised("/v1/repositories/many/images")
+            result = await answer_call(call, client, Terms(3))
+            assert (result.answer.status, result.error_type) == (502, "unreachable")
+            await gate.is_left()
+            await nothing_happens(lambda: len(hub.calls))
+            assert tasks_left() == 0
+
+        with_client(hub.url, use)
+
+    def test_a_deadline_between_two_tries_leaves_none_behind(
+        self, hub: Standin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(upstream, "FIRST_WAIT", 0.3)
+        hub.faults.add(REST, faults.status(500))
+
+        async def use(client: HubClient) -> None:
+            call = recognised("/v1/repositories/many/images")
+            result = await answer_call(call, client, Terms(0.8))
+            assert (result.answer.status, result.error_type) == (502, "unreachable")
+            assert "answered 500" in result.error
+            await nothing_happens(lambda: len(hub.calls))
+            assert tasks_left() == 0
+
+        with_client(hub.url, use)
+
+
+async def nothing_happens(count: Callable[[], int]) -> None:
+    """From now on; what was sent already may arrive still."""
+    await asyncio.sleep(0.2)
+    before = count()
+    await asyncio.sleep(1)
+    assert count() == before
+
+
+def tasks_left() -> int:
+    return len(asyncio.all_tasks()) - 1
+
+
+def test_a_registry_that_hangs_uses_up_no_connection_to_hub(hub: Standin) -> None:
+    hub.faults.add("/tags/list", faults.hang(), listener="registry")
+
+    async def use(client: HubClient) -> float:
+        hanging = [
+            asyncio.ensure_future(client.tag_names(MANY, Inquiry()))
+            for _ in range(MOST_CONNECTIONS + 1)
+        ]
+        await until(lambda: sum(each.listener == "registry" for each in hub.calls) >= 100)
+        started = time.monotonic()
+        await client.tag(SMALL, "1", Inquiry())
+        taken = time.monotonic() - started
+        await ended(hanging)
+        return taken
+
+    assert with_client(hub.url, use, hub.registry_url) < 3
+
+
+async def ended(tasks: Sequence[asyncio.Future[list[str]]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_registry_token_that_ends_between_pages_is_renewed(hub: Standin) -> None:
+    hub.settings.registry_page = 500
+    hub.faults.add("last=", faults.status(500), listener="registry", times=1)
+    done: list[str] = []
+
+    def ends(call: object) -> None:
+        if "last=" in repr(call) and len(done) < 2:
+            done.append("ended")
+            hub.expire_tokens()
+
+    hub.before_request(ends)
+
+    def names(client: HubClient) -> Awaitable[list[str]]:
+        return client.tag_names(MANY, Inquiry())
+
+    assert len(with_client(hub.url, names, hub.registry_url)) == PAGES * 100
+    assert done == ["ended"] * 2
+    assert [call.listener for call in hub.calls].count("hub") == 1
