@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Journal, JournalError, Place, read
+from hubv1.journal.opening import open_for_writing
 from hubv1.journal.tables import SCHEMA_VERSION
 from samples import make_entry
 
@@ -35,7 +36,7 @@ def open_umask() -> Iterator[None]:
 
 def complaint_of_writing(where: Path | str) -> str:
     with pytest.raises(JournalError) as refused:
-        Place(str(where)).open_for_writing()
+        open_for_writing(Place(str(where)))
     return str(refused.value)
 
 
@@ -78,7 +79,7 @@ def test_a_journal_is_opened_again_as_it_is(made: Path) -> None:
 
 
 def test_every_commit_waits_for_the_disk_and_no_reader_for_the_writer(path: Path) -> None:
-    engine = Place(str(path)).open_for_writing()
+    engine = open_for_writing(Place(str(path)))
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

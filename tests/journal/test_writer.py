@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setattr("hubv1.journal.place._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("hubv1.journal.opening.BUSY_SECONDS", 0.05)
     opened = Journal(Place(str(path)), "bridge-1")
     yield opened
     opened.close()
@@ -29,12 +29,19 @@ def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
 
 @pytest.fixture
 def commits() -> Iterator[list[object]]:
-    """Grows by one for each transaction that any engine commits."""
+    """Grows by one for each transaction that is committed."""
     seen: list[object] = []
-    count = seen.append
-    event.listen(Engine, "commit", count)
+
+    def note(statement: str) -> None:
+        if statement == "COMMIT":
+            seen.append(statement)
+
+    def listen(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_trace_callback(note)
+
+    event.listen(Engine, "connect", listen)
     yield seen
-    event.remove(Engine, "commit", count)
+    event.remove(Engine, "connect", listen)
 
 
 def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -83,8 +90,9 @@ def test_nobody_is_told_before_the_row_is_committed(path: Path) -> None:
 
 
 def test_two_hundred_at_once_arrive_each_once_and_in_few_commits(
-    journal: Journal, path: Path, commits: list[object]
+    commits: list[object], journal: Journal, path: Path
 ) -> None:
+    commits.clear()
     entries = [make_entry() for _ in range(200)]
 
     async def recording() -> None:
@@ -98,7 +106,7 @@ def test_two_hundred_at_once_arrive_each_once_and_in_few_commits(
 def test_more_than_fit_in_one_commit_arrive_all(
     path: Path, monkeypatch: pytest.MonkeyPatch, commits: list[object]
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.writer._MOST_AT_ONCE", 7)
+    monkeypatch.setattr("hubv1.journal.waiting._MOST_AT_ONCE", 7)
     journal = Journal(Place(str(path)), "bridge-1")
     commits.clear()
     for _ in range(30):

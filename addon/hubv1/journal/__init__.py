@@ -1,13 +1,17 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
 from hubv1.journal.entry import Entry, new_id
+from hubv1.journal.losses import NotRecorded
 from hubv1.journal.place import FILE_NAME, JournalError, Place
 from hubv1.journal.reader import Gap, History, read
 from hubv1.journal.seen import Seen
-from hubv1.journal.writer import Journal, NotRecorded
+from hubv1.journal.summary import Count, Summary, summarised
+from hubv1.journal.writer import DAYS, Journal
 
 __all__ = [
+    "DAYS",
     "FILE_NAME",
+    "Count",
     "Entry",
     "Gap",
     "History",
@@ -16,6 +20,8 @@ __all__ = [
     "NotRecorded",
     "Place",
     "Seen",
+    "Summary",
     "new_id",
     "read",
+    "summarised",
 ]

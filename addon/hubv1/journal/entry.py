@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 import uuid_utils
 
@@ -23,6 +24,11 @@ class Entry:
     caller: str
     client_address: str
     user_agent_original: str
+    credentials: str
+    """What the call was made with: `none`, `basic`, `bearer`, `token` (v1's own, which nobody
+    honours any more) or `other`. Never the secret."""
+    user_name: str
+    """Of Basic credentials; empty otherwise."""
     http_request_method: str
     url_scheme: str
     server_address: str
@@ -40,13 +46,15 @@ class Entry:
     """None where no answer was sent."""
     upstream_calls: int
     source: str
-    """Where the answer came from: `hub` or `registry`; empty where nobody was asked."""
+    """Where the answer came from: `hub`, `registry`, or `account` where the bridge's own had to
+    read on; empty where nobody was asked."""
     cache: str
-    """`hit` where the answer was kept, `collapsed` where it is that of an equal call, else `miss`;
-    `bypass` where none are kept, empty where nobody was asked."""
+    """`hit` where the answer was kept, `stale` where an old one stood in, `collapsed` where it is
+    that of an equal call, else `miss`; `bypass` where none are kept, empty where nobody was
+    asked."""
     error_type: str
     error: str
-    """Why there was no v1 answer; both empty where there was one."""
+    """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""
     proxy_mode: str
     flow_id: str
     bridge_id: str
@@ -56,9 +64,11 @@ class Entry:
         """`namespace/repository`, empty where the call names none."""
         return f"{self.namespace}/{self.repository}" if self.repository else ""
 
-    def row(self) -> dict[str, object]:
-        """The entry as column names and values."""
-        return {name: getattr(self, name) for name in _COLUMNS}
+    def row(self) -> list[object]:
+        """The entry as values of the table's columns."""
+        row = list(_values(self))
+        row[_VERDICT], row[_OUTCOME] = self.verdict.value, self.outcome.value
+        return row
 
     @property
     def line(self) -> str:
@@ -71,7 +81,9 @@ class Entry:
         )
 
 
-_COLUMNS = tuple(column.name for column in fields(Entry))
+_names = [field.name for field in fields(Entry)]
+_values = attrgetter(*_names)
+_VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
 
 
 def new_id() -> str:

@@ -1,21 +1,21 @@
-"""Reading a journal: the entries, and what else was seen."""
+"""Reading a journal: its calls, counted or one by one, and what else was seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.journal import tables
+from hubv1.journal import rows, tables
+from hubv1.journal.counted import counted
 from hubv1.journal.entry import Entry
+from hubv1.journal.migrations import version_of
+from hubv1.journal.opening import open_for_reading, reason_of
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.seen import Seen
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
-
-_ROWS_AT_ONCE = 1_000
+from hubv1.journal.summary import Summary, summarised
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,26 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a journal tells; the entries come one by one, in the order of their time."""
+    """What a journal tells, or a recording."""
 
     seen: Seen
     gaps: tuple[Gap, ...]
     entries: Iterator[Entry]
+    """The single calls that are still there, in the order of their time."""
+    summary: Callable[[datetime], Summary]
+    """All calls that there were, for the current hour that begins then. A recording is read but
+    once: either for its entries or for the summary."""
 
 
 @contextmanager
 def read(place: Place) -> Iterator[History]:
     """The history in a journal, while the context lasts; raises JournalError."""
-    engine = place.open_for_reading()
+    engine = open_for_reading(place)
     try:
         with engine.connect() as connection:
             yield _history(connection)
     except SQLAlchemyError as error:
-        reason = getattr(error, "orig", None) or error
-        raise JournalError(f"The journal {place} cannot be read: {reason}.") from error
+        raise JournalError(f"The journal {place} cannot be read: {reason_of(error)}.") from error
     except (ValueError, TypeError) as error:
         raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
     finally:
@@ -59,20 +62,17 @@ def _history(connection: Connection) -> History:
     sums = connection.execute(select(*(func.coalesce(func.sum(each), 0) for each in columns)))
     traffic = Seen(*sums.one())
     gaps = tables.gaps.c
-    rows = connection.execute(
+    found = connection.execute(
         select(gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason).order_by(gaps.started_at)
     )
-    return History(traffic, tuple(Gap(*row) for row in rows), _entries(connection))
+    entries = rows.entries(connection)
+    return History(
+        traffic, tuple(Gap(*row) for row in found), entries, _summary(connection, entries)
+    )
 
 
-def _entries(connection: Connection) -> Iterator[Entry]:
-    statement = select(tables.calls).order_by(tables.calls.c.started_at, tables.calls.c.id)
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
-    yield from map(_entry, rows)
-
-
-def _entry(row: Row[tuple[object, ...]]) -> Entry:
-    fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
-    fields["verdict"] = Verdict(str(fields["verdict"]))
-    fields["outcome"] = Outcome(str(fields["outcome"]))
-    return Entry(**fields)
+def _summary(connection: Connection, entries: Iterator[Entry]) -> Callable[[datetime], Summary]:
+    # A journal of an older version may lie where it cannot be brought forward.
+    if (version_of(connection) or 0) < tables.SCHEMA_VERSION:
+        return lambda hour: summarised(entries, hour)
+    return lambda hour: counted(connection, hour)

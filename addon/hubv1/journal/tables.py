@@ -2,10 +2,20 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, DateTime, Dialect, Float, Integer, MetaData, String, Table
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -36,6 +46,8 @@ calls = Table(
     Column("caller", String, nullable=False),
     Column("client_address", String, nullable=False),
     Column("user_agent_original", String, nullable=False),
+    Column("credentials", String, nullable=False),
+    Column("user_name", String, nullable=False),
     Column("http_request_method", String, nullable=False),
     Column("url_scheme", String, nullable=False),
     Column("server_address", String, nullable=False),
@@ -56,6 +68,52 @@ calls = Table(
     Column("flow_id", String, nullable=False),
     Column("bridge_id", String, nullable=False),
 )
+
+
+def _counted() -> tuple[Column[object], ...]:
+    """The columns that say what is counted, and how much of it there was."""
+    return (
+        Column("caller", String, primary_key=True),
+        Column("server_address", String, primary_key=True),
+        Column("route", String, primary_key=True),
+        Column("repository", String, primary_key=True),
+        Column("outcome", String, primary_key=True),
+        Column("calls", Integer, nullable=False),
+        Column("first_at", UtcDateTime, nullable=False),
+        Column("last_at", UtcDateTime, nullable=False),
+    )
+
+
+hours = Table(
+    "hours",
+    metadata,
+    Column("hour", UtcDateTime, primary_key=True),
+    *_counted(),
+    sqlite_with_rowid=False,
+)
+"""Calls by the hour. The counts stay when the rows of `calls` have gone."""
+
+days = Table(
+    "days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    *_counted(),
+    sqlite_with_rowid=False,
+)
+"""The same by the day, so that a report of a year reads little."""
+
+callers = Table(
+    "callers",
+    metadata,
+    Column("caller", String, primary_key=True),
+    Column("client_address", String, nullable=False),
+    Column("user_agent_original", String, nullable=False),
+    Column("user_name", String, nullable=False),
+    Column("credentials", String, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+)
+"""Each caller as its last call showed it."""
 
 seen = Table(
     "seen",

@@ -1,84 +1,80 @@
 """The journal's writer: one thread that commits what waits, together, and then tells who waits."""
 
 import asyncio
-import contextlib
-import queue
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, insert, update
-
-from hubv1.journal import tables
-from hubv1.journal.entry import Entry, new_id
+from hubv1.journal import opening
+from hubv1.journal.entry import Entry
+from hubv1.journal.losses import Losses, NotRecorded
 from hubv1.journal.place import Place
+from hubv1.journal.pruning import Pruning
 from hubv1.journal.seen import Seen
+from hubv1.journal.statements import Row
+from hubv1.journal.store import Store
+from hubv1.journal.waiting import Queue, Waiting, next_batch, tell
 
 COUNTING_SECONDS = 1
-"""How often the counts of all traffic are written."""
-_MOST_AT_ONCE = 500
+"""How often the counts of all traffic are written, and the file is looked after at least."""
 _CLOSING_SECONDS = 10
 """How long a closing bridge waits for its last rows."""
-
-_insert_call = insert(tables.calls)
-
-
-class NotRecorded(Exception):
-    """An entry could not be written."""
-
-    def __init__(self, reason: str, *, first: bool) -> None:
-        """`first` tells whether the entry before this one still could be."""
-        super().__init__(reason)
-        self.first = first
+_IMPATIENCE = 0.05
+"""Seconds to wait for a lock when the last wait was in vain: while a program keeps the journal
+locked, the first calls wait the whole time and those after them hardly."""
+DAYS = 90
+"""How long rows are kept."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    entry: Entry
-    done: asyncio.Future[None] | None
-    """None where nobody waits."""
-
-
-@dataclass(slots=True)
-class _Gap:
-    """A time in which entries were lost; itself written as soon as that works again."""
-
-    started_at: datetime
-    ended_at: datetime
-    calls: int
-    reason: str
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Journal:
     """An open journal. All methods are for the thread of the event loop."""
 
-    def __init__(self, place: Place, bridge_id: str) -> None:
-        """Opens the journal and starts its thread; raises JournalError where it cannot."""
+    def __init__(
+        self,
+        place: Place,
+        bridge_id: str,
+        days: int = DAYS,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Opens the journal and starts its thread; raises JournalError where it cannot.
+
+        Rows older than `days` go by and by; their counts stay for longer.
+        """
         self.place = place
         self.seen = Seen()
         """All traffic so far: counted by whoever owns the journal, written by the hour."""
-        self._engine: Engine = place.open_for_writing()
+        self._store = Store(place)
         self._bridge_id = bridge_id
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._now = now
+        self._queue = Queue()
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
         # The rest belongs to the thread.
-        self._connection: Connection | None = None
         self._written = Seen()
         self._counted_at = time.monotonic()
-        self._gap: _Gap | None = None
+        self._losses = Losses(bridge_id)
+        self._pruning = Pruning(days)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written."""
+        return self._queue.qsize()
 
     async def record(self, entry: Entry) -> None:
         """Return once the entry is on disk; raises NotRecorded where it will not be."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Waiting(entry, done))
+        self._queue.put(Waiting(entry, done))
         await done
 
     def record_unawaited(self, entry: Entry) -> None:
         """Write the entry too, for those who cannot wait; `close` does."""
-        self._queue.put(_Waiting(entry, None))
+        self._queue.put(Waiting(entry, None))
 
     def close(self) -> None:
         """Write what waits and end the thread."""
@@ -86,102 +82,43 @@ class Journal:
         self._thread.join(_CLOSING_SECONDS)
 
     def _run(self) -> None:
-        closing = False
-        while not closing:
-            batch, closing = self._next_batch()
-            error = self._committed(batch, closing=closing)
-            _tell(batch, error)
-        if self._connection is not None:
-            self._connection.close()
-        self._engine.dispose()
+        is_last = False
+        while not is_last:
+            batch, is_last = next_batch(
+                self._queue, min(COUNTING_SECONDS, max(0.01, self._pruning.seconds))
+            )
+            tell(batch, self._committed(batch, is_last=is_last))
+            if not (is_last or self._losses or self._pruning.seconds) and self._queue.empty():
+                self._pruning.step(self._store, self._now())
+        self._losses.say_what_is_lost(self.place)
+        self._store.close()
 
-    def _next_batch(self) -> tuple[list[_Waiting], bool]:
-        """Everything that waits, and whether the journal is to be closed after it."""
-        batch: list[_Waiting] = []
-        with contextlib.suppress(queue.Empty):
-            waiting = self._queue.get(timeout=COUNTING_SECONDS)
-            while waiting is not None:
-                batch.append(waiting)
-                if len(batch) == _MOST_AT_ONCE:
-                    return batch, False
-                waiting = self._queue.get_nowait()
-            return batch, True
-        return batch, False
-
-    def _committed(self, batch: Sequence[_Waiting], *, closing: bool) -> NotRecorded | None:
+    def _committed(self, batch: Sequence[Waiting], *, is_last: bool) -> NotRecorded | None:
         """Commit the batch; the reason where that is impossible, whatever it is."""
         try:
-            self._commit([waiting.entry for waiting in batch], closing=closing)
+            self._commit([waiting.entry for waiting in batch], is_last=is_last)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of any failure
-            self._forget_connection()
-            return self._widen_gap(batch, str(getattr(error, "orig", None) or error))
-        self._gap = None
+            return self._losses.add(len(batch), opening.reason_of(error), self._now())
         return None
 
-    def _commit(self, entries: Sequence[Entry], *, closing: bool) -> None:
+    def _commit(self, entries: Sequence[Entry], *, is_last: bool) -> None:
         now = time.monotonic()
-        is_due = now - self._counted_at >= COUNTING_SECONDS or closing
+        is_due = now - self._counted_at >= COUNTING_SECONDS or is_last
         seen = replace(self.seen) if is_due else self._written
-        if not entries and seen == self._written and self._gap is None:
-            return
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        with self._connection.begin():
-            if entries:
-                self._connection.execute(_insert_call, [entry.row() for entry in entries])
-            if seen != self._written:
-                self._count(self._connection, seen)
-            if self._gap is not None:
-                row = {"id": new_id(), "bridge_id": self._bridge_id, **asdict(self._gap)}
-                self._connection.execute(insert(tables.gaps).values(row))
+        patience = _IMPATIENCE if self._losses else opening.BUSY_SECONDS
+        if entries or self._losses or seen != self._written:
+            gap = self._losses.row() if self._losses else None
+            self._store.commit(entries, self._seen_row(seen), gap, patience)
+            self._losses.end()
+        elif is_due:
+            self._store.look(patience)
         if is_due:
             self._written, self._counted_at = seen, now
 
-    def _count(self, connection: Connection, seen: Seen) -> None:
-        """Add what came since the last time to the hour's counts."""
-        table = tables.seen
-        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        written = asdict(self._written)
-        more = {name: number - written[name] for name, number in asdict(seen).items()}
-        added = connection.execute(
-            update(table)
-            .where(table.c.hour == hour, table.c.bridge_id == self._bridge_id)
-            .values({name: table.c[name] + number for name, number in more.items()})
-        )
-        if not added.rowcount:
-            connection.execute(insert(table).values(hour=hour, bridge_id=self._bridge_id, **more))
-
-    def _forget_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.invalidate()
-                connection.close()
-
-    def _widen_gap(self, batch: Sequence[_Waiting], reason: str) -> NotRecorded:
-        first = self._gap is None or not self._gap.calls
-        now = datetime.now(UTC)
-        gap = self._gap = self._gap or _Gap(now, now, 0, reason)
-        gap.ended_at = now
-        gap.calls += len(batch)
-        return NotRecorded(reason, first=first)
-
-
-def _tell(batch: Sequence[_Waiting], error: NotRecorded | None) -> None:
-    """Wake all who wait for the batch, in their own thread and with one call for all."""
-    futures = [waiting.done for waiting in batch if waiting.done is not None]
-    if futures:
-        # A loop that is closed has nobody left who waits.
-        with contextlib.suppress(RuntimeError):
-            futures[0].get_loop().call_soon_threadsafe(_settle, futures, error)
-
-
-def _settle(futures: Sequence[asyncio.Future[None]], error: NotRecorded | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
-            error = NotRecorded(str(error), first=False)
+    def _seen_row(self, seen: Seen) -> Row | None:
+        """What came since the last time, for the hour's counts."""
+        if seen == self._written:
+            return None
+        hour = self._now().replace(minute=0, second=0, microsecond=0)
+        pairs = zip(astuple(seen), astuple(self._written), strict=True)
+        return [hour, self._bridge_id, *(new - old for new, old in pairs)]

@@ -1,0 +1,51 @@
+"""Telling a damaged journal from what was never one."""
+
+import sqlite3
+from pathlib import Path
+
+from hubv1.journal.statements import Cursor
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY = 0xFF
+"""The low byte of SQLite's codes; the rest is detail."""
+_TRACES = (b"upstream_calls INTEGER NOT NULL", b"hub-v1-bridge-")
+"""The first is in the table definitions on page 1, the second in each row."""
+_SEARCHED = 4 << 20
+_CHECKED = 64 << 20
+"""Bytes of the largest file that is read as a whole before it is used: a fraction of a second."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite said that the file is not what it was."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & _PRIMARY in _DAMAGE
+
+
+def has_traces(path: Path) -> bool:
+    """Whether the file is what is left of a journal, and no file of somebody else's."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_SEARCHED)
+    except OSError:
+        return False
+    is_text = b"\0" not in content  # a log or this very line, say
+    return not is_text and any(trace in content for trace in _TRACES)
+
+
+def check(cursor: Cursor, path: Path) -> None:
+    """Raise what SQLite raises of damage, where the whole file can be read at once.
+
+    A larger one is used as it is: its damage shows when the page is met.
+    """
+    if path.stat().st_size > _CHECKED:
+        return
+    [found] = cursor.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise Damaged(found)
+
+
+class Damaged(sqlite3.DatabaseError):
+    """The journal's file is damaged."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT

@@ -1,0 +1,31 @@
+"""The rows of `calls` as entries, whichever version wrote them."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Row, inspect, literal, select
+
+from hubv1.journal import tables
+from hubv1.journal.entry import Entry
+from hubv1.outcome import Outcome
+from hubv1.routes import Verdict
+
+_ROWS_AT_ONCE = 1_000
+
+
+def entries(connection: Connection) -> Iterator[Entry]:
+    """All rows in the order of their time; what an older version did not write is empty."""
+    present = {column["name"] for column in inspect(connection).get_columns(tables.calls.name)}
+    columns = (
+        column if column.name in present else literal("").label(column.name)
+        for column in tables.calls.columns
+    )
+    statement = select(*columns).order_by(tables.calls.c.started_at, tables.calls.c.id)
+    rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
+    yield from map(_entry, rows)
+
+
+def _entry(row: Row[tuple[object, ...]]) -> Entry:
+    fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
+    fields["verdict"] = Verdict(str(fields["verdict"]))
+    fields["outcome"] = Outcome(str(fields["outcome"]))
+    return Entry(**fields)

@@ -1,0 +1,90 @@
+"""What a report needs to know of calls: counts, in whatever way they were made."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from hubv1.journal.entry import Entry
+from hubv1.journal.kinds import Kind, kind_of
+from hubv1.outcome import Outcome
+from hubv1.routes import Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """Calls of one caller, host, route, repository and outcome."""
+
+    caller: str
+    client_address: str
+    """Of the caller's last call, as the user agent."""
+    user_agent_original: str
+    server_address: str
+    route: str
+    repository: str
+    """`namespace/repository`, empty where the calls name none."""
+    verdict: Verdict
+    outcome: Outcome
+    calls: int
+    this_hour: int
+    """Those since the beginning of the hour that the summary is for."""
+    first_at: datetime
+    last_at: datetime
+    signed: int = 0
+    """Those made with credentials."""
+    paged: int = 0
+    """Those for a list longer than a page of v2."""
+
+
+Days = Mapping[tuple[date, Outcome], int]
+"""Calls by day, UTC, and outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All calls of a history, counted."""
+
+    counts: Sequence[Count]
+    days: Days
+
+
+def summarised(entries: Iterable[Entry], hour: datetime) -> Summary:
+    """The summary of single calls; `hour` is the beginning of the current one."""
+    counts: dict[tuple[Kind, Verdict], Count] = {}
+    days: dict[tuple[date, Outcome], int] = {}
+    for entry in entries:
+        key = kind_of(entry), entry.verdict
+        known = counts.get(key)
+        if known is None:
+            known = counts[key] = _count_of_none(entry)
+        _add(known, entry, hour)
+        day = entry.started_at.astimezone(UTC).date(), entry.outcome
+        days[day] = days.get(day, 0) + 1
+    return Summary(list(counts.values()), days)
+
+
+def _count_of_none(entry: Entry) -> Count:
+    return Count(
+        caller=entry.caller,
+        client_address=entry.client_address,
+        user_agent_original=entry.user_agent_original,
+        server_address=entry.server_address,
+        route=entry.route,
+        repository=entry.full_repository,
+        verdict=entry.verdict,
+        outcome=entry.outcome,
+        calls=0,
+        this_hour=0,
+        first_at=entry.started_at,
+        last_at=entry.started_at,
+    )
+
+
+def _add(count: Count, entry: Entry, hour: datetime) -> None:
+    at = entry.started_at
+    count.calls += 1
+    count.this_hour += at >= hour
+    count.first_at = min(count.first_at, at)
+    if at >= count.last_at:
+        count.last_at = at
+        count.client_address = entry.client_address
+        count.user_agent_original = entry.user_agent_original

@@ -1,0 +1,234 @@
+"""A journal that is damaged, removed or replaced: kept aside, said once, and begun anew."""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hubv1.journal import Journal, JournalError, NotRecorded, Place, read
+from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
+from samples import make_entry
+
+PAGE = 4096
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite3"
+
+
+def write(path: Path, number: int) -> None:
+    journal = Journal(Place(str(path)), "bridge-1")
+    for _ in range(number):
+        journal.record_unawaited(make_entry())
+    journal.close()
+
+
+def overwrite(path: Path, start: int, length: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"\xa5" * length)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def remove(*paths: Path) -> None:
+    for path in paths:
+        path.unlink()
+
+
+def kept_aside(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.damaged-*"))
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname != "INFO"]
+
+
+class TestAtTheStart:
+    @pytest.mark.parametrize(
+        ("start", "length"),
+        [(0, 100), (0, PAGE), (10 * PAGE, PAGE)],
+        ids=["its header", "its first page", "a page in the middle"],
+    )
+    def test_a_damaged_one_is_kept_aside_and_a_new_one_begun(
+        self, path: Path, caplog: pytest.LogCaptureFixture, start: int, length: int
+    ) -> None:
+        write(path, 200)
+        overwrite(path, start, length)
+        damaged = path.read_bytes()
+        write(path, 1)
+        [aside] = kept_aside(path)
+        assert aside.read_bytes() == damaged
+        assert len(ids(path)) == 1
+        [sentence] = said(caplog)
+        assert str(path) in sentence
+        assert str(aside) in sentence
+        # An error would end mitmproxy's start.
+        assert caplog.records[0].levelname == "WARNING"
+
+    def test_its_companions_go_with_it(self, path: Path) -> None:
+        write(path, 200)
+        with closing(sqlite3.connect(path)) as another:
+            another.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            overwrite(path, 0, PAGE)
+            write(path, 1)
+        aside, *companions = kept_aside(path)
+        names = [f"{aside.name}-shm", f"{aside.name}-wal"]
+        assert [each.name for each in companions] == names
+
+    def test_one_cut_off_is_a_damaged_one(self, path: Path) -> None:
+        write(path, 200)
+        path.write_bytes(path.read_bytes()[: 20 * PAGE])
+        write(path, 1)
+        assert len(kept_aside(path)) == 1
+
+    @pytest.mark.parametrize("start", [0, PAGE])
+    def test_what_somebody_else_damaged_is_theirs(self, path: Path, start: int) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("CREATE TABLE books (title)")
+            connection.executemany("INSERT INTO books VALUES (?)", [("x" * 50,)] * 1_000)
+        overwrite(path, start, 200)
+        before = path.read_bytes()
+        with pytest.raises(JournalError):
+            write(path, 1)
+        assert path.read_bytes() == before
+        assert kept_aside(path) == []
+
+    def test_a_text_that_speaks_of_the_bridge_is_no_journal(self, path: Path) -> None:
+        path.write_text("started hub-v1-bridge-0a1b2c3d\n" * 500)
+        with pytest.raises(JournalError, match="not a database"):
+            write(path, 1)
+
+    def test_a_link_leads_to_the_damaged_file(self, path: Path, tmp_path: Path) -> None:
+        write(path, 200)
+        overwrite(path, 0, 100)
+        link = tmp_path / "link"
+        link.symlink_to(path)
+        write(link, 1)
+        assert len(kept_aside(path)) == 1
+        assert link.is_symlink()
+        assert len(ids(path)) == 1
+
+
+def test_damage_on_the_way_loses_no_call(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal(Place(str(path)), "bridge-1")
+
+    async def recording() -> None:
+        for _ in range(300):
+            await journal.record(make_entry())
+        asked(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+        overwrite(path, PAGE, size(path) - PAGE)
+        for _ in range(3):
+            await journal.record(make_entry())
+
+    asyncio.run(recording())
+    journal.close()
+    assert len(ids(path)) == 3
+    assert_counts_are_those_of_the_rows(path)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "is damaged" in said(caplog)[0]
+    assert len(kept_aside(path)) >= 1
+
+
+class TestWhileItIsWritten:
+    def test_a_removed_one_is_begun_anew_before_the_next_call_is_recorded(
+        self, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        journal = Journal(Place(str(path)), "bridge-1")
+
+        async def recording() -> None:
+            for _ in range(3):
+                await journal.record(make_entry())
+                remove(path)
+                entry = make_entry()
+                await journal.record(entry)
+                assert ids(path) == [entry.id]
+
+        asyncio.run(recording())
+        journal.close()
+        assert len(ids(path)) == 1
+        assert_counts_are_those_of_the_rows(path)
+        assert len(said(caplog)) == 3
+        assert "removed or replaced" in said(caplog)[0]
+
+    @pytest.mark.parametrize("companions", [False, True])
+    def test_one_in_whose_place_an_older_copy_was_put_is_gone_on_with(
+        self, path: Path, tmp_path: Path, *, companions: bool
+    ) -> None:
+        write(path, 5)
+        shutil.copy(path, tmp_path / "copy")
+        journal = Journal(Place(str(path)), "bridge-1")
+        entry = make_entry()
+
+        async def recording() -> None:
+            for _ in range(50):
+                await journal.record(make_entry())
+            if companions:
+                remove(*path.parent.glob("journal.sqlite3-*"))
+            (tmp_path / "copy").replace(path)
+            await journal.record(entry)
+            await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert len(ids(path)) == 7
+        assert entry.id in ids(path)
+        assert asked(path, "PRAGMA integrity_check") == [("ok",)]
+        assert_counts_are_those_of_the_rows(path)
+
+    def test_its_folder_may_go_and_come_back(self, tmp_path: Path) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        path = folder / "journal.sqlite3"
+        journal = Journal(Place(str(path)), "bridge-1")
+
+        async def recording() -> None:
+            await journal.record(make_entry())
+            shutil.rmtree(folder)
+            with pytest.raises(NotRecorded, match="No such file"):
+                await journal.record(make_entry())
+            folder.mkdir()
+            await asyncio.sleep(1.1)
+            await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert len(ids(path)) == 1
+        with read(Place(str(path))) as history:
+            assert [gap.calls for gap in history.gaps] == [1]
+
+    def test_it_is_noticed_while_nobody_calls(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
+        journal = Journal(Place(str(path)), "bridge-1")
+        path.unlink()
+        deadline = time.monotonic() + 5
+        while not path.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        journal.close()
+
+    def test_somebody_elses_database_in_its_place_is_left_alone(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        with closing(sqlite3.connect(tmp_path / "books")) as connection, connection:
+            connection.execute("CREATE TABLE books (title)")
+        journal = Journal(Place(str(path)), "bridge-1")
+
+        async def recording() -> None:
+            await journal.record(make_entry())
+            (tmp_path / "books").replace(path)
+            with pytest.raises(NotRecorded, match="not a journal of this bridge"):
+                await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert asked(path, "SELECT name FROM sqlite_master") == [("books",)]

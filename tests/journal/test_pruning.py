@@ -1,0 +1,160 @@
+"""Old rows go by and by, counts stay, and a clock that jumps takes nothing away."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hubv1.journal import Entry, Journal, Place
+from journal.asking import asked
+from samples import make_entry
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite3"
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hubv1.journal.pruning._FIRST_SECONDS", 0.02)
+    monkeypatch.setattr("hubv1.journal.pruning._EVERY_SECONDS", 0.02)
+    monkeypatch.setattr("hubv1.journal.pruning._PAUSE_SECONDS", 0.01)
+
+
+def write(path: Path, *entries: Entry) -> None:
+    journal = Journal(Place(str(path)), "bridge-1", 3650, lambda: NOW - 5000 * DAY)
+    for entry in entries:
+        journal.record_unawaited(entry)
+    journal.close()
+
+
+def ages(path: Path, column: str = "started_at", table: str = "calls") -> list[int]:
+    """Days from the times in a column to now, the oldest first."""
+    rows = asked(path, f"SELECT {column} FROM {table} ORDER BY 1")  # noqa: S608  # names of our own
+    times = (datetime.fromisoformat(row[0]).replace(tzinfo=UTC) for row in rows)
+    return [(NOW - time).days for time in times]
+
+
+def aged(*days: float) -> list[Entry]:
+    return [make_entry(started_at=NOW - day * DAY) for day in days]
+
+
+def idle(
+    path: Path,
+    days: int = 90,
+    until: Callable[[], bool] = lambda: False,
+    now: datetime = NOW,
+    seconds: float = 0.4,
+) -> None:
+    """A bridge without calls for some time."""
+    journal = Journal(Place(str(path)), "bridge-2", days, lambda: now)
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    journal.close()
+
+
+def test_rows_go_when_they_are_older_than_the_days_given(path: Path) -> None:
+    write(path, *aged(400, 100, 92.5, 89, 50, 2, 1.01, 0))
+    idle(path)
+    assert ages(path) == [89, 50, 2, 1, 0]
+    idle(path, days=30)
+    assert ages(path) == [2, 1, 0]
+
+
+def test_their_counts_stay_for_400_days(path: Path) -> None:
+    write(path, *aged(500, 403, 399, 100, 2, 1.01, 0))
+    idle(path)
+    assert ages(path) == [2, 1, 0]
+    assert ages(path, "day", "days") == [399, 100, 2, 1, 0]
+    assert ages(path, "hour", "hours") == [399, 100, 2, 1, 0]
+
+
+def test_traffic_gaps_and_callers_go_with_the_counts(path: Path) -> None:
+    old, young = (
+        [make_entry(caller=f"{age} days", started_at=NOW - age * DAY)] for age in (500, 300)
+    )
+    write(path, *old, *young, *aged(1.01))
+    for age in (500, 300):
+        at = f"{NOW - age * DAY:%Y-%m-%d %H:%M:%S.%f}"
+        asked(path, f"INSERT INTO gaps VALUES ('{age}', '{at}', '{at}', 1, '', 'b')")  # noqa: S608  # our own
+        asked(path, f"INSERT INTO seen VALUES ('{at}', 'b', 1, 0, 0)")  # noqa: S608  # as above
+    idle(path)
+    assert ages(path, "ended_at", "gaps") == [300]
+    assert ages(path, "hour", "seen") == [300]
+    assert ages(path, "last_seen", "callers") == [300, 1]
+
+
+def test_many_go_in_many_steps_and_calls_are_recorded_meanwhile(path: Path) -> None:
+    write(path, *aged(*[100] * 3_000, 1.01))
+    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+
+    async def recording() -> list[float]:
+        took: list[float] = []
+        while len(ages(path)) - len(took) > 1:
+            began = time.monotonic()
+            await journal.record(make_entry(started_at=NOW))
+            took.append(time.monotonic() - began)
+            await asyncio.sleep(0.01)
+        return took
+
+    took = asyncio.run(asyncio.wait_for(recording(), 20))
+    journal.close()
+    assert len(took) >= 6
+    assert sorted(took)[len(took) // 2] < 0.1
+
+
+def test_space_of_old_rows_is_used_again(path: Path) -> None:
+    write(path, *aged(*[100] * 3_000, 1.01))
+    idle(path, seconds=5, until=lambda: len(ages(path)) == 1)
+    before = path.stat().st_size
+    write(path, *aged(*[0] * 2_500))
+    assert path.stat().st_size <= before * 1.05
+
+
+class TestClock:
+    def test_one_that_jumps_ahead_takes_nothing_away(self, path: Path) -> None:
+        write(path, *aged(80, 40, 1.5, 0.5))
+        a_year_ahead = NOW + 365 * DAY
+        write(path, make_entry(started_at=a_year_ahead))
+        idle(path, now=a_year_ahead + timedelta(hours=1))
+        assert ages(path) == [80, 40, 1, 0, -365]
+        idle(path)
+        assert ages(path) == [80, 40, 1, 0, -365]
+
+    def test_one_that_is_set_back_takes_nothing_away(self, path: Path) -> None:
+        write(path, *aged(80, 40, 0))
+        idle(path, now=NOW - 1_000 * DAY)
+        assert ages(path) == [80, 40, 0]
+
+    def test_traffic_of_any_kind_tells_that_time_has_passed(self, path: Path) -> None:
+        write(path, *aged(200, 199))
+        idle(path)
+        assert ages(path) == [200, 199]
+        asked(path, "INSERT INTO seen VALUES ('2026-02-20 12:00:00.000000', 'b', 1, 0, 0)")
+        idle(path)
+        assert ages(path) == []
+
+
+def test_trouble_with_it_is_said_once_and_calls_are_recorded(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(path, *aged(100, 1.01))
+    asked(
+        path,
+        "CREATE TRIGGER no BEFORE DELETE ON calls BEGIN SELECT raise(ABORT, 'not allowed'); END",
+    )
+    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    time.sleep(0.3)
+    asyncio.run(journal.record(make_entry(started_at=NOW)))
+    journal.close()
+    assert ages(path) == [100, 1, 0]
+    [record] = caplog.records
+    assert "cannot be removed: not allowed" in record.getMessage()

@@ -1,0 +1,79 @@
+"""The views are documented, and the page's examples work."""
+
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hubv1.journal import Journal, Place
+from hubv1.journal.views import VIEWS
+from hubv1.outcome import Outcome
+from journal.asking import asked
+from samples import make_entry
+
+PAGE = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^\$ (sqlite3 ~/\.mitmproxy.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TAGS = "GET /v1/repositories/{name}/tags"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Three calls of one caller on two days, one of another."""
+    path = tmp_path / ".mitmproxy" / "hub-journal.sqlite3"
+    path.parent.mkdir()
+    journal = Journal(Place(str(path)), "bridge-1")
+    for entry in (
+        make_entry(started_at=NOON, caller="a", client_address="::1"),
+        make_entry(started_at=NOON + timedelta(days=1), caller="a", client_address="::2"),
+        make_entry(started_at=NOON, caller="a", outcome=Outcome.FAILED),
+        make_entry(started_at=NOON, caller="b", repository="", user_agent_original="wget"),
+    ):
+        journal.record_unawaited(entry)
+    journal.close()
+    return path
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_page_lists_every_column_of_a_view(view: str) -> None:
+    section = PAGE[PAGE.index(f"\n## {view}: a view") + 1 :].partition("\n## ")[0]
+    listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)))
+    assert sorted(listed) == sorted(VIEWS[view].selected_columns.keys())
+
+
+@pytest.mark.parametrize("name", ["calls", *VIEWS])
+def test_every_view_has_an_example_that_answers(path: Path, name: str) -> None:
+    [example] = [each for each in EXAMPLES if re.search(rf"FROM {name}\b", each)]
+    example = example.replace("'-7 days'", "'-9999 days'")  # the rows are of 2026
+    done = subprocess.run(
+        ("bash", "-c", example),
+        env={"HOME": str(path.parents[1]), "PATH": "/usr/bin:/bin:/usr/local/bin"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode == 127:
+        # The program is not everywhere; its SQL has to work all the same.
+        [(_, statement)] = re.findall(r"(\")(SELECT.*)\"", example, re.DOTALL)
+        assert asked(path, statement)
+        return
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_they_say_what_there_is(path: Path) -> None:
+    assert asked(path, "SELECT caller, client_address, calls FROM calls_by_caller ORDER BY 1") == [
+        ("a", "::2", 3),
+        ("b", "10.0.0.7", 1),
+    ]
+    assert asked(path, "SELECT day, outcome, calls FROM calls_by_day ORDER BY 1, 2") == [
+        ("2026-03-01", "failed", 1),
+        ("2026-03-01", "translated", 2),
+        ("2026-03-02", "translated", 1),
+    ]
+    assert asked(path, "SELECT caller, route, repository, calls FROM findings ORDER BY 1") == [
+        ("a", TAGS, "library/debian", 3),
+        ("b", TAGS, "", 1),
+    ]
