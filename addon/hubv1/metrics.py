@@ -1,0 +1,155 @@
+"""Figures for Prometheus: how many calls, how they ended, how long they took.
+
+Who called is nobody's label: there is no end to callers, repositories and tags. That is what the
+journal is for.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hubv1 import __version__
+from hubv1.journal import Entry, Seen
+from hubv1.loopback import is_welcome, split_address
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What is not counted here but read when somebody asks."""
+
+    seen: Seen = field(default_factory=Seen)
+    upstream: Mapping[str, int] = field(default_factory=dict)
+    """Requests to Docker's hosts by status, `none` where there was no answer."""
+    waiting: int = 0
+    """Calls that wait for the journal."""
+
+
+class Metrics:
+    """The figures, and the server that shows them."""
+
+    def __init__(self, address: str, read: Callable[[], Readings]) -> None:
+        """Serve on `address`, `host:port`; raises ValueError or OSError where that cannot be.
+
+        `read` is called in a thread of its own.
+        """
+        registry = CollectorRegistry()
+        self._calls = Counter(
+            "hub_v1_calls",
+            "Legacy calls by route and by what became of them.",
+            ("route", "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "hub_v1_call_duration_seconds",
+            "From the arrival of a legacy call until its answer was ready.",
+            ("outcome",),
+            registry=registry,
+            buckets=_BUCKETS,
+        )
+        self._cache = Counter(
+            "hub_v1_cache_results",
+            "How far equal calls shared an answer.",
+            ("result",),
+            registry=registry,
+        )
+        self._unrecorded = Counter(
+            "hub_v1_unrecorded_calls",
+            "Legacy calls that could not be written down.",
+            registry=registry,
+        )
+        registry.register(_Read(read))
+        host, port = split_address(address)
+        try:
+            self._server = _serving(host, port, make_wsgi_app(registry))
+        except OSError as error:
+            raise OSError(f"hub_metrics cannot be served on {address}: {error}") from error
+
+    @property
+    def port(self) -> int:
+        """Where the figures are served."""
+        return int(self._server.server_port)
+
+    def count(self, entry: Entry, *, is_recorded: bool) -> None:
+        """One more call."""
+        self._calls.labels(entry.route, entry.outcome).inc()
+        self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)
+        if entry.cache:
+            self._cache.labels(entry.cache).inc()
+        if not is_recorded:
+            self._unrecorded.inc()
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Read(Collector):
+    def __init__(self, read: Callable[[], Readings]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._read()
+        info = GaugeMetricFamily("hub_v1_bridge_info", "The bridge.", labels=("version",))
+        info.add_metric((__version__,), 1)
+        yield info
+        upstream = CounterMetricFamily(
+            "hub_v1_upstream_calls", "Requests to Docker's hosts by status.", labels=("status",)
+        )
+        for status, calls in now.upstream.items():
+            upstream.add_metric((status,), calls)
+        yield upstream
+        for name, help_text, value in (
+            ("hub_v1_flows", "Flows, legacy or not.", now.seen.flows),
+            ("hub_v1_still_served", "v1 searches, which Hub still serves.", now.seen.still_served),
+            (
+                "hub_v1_rejected_tls",
+                "TLS handshakes for a legacy host by clients that do not trust the bridge's CA.",
+                now.seen.rejected_tls,
+            ),
+        ):
+            yield CounterMetricFamily(name, help_text, value)
+        yield GaugeMetricFamily(
+            "hub_v1_journal_waiting", "Calls that wait to be written down.", now.waiting
+        )
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _ServerOfV6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Silent(WSGIRequestHandler):
+    timeout = 10
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has
+        """Whoever scrapes does it each quarter of a minute."""
+
+
+def _serving(host: str, port: int, show: "WSGIApplication") -> WSGIServer:
+    def shown(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        if not is_welcome(host, environment.get("HTTP_HOST", "")):
+            start("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"This is for this machine alone.\n"]
+        return show(environment, start)
+
+    kind = _ServerOfV6 if ":" in host else _Server
+    server = make_server(host, port, shown, kind, _Silent)
+    threading.Thread(target=server.serve_forever, name="hub metrics", daemon=True).start()
+    return server
