@@ -3,9 +3,10 @@
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from hubv1.journal import Entry, Gap, History, Journal, Place, Seen
+from hubv1.journal import Entry, Gap, History, Journal, Place, Seen, summarised
 from hubv1.report.build import build
 from hubv1.report.model import Report
 
@@ -14,7 +15,7 @@ NOTHING = Seen()
 
 
 def history(*entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()) -> History:
-    return History(seen, gaps, iter(entries))
+    return History(seen, gaps, iter(entries), partial(summarised, entries))
 
 
 def report_of(

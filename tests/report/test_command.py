@@ -9,7 +9,6 @@ from mitmproxy.test import tflow
 
 from hubv1.journal import Seen
 from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
 from report.made import write_journal
 from report.processes import complaint, report
 from samples import make_entry
@@ -56,9 +55,12 @@ class TestExitCode:
         assert (done.returncode, done.stderr) == (2, "")
         assert done.stdout.startswith("1 legacy call by 1 caller to 1 repository")
 
-    @pytest.mark.parametrize(("outcome", "verdict"), [("gone", "bridged"), ("translated", "dead")])
-    def test_3_is_for_calls_that_were_not(self, tmp_path: Path, outcome: str, verdict: str) -> None:
-        lost = make_entry(outcome=Outcome(outcome), verdict=Verdict(verdict))
+    @pytest.mark.parametrize(
+        ("outcome", "route"),
+        [("gone", "GET /v1/repositories/{name}/tags"), ("translated", "* /v1/_ping")],
+    )
+    def test_3_is_for_calls_that_were_not(self, tmp_path: Path, outcome: str, route: str) -> None:
+        lost = make_entry(outcome=Outcome(outcome), route=route)
         path = write_journal(tmp_path / "journal", lost, make_entry())
         assert report("--journal", path).returncode == 3
 

@@ -95,6 +95,8 @@ def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
             "routes": ["GET /v1/repositories/{name}/tags"],
             "repositories": ["library/debian"],
             "verdict": "bridged",
+            "standing": "not_bridged",
+            "reason": "v1 was ended for it",
         }
     ]
 
@@ -109,6 +111,10 @@ def test_a_finding_says_what_to_change(body: dict[str, Any]) -> None:
         "calls": 2,
         "last_seen": "2026-03-01T13:00:00Z",
         "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
+        "old": "https://index.docker.io/v1/repositories/debian/tags",
+        "signed": 0,
+        "paged": 0,
+        "outcomes": dict.fromkeys(OUTCOMES, 0) | {"translated": 1, "gone": 1},
     }
 
 

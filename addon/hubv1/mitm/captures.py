@@ -6,7 +6,8 @@ from pathlib import Path
 from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 
-from hubv1.journal import Entry, History, Seen
+from hubv1.caller import CallerRules
+from hubv1.journal import Entry, History, Seen, summarised
 from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import legacy_call
 from hubv1.policy import Action, decide
@@ -23,7 +24,8 @@ def read_capture(path: Path, hosts: Container[str]) -> History:
     file turns out to be broken.
     """
     seen = Seen()
-    return History(seen, (), _entries(path, hosts, seen))
+    entries = _entries(path, hosts, seen)
+    return History(seen, (), entries, lambda hour: summarised(entries, hour))
 
 
 def _entries(path: Path, hosts: Container[str], seen: Seen) -> Iterator[Entry]:
@@ -50,4 +52,4 @@ def _entry(flow: http.HTTPFlow, hosts: Container[str], seen: Seen) -> Iterator[E
     if action is Action.COUNT:
         seen.still_served += 1
     else:
-        yield OpenCall(flow, call, action).entry(caller_header="", bridge_id="")
+        yield OpenCall(flow, call, action).entry(CallerRules(), "")

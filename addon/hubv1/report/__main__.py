@@ -84,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
 def _histories(options: argparse.Namespace, stack: ExitStack) -> list[History]:
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     captures = [read_capture(path, LEGACY_HOSTS) for path in options.captures]
-    return [*(stack.enter_context(read(Place(where))) for where in journals), *captures]
+    # A journal that is named twice, by a link perhaps, is counted once.
+    places = {place.key: place for place in map(Place, journals)}
+    return [*(stack.enter_context(read(place)) for place in places.values()), *captures]
 
 
 def _rendered(report: Report, form: str, output: Path | None) -> str:

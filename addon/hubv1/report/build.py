@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 
 from hubv1.journal import History
 from hubv1.names import Repository
 from hubv1.outcome import TROUBLE, UNBRIDGED, Outcome
-from hubv1.report.change import change_for, successor_for
+from hubv1.report.change import change_for, old_call, successor_for
 from hubv1.report.model import CallerUse, Day, Finding, Report, RouteUse, Traffic, Window
+from hubv1.report.standing import standing_of
 from hubv1.report.tally import FindingKey, Tally, Use, tally
 from hubv1.routes import Verdict, route_named
 
@@ -18,17 +18,17 @@ _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
 def build(histories: Sequence[History], now: datetime) -> Report:
     """The report of these histories taken together, as of `now` (UTC)."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    counts = tally(chain.from_iterable(history.entries for history in histories), hour)
+    counts = tally(history.summary(hour) for history in histories)
     seen = _traffic(histories, counts)
     return Report(
         generated_at=now,
         window=_window(counts.all),
         seen=seen,
-        totals=_outcomes(counts.all),
+        totals=_outcomes(counts.all.outcomes if counts.all else {}),
         routes=tuple(sorted(map(_route, counts.routes.values()), key=_busiest)),
         callers=tuple(
             sorted(
-                (_caller(use, counts.findings[name]) for name, use in counts.callers.items()),
+                (_caller(use, counts.findings[name], now) for name, use in counts.callers.items()),
                 key=_latest,
             )
         ),
@@ -38,7 +38,10 @@ def build(histories: Sequence[History], now: datetime) -> Report:
                 key=_busiest,
             )
         ),
-        days=tuple(Day(day, use.calls, _outcomes(use)) for day, use in sorted(counts.days.items())),
+        days=tuple(
+            Day(day, sum(outcomes.values()), _outcomes(outcomes))
+            for day, outcomes in sorted(counts.days.items())
+        ),
         in_vain=counts.in_vain,
         exit_code=_exit_code(counts, seen),
     )
@@ -53,11 +56,11 @@ def _exit_code(counts: Tally, seen: Traffic) -> int:
 
 
 def _window(use: Use | None) -> Window:
-    return Window(use.first.started_at, use.last.started_at) if use else Window(None, None)
+    return Window(use.first_at, use.last_at) if use else Window(None, None)
 
 
-def _outcomes(use: Use | None) -> Mapping[Outcome, int]:
-    return {outcome: use.outcomes[outcome] if use else 0 for outcome in Outcome}
+def _outcomes(calls: Mapping[Outcome, int]) -> Mapping[Outcome, int]:
+    return {outcome: calls.get(outcome, 0) for outcome in Outcome}
 
 
 def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
@@ -78,40 +81,47 @@ def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
 def _route(use: Use) -> RouteUse:
     last = use.last
     row = route_named(last.route)
-    return RouteUse(
-        last.route, row.successor, last.verdict, use.calls, last.started_at, row.sentence
-    )
+    return RouteUse(last.route, row.successor, last.verdict, use.calls, use.last_at, row.sentence)
 
 
-def _caller(use: Use, findings: Mapping[FindingKey, Use]) -> CallerUse:
+def _caller(use: Use, findings: Mapping[FindingKey, Use], now: datetime) -> CallerUse:
     last = use.last
     verdicts = {finding.last.verdict for finding in findings.values()}
+    verdict = next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
+    standing, reason = standing_of(use, verdict, now)
     return CallerUse(
         caller=last.caller,
         address=last.client_address,
         user_agent=last.user_agent_original,
         calls=use.calls,
         this_hour=use.this_hour,
-        first_seen=use.first.started_at,
-        last_seen=last.started_at,
+        first_seen=use.first_at,
+        last_seen=use.last_at,
         routes=tuple(sorted({route for route, _ in findings})),
         repositories=tuple(sorted({repository for _, repository in findings if repository})),
-        verdict=next(verdict for verdict in _WORST_FIRST if verdict in verdicts),
+        verdict=verdict,
+        standing=standing,
+        reason=reason,
     )
 
 
 def _finding(use: Use) -> Finding:
     last = use.last
     row = route_named(last.route)
-    repository = Repository(last.namespace, last.repository) if last.repository else None
+    namespace, _, name = last.repository.partition("/")
+    repository = Repository(namespace, name) if name else None  # not for `(others)`
     return Finding(
         route=last.route,
         caller=last.caller,
-        repository=last.full_repository,
+        repository=last.repository,
         calls=use.calls,
-        last_seen=last.started_at,
+        last_seen=use.last_at,
         successor=successor_for(row, repository),
         change=change_for(row, repository),
+        old=old_call(row, last.server_address, repository),
+        signed=use.signed,
+        paged=use.paged,
+        outcomes=_outcomes(use.outcomes),
     )
 
 

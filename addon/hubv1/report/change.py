@@ -18,8 +18,17 @@ _IMPOSSIBLE = "Docker Hub allows no such name: look at how the caller puts the p
 def successor_for(route: Route, repository: Repository | None) -> str:
     """URL of the v2 call to make instead, with the caller's own repository where there is one."""
     replacement = route.replacement or route.successor
-    path = route.replacement_for(repository) if repository else replacement
+    path = (route.replacement_for(repository) if repository else "") or replacement
     return _HUB + path if path.startswith("/") else replacement
+
+
+def old_call(route: Route, host: str, repository: Repository | None) -> str:
+    """URL of the call as it is made now, with the caller's own repository where there is one."""
+    path = route.path
+    if repository is not None:
+        path = path.replace("{namespace}", repository.namespace)
+        path = path.replace("{name}", repository.name)
+    return f"https://{host}{path}"
 
 
 def change_for(route: Route, repository: Repository | None) -> str:

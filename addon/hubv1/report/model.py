@@ -3,12 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from hubv1.journal import Gap
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 
 SCHEMA = "hub-v1-report/1"
+
+
+class Standing(StrEnum):
+    """How far a caller is, the nearest to the end first."""
+
+    QUIET = "quiet"
+    """It has not called for a while."""
+    READY = "ready"
+    """Bridged, and replaced by one call each."""
+    NEEDS_PAGING = "needs_paging"
+    """Bridged, and its replacement has to read more than one page."""
+    NEEDS_CREDENTIALS = "needs_credentials"
+    """Bridged, and its replacement needs a token."""
+    NOT_BRIDGED = "not_bridged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,9 @@ class CallerUse:
     repositories: tuple[str, ...]
     verdict: Verdict
     """The worst among its routes."""
+    standing: Standing
+    reason: str
+    """Why, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,13 @@ class Finding:
     """The call to make instead, for this repository."""
     change: str
     """The same for people."""
+    old: str
+    """The call as it is made now, `{…}` where it differs from call to call."""
+    signed: int
+    """Calls among them that were made with credentials."""
+    paged: int
+    """Calls among them that asked for a list longer than a page of v2."""
+    outcomes: Mapping[Outcome, int]
 
 
 @dataclass(frozen=True, slots=True)

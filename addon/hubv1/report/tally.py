@@ -1,4 +1,4 @@
-"""One pass over the entries, counting what belongs together."""
+"""One pass over the counts, adding up what belongs together."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from hubv1.journal import Entry
+from hubv1.journal import Count, Summary
 from hubv1.outcome import CLEAN, Outcome, exit_code
 from hubv1.routes import Verdict
 
@@ -15,23 +15,30 @@ from hubv1.routes import Verdict
 class Use:
     """Calls that belong together."""
 
-    first: Entry
-    """The earliest of them."""
-    last: Entry
+    last: Count
+    """Those among which the latest was."""
+    first_at: datetime
     calls: int = 0
     this_hour: int = 0
+    signed: int = 0
+    paged: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
-    def add(self, entry: Entry, hour: datetime) -> None:
-        """Count one more."""
-        self.calls += 1
-        self.this_hour += entry.started_at >= hour
-        self.outcomes[entry.outcome] += 1
-        # Several journals are read one after the other, so time may go back between entries.
-        if entry.started_at < self.first.started_at:
-            self.first = entry
-        if entry.started_at >= self.last.started_at:
-            self.last = entry
+    @property
+    def last_at(self) -> datetime:
+        """When the latest was."""
+        return self.last.last_at
+
+    def add(self, count: Count) -> None:
+        """So many more."""
+        self.calls += count.calls
+        self.this_hour += count.this_hour
+        self.signed += count.signed
+        self.paged += count.paged
+        self.outcomes[count.outcome] += count.calls
+        self.first_at = min(self.first_at, count.first_at)
+        if count.last_at >= self.last.last_at:
+            self.last = count
 
 
 _Key = TypeVar("_Key")
@@ -47,7 +54,7 @@ class Tally:
     whole: dict[str, Use] = field(default_factory=dict)
     routes: dict[str, Use] = field(default_factory=dict)
     callers: dict[str, Use] = field(default_factory=dict)
-    days: dict[date, Use] = field(default_factory=dict)
+    days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     findings: defaultdict[str, dict[FindingKey, Use]] = field(
         default_factory=lambda: defaultdict(dict)
     )
@@ -63,24 +70,30 @@ class Tally:
         return self.whole.get("")
 
 
-def tally(entries: Iterable[Entry], hour: datetime) -> Tally:
-    """The counts of `entries`; `hour` is the beginning of the current one."""
-    counts = Tally()
-    for entry in entries:
-        key = (entry.route, entry.full_repository)
-        _count(counts.whole, "", entry, hour)
-        _count(counts.routes, entry.route, entry, hour)
-        _count(counts.callers, entry.caller, entry, hour)
-        _count(counts.days, entry.started_at.date(), entry, hour)
-        _count(counts.findings[entry.caller], key, entry, hour)
-        counts.hosts.add(entry.server_address)
-        counts.in_vain += entry.outcome is Outcome.TRANSLATED and entry.verdict is Verdict.DEAD
-        counts.exit_code = max(counts.exit_code, exit_code(entry.outcome, entry.verdict))
-    return counts
+def tally(summaries: Iterable[Summary]) -> Tally:
+    """What these summaries make together."""
+    tally = Tally()
+    for summary in summaries:
+        for count in summary.counts:
+            _add(tally, count)
+        for (day, outcome), calls in summary.days.items():
+            tally.days[day][outcome] += calls
+    return tally
 
 
-def _count(uses: dict[_Key, Use], key: _Key, entry: Entry, hour: datetime) -> None:
+def _add(tally: Tally, count: Count) -> None:
+    _count(tally.whole, "", count)
+    _count(tally.routes, count.route, count)
+    _count(tally.callers, count.caller, count)
+    _count(tally.findings[count.caller], (count.route, count.repository), count)
+    tally.hosts.add(count.server_address)
+    if count.outcome is Outcome.TRANSLATED and count.verdict is Verdict.DEAD:
+        tally.in_vain += count.calls
+    tally.exit_code = max(tally.exit_code, exit_code(count.outcome, count.verdict))
+
+
+def _count(uses: dict[_Key, Use], key: _Key, count: Count) -> None:
     use = uses.get(key)
     if use is None:
-        use = uses[key] = Use(entry, entry)
-    use.add(entry, hour)
+        use = uses[key] = Use(count, count.first_at)
+    use.add(count)

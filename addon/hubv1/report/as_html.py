@@ -1,0 +1,118 @@
+"""The report as one page that needs nothing else: no network, no scripts to be read, no fonts.
+
+Sorting and filtering are a script of our own: the libraries for it are ten times its size, a third
+of what a page of 2,000 callers may have, and would build that table once more before it is seen.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from hubv1 import __version__
+from hubv1.report.model import Report
+from hubv1.report.page import rows
+from hubv1.report.page.chart import chart_of
+from hubv1.report.sentence import sentence
+from hubv1.texts import printable
+
+_FOLDER = Path(__file__).with_name("page")
+
+
+def as_html(report: Report) -> str:
+    """The report as an HTML page, to be kept or sent."""
+    return _page(report, policy_of("page.js"), every=0)
+
+
+def as_live_html(report: Report, every: float) -> str:
+    """The same page as it is served: it asks where it came from for a newer one, in seconds."""
+    return _page(report, policy_of("page.js", "live.js"), every=every)
+
+
+def error_html(message: str) -> str:
+    """A page for when there is none, with a sentence that says why."""
+    return _environment().get_template("error.html").render(sentence=message)
+
+
+@cache
+def policy_of(*scripts: str) -> str:
+    """The Content-Security-Policy of a page with these scripts: them, its style, and nothing."""
+    hashes = " ".join(map(_hash, scripts))
+    parts = [
+        "default-src 'none'",
+        f"style-src {_hash('style.css')}",
+        f"script-src {hashes}",
+        "img-src data:",  # no icon, said in a way that keeps browsers from asking for one
+        "form-action 'none'",
+        "base-uri 'none'",
+    ]
+    if "live.js" in scripts:
+        parts.append("connect-src 'self'")
+    return "; ".join(parts)
+
+
+def _page(report: Report, policy: str, every: float) -> str:
+    state, dot, rest = sentence(report).partition(". ")
+    scripts = [_text("page.js"), *([_text("live.js")] if every else [])]
+    context: dict[str, Any] = {
+        "report": report,
+        "sentence": state + dot,
+        "rest": rest,
+        "policy": Markup(policy),  # noqa: S704  # ours, and quotes in it are no markup
+        "scripts": scripts,
+        "every": every,
+        "order": rows.STANDINGS,
+    }
+    if report.callers:
+        context |= {
+            "chart": chart_of(report),
+            "callers": rows.caller_rows(report),
+            "standings": rows.standings(report),
+            "changes": rows.changes(report),
+            "findings": rows.shown_findings(report),
+            "unbridged": rows.shown_unbridged(report),
+        }
+    return _environment().get_template("page.html").render(context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals |= {
+        "number": "{:,}".format,
+        "label": rows.label,
+        "words": rows.words,
+        "classes": rows.CLASSES,
+        "unanswered": rows.unanswered,
+        "snippets": lambda _finding: (),
+        "style": _text("style.css"),
+        "version": __version__,
+    }
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Every text on the page comes by here, so none can hide what it is."""
+    return printable(value) if type(value) is str else value
+
+
+@cache
+def _text(name: str) -> Markup:
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704  # our own file
+
+
+def _hash(name: str) -> str:
+    digest = hashlib.sha256(_text(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,160 @@
+"""Callers and findings as the tables of the page show them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hubv1.outcome import Outcome
+from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+
+ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
+STANDINGS = (
+    Standing.NOT_BRIDGED,
+    Standing.NEEDS_CREDENTIALS,
+    Standing.NEEDS_PAGING,
+    Standing.READY,
+    Standing.QUIET,
+)
+"""Whoever needs most help first."""
+
+CLASSES = {
+    Standing.NOT_BRIDGED: "b",
+    Standing.NEEDS_CREDENTIALS: "c",
+    Standing.NEEDS_PAGING: "p",
+    Standing.READY: "r",
+    Standing.QUIET: "q",
+}
+"""Short, since each caller has one."""
+
+_ROWS = 1_000
+_FEWEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CallerRow:
+    """A caller, and what it called, the busiest first."""
+
+    use: CallerUse
+    details: str
+    """Address and user agent, where the name does not say them already."""
+    reason: str
+    """Empty where the list of standings says it for all."""
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCount:
+    """How many callers are that far."""
+
+    standing: Standing
+    callers: int
+    reason: str
+    """Why, where it is the same for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A route, and as the example its busiest finding, of a sound repository if there is one."""
+
+    use: RouteUse
+    example: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The first of many rows, so that the page stays one that can be read and sent."""
+
+    findings: Sequence[Finding]
+    all: int
+
+
+def caller_rows(report: Report) -> Sequence[CallerRow]:
+    """All callers, in the order of the report."""
+    findings: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        findings[finding.caller].append(finding)
+    common = _common_reasons(report)
+    return [
+        CallerRow(
+            use,
+            _details(use),
+            "" if common[use.standing] else use.reason,
+            findings[use.caller],
+        )
+        for use in report.callers
+    ]
+
+
+def standings(report: Report) -> Sequence[StandingCount]:
+    """Those that there are."""
+    callers = [use.standing for use in report.callers]
+    common = _common_reasons(report)
+    return [
+        StandingCount(standing, callers.count(standing), common[standing])
+        for standing in STANDINGS
+        if standing in callers
+    ]
+
+
+def changes(report: Report) -> Sequence[Change]:
+    """Each route that was called."""
+    examples: dict[str, Finding] = {}
+    for finding in report.findings:
+        known = examples.setdefault(finding.route, finding)
+        if "/" in finding.repository and "/" not in known.repository:
+            examples[finding.route] = finding
+    return [Change(use, examples[use.route]) for use in report.routes]
+
+
+def shown_findings(report: Report) -> Shown:
+    """What to change, the busiest first."""
+    return _shown(report, report.findings)
+
+
+def shown_unbridged(report: Report) -> Shown:
+    """What was neither answered nor redirected."""
+    return _shown(report, [finding for finding in report.findings if unanswered(finding)])
+
+
+def unanswered(finding: Finding) -> Mapping[Outcome, int]:
+    """How often it ended in another way than answered."""
+    return {
+        outcome: calls
+        for outcome, calls in finding.outcomes.items()
+        if calls and outcome not in ANSWERED
+    }
+
+
+def label(route: str) -> str:
+    """The end of a route's path, for a cell: `/tags`, `/tags/…`, `DELETE/PUT /v1/…`."""
+    method, _, path = route.partition(" ")
+    for start in ("/v1/repositories/{namespace}/{name}/", "/v1/repositories/{name}/"):
+        path = "/" + path.removeprefix(start) if path.startswith(start) else path
+    path = path.replace("{tag_name}", "…")
+    return path if method == "GET" else f"{method} {path}"
+
+
+def words(standing: Standing) -> str:
+    """A standing as people write it."""
+    return standing.replace("_", " ")
+
+
+def _shown(report: Report, findings: Sequence[Finding]) -> Shown:
+    most = max(_FEWEST, _ROWS - len(report.callers))
+    return Shown(findings[:most], len(findings))
+
+
+def _common_reasons(report: Report) -> Mapping[Standing, str]:
+    reasons: defaultdict[Standing, set[str]] = defaultdict(set)
+    for use in report.callers:
+        reasons[use.standing].add(use.reason)
+    return {
+        standing: next(iter(found)) if len(found) == 1 else ""
+        for standing, found in reasons.items()
+    }
+
+
+def _details(use: CallerUse) -> str:
+    product, _, address = use.caller.rpartition(" at ")
+    parts = ((use.address, address), (use.user_agent, product))
+    return ", ".join(text for text, known in parts if text and text != known)

@@ -1,0 +1,64 @@
+"""A report is made of counts: it outlives the rows, and counts no journal twice."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubv1.journal import Seen
+from hubv1.outcome import Outcome
+from report.made import write_journal
+from report.processes import report
+from samples import make_entry
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    calls = [make_entry(repository=f"r{number % 3}") for number in range(10)]
+    return write_journal(tmp_path / "journal.sqlite3", *calls, seen=Seen(flows=30))
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(report(*arguments, "--format", "json").stdout)
+    del body["generated_at"]
+    return body
+
+
+def test_it_stays_the_same_when_the_rows_are_gone(journal: Path) -> None:
+    before = told("--journal", journal)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("DELETE FROM calls")
+    assert told("--journal", journal) == before
+    assert before["totals"]["calls"] == 10
+
+
+def test_a_journal_given_twice_is_counted_once(journal: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(journal)
+    (tmp_path / "hard").hardlink_to(journal)
+    names = (journal, f"sqlite:///{journal}", tmp_path / "link", tmp_path / "hard")
+    arguments = [part for name in names for part in ("--journal", name)]
+    assert told(*arguments) == told("--journal", journal)
+
+
+def test_calls_of_others_have_no_repository_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hubv1.journal.kinds.NAMES_A_DAY", 1)
+    calls = [make_entry(caller=f"c{n}", repository=f"r{n}", outcome=Outcome.GONE) for n in range(3)]
+    body = told("--journal", write_journal(tmp_path / "journal", *calls))
+    assert [(use["caller"], use["address"], use["calls"]) for use in body["callers"]] == [
+        ("(others)", "", 2),
+        ("c0", "10.0.0.7", 1),
+    ]
+    [others, _] = body["findings"]
+    assert others["repository"] == "(others)"
+    assert "{namespace}" in others["successor"]
+
+
+def test_a_copy_that_went_on_by_itself_is_another_journal(journal: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(journal, tmp_path / "copy")
+    assert told("--journal", journal, "--journal", copy)["totals"]["calls"] == 20

@@ -1,0 +1,120 @@
+"""A message to the people behind a caller."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from hubv1.report.message import code_block, code_span, message
+from hubv1.texts import printable
+from report.made import report_of
+from samples import make_entry
+
+CALLER = "curl/8.1 at 10.0.0.7"
+TAG = "GET /v1/repositories/{name}/tags/{tag_name}"
+HOSTILE = st.one_of(
+    st.text(min_size=1),
+    st.text("`*_[]()<>!&#@|\\~ \n\ta", min_size=1),
+    st.sampled_from(
+        [
+            "```\n# title\n```",
+            "<script>alert(1)</script>",
+            "[here](https://evil.example)",
+            "![x](https://evil.example/x.png)",
+            "https://evil.example @everyone #1",
+            "\x1b[31m\u202e",
+            "`` ` ``",
+            " ` ",
+        ]
+    ),
+)
+
+
+def test_it_says_what_is_called_how_often_when_last_and_what_to_call_instead() -> None:
+    report = report_of(make_entry(), make_entry(), make_entry(caller="another"))
+    assert message(report, CALLER).splitlines() == [
+        (
+            f"{CALLER} still calls Docker Hub API v1, which Docker ended in 2022: 2 calls since "
+            "2026-03-01, the last on 2026-03-01 at 12:30 UTC."
+        ),
+        "",
+        "For example, 2 times:",
+        "",
+        "    https://index.docker.io/v1/repositories/debian/tags",
+        "",
+        "Take the names from the registry's list: all in one call, signed in or not.",
+        "",
+        "    skopeo list-tags docker://docker.io/library/debian",
+        "",
+        "Docker's page on the end of v1: https://docs.docker.com/reference/api/hub/deprecated/",
+        "Answer this message if something is unclear.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"route": TAG}, "curl -fsS -o /dev/null https://hub.docker.com/v2/namespaces/library/"),
+        ({"credentials": "basic"}, "    https://hub.docker.com/v2/namespaces/library/"),
+        ({"route": "* /v1/_ping", "repository": "", "namespace": ""}, "Upgrade the client"),
+    ],
+)
+def test_it_has_a_line_where_one_will_do_else_a_url_else_a_sentence(
+    changes: dict[str, str], told: str
+) -> None:
+    assert told in message(report_of(make_entry(**changes)), CALLER)
+
+
+def test_other_things_to_change_are_counted_and_the_busiest_is_the_example() -> None:
+    calls = (make_entry(repository="a"), make_entry(repository="b"), make_entry(repository="b"))
+    text = message(report_of(*calls, make_entry(route=TAG)), CALLER)
+    assert "For example, 2 times, and 2 others like it or on other routes:" in text
+    assert "/v1/repositories/b/tags" in text
+
+
+def test_whom_to_ask_can_be_said() -> None:
+    text = message(report_of(make_entry()), CALLER, contact="Ask #registry.")
+    assert text.endswith("\nAsk #registry.\n")
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+def test_a_caller_that_is_not_in_the_report_is_an_error(*, markdown: bool) -> None:
+    with pytest.raises(KeyError):
+        message(report_of(make_entry()), "nobody", markdown=markdown)
+
+
+def test_as_markdown_names_and_calls_are_code() -> None:
+    text = message(report_of(make_entry()), CALLER, markdown=True)
+    assert text.startswith(f"`{CALLER}` still calls")
+    assert "\n```text\nhttps://index.docker.io/v1/repositories/debian/tags\n```\n" in text
+
+
+@given(HOSTILE, HOSTILE)
+def test_what_a_caller_calls_itself_is_no_markup(name: str, host: str) -> None:
+    report = report_of(make_entry(caller=name, server_address=host))
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(message(report, name, markdown=True))
+    kinds = [token.type for token in tokens]
+    assert kinds.count("fence") == 2
+    assert {kind for kind in kinds if not kind.startswith("paragraph")} == {"inline", "fence"}
+    inline = [child for token in tokens for child in token.children or []]
+    assert {child.type for child in inline} <= {"text", "code_inline", "softbreak"}
+    assert [child.content for child in inline if child.type == "code_inline"] == [printable(name)]
+
+
+@given(HOSTILE, HOSTILE)
+def test_in_plain_text_it_begins_no_line_of_its_own(name: str, host: str) -> None:
+    lines = message(report_of(make_entry(caller=name, server_address=host)), name).split("\n")
+    assert len(lines) == len(message(report_of(make_entry()), CALLER).split("\n"))
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+@given(HOSTILE)
+def test_code_is_shown_as_it_is(text: str) -> None:
+    [_, inline, _] = MarkdownIt().parse(f"x {code_span(text)} y")
+    [_, code, _] = inline.children or []
+    assert (code.type, code.content) == ("code_inline", printable(text))
+    [fence] = MarkdownIt().parse(code_block(text))
+    assert re.fullmatch(r"(?s)(.*)\n", fence.content)
+    assert fence.content == printable(text) + "\n"
