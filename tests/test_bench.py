@@ -1,23 +1,184 @@
-"""scripts/bench: that it measures, not how fast anything is."""
+"""scripts/bench: that it measures what it says, not how fast anything is."""
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from e2e.clients import clean_environment
+import pytest
+
+from bench import costs, equal, lists, memory
+from bench.load import CLIENTS
+from bench.memory import BEHIND
+from bench.plan import MOST_BYTES, Plan
+from bench.programs import bridged, loop, skopeo
+from bench.race import Times, Way, race
+from bench.standins import running_hosts
+from e2e.bridges import running_bridge
+from e2e.clients import clean_environment, tool
+from hubv1 import sharing
 
 TESTS = Path(__file__).parent
+SMALL = Plan(
+    rounds=1,
+    calls=8,
+    tags=3,
+    races=1,
+    latency=0.01,
+    registry_list=450,
+    hub_list=250,
+    equal_calls=20,
+    memory_calls=40,
+    fill_bytes=600_000,
+)
 
 
-def test_the_comparisons_end_with_a_ratio_each(tmp_path: Path) -> None:
+def bench(home: Path, *arguments: str) -> str:
     measured = subprocess.run(
-        [sys.executable, "-m", "bench", "--rounds", "1", "--calls", "8", "--tags", "3"],
-        env=clean_environment(tmp_path) | {"PYTHONPATH": str(TESTS)},
+        [sys.executable, "-m", "bench", *arguments],
+        env=clean_environment(home) | {"PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert measured.returncode == 0, measured.stderr
-    assert measured.stdout.count("other traffic") == 2
-    assert measured.stdout.count("a bridged call") == 2
+    return measured.stdout
+
+
+def test_only_the_parts_that_were_chosen_are_measured(tmp_path: Path) -> None:
+    shown = bench(tmp_path, "--only", "equal", "cached", "--rounds=1", "--calls=8", "--tags=3")
+    assert [line for line in shown.splitlines() if line.startswith("==")] == [
+        "== cached",
+        "== equal",
+    ]
+    assert shown.count("a cached call") == 2
+
+
+def test_help_names_every_part(tmp_path: Path) -> None:
+    shown = bench(tmp_path, "--help")
+    for name in ("calls", "cached", "lists", "pages", "equal", "memory"):
+        assert f"\n  {name} " in shown
+
+
+def test_other_traffic_and_new_calls_are_compared_both_ways(tmp_path: Path) -> None:
+    lines = list(costs.new_calls(SMALL, tmp_path))
+    assert [line.split("  ")[1].strip() for line in lines if line.startswith("  ")] == [
+        "other traffic",
+        "a bridged call",
+    ] * 2
+
+
+def test_cached_calls_are_cached(tmp_path: Path) -> None:
+    *_, last = costs.cached_calls(SMALL, tmp_path)
+    # Warm-up and one round, with and without connections kept.
+    assert last.split() == ["calls", "upstream", "1,", "for", "32", "calls", "in", "the", "journal"]
+
+
+@pytest.mark.parametrize(
+    ("part", "asked"), [(lists.registry_list, "4 (goal 4 at most)"), (lists.hub_list, "")]
+)
+def test_lists_are_read_by_all_programs_that_there_are(
+    tmp_path: Path, part: Callable[[Plan, Path], Iterator[str]], asked: str
+) -> None:
+    for program in ("curl", "jq", "skopeo"):
+        tool(program)
+    lines = list(part(SMALL, tmp_path))
+    assert not [line for line in lines if "left out" in line]
+    assert [line for line in lines if "curl and jq" in line and "the bridge" in line]
+    assert bool(asked) == any("skopeo" in line for line in lines)
+    assert asked in lines[-1]
+
+
+def test_every_way_finds_every_tag(tmp_path: Path) -> None:
+    for program in ("curl", "jq", "skopeo"):
+        tool(program)
+    with (
+        running_hosts(tmp_path, "bench/=450", counted=True) as hosts,
+        running_bridge(
+            tmp_path / "bridge",
+            *("--mode", f"reverse:{hosts.hub}"),
+            hub_url=hosts.hub,
+            registry_url=hosts.registry,
+        ) as bridge,
+    ):
+        hosts.make_pages("bench/x", 450)
+        assert hosts.asked_by_bridge() == 0
+        ours = bridged(bridge).tags("bench/x")
+        assert hosts.asked_by_bridge() == bridge.new_row()["upstream_calls"] == 4
+        assert len(set(ours)) == len(ours) == 450
+        assert sorted(skopeo(hosts, tmp_path).tags("bench/x")) == sorted(ours)
+        assert sorted(loop(hosts, tmp_path).tags("bench/x")) == sorted(ours)
+
+
+def test_a_program_that_is_missing_costs_its_comparison_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in ("bash", "curl", "jq"):
+        (folder / program).symlink_to(tool(program))
+    monkeypatch.setenv("PATH", str(folder))
+    lines = list(lists.registry_list(SMALL, tmp_path))
+    assert "  skopeo is left out: skopeo is not installed." in lines
+    assert [line for line in lines if "curl and jq" in line and "the bridge" in line]
+    (folder / "curl").unlink()
+    lines = list(lists.registry_list(SMALL, tmp_path / "without curl"))
+    assert lines[1:] == [
+        "  the bridge is left out: curl is not installed.",
+        "  skopeo is left out: skopeo is not installed.",
+        "  curl and jq is left out: curl is not installed.",
+    ]
+
+
+def test_a_race_gives_each_way_new_repositories_and_takes_no_short_list() -> None:
+    asked: list[str] = []
+
+    def two(repository: str) -> list[str]:
+        asked.append(repository)
+        return ["1", "2"]
+
+    ways = [Way("one", (), two), Way("other", (), two)]
+    prepared: list[str] = []
+    times = race(ways, prepared.append, rounds=3, tags=2)
+    assert [len(each.seconds) for each in times] == [3, 3]
+    assert len(set(asked)) == 6
+    assert prepared == asked
+    with pytest.raises(RuntimeError, match="one found 2 of 3 tags"):
+        race(ways, prepared.append, rounds=1, tags=3)
+
+
+def test_a_ratio_is_the_peers_share() -> None:
+    way = Way("x", (), lambda _: [])
+    peer, ours = Times(way, (8.0, 2.0, 9.0)), Times(way, (2.0, 1.0, 1.0))
+    assert ours.ratio_to(peer) == 4
+    assert ours.shown == "x 1,000 ms"
+
+
+def test_equal_calls_are_counted_where_they_arrive(tmp_path: Path) -> None:
+    *_, line = equal.equal_calls(SMALL, tmp_path)
+    assert "calls upstream   3 (goal 3 at most)" in line
+    assert "1 miss" in line
+
+
+def test_memory_is_that_of_a_full_cache(tmp_path: Path) -> None:
+    heading, full, *steps, last = memory.memory(SMALL, tmp_path)
+    assert "40 calls" in heading
+    assert full.endswith("with 8 long lists")  # that is how many are asked for at once
+    assert [step.split()[-2] for step in steps] == [str(4 * step) for step in range(1, 11)]
+    assert "growth in MB" in last
+    # Half of the calls are for something new, beside the long lists.
+    assert last.endswith("28 miss")
+
+
+def test_it_is_the_cache_of_the_bridge_that_is_filled() -> None:
+    assert MOST_BYTES == sharing.MOST_BYTES
+
+
+def test_half_of_the_calls_are_new_for_each_client() -> None:
+    paths = [memory.path(number) for number in range(400)]
+    assert len(set(paths)) == 200
+    for client in range(CLIENTS):
+        theirs = paths[client::CLIENTS]
+        assert len(set(theirs[::2])) == 50
+        assert set(theirs[101::2]) <= set(paths[: 400 - BEHIND])

@@ -1,112 +1,87 @@
-"""`scripts/bench`: what the bridge costs, against mitmdump without it."""
+"""`scripts/bench`: what the bridge costs, against those who do without it.
+
+Each line has a ratio, the peer's cost as a share of the bridge's: 1 is as cheap, and higher is
+cheaper. Beside it is the goal.
+"""
 
 import argparse
-import json
 import platform
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from itertools import count
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mitmproxy.version import VERSION
 
-from bench.compare import Comparison, Subject, compare
-from e2e.bridges import ROOT, Mitmdump, running_bridge, running_mitmdump
-from e2e.clients import clean_environment
+from bench.costs import cached_calls, new_calls
+from bench.equal import equal_calls
+from bench.lists import hub_list, registry_list
+from bench.memory import memory
+from bench.plan import Plan
 
-EMPTY_HOOKS = """
-class Empty:
-    def request(self, flow): ...
-    def response(self, flow): ...
+Part = Callable[[Plan, Path], Iterator[str]]
 
-addons = [Empty()]
-"""
-
-_serial = count()
+PARTS: dict[str, tuple[Part, str]] = {
+    "calls": (new_calls, "CPU time of other traffic, and of calls answered from Hub"),
+    "cached": (cached_calls, "CPU time of calls answered from the cache"),
+    "lists": (registry_list, "15,000 tags: the time of skopeo and of a loop over pages"),
+    "pages": (hub_list, "1,000 tags without the registry: the time of that loop"),
+    "equal": (equal_calls, "200 equal calls at once: how many of them reach Hub"),
+    "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
+}
+ON_DEMAND = "memory"
+SIZES = {
+    "rounds": "of each comparison by CPU time",
+    "calls": "in each of these rounds",
+    "tags": "of the repositories in them",
+    "races": "of long lists: how often each is read in each way",
+    "memory_calls": "in the part `memory`",
+}
+"""Those of a plan that may be set, with their meaning."""
 
 
 def main() -> int:
     """Measure and print; the figures are for reading, so nothing fails."""
-    options = _options()
+    plan, names = _options()
     print(
-        f"Python {platform.python_version()}, mitmproxy {VERSION}; CPU time of the mitmdump "
-        f"process for each call, {options.rounds} rounds of {options.calls} calls in turns, "
-        f"repositories of {options.tags} tags.\n"
+        f"Python {platform.python_version()}, mitmproxy {VERSION}; ratios of the peer's cost to "
+        f"the bridge's. CPU time is that of the mitmdump process for each call, in {plan.rounds} "
+        f"rounds of {plan.calls} calls in turns, repositories of {plan.tags} tags. Docker's hosts "
+        f"answer {plan.latency * 1e3:.0f} ms late, in `calls` and `memory` at once."
     )
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-v1-bench-")))
-        hub = stack.enter_context(_standin(folder, options.tags))
-        reverse = ["--mode", f"reverse:{hub}"]
-        (folder / "empty.py").write_text(EMPTY_HOOKS)
-        bare = stack.enter_context(running_mitmdump(folder / "bare", *reverse))
-        hooks = ["-s", str(folder / "empty.py")]
-        empty = stack.enter_context(running_mitmdump(folder / "empty", *reverse, *hooks))
-        bridge = stack.enter_context(running_bridge(folder / "bridge", *reverse, hub_url=hub))
-        for keep_alive in (False, True):
-            kind = "over kept-alive connections" if keep_alive else "a connection for each call"
-            print(f"{kind}:")
-            for title, goal, peer, ours in (
-                ("other traffic", 0.97, _v2("empty hooks", empty), _v2("the bridge", bridge)),
-                ("a bridged call", 0.95, _v2("bare, the v2 call", bare), _v1("bridge", bridge)),
-            ):
-                result = compare(
-                    peer, ours, rounds=options.rounds, calls=options.calls, keep_alive=keep_alive
-                )
-                _show(title, goal, peer, ours, result)
-            print()
+    for name in names:
+        print(f"\n== {name}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="hub-v1-bench-") as folder:
+            for line in PARTS[name][0](plan, Path(folder)):
+                print(line, flush=True)
     return 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="of each comparison (default 9)")
-    parser.add_argument("--calls", type=int, default=300, help="in a round (default 300)")
-    parser.add_argument("--tags", type=int, default=100, help="of each repository (default 100)")
-    return parser.parse_args()
-
-
-@contextmanager
-def _standin(folder: Path, tags: int) -> Iterator[str]:
-    """The stand-in for Hub in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "standin", "--bench-tags", str(tags), "--calls-kept", "0"]
-    environment = clean_environment(folder) | {"PYTHONPATH": str(ROOT / "tests")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        try:
-            assert process.stdout  # it was asked for
-            yield str(json.loads(process.stdout.readline())["hub"])
-        finally:
-            process.terminate()
-
-
-def _v2(name: str, mitmdump: Mitmdump) -> Subject:
-    return _subject(
-        name, mitmdump, "/v2/namespaces/bench/repositories/{}/tags?page_size=100&page=1"
+def _options() -> tuple[Plan, list[str]]:
+    """How much to measure, and what."""
+    plan = Plan()
+    parts = "\n".join(f"  {name:7} {meaning}" for name, (_, meaning) in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=__doc__,
+        epilog=f"parts:\n{parts}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def _v1(name: str, mitmdump: Mitmdump) -> Subject:
-    return _subject(name, mitmdump, "/v1/repositories/bench/{}/tags")
-
-
-def _subject(name: str, mitmdump: Mitmdump, template: str) -> Subject:
-    serial = next(_serial)
-    return Subject(
-        name,
-        mitmdump.port,
-        mitmdump.process.pid,
-        lambda number: template.format(f"r{serial}-{number}"),
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help="see below")
+    parser.add_argument("--memory", action="store_true", help="the part of that name too")
+    for name, meaning in SIZES.items():
+        default = getattr(plan, name)
+        option = "--" + name.replace("_", "-")
+        parser.add_argument(
+            option, type=int, default=default, help=f"{meaning} (default {default})"
+        )
+    given = parser.parse_args()
+    wanted = set(given.only or PARTS.keys() - {ON_DEMAND}) | (
+        {ON_DEMAND} if given.memory else set()
     )
-
-
-def _show(title: str, goal: float, peer: Subject, ours: Subject, result: Comparison) -> None:
-    costs = ", ".join(
-        f"{subject.name} {cost.cpu_us:,.0f} µs"
-        for subject, cost in ((peer, result.peer), (ours, result.ours))
-    )
-    print(f"  {title:16} {result.ratio:.2f} (goal {goal}): {costs}")
+    chosen = [name for name in PARTS if name in wanted]
+    return replace(plan, **{name: getattr(given, name) for name in SIZES}), chosen
 
 
 if __name__ == "__main__":

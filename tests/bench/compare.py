@@ -1,5 +1,7 @@
 """One comparison: the same number of calls through two mitmdumps, taken in turns."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -18,7 +20,7 @@ class Subject:
     port: int
     pid: int
     path: Callable[[int], str]
-    """The path of the call with that number; each is made once."""
+    """The path of the call with that number."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ def _cost(subject: Subject, numbers: range, *, keep_alive: bool) -> Cost:
 
 
 def _cpu_seconds(pid: int) -> float:
+    """By the clock of the process where there is one; other counts are in steps of 10 ms."""
+    if sys.platform == "linux":
+        return time.clock_gettime(~pid << 3 | 2)  # as clock_getcpuclockid(3) makes it
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 

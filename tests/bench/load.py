@@ -1,48 +1,75 @@
-"""Clients that do nothing but call: one call a connection, as curl does, or all over one."""
+"""Clients that do nothing but call: one call a connection, as curl does, all over one, or all at
+once."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 CLIENTS = 4
 _OK = b"HTTP/1.1 200"
 
 
-def send(port: int, paths: list[str], *, keep_alive: bool) -> None:
-    """Call every path once through the proxy on `port`, some clients side by side."""
+def send(port: int, paths: list[str], *, keep_alive: bool) -> int:
+    """Call every path once through the proxy on `port`, some clients side by side.
+
+    Gives the bytes of all bodies.
+    """
     shares = [paths[number::CLIENTS] for number in range(CLIENTS)]
     client = _over_one_connection if keep_alive else _one_connection_each
     with ThreadPoolExecutor(CLIENTS) as clients:
-        for done in [clients.submit(client, port, share) for share in shares]:
-            done.result()
+        return sum(done.result() for done in [clients.submit(client, port, one) for one in shares])
 
 
-def _one_connection_each(port: int, paths: list[str]) -> None:
-    for path in paths:
-        with socket.create_connection(("127.0.0.1", port)) as connection:
+def send_at_once(port: int, path: str, calls: int) -> list[bytes]:
+    """The bodies of as many equal calls, each on a connection that was open before the first."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(_connected(port)) for _ in range(calls)]
+        for connection in connections:
             connection.sendall(_request(path, "close"))
-            answer = bytearray()
-            while chunk := connection.recv(65536):
-                answer += chunk
-        _check(path, bytes(answer))
+        return [_body(path, _to_its_end(connection)) for connection in connections]
 
 
-def _over_one_connection(port: int, paths: list[str]) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+def _one_connection_each(port: int, paths: list[str]) -> int:
+    size = 0
+    for path in paths:
+        with _connected(port) as connection:
+            connection.sendall(_request(path, "close"))
+            size += len(_body(path, _to_its_end(connection)))
+    return size
+
+
+def _over_one_connection(port: int, paths: list[str]) -> int:
+    size = 0
+    with _connected(port) as connection:
         for path in paths:
             connection.sendall(_request(path, "keep-alive"))
-            _check(path, _one_answer(connection))
+            size += _one_answer(path, connection)
+    return size
 
 
-def _one_answer(connection: socket.socket) -> bytes:
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port))
+
+
+def _to_its_end(connection: socket.socket) -> bytes:
     answer = bytearray()
-    while b"\r\n\r\n" not in answer:
-        answer += connection.recv(65536)
+    while chunk := connection.recv(65536):
+        answer += chunk
+    return bytes(answer)
+
+
+def _one_answer(path: str, connection: socket.socket) -> int:
+    answer = bytearray()
+    while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
+        answer += chunk
     head, _, body = bytes(answer).partition(b"\r\n\r\n")
     name, _, length = head.lower().partition(b"\r\ncontent-length: ")
-    missing = int(length.split(b"\r\n")[0]) - len(body) if name else 0
-    while missing > 0:
-        missing -= len(connection.recv(65536))
-    return head
+    size = int(length.split(b"\r\n")[0]) if name else 0
+    missing = size - len(body)
+    while missing > 0 and (chunk := connection.recv(65536)):
+        missing -= len(chunk)
+    _check(path, head)
+    return size
 
 
 def _request(path: str, connection: str) -> bytes:
@@ -50,6 +77,11 @@ def _request(path: str, connection: str) -> bytes:
         f"GET {path} HTTP/1.1\r\nHost: index.docker.io\r\nUser-Agent: curl/8.1\r\n"
         f"Accept: */*\r\nConnection: {connection}\r\n\r\n"
     ).encode()
+
+
+def _body(path: str, answer: bytes) -> bytes:
+    _check(path, answer)
+    return answer.partition(b"\r\n\r\n")[2]
 
 
 def _check(path: str, answer: bytes) -> None:

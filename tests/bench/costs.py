@@ -1,0 +1,96 @@
+"""CPU time of a mitmdump with the bridge, against that of one without."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+from bench.compare import Subject, compare
+from bench.lines import ratio_line
+from bench.plan import Plan
+from bench.standins import running_hosts
+from e2e.bridges import Mitmdump, running_bridge, running_mitmdump
+
+EMPTY_HOOKS = """
+class Empty:
+    def request(self, flow): ...
+    def response(self, flow): ...
+
+addons = [Empty()]
+"""
+
+_V2 = "/v2/namespaces/bench/repositories/{}/tags?page_size=100&page=1"
+_V1 = "/v1/repositories/bench/{}/tags"
+_serial = count()
+
+
+def new_calls(plan: Plan, folder: Path) -> Iterator[str]:
+    """Other traffic, and calls that the bridge has not met before."""
+    with ExitStack() as stack:
+        hosts = stack.enter_context(running_hosts(folder, f"bench/={plan.tags}"))
+        reverse = ["--mode", f"reverse:{hosts.hub}"]
+        (folder / "empty.py").write_text(EMPTY_HOOKS)
+        hooks = ["-s", str(folder / "empty.py")]
+        bare = stack.enter_context(running_mitmdump(folder / "bare", *reverse))
+        empty = stack.enter_context(running_mitmdump(folder / "empty", *reverse, *hooks))
+        bridge = stack.enter_context(running_bridge(folder / "bridge", *reverse, hub_url=hosts.hub))
+        other = _new("empty hooks", empty, _V2), _new("the bridge", bridge, _V2)
+        bridged = _new("bare, the v2 call", bare, _V2), _new("bridge", bridge, _V1)
+        for keep_alive in (False, True):
+            yield _heading(keep_alive=keep_alive)
+            yield _compared("other traffic", 0.97, *other, plan, keep_alive=keep_alive)
+            yield _compared("a bridged call", 0.95, *bridged, plan, keep_alive=keep_alive)
+
+
+def cached_calls(plan: Plan, folder: Path) -> Iterator[str]:
+    """The same call again and again, which the bridge answers from its cache."""
+    with ExitStack() as stack:
+        hosts = stack.enter_context(
+            running_hosts(folder, f"bench/={plan.tags}", latency=plan.latency)
+        )
+        reverse = ["--mode", f"reverse:{hosts.hub}"]
+        kept = ["--set", "hub_cache_ttl=3600"]  # longer than any measurement
+        bare = stack.enter_context(running_mitmdump(folder / "bare", *reverse))
+        bridge = stack.enter_context(
+            running_bridge(folder / "bridge", *reverse, *kept, hub_url=hosts.hub)
+        )
+        same = _same("bare, the v2 call", bare, _V2), _same("bridge", bridge, _V1)
+        for keep_alive in (False, True):
+            yield _heading(keep_alive=keep_alive)
+            yield _compared("a cached call", 0.95, *same, plan, keep_alive=keep_alive)
+        rows = bridge.rows()
+        asked = sum(row["upstream_calls"] for row in rows)
+        yield f"  calls upstream   {asked}, for {len(rows):,} calls in the journal"
+
+
+def _heading(*, keep_alive: bool) -> str:
+    return "over kept-alive connections:" if keep_alive else "a connection for each call:"
+
+
+def _compared(
+    title: str, goal: float, peer: Subject, ours: Subject, plan: Plan, *, keep_alive: bool
+) -> str:
+    result = compare(peer, ours, rounds=plan.rounds, calls=plan.calls, keep_alive=keep_alive)
+    costs = [
+        f"{subject.name} {cost.cpu_us:,.0f} µs"
+        for subject, cost in ((peer, result.peer), (ours, result.ours))
+    ]
+    return ratio_line(title, result.ratio, goal, *costs)
+
+
+def _new(name: str, mitmdump: Mitmdump, template: str) -> Subject:
+    """Calls that are made once each."""
+    serial = next(_serial)
+    return Subject(
+        name,
+        mitmdump.port,
+        mitmdump.process.pid,
+        lambda number: template.format(f"r{serial}-{number}"),
+    )
+
+
+def _same(name: str, mitmdump: Mitmdump, template: str) -> Subject:
+    """One call that is made over and over."""
+    return Subject(
+        name, mitmdump.port, mitmdump.process.pid, lambda _number: template.format("same")
+    )

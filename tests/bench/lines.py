@@ -1,0 +1,12 @@
+"""The lines that are printed."""
+
+
+def ratio_line(title: str, ratio: float, goal: float, *costs: str) -> str:
+    """A ratio beside its goal, both better when higher, and what it was made of."""
+    shown = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+    return f"  {title:16} {shown} (goal {goal}): {', '.join(costs)}"
+
+
+def count_line(title: str, number: float, goal: float, remark: str) -> str:
+    """A number that should not be above its goal."""
+    return f"  {title:16} {number:,.5g} (goal {goal:,} at most): {remark}"

@@ -1,0 +1,32 @@
+"""How much is measured: full size for people, small for tests."""
+
+from dataclasses import dataclass
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of the answers that the bridge keeps: that of hubv1.sharing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of all comparisons."""
+
+    rounds: int = 9
+    """Of each comparison by CPU time."""
+    calls: int = 120
+    """In each of these rounds."""
+    tags: int = 100
+    """Of the repositories in these calls."""
+    races: int = 3
+    """How often each long list is read in each way."""
+    latency: float = 0.05
+    """Seconds for which Docker's hosts hold back each answer."""
+    registry_list: int = 15_000
+    """Tags of a list that the bridge has from the registry."""
+    hub_list: int = 1_000
+    """Tags of one that it has from the pages of Hub."""
+    equal_calls: int = 200
+    """Made at once."""
+    memory_calls: int = 100_000
+    """Made once the cache is full."""
+    fill_bytes: int = MOST_BYTES
+    """What fills the cache."""
