@@ -106,7 +106,7 @@ class TestTranslation:
             ("/v1/repositories/debian/tags/x", 404, Outcome.TRANSLATED, "", 1),
             ("/v1/repositories/NO/tags", 404, Outcome.REFUSED, "impossible_name", 0),
             ("/v1/repositories/a/b/c/d", 404, Outcome.REFUSED, "impossible_name", 0),
-            ("/v1/repositories/broken/tags", 502, Outcome.FAILED, "unreachable", 1),
+            ("/v1/repositories/broken/tags", 502, Outcome.FAILED, "unreachable", 4),
             ("/v1/repositories/limited/tags", 429, Outcome.REFUSED, "rate_limited", 1),
         ],
     )
@@ -121,7 +121,7 @@ class TestTranslation:
         calls: int,
     ) -> None:
         hub.faults.add("/broken/", faults.status(503))
-        hub.faults.add("/limited/", faults.rate_limited(9))
+        hub.faults.add("/limited/", faults.rate_limited(90))
         flow = played(tmp_path, hub, make_flow(path))
         [row] = entries(tmp_path / "journal.sqlite3")
         assert answered(flow).status_code == row.http_response_status_code == status

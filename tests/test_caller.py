@@ -1,10 +1,12 @@
 """Who called, by the words that the report groups calls under."""
 
+from ipaddress import ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.caller import Caller, identify
+from hubv1.caller import Caller, Network, client_address, identify
 from hubv1.texts import LONGEST
 
 
@@ -48,3 +50,38 @@ def test_the_version_stays_apart_from_the_rest_of_the_user_agent_in_the_name_alo
     caller = identify("", "docker/1.5.0 go/1.4.1 kernel/3.13", "10.0.0.7")
     assert caller.name == "docker/1.5.0 at 10.0.0.7"
     assert caller.user_agent == "docker/1.5.0 go/1.4.1 kernel/3.13"
+
+
+def behind(*networks: str) -> list[Network]:
+    return [ip_network(network) for network in networks]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "trusted", "address"),
+    [
+        ("10.0.0.1", ["192.0.2.7"], ["10.0.0.0/8"], "192.0.2.7"),
+        ("10.0.0.1", ["192.0.2.7:5123"], ["10.0.0.0/8"], "192.0.2.7"),
+        ("10.0.0.1", ["[2001:db8::7]:5123"], ["10.0.0.0/8"], "2001:db8::7"),
+        ("::ffff:10.0.0.1", ["2001:db8::7"], ["10.0.0.0/8"], "2001:db8::7"),
+        ("10.0.0.1", ["192.0.2.7, 10.0.0.2"], ["10.0.0.0/8"], "192.0.2.7"),
+        ("10.0.0.1", ["192.0.2.7", "10.0.0.2"], ["10.0.0.0/8"], "192.0.2.7"),
+        # Whatever stands before the first address that an untrusted host could write is made up.
+        ("10.0.0.1", ["1.1.1.1, 192.0.2.7"], ["10.0.0.0/8"], "192.0.2.7"),
+        ("192.0.2.7", ["1.1.1.1"], ["10.0.0.0/8"], "192.0.2.7"),
+        ("10.0.0.1", ["1.1.1.1"], [], "10.0.0.1"),
+        ("10.0.0.1", ["unknown"], ["10.0.0.0/8"], "10.0.0.1"),
+        ("10.0.0.1", ["1.1.1.1, unknown, 10.0.0.2"], ["10.0.0.0/8"], "10.0.0.2"),
+        ("10.0.0.1", [""], ["10.0.0.0/8"], "10.0.0.1"),
+        ("10.0.0.1", [], ["10.0.0.0/8"], "10.0.0.1"),
+        ("", ["1.1.1.1"], ["0.0.0.0/0"], ""),
+    ],
+)
+def test_the_address_behind_trusted_proxies_is_the_last_that_one_of_them_wrote(
+    peer: str, forwarded_for: list[str], trusted: list[str], address: str
+) -> None:
+    assert client_address(peer, forwarded_for, behind(*trusted)) == address
+
+
+def test_a_list_of_hops_without_end_is_not_read_without_end() -> None:
+    hops = ["10.0.0.9,"] * 100_000
+    assert client_address("10.0.0.1", hops, behind("10.0.0.0/8")).startswith("10.0.0.")

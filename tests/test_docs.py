@@ -2,13 +2,17 @@
 
 import dataclasses
 import re
+import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Table
 
+from e2e.clients import tool
 from hubv1 import bridging, options, routes
 from hubv1.journal import tables
+from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from hubv1.report import __main__ as command
 from hubv1.report import model
@@ -16,6 +20,7 @@ from hubv1.report import model
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
 
 
@@ -27,7 +32,8 @@ def test_readme_lists_every_option_with_its_default(option: options.Option) -> N
         assert default == ", ".join(f"`{each}`" for each in option.default)
         assert "(several)" in row
     else:
-        assert default == (f"`{option.default}`" if option.default != "" else "empty")
+        shown = str(option.default).lower() if option.type is bool else option.default
+        assert default == (f"`{shown}`" if shown != "" else "empty")
 
 
 def test_readme_lists_no_option_that_there_is_not() -> None:
@@ -88,3 +94,26 @@ def test_the_journal_page_lists_every_field_of_the_json_report(field: str, parts
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)
 def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
     assert f"| `{route.name}` | {route.verdict} | {route.sentence} |" in ANSWERS
+
+
+def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
+    metrics = Metrics("127.0.0.1:0", Readings)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
+            shown = answer.read().decode()
+    finally:
+        metrics.close()
+    served = set(re.findall(r"^# TYPE (\S+) (?:counter|gauge|histogram)", shown, re.MULTILINE))
+    listed = set(re.findall(r"^\| `(hub_v1_\w+)`", METRICS, re.MULTILINE))
+    assert listed == {name for name in served if not name.endswith("_created")}
+
+
+def test_prometheus_takes_the_alerts(tmp_path: Path) -> None:
+    [rules] = re.findall(r"```yaml\n(.*?)```", METRICS, re.DOTALL)
+    file = tmp_path / "rules.yaml"
+    file.write_text(rules, encoding="utf-8")
+    done = subprocess.run(
+        [tool("promtool"), "check", "rules", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 rules found" in done.stdout

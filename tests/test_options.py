@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hubv1.credentials import Basic
 from hubv1.options import LEGACY_HOSTS, OPTIONS, BadOption, complaints, settings
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
@@ -45,7 +46,7 @@ def test_every_option_has_the_prefix_a_sentence_and_a_default_that_is_sound() ->
     assert sound.hosts == set(LEGACY_HOSTS)
     assert sound.url == "https://hub.docker.com"
     assert sound.deadline == 30
-    assert (sound.caller_header, sound.journal) == ("", "")
+    assert (sound.callers.header, sound.journal) == ("", "")
 
 
 def test_values_are_brought_into_one_form() -> None:
@@ -60,7 +61,7 @@ def test_values_are_brought_into_one_form() -> None:
     )
     assert made.hosts == {"index.docker.io", "hub.local"}
     assert made.url == "http://127.0.0.1:8080/hub"
-    assert (made.deadline, made.caller_header) == (3600, "X-CI_Job")
+    assert (made.deadline, made.callers.header) == (3600, "X-CI_Job")
     assert made.journal == "/var/lib/journal.sqlite3"
 
 
@@ -125,7 +126,7 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_ulr": ["x"]}, "Did you mean hub_url?"),
         ({"hub_host": ["x"]}, "Did you mean hub_hosts?"),
         ({"hub_dead_line": ["3"]}, "Did you mean hub_deadline?"),
-        ({"hub_zzzzzzzzzz": ["x"]}, "There are: hub_hosts, hub_url, "),
+        ({"hub_zzzzzzzzzz": ["x"]}, "There are: hub_mode, hub_rule, "),
         ({"hub_deadline": ["soon"]}, "hub_deadline takes a whole number, not 'soon'."),
         ({"hub_deadline": ["1.5"]}, "hub_deadline takes a whole number, not '1.5'."),
         ({"hub_deadline": [""]}, "hub_deadline takes a whole number, not ''."),
@@ -138,6 +139,18 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
         ({"hub_hosts": "a.b"}, "hub_hosts takes a list of texts, not 'a.b'."),
         ({"hub_hosts": [5]}, "hub_hosts takes a list of texts, not [5]."),
+        ({"hub_usrname": ["acme"]}, "Did you mean hub_username?"),
+        ({"hub_username": ["a", "b"]}, "hub_username takes one value, but was given 2."),
+        ({"hub_username": []}, "hub_username takes one value, but was given none."),
+        ({"hub_username": 5}, "hub_username takes a text, not 5."),
+        ({"hub_chalenge": []}, "Did you mean hub_challenge?"),
+        ({"hub_challenge": ["yes"]}, "hub_challenge takes true or false, not 'yes'."),
+        ({"hub_challenge": ["True"]}, "hub_challenge takes true or false, not 'True'."),
+        ({"hub_challenge": [""]}, "hub_challenge takes true or false, not ''."),
+        ({"hub_challenge": ["true", "false"]}, "hub_challenge takes one value, but was given 2."),
+        ({"hub_challenge": "true"}, "hub_challenge takes true or false, not 'true'."),
+        ({"hub_challenge": 1}, "hub_challenge takes true or false, not 1."),
+        ({"hub_challenge": None}, "hub_challenge takes true or false, not None."),
     ],
 )
 def test_what_mitmproxy_would_pass_over_in_silence_is_complained_of(
@@ -161,6 +174,13 @@ def test_what_mitmproxy_would_pass_over_in_silence_is_complained_of(
         {"hub_url": "https://hub.docker.com"},
         {"hub_hosts": ["a", "b"]},
         {"hub_hosts": []},
+        {"hub_username": ["acme"]},
+        {"hub_username": "acme"},
+        {"hub_username": ""},
+        {"hub_challenge": []},
+        {"hub_challenge": ["true"]},
+        {"hub_challenge": ["false"]},
+        {"hub_challenge": True},
     ],
 )
 def test_sound_values_and_the_options_of_others_are_not_complained_of(
@@ -171,3 +191,48 @@ def test_sound_values_and_the_options_of_others_are_not_complained_of(
 
 def test_every_trouble_is_told_at_once() -> None:
     assert len(complaints({"hub_ulr": ["x"], "hub_deadline": ["x"], "hub_hosts": ["x"]})) == 2
+
+
+def test_an_option_that_would_hold_a_secret_is_none_and_its_value_not_repeated() -> None:
+    [complaint] = complaints({"hub_secret": ["hunter2"]}).values()
+    assert complaint.startswith("hub_secret is not an option of the Hub v1 bridge.")
+    assert "hunter2" not in complaint
+
+
+class TestTheBridgesOwnAccount:
+    def refusal(self, user: str, secret: str) -> str:
+        with pytest.raises(BadOption) as refused:
+            settings(with_values(hub_username=user), secret)
+        return str(refused.value)
+
+    def test_is_a_name_with_a_secret_from_elsewhere(self) -> None:
+        made = settings(with_values(hub_username="acme"), "hunter2")
+        assert made.account == Basic("acme", "hunter2")
+        assert "hunter2" not in repr(made)
+
+    @pytest.mark.parametrize("secret", ["", "hunter2"])
+    def test_is_none_without_a_name(self, secret: str) -> None:
+        assert settings(DEFAULTS, secret).account is None
+
+    @pytest.mark.parametrize(
+        ("user", "secret", "said"),
+        [
+            ("acme", "", "HUB_SECRET, which is empty."),
+            ("acme:hunter2", "", "HUB_SECRET, which is empty."),
+            ("acme:hunter2", "hunter2", "HUB_SECRET, which is set."),
+            ("acme", "hunter2" * 2_000, "HUB_SECRET, which is set."),
+        ],
+    )
+    def test_that_cannot_be_right_is_refused_in_one_sentence_without_its_secret(
+        self, user: str, secret: str, said: str
+    ) -> None:
+        refused = self.refusal(user, secret)
+        assert refused.startswith("hub_username takes the name of a Docker account")
+        assert refused.endswith(said)
+        assert "hunter2" not in refused
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_challenge_is_asked_for_or_not(value: bool) -> None:  # noqa: FBT001  # an option's value
+    assert settings(with_values(hub_challenge=value)).challenge is value
+    assert settings(DEFAULTS).challenge is False

@@ -1,8 +1,25 @@
 """Who called: the name under which the report groups calls."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from hubv1.texts import bounded
+
+Network = IPv4Network | IPv6Network
+
+_MOST_HOPS = 20
+"""Proxies in a row that are believed; a list that is longer is made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerRules:
+    """How a caller is told from others."""
+
+    header: str = ""
+    """Request header with its name; empty for none."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Where proxies are whose X-Forwarded-For is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +37,41 @@ def identify(named: str, user_agent: str, address: str) -> Caller:
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
     name = named.strip() or f"{product} at {address or 'unknown address'}"
     return Caller(bounded(name), address, bounded(user_agent))
+
+
+def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The address of a client behind trusted proxies.
+
+    Each proxy adds the address it was called from at the end of X-Forwarded-For, and whatever
+    stood there before may be made up. So the list counts from its end, for as long as the one
+    who wrote an address is trusted.
+    """
+    address = peer
+    for hop in _from_the_end(forwarded_for):
+        here = _parsed(address)
+        if here is None or not any(here in network for network in trusted):
+            break
+        before = _parsed(hop)
+        if before is None:
+            break
+        address = str(before)
+    return address
+
+
+def _from_the_end(values: Sequence[str]) -> Iterator[str]:
+    hops = ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
+    return (hop.strip() for hop in reversed(hops))
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, perhaps with a port: `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123`."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -3,8 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
+
+from hubv1.caller import CallerRules, Network
+from hubv1.credentials import Basic
+from hubv1.loopback import split_address
+from hubv1.policy import Brownout, Mode, read_brownout
 
 PREFIX = "hub_"
 
@@ -15,8 +21,8 @@ LONGEST_DEADLINE = 3_600
 LONGEST_CACHE_TTL = 86_400
 
 OptionType = Any
-"""`str`, `int` or `Sequence[str]`: those of mitmproxy's that work from end to end."""
-OptionValue = str | int | Sequence[str]
+"""`str`, `int`, `bool` or `Sequence[str]`: those of mitmproxy's that work from end to end."""
+OptionValue = str | int | bool | Sequence[str]
 
 
 class BadOption(Exception):
@@ -34,6 +40,26 @@ class Option:
 
 
 OPTIONS: tuple[Option, ...] = (
+    Option(
+        "hub_mode",
+        str,
+        "translate",
+        "What becomes of calls to the six retired routes: translate, observe, redirect, gone or "
+        "brownout.",
+    ),
+    Option(
+        "hub_rule",
+        Sequence[str],
+        [],
+        "MODE FILTER, say 'gone ~src 10.0.0.7': a mode for the calls that mitmproxy's filter "
+        "matches. The first rule that matches decides, hub_mode for the rest.",
+    ),
+    Option(
+        "hub_brownout",
+        str,
+        "5m/1h",
+        "When v1 is gone in mode brownout: for the first 5 minutes of each hour, say.",
+    ),
     Option(
         "hub_hosts",
         Sequence[str],
@@ -57,6 +83,20 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("hub_deadline", int, 30, "Seconds that a caller waits at most for its answer."),
     Option(
+        "hub_username",
+        str,
+        "",
+        "Docker account for pages that Hub refuses to a caller who could read the first one. Its "
+        "secret, or a token with public read access, is in the environment as HUB_SECRET.",
+    ),
+    Option(
+        "hub_challenge",
+        bool,
+        False,
+        "Answer an anonymous caller's 404 with 401 and a Basic challenge, for clients such as "
+        "wget that send their credentials only then.",
+    ),
+    Option(
         "hub_caller_header",
         str,
         "",
@@ -64,15 +104,33 @@ OPTIONS: tuple[Option, ...] = (
         "its address is the caller.",
     ),
     Option(
+        "hub_trusted_proxies",
+        Sequence[str],
+        [],
+        "Addresses or networks of proxies in front of the bridge whose X-Forwarded-For is "
+        "believed.",
+    ),
+    Option(
         "hub_journal",
         str,
         "",
         "Path or SQLAlchemy URL of the journal. Empty: hub-journal.sqlite3 in mitmproxy's confdir.",
     ),
+    Option(
+        "hub_journal_required",
+        bool,
+        False,
+        "Refuse calls that cannot be recorded, instead of serving them.",
+    ),
+    Option("hub_metrics", str, "", "host:port to serve figures for Prometheus on. Empty: none."),
 )
+
+SECRET = "HUB_SECRET"  # noqa: S105  # its name
+"""Environment variable with the secret of `hub_username`: options are shown, it must not be."""
 
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
 
+_KINDS = {int: "a whole number", bool: "true or false", str: "a text"}
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -80,6 +138,10 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 class Settings:
     """The options' values, checked and ready for use."""
 
+    mode: Mode
+    rules: tuple[str, ...]
+    """Modes and filters, as they were given."""
+    brownout: Brownout
     hosts: frozenset[str]
     url: str
     registry_url: str
@@ -87,21 +149,36 @@ class Settings:
     cache_ttl: int
     """Seconds; 0 is off."""
     deadline: int
-    caller_header: str
+    account: Basic | None
+    """The bridge's own."""
+    challenge: bool
+    callers: CallerRules
     journal: str
     """Empty for the default place."""
+    journal_required: bool
+    metrics: str
+    """Address to serve them on; empty for none."""
 
 
-def settings(values: Mapping[str, OptionValue]) -> Settings:
-    """The settings of these option values; raises BadOption."""
+def settings(values: Mapping[str, OptionValue], secret: str = "") -> Settings:
+    """The settings of these option values; `secret` is that of `hub_username`. Raises BadOption."""
     return Settings(
+        mode=_mode(str(values["hub_mode"])),
+        rules=tuple(str(rule) for rule in _listed(values["hub_rule"])),
+        brownout=_brownout(str(values["hub_brownout"])),
         hosts=_hosts(values["hub_hosts"]),
         url=_url("hub_url", str(values["hub_url"])),
         registry_url=_url_or_none("hub_registry_url", str(values["hub_registry_url"])),
         cache_ttl=_seconds("hub_cache_ttl", values["hub_cache_ttl"], 0, LONGEST_CACHE_TTL),
         deadline=_seconds("hub_deadline", values["hub_deadline"], 1, LONGEST_DEADLINE),
-        caller_header=_header(str(values["hub_caller_header"])),
+        account=_account(str(values["hub_username"]), secret),
+        challenge=bool(values["hub_challenge"]),
+        callers=CallerRules(
+            _header(str(values["hub_caller_header"])), _networks(values["hub_trusted_proxies"])
+        ),
         journal=str(values["hub_journal"]),
+        journal_required=bool(values["hub_journal_required"]),
+        metrics=_address("hub_metrics", str(values["hub_metrics"])),
     )
 
 
@@ -128,11 +205,12 @@ def _complaint(name: str, value: object) -> str | None:
         )
         return None if is_sound else f"{name} takes a list of texts, not {value!r}."
     given = _listed(value)
+    if option.type is bool and not given:
+        return None  # `--set name` alone is true
     if len(given) != 1:
         return f"{name} takes one value, but was given {len(given) or 'none'}."
     if not _is_of(option.type, given[0], is_text=given is value):
-        kind = "a whole number" if option.type is int else "a text"
-        return f"{name} takes {kind}, not {given[0]!r}."
+        return f"{name} takes {_KINDS[option.type]}, not {given[0]!r}."
     return None
 
 
@@ -142,11 +220,30 @@ def _listed(value: object) -> Sequence[object]:
 
 def _is_of(kind: OptionType, value: object, *, is_text: bool) -> bool:
     """`is_text`: from the command line, where everything is."""
-    if kind is not int:
+    if kind is str:
         return isinstance(value, str)
     if isinstance(value, str):
-        return is_text and value.strip().removeprefix("-").isdecimal()
-    return isinstance(value, int) and not isinstance(value, bool)
+        return is_text and _is_written(kind, value)
+    return type(value) is kind
+
+
+def _is_written(kind: OptionType, text: str) -> bool:
+    if kind is bool:
+        return text in ("true", "false", "toggle")
+    return text.strip().removeprefix("-").isdecimal()
+
+
+def _mode(name: str) -> Mode:
+    if name not in list(Mode):
+        raise BadOption(f"hub_mode takes one of {', '.join(Mode)}, not {name!r}.")
+    return Mode(name)
+
+
+def _brownout(text: str) -> Brownout:
+    try:
+        return read_brownout(text)
+    except ValueError as error:
+        raise BadOption(f"hub_brownout takes windows such as 5m/1h: {error}.") from error
 
 
 def _hosts(given: OptionValue) -> frozenset[str]:
@@ -161,6 +258,24 @@ def _host(host: str) -> str:
     if not name or not set(name).isdisjoint("/:@ *"):
         raise BadOption(f"hub_hosts takes plain host names such as hub.docker.com, not {host!r}.")
     return name
+
+
+def _networks(given: OptionValue) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(str(each).strip(), strict=False) for each in _listed(given))
+    except ValueError as error:
+        raise BadOption(
+            f"hub_trusted_proxies takes addresses or networks such as 10.0.0.0/8: {error}."
+        ) from error
+
+
+def _address(option: str, address: str) -> str:
+    try:
+        if address:
+            split_address(address)
+    except ValueError as error:
+        raise BadOption(f"{option} takes an address such as 127.0.0.1:9464: {error}.") from error
+    return address
 
 
 def _url(option: str, url: str) -> str:
@@ -188,6 +303,18 @@ def _seconds(option: str, value: OptionValue, least: int, most: int) -> int:
     if not least <= seconds <= most:
         raise BadOption(f"{option} takes {least} to {most} seconds, not {seconds}.")
     return seconds
+
+
+def _account(user: str, secret: str) -> Basic | None:
+    if not user:
+        return None
+    account = Basic(user, secret)
+    if ":" in user or not account.is_possible:
+        raise BadOption(
+            f"hub_username takes the name of a Docker account, without a secret; that is taken "
+            f"from the environment variable {SECRET}, which is {'set' if secret else 'empty'}."
+        )
+    return account
 
 
 def _header(name: str) -> str:
