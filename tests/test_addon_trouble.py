@@ -28,7 +28,7 @@ def test_a_request_of_the_bridge_itself_is_answered_with_508(
 ) -> None:
     async def playing() -> http.HTTPFlow:
         async with on_stage(tmp_path, hub.url) as stage:
-            via = f"1.0 other, {stage.bridge.via}"
+            via = f"1.0 other, 1.1 {stage.bridge.bridge_id}"
             return await stage.play(make_flow(path, headers={"Via": via}), answer())
 
     response = answered(asyncio.run(playing()))

@@ -15,7 +15,7 @@ from hubv1.hub.registry import Registry
 from hubv1.hub.transport import Reply, Request
 from hubv1.hub.upstream import Upstream
 from hubv1.options import OPTIONS
-from hubv1.options import settings as made
+from hubv1.settings import read_settings
 from onstage import answered, make_flow, on_stage
 from samples import VIA
 from standin import Standin, faults
@@ -43,7 +43,7 @@ def shown(*things: object) -> str:
 def test_no_object_that_holds_a_secret_shows_it() -> None:
     given = Basic("acme", SECRET)
     upstream = Upstream(Transport(VIA, "tests"))
-    settings = made(
+    settings = read_settings(
         {option.name: option.default for option in OPTIONS} | {"hub_username": "own"}, OWN
     )
     text = shown(
@@ -91,7 +91,7 @@ def test_a_bridge_with_an_account_shows_no_secret_in_options_parts_and_log(
                 200,
                 502,
             ]
-            opened = stage.bridge.open_calls
+            opened = stage.bridge.handling.open_calls
             return "".join([*listed, *seen, shown(stage.bridge.parts, stage.bridge, opened)])
 
     hub.faults.add("/broken/", faults.html())

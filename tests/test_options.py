@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hubv1.credentials import Basic
-from hubv1.options import LEGACY_HOSTS, OPTIONS, BadOption, complaints, settings
+from hubv1.options import LEGACY_HOSTS, OPTIONS, complaints
+from hubv1.settings import BadOption, read_settings
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
 USERINFO = [
@@ -32,7 +33,7 @@ def with_values(**values: Any) -> dict[str, Any]:
 
 def refusal(**values: Any) -> str:
     with pytest.raises(BadOption) as refused:
-        settings(with_values(**values))
+        read_settings(with_values(**values))
     return str(refused.value)
 
 
@@ -42,7 +43,7 @@ def test_every_option_has_the_prefix_a_sentence_and_a_default_that_is_sound() ->
         assert option.help.endswith(".")
     assert len(DEFAULTS) == len(OPTIONS)
     assert complaints(DEFAULTS) == {}
-    sound = settings(DEFAULTS)
+    sound = read_settings(DEFAULTS)
     assert sound.hosts == set(LEGACY_HOSTS)
     assert sound.url == "https://hub.docker.com"
     assert sound.deadline == 30
@@ -50,7 +51,7 @@ def test_every_option_has_the_prefix_a_sentence_and_a_default_that_is_sound() ->
 
 
 def test_values_are_brought_into_one_form() -> None:
-    made = settings(
+    made = read_settings(
         with_values(
             hub_hosts=[" Index.Docker.IO. ", "hub.local"],
             hub_url="http://127.0.0.1:8080/hub/",
@@ -202,17 +203,17 @@ def test_an_option_that_would_hold_a_secret_is_none_and_its_value_not_repeated()
 class TestTheBridgesOwnAccount:
     def refusal(self, user: str, secret: str) -> str:
         with pytest.raises(BadOption) as refused:
-            settings(with_values(hub_username=user), secret)
+            read_settings(with_values(hub_username=user), secret)
         return str(refused.value)
 
     def test_is_a_name_with_a_secret_from_elsewhere(self) -> None:
-        made = settings(with_values(hub_username="acme"), "hunter2")
+        made = read_settings(with_values(hub_username="acme"), "hunter2")
         assert made.account == Basic("acme", "hunter2")
         assert "hunter2" not in repr(made)
 
     @pytest.mark.parametrize("secret", ["", "hunter2"])
     def test_is_none_without_a_name(self, secret: str) -> None:
-        assert settings(DEFAULTS, secret).account is None
+        assert read_settings(DEFAULTS, secret).account is None
 
     @pytest.mark.parametrize(
         ("user", "secret", "said"),
@@ -234,5 +235,5 @@ class TestTheBridgesOwnAccount:
 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_challenge_is_asked_for_or_not(value: bool) -> None:  # noqa: FBT001  # an option's value
-    assert settings(with_values(hub_challenge=value)).challenge is value
-    assert settings(DEFAULTS).challenge is False
+    assert read_settings(with_values(hub_challenge=value)).challenge is value
+    assert read_settings(DEFAULTS).challenge is False

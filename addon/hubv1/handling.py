@@ -1,0 +1,177 @@
+"""Legacy calls under way: opened, answered, and written down before the answer leaves."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Iterator
+
+from mitmproxy import connection, http
+
+from hubv1.answers import as_deprecated
+from hubv1.bridging import (
+    Result,
+    Terms,
+    abandoned,
+    answer_call,
+    came_round,
+    gone,
+    impossible,
+    redirected,
+    unrecorded,
+)
+from hubv1.journal import Entry, NotRecorded
+from hubv1.mitm.entries import OpenCall
+from hubv1.mitm.flows import answer_flow, header, legacy_call
+from hubv1.parts import Parts
+from hubv1.policy import Action, decide
+from hubv1.recognition import Call
+from hubv1.texts import printable
+
+logger = logging.getLogger(__name__)
+
+_LOOP = (
+    "A call came back to this bridge: hub_url %s leads here, by a hosts file or a redirect on "
+    "this machine perhaps. Set hub_url to an address that does not."
+)
+
+
+class Handling:
+    """The calls that are under way, by the ids of their flows.
+
+    Every method is given the parts of the moment, so that new options hold from the next step on.
+    """
+
+    def __init__(self) -> None:
+        """No calls yet."""
+        self.open_calls: dict[str, OpenCall] = {}
+
+    def open(self, flow: http.HTTPFlow, parts: Parts) -> OpenCall | None:
+        """The legacy call that a flow is and that is to be written down, if it is one."""
+        known = self.open_calls.get(flow.id)
+        if known is not None:
+            return known
+        call = legacy_call(flow, parts.settings.hosts)
+        if call is None:
+            return None
+        action = decide(
+            call,
+            parts.rules.mode_for(flow),
+            live=flow.live and not flow.response and not flow.error,
+            is_dark=parts.settings.brownout.is_on(time.time()),
+        )
+        if action is Action.COUNT:
+            parts.journal.seen.still_served += 1
+            return None
+        if flow.request.stream:
+            action = Action.PASS  # it is on its way, and cannot be answered any more
+        opened = self.open_calls[flow.id] = OpenCall(flow, call, action)
+        return opened
+
+    def treat(self, opened: OpenCall, parts: Parts) -> Awaitable[None] | None:
+        """Do what was decided; nothing for a call that is passed on."""
+        if opened.action is Action.TRANSLATE:
+            return self._translate(opened, parts)
+        if opened.action in (Action.REDIRECT, Action.REFUSE):
+            successor = successor_of(opened.call, parts)
+            is_redirect = opened.action is Action.REDIRECT
+            result = redirected(successor) if is_redirect else gone(successor)
+            opened.settle(result)
+            answer(opened.flow, result, successor, parts)
+        return None
+
+    def cut_short(self, flow: http.HTTPFlow, error: str) -> None:
+        """Note that the flow ends without an answer."""
+        opened = self.open_calls.get(flow.id)
+        if opened is not None:
+            opened.cut_short("connection", error)
+
+    def leave(self, client: connection.Client) -> None:
+        """Stop the work for a client that is gone."""
+        for opened in self.open_calls.values():
+            if opened.flow.client_conn.id == client.id:
+                opened.leave()
+
+    def close(self, flow: http.HTTPFlow, parts: Parts) -> Awaitable[None] | None:
+        """Write the call down, if the flow is one; until then its answer does not leave."""
+        opened = self.open_calls.pop(flow.id, None)
+        return None if opened is None else self._write_down(opened, parts)
+
+    def cut_all(self, parts: Parts) -> Iterator[Entry]:
+        """What to write down of the calls that a shutdown ends."""
+        for opened in self.open_calls.values():
+            opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
+            yield _entry(opened, parts)
+        self.open_calls.clear()
+
+    async def _translate(self, opened: OpenCall, parts: Parts) -> None:
+        call, flow = opened.call, opened.flow
+        if parts.surroundings.bridge_id in header(flow, "Via"):
+            result = came_round()
+        elif not call.is_possible:
+            result = impossible(call)
+        else:
+            result = await self._shared(opened, parts)
+        opened.settle(result)
+        answer(flow, result, successor_of(call, parts), parts)
+
+    async def _shared(self, opened: OpenCall, parts: Parts) -> Result:
+        call, given = opened.call, opened.credentials
+        terms = Terms(parts.settings.deadline, parts.settings.challenge)
+        opened.waiting = asyncio.ensure_future(
+            parts.sharing.answer(call, lambda: answer_call(call, parts.hub, terms, given), given)
+        )
+        try:
+            return await opened.waiting
+        except asyncio.CancelledError:
+            if opened.has_left:
+                return abandoned()
+            raise  # mitmproxy is shutting down
+
+    async def _write_down(self, opened: OpenCall, parts: Parts) -> None:
+        entry = _entry(opened, parts)
+        is_recorded = False
+        try:
+            await parts.journal.record(entry)
+            is_recorded = True
+        except NotRecorded as loss:
+            if loss.first:
+                logger.error(
+                    "Calls are %s but not recorded, until the journal %s can be written again: %s",
+                    "refused" if parts.settings.journal_required else "answered",
+                    parts.journal.place,
+                    loss,
+                )
+            if parts.settings.journal_required and opened.is_answered:
+                _refuse(opened, parts)
+        if parts.metrics is not None:
+            parts.metrics.count(entry, is_recorded=is_recorded)
+        logger.info(printable(entry.line))
+
+
+def answer(flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) -> None:
+    """Make the result the flow's response, with the marks of a deprecated resource."""
+    if result.error_type == "loop":
+        logger.error(_LOOP, parts.settings.url)
+    here = parts.surroundings
+    cache_status = here.bridge_id + result.cache_status
+    answer_flow(flow, as_deprecated(result.answer, successor, here.via, cache_status))
+
+
+def successor_of(call: Call, parts: Parts) -> str:
+    """URL of the v2 call to make instead; empty where there is none."""
+    path = call.replacement_path
+    return parts.settings.url + path if path else ""
+
+
+def _entry(opened: OpenCall, parts: Parts) -> Entry:
+    return opened.entry(parts.settings.callers, parts.surroundings.bridge_id)
+
+
+def _refuse(opened: OpenCall, parts: Parts) -> None:
+    flow = opened.flow
+    if flow.response and flow.response.stream and flow.killable:
+        # Its head is on the way already.
+        flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
+        return
+    opened.settle(unrecorded())
+    answer(flow, unrecorded(), "", parts)

@@ -1,0 +1,111 @@
+"""What a bridge works with, made of its settings; what need not change stays as it is."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubv1 import __version__
+from hubv1.hub import Connections, HubClient, Transport
+from hubv1.journal import FILE_NAME, Journal, Place
+from hubv1.metrics import Metrics, Readings
+from hubv1.mitm.rules import Rules, read_rules
+from hubv1.settings import Settings
+from hubv1.sharing import Sharing
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a bridge finds, or is, whatever its own settings say."""
+
+    bridge_id: str
+    """The pseudonym in Via, which tells this bridge's own requests from those of every other."""
+    connections: Connections
+    confdir: Path
+    """mitmproxy's, which at a first start is not there yet."""
+
+    @property
+    def via(self) -> str:
+        """The bridge's own entry for the Via header."""
+        return f"1.1 {self.bridge_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that lives as long as its settings."""
+
+    settings: Settings
+    surroundings: Surroundings
+    rules: Rules
+    hub: HubClient
+    sharing: Sharing
+    journal: Journal
+    metrics: Metrics | None
+
+    @property
+    def readings(self) -> Readings:
+        """For the thread that shows them."""
+        return Readings(self.journal.seen, dict(self.hub.statuses), self.journal.waiting)
+
+    def retire(self, new: "Parts | None" = None) -> "asyncio.Future[None] | None":
+        """Close what `new` does not go on working with; some of that only once it is idle."""
+        if new is None or new.journal is not self.journal:
+            self.journal.close()
+        if self.metrics and (new is None or new.metrics is not self.metrics):
+            self.metrics.close()
+        if new is None:
+            return asyncio.ensure_future(self.hub.close())
+        return asyncio.ensure_future(self.hub.retire()) if new.hub is not self.hub else None
+
+
+def assembled(
+    settings: Settings,
+    surroundings: Surroundings,
+    read: Callable[[], Readings],
+    old: Parts | None = None,
+) -> Parts:
+    """The parts for `settings`, some of which may be `old` ones.
+
+    `read` gives the metrics what they show. Raises BadOption, JournalError or OSError.
+    """
+    rules = read_rules(settings.mode, settings.rules)
+    journal = _journal(settings, surroundings, old)
+    hub = _hub(settings, surroundings, old)
+    is_same_hub = old is not None and old.hub is hub
+    if old and is_same_hub and old.settings.cache_ttl == settings.cache_ttl:
+        sharing = old.sharing
+    else:
+        sharing = Sharing(settings.cache_ttl)
+    return Parts(
+        settings, surroundings, rules, hub, sharing, journal, _metrics(settings, read, old)
+    )
+
+
+def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) -> Journal:
+    if old and old.settings.journal == settings.journal:
+        return old.journal
+    place = settings.journal
+    if not place:
+        surroundings.confdir.mkdir(parents=True, exist_ok=True)
+        place = str(surroundings.confdir / FILE_NAME)
+    return Journal(Place(place), surroundings.bridge_id)
+
+
+def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:
+    if old and _way(old.settings, old.surroundings) == _way(settings, surroundings):
+        return old.hub
+    transport = Transport(
+        surroundings.via, f"hub-v1-bridge/{__version__}", surroundings.connections
+    )
+    return HubClient(settings.url, settings.registry_url, transport, settings.account)
+
+
+def _way(settings: Settings, surroundings: Surroundings) -> tuple[object, ...]:
+    """What a Hub client is made for."""
+    return (settings.url, settings.registry_url, settings.account, surroundings.connections)
+
+
+def _metrics(settings: Settings, read: Callable[[], Readings], old: Parts | None) -> Metrics | None:
+    if old and old.settings.metrics == settings.metrics:
+        return old.metrics
+    return Metrics(settings.metrics, read) if settings.metrics else None
