@@ -9,7 +9,7 @@ its first check.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import floor
 
 from cachetools import TTLCache
@@ -51,7 +51,7 @@ class _Kept:
 class _Flight:
     """A call that is under way, and how many wait for it."""
 
-    task: asyncio.Task[Result]
+    task: asyncio.Future[Result] = field(init=False)
     waiting: int = 0
     is_overtaken: bool = False
     """Whether Hub has said since it began that what it asks for is not there any more."""
@@ -86,11 +86,15 @@ class Sharing:
             result = await self._join(key, flight)
             cache = "stale" if result.cache == "stale" else "collapsed"
             return replace(result, upstream_calls=0, cache=cache)
-        flight = self._flights[key] = _Flight(asyncio.ensure_future(self._fly(key, ask)))
+        flight = self._flights[key] = _Flight()
+        # Known before it begins: mitmproxy's tasks run up to their first wait at once.
+        flight.task = asyncio.ensure_future(self._fly(key, flight, ask))
         return await self._join(key, flight)
 
-    async def _fly(self, key: _Key, ask: Callable[[], Awaitable[Result]]) -> Result:
-        flight, began = self._flights[key], time.monotonic()
+    async def _fly(
+        self, key: _Key, flight: _Flight, ask: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        began = time.monotonic()
         result = await ask()
         self._note_refusal(key, result)
         last_refusal = self._refusals.last(key.credentials, key.repository)
