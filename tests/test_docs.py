@@ -14,8 +14,7 @@ from hubv1 import bridging, options, routes
 from hubv1.journal import tables
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
-from hubv1.report import __main__ as command
-from hubv1.report import model
+from hubv1.report import arguments, model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +53,7 @@ def test_readme_lists_every_error(code: str) -> None:
 
 def test_readme_shows_every_argument_of_the_report() -> None:
     shown = README[README.index("scripts/report [") :].partition("\n")[0]
-    for action in command.parser()._actions:
+    for action in arguments.parser()._actions:
         for name in action.option_strings[:1]:
             assert name == "-h" or name in shown
         for choice in action.choices or ():
