@@ -1,6 +1,7 @@
 """The command as a process: its exit codes, and data alone on standard output."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,11 @@ def recording(tmp_path: Path) -> Path:
         writer.add(flow)
         writer.add(tflow.tflow(resp=True))
     return tmp_path / "flows"
+
+
+def without_times(text: str) -> str:
+    """A page says when it was made."""
+    return re.sub(r"<time>.*?</time>", "", text)
 
 
 class TestExitCode:
@@ -129,7 +135,7 @@ class TestOutput:
         assert done.stderr.startswith("scripts/report: Nothing was seen at all")
         assert done.stderr.count("\n") == 1
 
-    @pytest.mark.parametrize("form", ["terminal", "json"])
+    @pytest.mark.parametrize("form", ["terminal", "html", "json"])
     def test_a_file_gets_what_standard_output_would(
         self, journal: Path, tmp_path: Path, form: str
     ) -> None:
@@ -142,9 +148,19 @@ class TestOutput:
             written, expected = json.loads(file.read_text("utf-8")), json.loads(shown)
             assert written | {"generated_at": ""} == expected | {"generated_at": ""}
         else:
-            assert file.read_text("utf-8") == shown
+            assert without_times(file.read_text("utf-8")) == without_times(shown)
 
-    @pytest.mark.parametrize("form", ["terminal", "json"])
+    @pytest.mark.parametrize(
+        ("name", "start"),
+        [("r.html", "<!doctype html>"), ("R.HTML", "<!doctype html>"), ("r.json", '{\n  "schema"')],
+    )
+    def test_the_name_of_the_file_says_what_it_becomes(
+        self, journal: Path, tmp_path: Path, name: str, start: str
+    ) -> None:
+        assert report("--journal", journal, "-o", tmp_path / name).returncode == 2
+        assert (tmp_path / name).read_text("utf-8").startswith(start)
+
+    @pytest.mark.parametrize("form", ["terminal", "html", "json"])
     def test_a_file_does_not_keep_a_person_from_hearing_that_nothing_was_seen(
         self, empty: Path, tmp_path: Path, form: str
     ) -> None:

@@ -11,7 +11,7 @@ from hubv1.outcome import TROUBLE
 from hubv1.report.arguments import DEFAULT_JOURNAL, parser
 from hubv1.report.build import build
 from hubv1.report.gathering import gather
-from hubv1.report.rendering import rendered
+from hubv1.report.rendering import form_for, rendered
 from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
 from hubv1.texts import printable
@@ -20,15 +20,16 @@ from hubv1.texts import printable
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the report that `arguments` ask for; returns the exit code."""
     options = parser().parse_args(arguments)
+    form = options.format or form_for(options.output)
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     try:
         with ExitStack() as stack:
             report = build(gather(journals, options.captures, stack), datetime.now(UTC))
-        write(rendered(report, options.format, options.output), options.output)
+        write(rendered(report, form, options.output), options.output)
     except (JournalError, CaptureError, OSError) as error:
         _say(str(error))
         return TROUBLE
-    if report.exit_code == TROUBLE and (options.output or options.format != "terminal"):
+    if report.exit_code == TROUBLE and (options.output or form != "terminal"):
         _say(sentence(report))
     return report.exit_code
 

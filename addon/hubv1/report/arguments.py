@@ -54,5 +54,9 @@ def _add_sources(arguments: argparse.ArgumentParser) -> None:
 
 
 def _add_output(arguments: argparse.ArgumentParser) -> None:
-    arguments.add_argument("--format", choices=FORMATS, default="terminal")
+    arguments.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="default: what the name of FILE ends in, else terminal",
+    )
     arguments.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")

@@ -96,7 +96,7 @@ def _environment() -> Environment:
         "words": rows.words,
         "classes": rows.CLASSES,
         "unanswered": rows.unanswered,
-        "snippets": lambda _finding: (),
+        "code": _code,
         "style": _text("style.css"),
         "version": __version__,
     }
@@ -106,6 +106,11 @@ def _environment() -> Environment:
 def _shown(value: object) -> object:
     """Every text on the page comes by here, so none can hide what it is."""
     return printable(value) if type(value) is str else value
+
+
+def _code(text: str) -> Markup:
+    """The same for a text of several lines."""
+    return Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
 
 
 @cache

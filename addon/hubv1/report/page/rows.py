@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hubv1.outcome import Outcome
 from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.snippets import Replacement, replacement_of
 
 ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 STANDINGS = (
@@ -58,6 +59,7 @@ class Change:
 
     use: RouteUse
     example: Finding
+    replacement: Replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ def changes(report: Report) -> Sequence[Change]:
         known = examples.setdefault(finding.route, finding)
         if "/" in finding.repository and "/" not in known.repository:
             examples[finding.route] = finding
-    return [Change(use, examples[use.route]) for use in report.routes]
+    return [
+        Change(use, examples[use.route], replacement_of(examples[use.route]))
+        for use in report.routes
+    ]
 
 
 def shown_findings(report: Report) -> Shown:

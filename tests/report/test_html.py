@@ -1,0 +1,28 @@
+"""The report as a page, as text: what it says and that nothing in it can act."""
+
+from hubv1.outcome import Outcome
+from hubv1.report.as_html import as_html
+from report.made import report_of
+from samples import make_entry
+
+TAGS = "GET /v1/repositories/{namespace}/{name}/tags"
+
+
+def test_a_route_is_shown_with_a_replacement_for_the_callers_own_repository() -> None:
+    page = as_html(report_of(make_entry(route=TAGS, namespace="acme", repository="tool")))
+    assert "https://index.docker.io/v1/repositories/acme/tool/tags" in page
+    assert "repository=acme/tool\n" in page
+    assert "skopeo list-tags docker://docker.io/acme/tool" in page
+    assert "urlopen" in page
+
+
+def test_what_clients_sent_is_text_on_the_page() -> None:
+    hostile = "<script>alert(1)</script>\x1b[31m\u202e\n'\""
+    entry = make_entry(
+        caller=hostile, user_agent_original=hostile, repository=hostile, outcome=Outcome.FAILED
+    )
+    page = as_html(report_of(entry))
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\u202e\\n&#39;&#34;" in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
