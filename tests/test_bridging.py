@@ -190,9 +190,9 @@ class TestTrouble:
         assert "within 0.3 s" in detail(result) or "said nothing" in detail(result)
 
     def test_the_deadline_is_for_all_pages_together(self, hub: Standin) -> None:
-        hub.catalog.add_generated("debian", 900)
-        hub.faults.add("/tags", faults.latency(0.2))
-        result = answer_from(hub.url, TAGS, deadline=0.5)
+        hub.catalog.add_generated("debian", 1_500)
+        hub.faults.add("/tags", faults.latency(0.35))
+        result = answer_from(hub.url, TAGS, deadline=1)
         assert result.error_type == "unreachable"
         assert result.upstream_calls > 1
 

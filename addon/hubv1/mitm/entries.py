@@ -63,7 +63,8 @@ class OpenCall:
         """The call ends without an answer: a failure, where the bridge would have given one."""
         if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
             self.outcome = Outcome.FAILED
-        self.error_type, self.error = error_type, error
+        if not (self.has_left and self.error_type):  # else it is known better
+            self.error_type, self.error = error_type, error
         self.is_answered = False
 
     def entry(self, rules: CallerRules, bridge_id: str) -> Entry:

@@ -48,8 +48,8 @@ def code_span(text: str) -> str:
     """Any text as code within a line of Markdown: nothing in it is markup, a link or a mention."""
     text = printable(text) or " "
     fence = "`" * (_longest_run(text) + 1)
-    # One blank at each end is taken off again where there are two.
-    pad = " " if text[0] in "` " or text[-1] in "` " else ""
+    # One blank at each end is taken off again where there are two, but not of blanks alone.
+    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 
 

@@ -41,7 +41,7 @@ _TAG = "https://hub.docker.com/v2/namespaces/NAMESPACE/repositories/REPOSITORY/t
 
 _IMAGES = """\
 hub=https://hub.docker.com
-url=$hub/v2/namespaces/NAMESPACE/repositories/REPOSITORY/tags?page_size=100
+url="$hub/v2/namespaces/NAMESPACE/repositories/REPOSITORY/tags?page_size=100"
 pages=
 while [[ $url ]]; do
   [[ $url == "$hub"/* ]] || { echo 'The next page is elsewhere.' >&2; exit 1; }
