@@ -40,6 +40,7 @@ _ENTRY = Entry(
     upstream_calls=1,
     source="hub",
     cache="miss",
+    tags_listed=4,
     error_type="",
     error="",
     proxy_mode="regular",

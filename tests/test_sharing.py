@@ -31,6 +31,7 @@ def test_200_equal_calls_at_once_cost_hub_no_more_than_one(debian: Catalog, seco
     assert len({result.answer for result in results}) == 1
     assert sorted(result.upstream_calls for result in results)[-2:] == [0, 3]
     assert [result.cache for result in results].count("collapsed") == 199
+    assert {result.tags_listed for result in results} == {250}
 
 
 def test_a_complete_answer_is_kept(debian: Catalog) -> None:
@@ -42,7 +43,7 @@ def test_a_complete_answer_is_kept(debian: Catalog) -> None:
     assert len(hub.calls) == 3
     assert (first.cache, first.cache_status) == ("miss", "; fwd=uri-miss")
     assert (second.cache, second.cache_status, second.upstream_calls) == ("hit", "; hit", 0)
-    assert second.answer == first.answer
+    assert (second.answer, second.tags_listed) == (first.answer, 250)
 
 
 def test_calls_for_different_things_share_nothing(debian: Catalog) -> None:

@@ -98,6 +98,7 @@ def test_what_hub_said_before_it_went_down_is_said_again(
         return [before, await callers.call(path)]
 
     before, after = played(hub.url, before_and_after, FRESH, deadline=1)
+    assert before.tags_listed == after.tags_listed == (None if path == TAG else 2)
     assert is_old(after)
     assert after.answer == before.answer
     assert after.freshness == FRESH - 101

@@ -68,7 +68,8 @@ class Result:
     source: str = ""
     """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
     read on; empty where nobody was asked."""
-
+    tags_listed: int | None = None
+    """How many tags Hub counts in the repository; None where no list was asked for."""
     cache: str = ""
     """How far equal calls shared it: `hit`, `stale`, `collapsed`, `miss`, or `bypass` where none
     are kept; empty where nobody was asked."""
@@ -112,7 +113,12 @@ async def answer_call(
         result = _trouble("internal", f"the bridge failed: {type(error).__name__}")
     else:
         result = Result(answer, Outcome.TRANSLATED)
-    return replace(result, upstream_calls=inquiry.upstream_calls, source=inquiry.source)
+    return replace(
+        result,
+        upstream_calls=inquiry.upstream_calls,
+        source=inquiry.source,
+        tags_listed=inquiry.tags_listed,
+    )
 
 
 async def _translated(

@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+PAGE_SIZE = 100
+"""Tags on a page: the most that Hub gives, whatever is asked for."""
+
 
 class Image(msgspec.Struct, frozen=True):
     """One image of a tag; there is one for each platform."""

@@ -64,6 +64,7 @@ def test_a_list_of_any_size_is_complete_in_four_calls(
     row = bridge.new_row()
     source = "registry" if size > 400 else "hub"
     assert (row["outcome"], row["source"], row["upstream_calls"]) == ("translated", source, 4)
+    assert row["tags_listed"] == size
     assert len(hub.calls) == 4
 
 

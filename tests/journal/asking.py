@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 _KEY = "caller, server_address, route, repository, outcome"
+_SUMS = "calls, signed, paged"
+_SUMS_OF_CALLS = (
+    "count(*), sum(credentials IN ('basic', 'bearer')), sum(coalesce(tags_listed, 0) > 100)"
+)
 _OF_CALLS = (
     "caller, server_address, route, "
     "CASE repository WHEN '' THEN '' ELSE namespace || '/' || repository END, outcome"
@@ -23,7 +27,7 @@ def ids(path: Path) -> list[str]:
 
 def counted(path: Path, table: str, period: str) -> list[tuple[Any, ...]]:
     """The counts of a table, in order."""
-    columns = f"{period}, {_KEY}, calls, first_at, last_at"
+    columns = f"{period}, {_KEY}, {_SUMS}, first_at, last_at"
     return asked(path, f"SELECT {columns} FROM {table} ORDER BY {period}, {_KEY}")  # noqa: S608  # names of our own
 
 
@@ -31,8 +35,8 @@ def recounted(path: Path, digits: int, rest: str) -> list[tuple[Any, ...]]:
     """What the counts must be, by the rows; the period is the beginning of their time."""
     return asked(
         path,
-        f"SELECT substr(started_at, 1, {digits}) || '{rest}' AS period, {_OF_CALLS}, count(*), "  # noqa: S608  # as above
-        "min(started_at), max(started_at) FROM calls GROUP BY 1, 2, 3, 4, 5, 6 "
+        f"SELECT substr(started_at, 1, {digits}) || '{rest}' AS period, {_OF_CALLS}, "  # noqa: S608  # as above
+        f"{_SUMS_OF_CALLS}, min(started_at), max(started_at) FROM calls GROUP BY 1, 2, 3, 4, 5, 6 "
         "ORDER BY 1, 2, 3, 4, 5, 6",
     )
 

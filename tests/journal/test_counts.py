@@ -49,7 +49,10 @@ CALLS = st.tuples(
     st.sampled_from(["debian", ""]),
     st.sampled_from([Outcome.TRANSLATED, Outcome.FAILED]),
     st.integers(-5_000, 5_000),
+    st.sampled_from(["none", "token", "basic", "bearer"]),
+    st.sampled_from([None, 100, 101]),
 )
+Call = tuple[str, str, str, Outcome, int, str, int | None]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def journals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @given(st.lists(st.lists(CALLS, max_size=6), max_size=4))
 def test_the_counts_are_those_of_the_rows_whatever_the_calls_and_their_order(
-    journals: Iterator[Path], runs: list[list[tuple[str, str, str, Outcome, int]]]
+    journals: Iterator[Path], runs: list[list[Call]]
 ) -> None:
     path = next(journals)
     for calls in runs:
@@ -72,8 +75,10 @@ def test_the_counts_are_those_of_the_rows_whatever_the_calls_and_their_order(
                     repository=repository,
                     outcome=outcome,
                     started_at=NOON + timedelta(minutes=minutes),
+                    credentials=credentials,
+                    tags_listed=tags,
                 )
-                for caller, host, repository, outcome, minutes in calls
+                for caller, host, repository, outcome, minutes, credentials, tags in calls
             ),
         )
     if runs:

@@ -31,7 +31,7 @@ ENTRIES = [
     )
     for number in range(40)
 ]
-AS_READ = [replace(entry, credentials="", user_name="") for entry in ENTRIES]
+AS_READ = [replace(entry, credentials="", user_name="", tags_listed=None) for entry in ENTRIES]
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> Path:
     for entry in (
         make_entry(started_at=NOON, caller="a", client_address="::1"),
         make_entry(started_at=NOON + timedelta(days=1), caller="a", client_address="::2"),
-        make_entry(started_at=NOON, caller="a", outcome=Outcome.FAILED),
-        make_entry(started_at=NOON, caller="b", repository="", user_agent_original="wget"),
+        make_entry(started_at=NOON, caller="a", outcome=Outcome.FAILED, credentials="basic"),
+        make_entry(started_at=NOON, caller="b", repository="", tags_listed=101),
     ):
         journal.record_unawaited(entry)
     journal.close()
@@ -63,17 +63,21 @@ def test_every_view_has_an_example_that_answers(path: Path, name: str) -> None:
     assert done.stdout
 
 
+def at(day: int) -> str:
+    return f"2026-03-0{day} 12:00:00.000000"
+
+
 def test_they_say_what_there_is(path: Path) -> None:
-    assert asked(path, "SELECT caller, client_address, calls FROM calls_by_caller ORDER BY 1") == [
-        ("a", "::2", 3),
-        ("b", "10.0.0.7", 1),
+    assert asked(path, "SELECT * FROM calls_by_caller ORDER BY 1") == [
+        ("a", "::2", "curl/8.1", 3, 1, 0, at(1), at(2)),
+        ("b", "10.0.0.7", "curl/8.1", 1, 0, 1, at(1), at(1)),
     ]
-    assert asked(path, "SELECT day, outcome, calls FROM calls_by_day ORDER BY 1, 2") == [
-        ("2026-03-01", "failed", 1),
-        ("2026-03-01", "translated", 2),
-        ("2026-03-02", "translated", 1),
+    assert asked(path, "SELECT * FROM calls_by_day ORDER BY 1, 2") == [
+        ("2026-03-01", "failed", 1, 1, 0),
+        ("2026-03-01", "translated", 2, 0, 1),
+        ("2026-03-02", "translated", 1, 0, 0),
     ]
-    assert asked(path, "SELECT caller, route, repository, calls FROM findings ORDER BY 1") == [
-        ("a", TAGS, "library/debian", 3),
-        ("b", TAGS, "", 1),
+    assert asked(path, "SELECT * FROM findings ORDER BY 1") == [
+        ("a", TAGS, "library/debian", 3, 1, 0, at(1), at(2)),
+        ("b", TAGS, "", 1, 0, 1, at(1), at(1)),
     ]

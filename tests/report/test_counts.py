@@ -11,7 +11,7 @@ import pytest
 
 from hubv1.journal import Seen
 from hubv1.outcome import Outcome
-from report.made import write_journal
+from report.made import report_of, write_journal
 from report.processes import report
 from samples import make_entry
 
@@ -34,6 +34,27 @@ def test_it_stays_the_same_when_the_rows_are_gone(journal: Path) -> None:
         connection.execute("DELETE FROM calls")
     assert told("--journal", journal) == before
     assert before["totals"]["calls"] == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "signed", "paged"),
+    [
+        ({"credentials": "basic"}, 1, 0),
+        ({"credentials": "bearer"}, 1, 0),
+        ({"credentials": "token", "tags_listed": 100}, 0, 0),
+        ({"tags_listed": 101}, 0, 1),
+        ({"tags_listed": None}, 0, 0),
+    ],
+    ids=str,
+)
+def test_calls_with_credentials_and_for_long_lists_are_told_from_others(
+    tmp_path: Path, changes: dict[str, object], signed: int, paged: int
+) -> None:
+    calls = [make_entry(), make_entry(**changes)]
+    body = told("--journal", write_journal(tmp_path / "journal", *calls))
+    [finding] = body["findings"]
+    assert (finding["calls"], finding["signed"], finding["paged"]) == (2, signed, paged)
+    assert report_of(*calls).findings[0].paged == paged
 
 
 def test_a_journal_given_twice_is_counted_once(journal: Path, tmp_path: Path) -> None:

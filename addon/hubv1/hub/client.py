@@ -21,8 +21,6 @@ from hubv1.texts import bounded
 
 logger = logging.getLogger(__name__)
 
-PAGE_SIZE = 100
-"""Tags on a page: the most that Hub gives, whatever is asked for."""
 MOST_PAGES = 1_000
 FEW_PAGES = 4
 """Up to here the pages themselves are no more calls than asking the registry would be."""
@@ -78,7 +76,7 @@ class HubClient:
         is.
         """
         first = await self._first_page(repository, v2.read_names, inquiry)
-        if first.count > FEW_PAGES * PAGE_SIZE:
+        if first.count > FEW_PAGES * v2.PAGE_SIZE:
             names = await self._names_from_registry(repository, first.count, inquiry)
             if names is not None:
                 return names
@@ -188,7 +186,9 @@ class HubClient:
     async def _first_page(
         self, repository: Repository, decoder: _PageDecoder[v2.Item], inquiry: Inquiry
     ) -> v2.Page[v2.Item]:
-        return await self._get(_page_path(repository, 1), decoder, inquiry)
+        page = await self._get(_page_path(repository, 1), decoder, inquiry)
+        inquiry.tags_listed = page.count
+        return page
 
     async def _page(
         self,
@@ -258,7 +258,7 @@ def _checked(name: str) -> str:
 
 
 def _page_path(repository: Repository, number: int) -> str:
-    return f"{_path(repository)}?page_size={PAGE_SIZE}&page={number}"
+    return f"{_path(repository)}?page_size={v2.PAGE_SIZE}&page={number}"
 
 
 def _path(repository: Repository) -> str:

@@ -20,6 +20,8 @@ class Inquiry:
     source: str = ""
     """Where the answer comes from: `hub`, `registry`, or `account` for pages that only the
     bridge's own account could read; empty as long as nobody was asked."""
+    tags_listed: int | None = None
+    """How many tags Hub counts in the repository; None where no list was asked for."""
     trouble: str = ""
     """The last thing that went wrong on the way, though it may have come right since."""
     with_account: bool = False

@@ -25,9 +25,10 @@ def counted(connection: Connection, hour: datetime) -> Summary:
     details = {caller: (address, agent) for caller, address, agent in rows}
     recent = _since(connection, hour)
     days = tables.days
-    sums = (func.sum(days.c.calls), func.min(days.c.first_at), func.max(days.c.last_at))
+    times = func.min(days.c.first_at), func.max(days.c.last_at)
+    sums = [func.sum(days.c[name]) for name in tables.SUMS]
     kinds = _kinds(days)
-    statement = select(*kinds, *sums).group_by(*kinds).order_by(sums[1])
+    statement = select(*kinds, *times, *sums).group_by(*kinds).order_by(times[0])
     counts = [
         _count(Kind(*row[:5]), row[5:], details, recent) for row in connection.execute(statement)
     ]
@@ -37,7 +38,7 @@ def counted(connection: Connection, hour: datetime) -> Summary:
 def _count(
     kind: Kind, sums: Sequence[Any], details: Mapping[str, _Details], recent: Mapping[Kind, int]
 ) -> Count:
-    calls, first_at, last_at = sums
+    first_at, last_at, calls, signed, paged = sums
     address, agent = details.get(kind.caller, ("", ""))
     return Count(
         caller=kind.caller,
@@ -52,6 +53,8 @@ def _count(
         this_hour=recent.get(kind, 0),
         first_at=first_at,
         last_at=last_at,
+        signed=int(signed),
+        paged=int(paged),
     )
 
 

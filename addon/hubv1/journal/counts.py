@@ -16,14 +16,31 @@ from hubv1.journal.statements import Cursor, Query, Row, adding, renewing
 class _Sum:
     """How many calls, and when."""
 
-    calls: int
     first_at: datetime
     last_at: datetime
+    calls: int = 0
+    signed: int = 0
+    paged: int = 0
 
-    def add(self, at: datetime) -> None:
+    def add(self, entry: Entry, at: datetime) -> None:
         self.calls += 1
-        self.first_at = min(self.first_at, at)
-        self.last_at = max(self.last_at, at)
+        self.signed += entry.is_signed
+        self.paged += entry.is_paged
+        self._widen(at, at)
+
+    def add_all(self, other: "_Sum") -> None:
+        self.calls += other.calls
+        self.signed += other.signed
+        self.paged += other.paged
+        self._widen(other.first_at, other.last_at)
+
+    def row(self) -> Row:
+        """In the order of the tables' columns."""
+        return self.calls, self.signed, self.paged, self.first_at, self.last_at
+
+    def _widen(self, first_at: datetime, last_at: datetime) -> None:
+        self.first_at = min(self.first_at, first_at)
+        self.last_at = max(self.last_at, last_at)
 
 
 class Batch:
@@ -39,40 +56,32 @@ class Batch:
         key = at.replace(minute=0, second=0, microsecond=0), kind
         known = self._hours.get(key)
         if known is None:
-            self._hours[key] = _Sum(1, at, at)
-        else:
-            known.add(at)
+            known = self._hours[key] = _Sum(at, at)
+        known.add(entry, at)
         if kind.caller != OTHERS:
             self._add_caller(entry, at)
 
     def _add_caller(self, entry: Entry, at: datetime) -> None:
         _, known = self._callers.get(entry.caller, (entry, None))
         if known is None:
-            self._callers[entry.caller] = entry, _Sum(1, at, at)
+            self._callers[entry.caller] = entry, _Sum(at, at)
             return
         is_latest = at >= known.last_at
-        known.add(at)
+        known.add(entry, at)
         if is_latest:
             self._callers[entry.caller] = entry, known
 
     def hours(self) -> list[Row]:
         """Rows of the table of hours."""
-        return [
-            (hour, *kind, one.calls, one.first_at, one.last_at)
-            for (hour, kind), one in self._hours.items()
-        ]
+        return [(hour, *kind, *one.row()) for (hour, kind), one in self._hours.items()]
 
     def days(self) -> list[Row]:
         """Rows of the table of days."""
         days: dict[tuple[date, Kind], _Sum] = {}
         for (hour, kind), one in self._hours.items():
-            day = days.setdefault((hour.date(), kind), _Sum(0, one.first_at, one.last_at))
-            day.calls += one.calls
-            day.first_at = min(day.first_at, one.first_at)
-            day.last_at = max(day.last_at, one.last_at)
-        return [
-            (day, *kind, one.calls, one.first_at, one.last_at) for (day, kind), one in days.items()
-        ]
+            day = days.setdefault((hour.date(), kind), _Sum(one.first_at, one.last_at))
+            day.add_all(one)
+        return [(day, *kind, *one.row()) for (day, kind), one in days.items()]
 
     def callers(self) -> list[Row]:
         """Rows of the table of callers."""
@@ -95,8 +104,8 @@ class Counts:
 
     def __init__(self, dialect: Dialect) -> None:
         """Compiles the statements."""
-        self._add_hours = adding(tables.hours, ["calls"], dialect)
-        self._add_days = adding(tables.days, ["calls"], dialect)
+        self._add_hours = adding(tables.hours, tables.SUMS, dialect)
+        self._add_days = adding(tables.days, tables.SUMS, dialect)
         self._renew_callers = renewing(tables.callers, dialect)
         days = tables.days.c
         columns = (days.caller, days.server_address, days.route, days.repository, days.outcome)

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import uuid_utils
 
+from hubv1 import v2
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 
@@ -52,6 +53,8 @@ class Entry:
     """`hit` where the answer was kept, `stale` where an old one stood in, `collapsed` where it is
     that of an equal call, else `miss`; `bypass` where none are kept, empty where nobody was
     asked."""
+    tags_listed: int | None
+    """How many tags Hub counted in the repository; None where no list was asked for."""
     error_type: str
     error: str
     """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""
@@ -63,6 +66,16 @@ class Entry:
     def full_repository(self) -> str:
         """`namespace/repository`, empty where the call names none."""
         return f"{self.namespace}/{self.repository}" if self.repository else ""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the call was made with credentials that Hub takes."""
+        return self.credentials in _SIGNED
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether the call was for a list longer than a page of v2."""
+        return (self.tags_listed or 0) > v2.PAGE_SIZE
 
     def row(self) -> list[object]:
         """The entry as values of the table's columns."""
@@ -81,6 +94,7 @@ class Entry:
         )
 
 
+_SIGNED = ("basic", "bearer")
 _names = [field.name for field in fields(Entry)]
 _values = attrgetter(*_names)
 _VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")

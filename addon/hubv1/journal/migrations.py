@@ -42,7 +42,7 @@ def version_of(connection: Connection) -> int | None:
 
 
 def _to_2(connection: Connection) -> None:
-    """What a call was made with, and counts that outlive the rows."""
+    """What a call was made with, how long its list was, and counts that outlive the rows."""
     _add_columns(connection, tables.calls)
     _create(connection)
     counts = Counts(connection.dialect)
@@ -62,12 +62,13 @@ def _create(connection: Connection) -> None:
 
 
 def _add_columns(connection: Connection, table: Table) -> None:
-    """Those that are missing; old rows have an empty text there."""
+    """Those that are missing; old rows have nothing there, NULL or an empty text."""
     present = {column["name"] for column in inspect(connection).get_columns(table.name)}
     for column in table.columns:
         if column.name not in present:
             new = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {new} DEFAULT ''")
+            default = "" if column.nullable else " DEFAULT ''"
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {new}{default}")
 
 
 def _by(number: int, every: Iterator[Entry]) -> Iterator[list[Entry]]:

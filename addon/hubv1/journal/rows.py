@@ -1,8 +1,18 @@
 """The rows of `calls` as entries, whichever version wrote them."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Connection, Row, inspect, literal, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Label,
+    Row,
+    inspect,
+    literal,
+    null,
+    select,
+)
 
 from hubv1.journal import tables
 from hubv1.journal.entry import Entry
@@ -16,12 +26,15 @@ def entries(connection: Connection) -> Iterator[Entry]:
     """All rows in the order of their time; what an older version did not write is empty."""
     present = {column["name"] for column in inspect(connection).get_columns(tables.calls.name)}
     columns = (
-        column if column.name in present else literal("").label(column.name)
-        for column in tables.calls.columns
+        column if column.name in present else _nothing(column) for column in tables.calls.columns
     )
     statement = select(*columns).order_by(tables.calls.c.started_at, tables.calls.c.id)
     rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
     yield from map(_entry, rows)
+
+
+def _nothing(column: Column[Any]) -> Label[Any]:
+    return (null() if column.nullable else literal("")).label(column.name)
 
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:

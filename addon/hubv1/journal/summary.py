@@ -83,6 +83,8 @@ def _add(count: Count, entry: Entry, hour: datetime) -> None:
     at = entry.started_at
     count.calls += 1
     count.this_hour += at >= hour
+    count.signed += entry.is_signed
+    count.paged += entry.is_paged
     count.first_at = min(count.first_at, at)
     if at >= count.last_at:
         count.last_at = at

@@ -1,6 +1,7 @@
 """The journal's tables, for every database that SQLAlchemy speaks."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -16,6 +17,10 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 SCHEMA_VERSION = 2
+
+SUMS = ("calls", "signed", "paged")
+"""What the tables of counts add up: all calls, those made with credentials, and those for a list
+longer than a page of v2."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,6 +67,7 @@ calls = Table(
     Column("upstream_calls", Integer, nullable=False),
     Column("source", String, nullable=False),
     Column("cache", String, nullable=False),
+    Column("tags_listed", Integer),
     Column("error_type", String, nullable=False),
     Column("error", String, nullable=False),
     Column("proxy_mode", String, nullable=False),
@@ -70,7 +76,7 @@ calls = Table(
 )
 
 
-def _counted() -> tuple[Column[object], ...]:
+def _counted() -> tuple[Column[Any], ...]:
     """The columns that say what is counted, and how much of it there was."""
     return (
         Column("caller", String, primary_key=True),
@@ -78,7 +84,7 @@ def _counted() -> tuple[Column[object], ...]:
         Column("route", String, primary_key=True),
         Column("repository", String, primary_key=True),
         Column("outcome", String, primary_key=True),
-        Column("calls", Integer, nullable=False),
+        *(Column(name, Integer, nullable=False) for name in SUMS),
         Column("first_at", UtcDateTime, nullable=False),
         Column("last_at", UtcDateTime, nullable=False),
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, func, inspect, select
 from hubv1.journal import tables
 
 _days, _callers = tables.days.c, tables.callers.c
-_CALLS = func.sum(_days.calls).label("calls")
+_SUMS = tuple(func.sum(_days[name]).label(name) for name in tables.SUMS)
 _TIMES = (
     func.min(_days.first_at).label("first_at"),
     func.max(_days.last_at).label("last_at"),
@@ -15,11 +15,11 @@ _TIMES = (
 _DETAILS = (_callers.client_address, _callers.user_agent_original)
 
 VIEWS: dict[str, Select[Any]] = {
-    "calls_by_caller": select(_days.caller, *_DETAILS, _CALLS, *_TIMES)
+    "calls_by_caller": select(_days.caller, *_DETAILS, *_SUMS, *_TIMES)
     .select_from(tables.days.outerjoin(tables.callers, _callers.caller == _days.caller))
     .group_by(_days.caller, *_DETAILS),
-    "calls_by_day": select(_days.day, _days.outcome, _CALLS).group_by(_days.day, _days.outcome),
-    "findings": select(_days.caller, _days.route, _days.repository, _CALLS, *_TIMES).group_by(
+    "calls_by_day": select(_days.day, _days.outcome, *_SUMS).group_by(_days.day, _days.outcome),
+    "findings": select(_days.caller, _days.route, _days.repository, *_SUMS, *_TIMES).group_by(
         _days.caller, _days.route, _days.repository
     ),
 }

@@ -99,6 +99,7 @@ class OpenCall:
             upstream_calls=result.upstream_calls if result else 0,
             source=result.source if result else "",
             cache=result.cache if result else "",
+            tags_listed=result.tags_listed if result else None,
             error_type=self.error_type,
             error=bounded(self.error),
             proxy_mode=flow.client_conn.proxy_mode.type_name,
