@@ -14,13 +14,15 @@ from hubv1 import bridging, options, routes
 from hubv1.journal import tables
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
-from hubv1.report import arguments, model
+from hubv1.report import arguments, model, rendering
+from hubv1.report.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
+REPORT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
@@ -60,6 +62,14 @@ def test_readme_shows_every_argument_of_the_report() -> None:
             assert str(choice) in shown
 
 
+def test_the_report_page_lists_every_format_and_column() -> None:
+    formats, rest = REPORT[REPORT.index("| format |") :].split("| column |")
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
+    columns = rest.partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
+    assert tuple(named) == COLUMNS
+
+
 @pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
@@ -84,8 +94,8 @@ def test_the_journal_page_lists_every_column(table: Table) -> None:
         ("findings", model.Finding),
     ],
 )
-def test_the_journal_page_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
-    row = next(line for line in JOURNAL.splitlines() if line.startswith(f"| `{field}`"))
+def test_the_report_page_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
+    row = next(line for line in REPORT.splitlines() if line.startswith(f"| `{field}`"))
     assert dataclasses.is_dataclass(parts)
     assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
 

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from hubv1.journal import FILE_NAME
 from hubv1.outcome import TROUBLE
-from hubv1.report.rendering import FORMATS
+from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.rendering import FORMATS, WITH_COLUMNS
 from hubv1.texts import printable
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
@@ -57,6 +58,21 @@ def _add_output(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--format",
         choices=FORMATS,
-        help="default: what the name of FILE ends in, else terminal",
+        help="default: what the suffix of FILE stands for (.html .json .csv), else terminal",
     )
     arguments.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")
+    arguments.add_argument(
+        "--columns",
+        metavar="NAME,NAME",
+        type=_columns,
+        default=(),
+        help=f"columns of the table of findings, for {', '.join(WITH_COLUMNS)}; there are: "
+        f"{', '.join(COLUMNS)}",
+    )
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    try:
+        return read_columns(text)
+    except UnknownColumn as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from hubv1.report.model import SCHEMA, Day, Report
+from hubv1.report.moments import rfc3339
 
 
 def as_json(report: Report) -> str:
@@ -19,13 +20,9 @@ def as_json(report: Report) -> str:
         "totals": {"calls": report.seen.legacy, **fields["totals"]},
         "days": [_day(day) for day in report.days],
     }
-    return json.dumps(body, indent=2, default=_time) + "\n"
+    return json.dumps(body, indent=2, default=rfc3339) + "\n"
 
 
 def _day(day: Day) -> dict[str, Any]:
     outcomes = {str(outcome): calls for outcome, calls in day.outcomes.items()}
     return {"day": day.day.isoformat(), "calls": day.calls, **outcomes}
-
-
-def _time(value: datetime) -> str:
-    return value.isoformat(timespec="seconds").replace("+00:00", "Z")

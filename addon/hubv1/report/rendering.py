@@ -1,31 +1,71 @@
-"""A report as text, in each of the formats."""
+"""A report as text: a renderer for each format, found by its name or by a file's suffix."""
 
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import get_terminal_size
 
+from hubv1.report.as_csv import as_csv
 from hubv1.report.as_html import as_html
 from hubv1.report.as_json import as_json
+from hubv1.report.columns import COLUMNS
 from hubv1.report.model import Report
 from hubv1.report.terminal import as_text
 
-FORMATS = ("terminal", "html", "json")
-_SUFFIXES = {".html": "html", ".json": "json"}
+
+class UnknownFormat(Exception):
+    """No format goes with what was asked for; the message says which there are."""
 
 
-def form_for(output: Path | None) -> str:
-    """The format that the name of a file asks for; the terminal's for any other."""
-    return _SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal"
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a format may be told about how the report is to look."""
+
+    columns: Sequence[str] = ()
+    """Of the table of findings; none for what the format has by itself."""
+    width: int | None = None
+    """Columns of the terminal; None where there is no terminal."""
+    color: bool = False
 
 
-def rendered(report: Report, form: str, output: Path | None) -> str:
-    """The report in the format `form`, for that file; None is for standard output."""
-    if form == "json":
-        return as_json(report)
-    if form == "html":
-        return as_html(report)
-    is_terminal = output is None and sys.stdout.isatty()
-    width = get_terminal_size().columns if is_terminal else None
+PLAIN = Look()
+
+_RENDERERS: Mapping[str, Callable[[Report, Look], str]] = {
+    "terminal": lambda report, look: as_text(report, width=look.width, color=look.color),
+    "html": lambda report, _: as_html(report),
+    "json": lambda report, _: as_json(report),
+    "csv": lambda report, look: as_csv(report, look.columns or COLUMNS),
+}
+_SUFFIXES = {".html": "html", ".json": "json", ".csv": "csv", ".txt": "terminal"}
+
+FORMATS = tuple(_RENDERERS)
+WITH_COLUMNS = ("csv",)
+"""Those that show a table of findings whose columns can be chosen."""
+
+
+def format_of(path: Path) -> str:
+    """The format that the suffix of a file's name stands for; raises UnknownFormat."""
+    form = _SUFFIXES.get(path.suffix.lower())
+    if form is None:
+        raise UnknownFormat(f"a report's name ends in {', '.join(_SUFFIXES)}, not as {path.name!r}")
+    return form
+
+
+def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
+    """How a report of that format is to look in that file; None is for standard output as it is.
+
+    Raises UnknownFormat where columns were chosen and the format has none to choose.
+    """
+    if columns and form not in WITH_COLUMNS:
+        raise UnknownFormat(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
+    if output is not None or not sys.stdout.isatty():
+        return Look(columns)
     is_dumb = os.environ.get("TERM") == "dumb"
-    return as_text(report, width=width, color=is_terminal and not is_dumb)
+    return Look(columns, get_terminal_size().columns, color=not is_dumb)
+
+
+def rendered(report: Report, form: str, look: Look = PLAIN) -> str:
+    """The report in the format of that name, which is one of FORMATS."""
+    return _RENDERERS[form](report, look)

@@ -1,6 +1,5 @@
 """The report for a terminal, or for a log that keeps what one would show."""
 
-from datetime import datetime
 from io import StringIO
 from itertools import groupby
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from hubv1.outcome import BRIDGED, CLEAN
 from hubv1.report.model import Finding, Report, Traffic
+from hubv1.report.moments import minute
 from hubv1.report.sentence import number, sentence
 from hubv1.routes import Verdict
 from hubv1.texts import printable
@@ -58,7 +58,7 @@ def _callers(report: Report) -> Table:
             Text(printable(use.caller)),
             str(use.calls),
             str(use.this_hour),
-            _time(use.last_seen),
+            minute(use.last_seen),
             _verdict(use.verdict),
             Text(_some(use.repositories)),
         )
@@ -68,7 +68,7 @@ def _callers(report: Report) -> Table:
 def _routes(report: Report) -> Table:
     table = _table("What they call", "Route", "Calls", "Last call", "Verdict")
     for use in report.routes:
-        calls, last = str(use.calls), _time(use.last_seen)
+        calls, last = str(use.calls), minute(use.last_seen)
         table.add_row(Text(printable(use.route)), calls, last, _verdict(use.verdict))
     return table
 
@@ -122,10 +122,6 @@ def _seen(seen: Traffic) -> str:
         lost = sum(gap.calls for gap in seen.gaps)
         parts.append(f"{number(lost, 'call')} not recorded, in {number(len(seen.gaps), 'gap')}")
     return "; ".join(parts) + "."
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _verdict(verdict: Verdict) -> Text:

@@ -1,0 +1,122 @@
+"""The findings as CSV: a table that programs can read and spreadsheets cannot be harmed by."""
+
+import csv
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubv1.outcome import Outcome
+from hubv1.report.as_csv import as_csv
+from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.model import Report
+from hubv1.texts import printable
+from report.made import report_of, write_journal
+from report.processes import complaint, report
+from samples import make_entry
+
+FORMULAS = [
+    '=HYPERLINK("https://evil.example","click")',
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(1+1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1+1",
+]
+
+
+def rows(made: Report) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(as_csv(made), newline="")))
+
+
+def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() -> None:
+    later = datetime(2026, 3, 1, 13, tzinfo=UTC)
+    [row] = rows(report_of(make_entry(), make_entry(outcome=Outcome.GONE, started_at=later)))
+    assert "page_size=100" in row.pop("change")
+    assert row == dict.fromkeys(Outcome, "0") | {
+        "caller": "curl/8.1 at 10.0.0.7",
+        "address": "10.0.0.7",
+        "user_agent": "curl/8.1",
+        "standing": "not_bridged",
+        "reason": "v1 was ended for it",
+        "route": "GET /v1/repositories/{name}/tags",
+        "repository": "library/debian",
+        "calls": "2",
+        "translated": "1",
+        "gone": "1",
+        "signed": "0",
+        "paged": "0",
+        "last_seen": "2026-03-01T13:00:00Z",
+        "old": "https://index.docker.io/v1/repositories/debian/tags",
+        "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
+    }
+
+
+def test_the_header_is_there_also_where_there_is_no_finding() -> None:
+    assert as_csv(report_of()) == ",".join(COLUMNS) + "\r\n"
+
+
+def test_it_is_written_as_rfc_4180_says() -> None:
+    text = as_csv(report_of(make_entry(caller='say "a, b"')), ("caller", "calls"))
+    assert text == 'caller,calls\r\n"say ""a, b""",1\r\n'
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=repr)
+def test_no_text_is_a_formula(formula: str) -> None:
+    [row] = rows(report_of(make_entry(caller=formula)))
+    assert row["caller"] == f"'{printable(formula)}"
+
+
+@given(st.text(min_size=1))
+def test_a_text_that_is_no_formula_stays_as_it_is_but_for_control_characters(text: str) -> None:
+    [row] = rows(report_of(make_entry(caller=text)))
+    assert row["caller"].removeprefix("'") in (printable(text), printable(text)[1:])
+    assert row["caller"].isprintable()
+    assert row["caller"][0] not in "=+-@"
+
+
+def test_a_file_of_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    journal = write_journal(tmp_path / "j", make_entry(), make_entry(caller='"b",\n1'))
+    assert report("--journal", journal, "-o", path).returncode == 2
+    with path.open(encoding="utf-8", newline="") as file:
+        found = {row["caller"]: row["calls"] for row in csv.DictReader(file)}
+    assert found == {'"b",\\n1': "1", "curl/8.1 at 10.0.0.7": "1"}
+
+
+class TestColumns:
+    def test_they_come_in_the_order_they_are_asked_for(self, tmp_path: Path) -> None:
+        journal = write_journal(tmp_path / "journal", make_entry())
+        chosen = ("--format", "csv", "--columns", "calls, repository")
+        done = report("--journal", journal, *chosen)
+        assert (done.returncode, done.stdout) == (2, "calls,repository\n1,library/debian\n")
+
+    @pytest.mark.parametrize("text", ["callers", "", "caller,", "x"])
+    def test_one_that_there_is_not_is_an_error_that_lists_those_that_there_are(
+        self, text: str
+    ) -> None:
+        with pytest.raises(UnknownColumn) as caught:
+            read_columns(text)
+        for name in COLUMNS:
+            assert name in str(caught.value)
+
+    def test_a_slip_is_recognised(self) -> None:
+        with pytest.raises(UnknownColumn, match="Did you mean repository"):
+            read_columns("caller,repositry")
+
+    def test_the_command_says_so_before_it_reads_anything(self) -> None:
+        done = report("--journal", "/no/such", "--format", "csv", "--columns", "nme")
+        assert (done.returncode, done.stdout) == (1, "")
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("scripts/report: argument --columns: there is no column 'nme'")
+
+    @pytest.mark.parametrize("form", ["json", "html"])
+    def test_a_format_that_has_none_says_so(self, form: str) -> None:
+        done = report("--journal", "/no/such", "--format", form, "--columns", "calls")
+        assert f"not for {form}" in complaint(done)
