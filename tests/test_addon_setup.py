@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hubv1.addon import Bridge
 from hubv1.options import OPTIONS
 from hubv1.outcome import Outcome
 from onstage import a_stage, answer, entries, make_flow, on_stage, traffic
+from report.made import write_journal
+from samples import make_entry
 from standin import Catalog, Standin, faults
 
 
@@ -171,6 +175,35 @@ class TestWhileRunning:
         asyncio.run(playing())
         assert len(entries(tmp_path / "second.sqlite3")) == 2
         assert traffic(tmp_path / "second.sqlite3").flows == 1
+
+    def test_calls_go_after_as_many_days_as_were_set_last(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubv1.journal.pruning._FIRST_SECONDS", 0.02)
+        monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
+        write_journal(
+            tmp_path / "journal.sqlite3",
+            *(
+                make_entry(started_at=datetime.now(UTC) - timedelta(days=days))
+                for days in (100, 40, 1.01)
+            ),
+        )
+
+        def left(number: int) -> None:
+            deadline = time.monotonic() + 10
+            while len(entries(tmp_path / "journal.sqlite3")) != number:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+        async def playing() -> None:
+            async with on_stage(tmp_path, hub_journal_days=50) as stage:
+                await asyncio.to_thread(left, 2)
+                with pytest.raises(exceptions.OptionsError, match="takes 1 to 400 days"):
+                    stage.configure(hub_journal_days=401)
+                stage.configure(hub_journal_days=30)
+                await asyncio.to_thread(left, 1)
+
+        asyncio.run(playing())
 
     def test_the_deadline_is_the_one_that_was_set(self, tmp_path: Path, hub: Standin) -> None:
         hub.faults.add("/tags", faults.hang())

@@ -58,12 +58,13 @@ def test_values_are_brought_into_one_form() -> None:
             hub_deadline=3600,
             hub_caller_header="X-CI_Job",
             hub_journal="/var/lib/journal.sqlite3",
+            hub_journal_days=400,
         )
     )
     assert made.hosts == {"index.docker.io", "hub.local"}
     assert made.url == "http://127.0.0.1:8080/hub"
     assert (made.deadline, made.callers.header) == (3600, "X-CI_Job")
-    assert made.journal == "/var/lib/journal.sqlite3"
+    assert (made.journal, made.journal_days) == ("/var/lib/journal.sqlite3", 400)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,9 @@ def test_values_are_brought_into_one_form() -> None:
         ("hub_deadline", 0),
         ("hub_deadline", -1),
         ("hub_deadline", 3601),
+        ("hub_journal_days", 0),
+        ("hub_journal_days", -1),
+        ("hub_journal_days", 401),
         ("hub_caller_header", "X CI"),
         ("hub_caller_header", "X-CI:"),
         ("hub_caller_header", "X-CI\r\n"),
@@ -140,6 +144,7 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
         ({"hub_hosts": "a.b"}, "hub_hosts takes a list of texts, not 'a.b'."),
         ({"hub_hosts": [5]}, "hub_hosts takes a list of texts, not [5]."),
+        ({"hub_journal_days": ["a week"]}, "hub_journal_days takes a whole number, not 'a week'."),
         ({"hub_usrname": ["acme"]}, "Did you mean hub_username?"),
         ({"hub_username": ["a", "b"]}, "hub_username takes one value, but was given 2."),
         ({"hub_username": []}, "hub_username takes one value, but was given none."),

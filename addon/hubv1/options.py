@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from hubv1.journal import DAYS
+
 PREFIX = "hub_"
 
 LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
@@ -101,6 +103,12 @@ OPTIONS: tuple[Option, ...] = (
         str,
         "",
         "Path or SQLAlchemy URL of the journal. Empty: hub-journal.sqlite3 in mitmproxy's confdir.",
+    ),
+    Option(
+        "hub_journal_days",
+        int,
+        DAYS,
+        "Days for which single calls are kept in the journal. Their counts stay for 400.",
     ),
     Option(
         "hub_journal_required",

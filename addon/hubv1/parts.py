@@ -76,9 +76,10 @@ def assembled(
         sharing = old.sharing
     else:
         sharing = Sharing(settings.cache_ttl)
-    return Parts(
-        settings, surroundings, rules, hub, sharing, journal, _metrics(settings, read, old)
-    )
+    metrics = _metrics(settings, read, old)
+    # The last thing, since the old parts go on with this journal where any of the above fails.
+    journal.keep_for(settings.journal_days)
+    return Parts(settings, surroundings, rules, hub, sharing, journal, metrics)
 
 
 def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) -> Journal:
@@ -88,7 +89,7 @@ def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) 
     if not place:
         surroundings.confdir.mkdir(parents=True, exist_ok=True)
         place = str(surroundings.confdir / FILE_NAME)
-    return Journal(Place(place), surroundings.bridge_id)
+    return Journal(Place(place), surroundings.bridge_id, settings.journal_days)
 
 
 def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from hubv1.caller import CallerRules, Network
 from hubv1.credentials import Basic
+from hubv1.journal import COUNTS_DAYS
 from hubv1.loopback import split_address
 from hubv1.options import OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
@@ -45,6 +46,8 @@ class Settings:
     callers: CallerRules
     journal: str
     """Empty for the default place."""
+    journal_days: int
+    """For which single calls are kept."""
     journal_required: bool
     metrics: str
     """Address to serve them on; empty for none."""
@@ -59,14 +62,15 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "") -> Settin
         hosts=_hosts(values["hub_hosts"]),
         url=_url("hub_url", str(values["hub_url"])),
         registry_url=_url_or_none("hub_registry_url", str(values["hub_registry_url"])),
-        cache_ttl=_seconds("hub_cache_ttl", values["hub_cache_ttl"], 0, LONGEST_CACHE_TTL),
-        deadline=_seconds("hub_deadline", values["hub_deadline"], 1, LONGEST_DEADLINE),
+        cache_ttl=_number("hub_cache_ttl", values, 0, LONGEST_CACHE_TTL),
+        deadline=_number("hub_deadline", values, 1, LONGEST_DEADLINE),
         account=_account(str(values["hub_username"]), secret),
         challenge=bool(values["hub_challenge"]),
         callers=CallerRules(
             _header(str(values["hub_caller_header"])), _networks(values["hub_trusted_proxies"])
         ),
         journal=str(values["hub_journal"]),
+        journal_days=_number("hub_journal_days", values, 1, COUNTS_DAYS, "days"),
         journal_required=bool(values["hub_journal_required"]),
         metrics=_address("hub_metrics", str(values["hub_metrics"])),
     )
@@ -137,11 +141,13 @@ def _url_or_none(option: str, url: str) -> str:
     return _url(option, url) if url else ""
 
 
-def _seconds(option: str, value: OptionValue, least: int, most: int) -> int:
-    seconds = int(str(value))
-    if not least <= seconds <= most:
-        raise BadOption(f"{option} takes {least} to {most} seconds, not {seconds}.")
-    return seconds
+def _number(
+    option: str, values: Mapping[str, OptionValue], least: int, most: int, unit: str = "seconds"
+) -> int:
+    number = int(str(values[option]))
+    if not least <= number <= most:
+        raise BadOption(f"{option} takes {least} to {most} {unit}, not {number}.")
+    return number
 
 
 def _account(user: str, secret: str) -> Basic | None:

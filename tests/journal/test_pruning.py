@@ -61,12 +61,28 @@ def idle(
     journal.close()
 
 
+def eventually_ages(path: Path, expected: list[int]) -> None:
+    deadline = time.monotonic() + 10
+    while ages(path) != expected:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_rows_go_when_they_are_older_than_the_days_given(path: Path) -> None:
     write(path, *aged(400, 100, 92.5, 89, 50, 2, 1.01, 0))
     idle(path)
     assert ages(path) == [89, 50, 2, 1, 0]
     idle(path, days=30)
     assert ages(path) == [2, 1, 0]
+
+
+def test_a_number_of_days_that_changes_counts_from_then_on(path: Path) -> None:
+    write(path, *aged(100, 50, 5, 1.01))
+    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    eventually_ages(path, [50, 5, 1])
+    journal.keep_for(30)
+    eventually_ages(path, [5, 1])
+    journal.close()
 
 
 def test_their_counts_stay_for_400_days(path: Path) -> None:

@@ -3,12 +3,14 @@
 from hubv1.journal.entry import Entry, new_id
 from hubv1.journal.losses import NotRecorded
 from hubv1.journal.place import FILE_NAME, JournalError, Place
+from hubv1.journal.pruning import COUNTS_DAYS
 from hubv1.journal.reader import Gap, History, read
 from hubv1.journal.seen import Seen
 from hubv1.journal.summary import Count, Summary, summarised
 from hubv1.journal.writer import DAYS, Journal
 
 __all__ = [
+    "COUNTS_DAYS",
     "DAYS",
     "FILE_NAME",
     "Count",

@@ -48,9 +48,9 @@ _PATIENCE = 0.01
 
 
 class Pruner:
-    """Takes away what is older than `days`, where it is a row, or COUNTS_DAYS."""
+    """Takes away old rows, and the counts of COUNTS_DAYS ago."""
 
-    def __init__(self, dialect: Dialect, days: int) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         """Compiles the statements."""
         calls, seen = tables.calls.c.started_at, tables.seen.c.hour
         self._newest = [
@@ -64,15 +64,17 @@ class Pruner:
             tables.gaps.c.ended_at,
             tables.callers.c.last_seen,
         )
-        self._steps = [(_step(calls, dialect), days)]
-        self._steps += [(_step(each, dialect), COUNTS_DAYS) for each in counts]
+        self._rows = _step(calls, dialect)
+        self._counts = [_step(each, dialect) for each in counts]
 
-    def step(self, cursor: Cursor, now: datetime) -> bool:
-        """Take some of what is old away; returns whether there may be more."""
+    def step(self, cursor: Cursor, now: datetime, days: int) -> bool:
+        """Take some of what is old away, rows after so many days; returns whether there may be
+        more."""
         time = self._time(cursor, now)
         if time is None:
             return False
-        return any(step.run(cursor, time - days * _DAY).rowcount > 0 for step, days in self._steps)
+        steps = [(self._rows, days), *((counts, COUNTS_DAYS) for counts in self._counts)]
+        return any(step.run(cursor, time - age * _DAY).rowcount > 0 for step, age in steps)
 
     def _time(self, cursor: Cursor, now: datetime) -> datetime | None:
         """The journal's own time; None where it holds too little to tell."""
@@ -96,7 +98,7 @@ def _moment(column: Column[Any]) -> BindParameter[Any]:
 
 
 class Pruning:
-    """When to take a step, and the steps; for the thread that writes."""
+    """When to take a step, and the steps; for the thread that writes, but for `keep_for`."""
 
     def __init__(self, days: int) -> None:
         """Rows are kept for `days`."""
@@ -110,14 +112,19 @@ class Pruning:
         """How long until a step is due."""
         return max(0.0, self._due_at - time.monotonic())
 
+    def keep_for(self, days: int) -> None:
+        """Rows are kept for `days` from now on."""
+        if days != self._days:
+            self._days, self._due_at = days, time.monotonic()
+
     def step(self, store: Store, now: datetime) -> None:
         """Take a step; trouble is said once and leaves everything to the next one."""
         has_more = False
 
         def work(session: Session, cursor: Cursor) -> None:
             nonlocal has_more
-            self._pruner = self._pruner or Pruner(session.dialect, self._days)
-            has_more = self._pruner.step(cursor, now)
+            self._pruner = self._pruner or Pruner(session.dialect)
+            has_more = self._pruner.step(cursor, now, self._days)
 
         try:
             store.run(work, _PATIENCE)

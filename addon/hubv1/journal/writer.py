@@ -54,11 +54,11 @@ class Journal:
         self._now = now
         self._queue = Queue()
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
+        self._pruning = Pruning(days)
         # The rest belongs to the thread.
         self._written = Seen()
         self._counted_at = time.monotonic()
         self._losses = Losses(bridge_id)
-        self._pruning = Pruning(days)
         self._thread.start()
 
     @property
@@ -75,6 +75,10 @@ class Journal:
     def record_unawaited(self, entry: Entry) -> None:
         """Write the entry too, for those who cannot wait; `close` does."""
         self._queue.put(Waiting(entry, None))
+
+    def keep_for(self, days: int) -> None:
+        """Rows older than that go from now on; those that went before do not come back."""
+        self._pruning.keep_for(days)
 
     def close(self) -> None:
         """Write what waits and end the thread."""
