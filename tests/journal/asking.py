@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 _KEY = "caller, server_address, route, repository, outcome"
+_PATIENCE = 30
+"""Seconds to wait for the bridge on a busy machine."""
 _SUMS = "calls, signed, paged"
 _SUMS_OF_CALLS = (
     "count(*), sum(credentials IN ('basic', 'bearer')), sum(coalesce(tags_listed, 0) > 100)"
@@ -17,7 +19,7 @@ _OF_CALLS = (
 
 
 def asked(path: Path, statement: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)) as connection:
         return list(connection.execute(statement))
 
 

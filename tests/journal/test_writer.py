@@ -1,6 +1,7 @@
 """Writing a journal: recorded means on disk, and what cannot be recorded leaves a gap."""
 
 import asyncio
+import gc
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from hubv1.journal import Journal, NotRecorded, Place, Seen, read
+from journal.asking import asked, ids
 from samples import make_entry
 
 
@@ -28,6 +30,15 @@ def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
 
 
 @pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage is collected meanwhile, as in a process that has little to do."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
 def commits() -> Iterator[list[object]]:
     """Grows by one for each transaction that is committed."""
     seen: list[object] = []
@@ -42,15 +53,6 @@ def commits() -> Iterator[list[object]]:
     event.listen(Engine, "connect", listen)
     yield seen
     event.remove(Engine, "connect", listen)
-
-
-def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return list(connection.execute(statement))
-
-
-def ids(path: Path) -> list[object]:
-    return [row[0] for row in asked(path, "SELECT id FROM calls ORDER BY id")]
 
 
 async def loss(journal: Journal) -> NotRecorded:
@@ -202,6 +204,19 @@ class TestGaps:
         assert gap.calls == 12
         assert gap.started_at <= gap.ended_at
         assert "locked" in gap.reason
+
+    @pytest.mark.usefixtures("uncollected")
+    def test_a_commit_that_failed_keeps_nobody_out_afterwards(
+        self, journal: Journal, path: Path
+    ) -> None:
+        async def recording() -> None:
+            await journal.record(make_entry())
+            asked(path, "DROP TABLE calls")
+            await loss(journal)
+
+        asyncio.run(recording())
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0.1)) as other:
+            other.execute("BEGIN IMMEDIATE")
 
     def test_a_journal_whose_table_is_gone_works_again_once_it_is_back(
         self, journal: Journal, path: Path

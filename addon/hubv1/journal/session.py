@@ -61,13 +61,19 @@ class Session:
 
     def disconnect(self) -> None:
         """Drop the connection with what was not committed; the next transaction makes one."""
-        connection, self._connection, self._cursor = self._connection, None, None
-        self._patience = -1.0
+        connection, cursor = self._connection, self._cursor
+        self._connection, self._cursor, self._patience = None, None, -1.0
         if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.invalidate()
-            with contextlib.suppress(Exception):
-                connection.close()
+            # SQLite keeps a closed connection, and the lock of its transaction, for as long as
+            # anybody holds a cursor of it; an exception that is not collected yet does.
+            for step in (
+                cursor.close,
+                connection.rollback,
+                connection.invalidate,
+                connection.close,
+            ):
+                with contextlib.suppress(Exception):
+                    step()
 
     def close(self) -> None:
         """Disconnect for good."""
