@@ -1,7 +1,7 @@
 """What leaves the bridge: status, headers and body, with the marks of a deprecated resource.
 
 RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 and 5829 (Link), RFC 9110 (Via), RFC 9211
-(Cache-Status) and RFC 9457 (problem+json) give the form of each.
+(Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+json) give the form of each.
 """
 
 import json
@@ -52,10 +52,11 @@ def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answ
     return answer(status, PROBLEM, json.dumps(body).encode(), ("Cache-Control", "no-store"), *more)
 
 
-def as_deprecated(plain: Answer, successor: str, via: str, cache_status: str) -> Answer:
+def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str]) -> Answer:
     """The answer with the headers that tell a client what it is using and what comes after.
 
-    `successor` is the URL of the v2 call to make instead, empty where there is none.
+    `successor` is the URL of the v2 call to make instead, empty where there is none; `more` are
+    headers about this one answer.
     """
     links = [f'<{DEPRECATION_PAGE}>; rel="deprecation"; type="text/html"']
     if successor:
@@ -65,6 +66,6 @@ def as_deprecated(plain: Answer, successor: str, via: str, cache_status: str) ->
         ("Sunset", SUNSET),
         ("Link", ", ".join(links)),
         ("Via", via),
-        ("Cache-Status", cache_status),
+        *more,
     )
     return replace(plain, headers=plain.headers + marks)

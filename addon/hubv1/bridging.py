@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from hubv1 import translation
-from hubv1.answers import PLAIN, Answer, answer, problem
+from hubv1.answers import PLAIN, Answer, Headers, answer, problem
 from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
 from hubv1.failures import (
     HubFailure,
@@ -76,6 +76,8 @@ class Result:
     freshness: int = 0
     """Of a stale one: the seconds for which it could have been reused still, so a negative
     number."""
+    age: int = 0
+    """Of one that was kept: the seconds since Hub gave it."""
 
     @property
     def is_complete(self) -> bool:
@@ -86,8 +88,19 @@ class Result:
     def cache_status(self) -> str:
         """The parameters of RFC 9211's Cache-Status."""
         if self.cache == "stale":
+            # Not `fwd=stale`: without a status that would say that Hub has answered 200.
             return f"; hit; ttl={self.freshness}; detail={self.error_type}"
         return _CACHE_STATUS[self.cache]
+
+    def cache_headers(self, cache_name: str) -> Headers:
+        """Cache-Status, and the Age that RFC 9111 (4) wants of an answer that was kept.
+
+        An answer of the bridge's own, for which nobody was asked, has neither (RFC 9211, 2).
+        """
+        if not self.cache:
+            return ()
+        status = ("Cache-Status", cache_name + self.cache_status)
+        return (status, ("Age", str(self.age))) if self.cache in ("hit", "stale") else (status,)
 
 
 async def answer_call(

@@ -153,8 +153,8 @@ def answer(flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) ->
     if result.error_type == "loop":
         logger.error(_LOOP, parts.settings.url)
     here = parts.surroundings
-    cache_status = here.bridge_id + result.cache_status
-    answer_flow(flow, as_deprecated(result.answer, successor, here.via, cache_status))
+    about_cache = result.cache_headers(here.bridge_id)
+    answer_flow(flow, as_deprecated(result.answer, successor, here.via, *about_cache))
 
 
 def successor_of(call: Call, parts: Parts) -> str:

@@ -1,5 +1,6 @@
 """The options' values, checked and ready for use."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -18,6 +19,8 @@ LONGEST_CACHE_TTL = 86_400
 SECRET = "HUB_SECRET"  # noqa: S105  # its name
 """Environment variable with the secret of `hub_username`: options are shown, it must not be."""
 
+_URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
+"""The characters of RFC 3986 but for percent-encoding: what is made of it goes into headers."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
 
 
@@ -127,7 +130,7 @@ def _url(option: str, url: str) -> str:
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        sound = sound and not any(char.isspace() or char == "%" for char in url)
+        sound = sound and _URL.fullmatch(url) is not None
     except ValueError:
         sound = False
     if not sound:

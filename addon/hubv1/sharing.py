@@ -80,7 +80,7 @@ class Sharing:
         key = _Key(credentials, call.repository, call.route.listing, call.tag)
         kept = self._usable(key)
         if kept is not None and self._seconds_left(kept) > 0:
-            return replace(kept.result, upstream_calls=0, cache="hit")
+            return replace(kept.result, upstream_calls=0, cache="hit", age=_age(kept))
         flight = self._flights.get(key)
         if flight is not None:
             result = await self._join(key, flight)
@@ -106,6 +106,7 @@ class Sharing:
                 kept.result,
                 cache="stale",
                 freshness=floor(self._seconds_left(kept)),
+                age=_age(kept),
                 error_type=result.error_type,
                 error=result.error,
                 upstream_calls=result.upstream_calls,
@@ -160,6 +161,11 @@ class Sharing:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
                 flight.task.cancel()
+
+
+def _age(kept: _Kept) -> int:
+    """The seconds since Hub gave it."""
+    return int(time.monotonic() - kept.at)
 
 
 _LISTS = ((Listing.TAGS, None), (Listing.IMAGES, None))

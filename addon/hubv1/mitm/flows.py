@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Container
+from email.utils import formatdate
 from http import HTTPStatus
 from ipaddress import ip_address
 
@@ -52,10 +53,12 @@ def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
     """Make `answer` the flow's response, so that nothing goes upstream.
 
     To HEAD goes what GET would get without its body; the length is that of the body left out.
+    The client sees the bridge as its origin, which owes it a Date (RFC 9110, 6.6.1).
     """
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    headers.append((b"Content-Length", str(len(answer.body)).encode()))
     now = time.time()
+    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
+    headers.append((b"Date", formatdate(now, usegmt=True).encode()))
+    headers.append((b"Content-Length", str(len(answer.body)).encode()))
     flow.response = http.Response(
         http_version=b"HTTP/1.1",
         status_code=answer.status,
