@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from e2e.clients import tool
 from hubv1 import bridging, options, routes
-from hubv1.journal import tables
+from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from hubv1.report import arguments, model, rendering
@@ -54,12 +54,12 @@ def test_readme_lists_every_error(code: str) -> None:
 
 
 def test_readme_shows_every_argument_of_the_report() -> None:
-    shown = README[README.index("scripts/report [") :].partition("\n")[0]
+    shown, _, rest = README[README.index("scripts/report [") :].partition("```")
     for action in arguments.parser()._actions:
         for name in action.option_strings[:1]:
-            assert name == "-h" or name in shown
+            assert name == "-h" or f"[{name} " in shown
         for choice in action.choices or ():
-            assert str(choice) in shown
+            assert re.search(rf"\b{choice}\b", shown) or f"| `{choice}` |" in rest
 
 
 def test_the_report_page_lists_every_format_and_column() -> None:
@@ -87,6 +87,7 @@ def test_the_journal_page_lists_every_column(table: Table) -> None:
 @pytest.mark.parametrize(
     ("field", "parts"),
     [
+        ("filter", Selection),
         ("window", model.Window),
         ("seen", model.Traffic),
         ("routes", model.RouteUse),

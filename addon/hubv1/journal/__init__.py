@@ -6,12 +6,14 @@ from hubv1.journal.place import FILE_NAME, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
 from hubv1.journal.reader import Gap, History, read
 from hubv1.journal.seen import Seen
+from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.summary import Count, Summary, summarised
 from hubv1.journal.writer import DAYS, Journal
 
 __all__ = [
     "COUNTS_DAYS",
     "DAYS",
+    "EVERYTHING",
     "FILE_NAME",
     "Count",
     "Entry",
@@ -22,6 +24,7 @@ __all__ = [
     "NotRecorded",
     "Place",
     "Seen",
+    "Selection",
     "Summary",
     "new_id",
     "read",

@@ -1,13 +1,27 @@
 """The summary that a journal's counts give, without a look at single calls."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    Subquery,
+    Table,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from hubv1.journal import tables
 from hubv1.journal.kinds import Kind
+from hubv1.journal.selection import EVERYTHING, Selection
+from hubv1.journal.stretches import Stretch, stretches
 from hubv1.journal.summary import Count, Days, Summary
 from hubv1.outcome import Outcome
 from hubv1.routes import route_named
@@ -16,23 +30,27 @@ _Details = tuple[str, str]
 """Address and user agent."""
 
 
-def counted(connection: Connection, hour: datetime) -> Summary:
-    """The summary of the whole journal; `hour` is the beginning of the current one."""
+def counted(connection: Connection, hour: datetime, selection: Selection = EVERYTHING) -> Summary:
+    """The summary of what is wanted of the journal; `hour` is the beginning of the current one."""
     callers = tables.callers.c
     rows = connection.execute(
         select(callers.caller, callers.client_address, callers.user_agent_original)
     )
     details = {caller: (address, agent) for caller, address, agent in rows}
-    recent = _since(connection, hour)
-    days = tables.days
-    times = func.min(days.c.first_at), func.max(days.c.last_at)
-    sums = [func.sum(days.c[name]) for name in tables.SUMS]
-    kinds = _kinds(days)
+    recent = _since(connection, hour, selection)
+    parts = _parts(selection)
+    times = func.min(parts.c.first_at), func.max(parts.c.last_at)
+    sums = [func.sum(parts.c[name]) for name in tables.SUMS]
+    kinds = [parts.c[name] for name in Kind._fields]
     statement = select(*kinds, *times, *sums).group_by(*kinds).order_by(times[0])
-    counts = [
-        _count(Kind(*row[:5]), row[5:], details, recent) for row in connection.execute(statement)
-    ]
-    return Summary(counts, _days(connection))
+    counts: list[Count] = []
+    accepted: list[Count] = []
+    for row in connection.execute(statement):
+        kind = Kind(*row[:5])
+        if selection.admits(kind):
+            which = accepted if selection.accepts(kind.caller) else counts
+            which.append(_count(kind, row[5:], details, recent))
+    return Summary(counts, _days(connection, selection), accepted)
 
 
 def _count(
@@ -58,19 +76,57 @@ def _count(
     )
 
 
-def _since(connection: Connection, hour: datetime) -> dict[Kind, int]:
+def _since(connection: Connection, hour: datetime, selection: Selection) -> dict[Kind, int]:
     hours = tables.hours
     kinds = _kinds(hours)
-    statement = select(*kinds, func.sum(hours.c.calls)).where(hours.c.hour >= hour)
-    rows = connection.execute(statement.group_by(*kinds))
+    bounds = bounds_of(hours.c.hour, max(hour, selection.since or hour), selection.until)
+    statement = select(*kinds, func.sum(hours.c.calls)).where(*bounds).group_by(*kinds)
+    rows = connection.execute(statement)
     return {Kind(*row[:5]): int(row[5]) for row in rows}
 
 
-def _days(connection: Connection) -> Days:
-    days = tables.days.c
-    statement = select(days.day, days.outcome, func.sum(days.calls))
-    rows = connection.execute(statement.group_by(days.day, days.outcome))
-    return {(day, Outcome(outcome)): int(calls) for day, outcome, calls in rows}
+def _days(connection: Connection, selection: Selection) -> Days:
+    parts = _parts(selection)
+    day, calls = parts.c.day, func.sum(parts.c.calls)
+    if not selection.has_names:
+        rows = connection.execute(
+            select(day, parts.c.outcome, calls).group_by(day, parts.c.outcome)
+        )
+        return {(each, Outcome(outcome)): int(number) for each, outcome, number in rows}
+    kinds = [parts.c[name] for name in Kind._fields]
+    found: dict[tuple[date, Outcome], int] = {}
+    for each, *names, number in connection.execute(
+        select(day, *kinds, calls).group_by(day, *kinds)
+    ):
+        kind = Kind(*names)
+        if selection.admits(kind) and not selection.accepts(kind.caller):
+            key = each, Outcome(kind.outcome)
+            found[key] = found.get(key, 0) + int(number)
+    return found
+
+
+def _parts(selection: Selection) -> Subquery:
+    """The rows of counts that make the period, each with its day."""
+    selects = [_part(stretch) for stretch in stretches(selection.since, selection.until)]
+    return (selects[0] if len(selects) == 1 else union_all(*selects)).subquery()
+
+
+def _part(stretch: Stretch) -> Select[Any]:
+    table = tables.days if stretch.by_day else tables.hours
+    day = tables.days.c.day if stretch.by_day else literal(stretch.day, Date()).label("day")
+    columns = [table.c[name] for name in (*tables.SUMS, "first_at", "last_at")]
+    begin, end = stretch.begin, stretch.end
+    if stretch.by_day:
+        bounds = bounds_of(tables.days.c.day, begin and begin.date(), end and end.date())
+    else:
+        bounds = bounds_of(tables.hours.c.hour, begin, end)
+    return select(day, *_kinds(table), *columns).where(*bounds)
+
+
+def bounds_of(column: Column[Any], begin: Any, end: Any) -> list[ColumnElement[bool]]:  # noqa: ANN401  # dates or moments, as the column
+    """From `begin` on and before `end`, where they are not None."""
+    after = [] if begin is None else [column >= begin]
+    return after if end is None else [*after, column < end]
 
 
 def _kinds(table: Table) -> list[Any]:

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.journal import rows, tables
-from hubv1.journal.counted import counted
+from hubv1.journal.counted import bounds_of, counted
 from hubv1.journal.entry import Entry
 from hubv1.journal.migrations import version_of
 from hubv1.journal.opening import open_for_reading, reason_of
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.seen import Seen
+from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.summary import Summary, summarised
 
 
@@ -42,12 +43,15 @@ class History:
 
 
 @contextmanager
-def read(place: Place) -> Iterator[History]:
-    """The history in a journal, while the context lasts; raises JournalError."""
+def read(place: Place, selection: Selection = EVERYTHING) -> Iterator[History]:
+    """What is wanted of the history in a journal, while the context lasts; raises JournalError.
+
+    Traffic, gaps and single calls are those of the period, whatever names are wanted.
+    """
     engine = open_for_reading(place)
     try:
         with engine.connect() as connection:
-            yield _history(connection)
+            yield _history(connection, selection)
     except SQLAlchemyError as error:
         raise JournalError(f"The journal {place} cannot be read: {reason_of(error)}.") from error
     except (ValueError, TypeError) as error:
@@ -56,23 +60,40 @@ def read(place: Place) -> Iterator[History]:
         engine.dispose()
 
 
-def _history(connection: Connection) -> History:
+def _history(connection: Connection, selection: Selection) -> History:
+    entries = (entry for entry in rows.entries(connection) if selection.covers(entry.started_at))
+    return History(
+        _seen(connection, selection),
+        _gaps(connection, selection),
+        entries,
+        _summary(connection, entries, selection),
+    )
+
+
+def _seen(connection: Connection, selection: Selection) -> Seen:
     seen = tables.seen.c
     columns = (seen.flows, seen.still_served, seen.rejected_tls)
-    sums = connection.execute(select(*(func.coalesce(func.sum(each), 0) for each in columns)))
-    traffic = Seen(*sums.one())
+    statement = select(*(func.coalesce(func.sum(each), 0) for each in columns))
+    bounds = bounds_of(seen.hour, selection.since, selection.until)
+    return Seen(*connection.execute(statement.where(*bounds)).one())
+
+
+def _gaps(connection: Connection, selection: Selection) -> tuple[Gap, ...]:
+    """Those that reach into the period."""
     gaps = tables.gaps.c
-    found = connection.execute(
-        select(gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason).order_by(gaps.started_at)
+    statement = select(gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
+    bounds = (
+        *bounds_of(gaps.ended_at, selection.since, None),
+        *bounds_of(gaps.started_at, None, selection.until),
     )
-    entries = rows.entries(connection)
-    return History(
-        traffic, tuple(Gap(*row) for row in found), entries, _summary(connection, entries)
-    )
+    found = connection.execute(statement.where(*bounds).order_by(gaps.started_at))
+    return tuple(Gap(*row) for row in found)
 
 
-def _summary(connection: Connection, entries: Iterator[Entry]) -> Callable[[datetime], Summary]:
+def _summary(
+    connection: Connection, entries: Iterator[Entry], selection: Selection
+) -> Callable[[datetime], Summary]:
     # A journal of an older version may lie where it cannot be brought forward.
     if (version_of(connection) or 0) < tables.SCHEMA_VERSION:
-        return lambda hour: summarised(entries, hour)
-    return lambda hour: counted(connection, hour)
+        return lambda hour: summarised(entries, hour, selection)
+    return lambda hour: counted(connection, hour, selection)

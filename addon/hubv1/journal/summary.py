@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from hubv1.journal.entry import Entry
 from hubv1.journal.kinds import Kind, kind_of
+from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 
@@ -41,25 +42,32 @@ Days = Mapping[tuple[date, Outcome], int]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All calls of a history, counted."""
+    """The calls of a history that are wanted, counted."""
 
     counts: Sequence[Count]
     days: Days
+    accepted: Sequence[Count] = ()
+    """Those of callers that are known, which the others do not hold."""
 
 
-def summarised(entries: Iterable[Entry], hour: datetime) -> Summary:
-    """The summary of single calls; `hour` is the beginning of the current one."""
+def summarised(
+    entries: Iterable[Entry], hour: datetime, selection: Selection = EVERYTHING
+) -> Summary:
+    """The summary of what is wanted of single calls; `hour` is the beginning of the current one."""
     counts: dict[tuple[Kind, Verdict], Count] = {}
+    accepted: dict[tuple[Kind, Verdict], Count] = {}
     days: dict[tuple[date, Outcome], int] = {}
     for entry in entries:
-        key = kind_of(entry), entry.verdict
-        known = counts.get(key)
-        if known is None:
-            known = counts[key] = _count_of_none(entry)
-        _add(known, entry, hour)
+        kind = kind_of(entry)
+        if not (selection.covers(entry.started_at) and selection.admits(kind)):
+            continue
+        if selection.accepts(kind.caller):
+            _add(accepted, kind, entry, hour)
+            continue
+        _add(counts, kind, entry, hour)
         day = entry.started_at.astimezone(UTC).date(), entry.outcome
         days[day] = days.get(day, 0) + 1
-    return Summary(list(counts.values()), days)
+    return Summary(list(counts.values()), days, list(accepted.values()))
 
 
 def _count_of_none(entry: Entry) -> Count:
@@ -79,8 +87,13 @@ def _count_of_none(entry: Entry) -> Count:
     )
 
 
-def _add(count: Count, entry: Entry, hour: datetime) -> None:
-    at = entry.started_at
+def _add(
+    counts: dict[tuple[Kind, Verdict], Count], kind: Kind, entry: Entry, hour: datetime
+) -> None:
+    key, at = (kind, entry.verdict), entry.started_at
+    count = counts.get(key)
+    if count is None:
+        count = counts[key] = _count_of_none(entry)
     count.calls += 1
     count.this_hour += at >= hour
     count.signed += entry.is_signed

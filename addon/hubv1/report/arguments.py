@@ -1,14 +1,18 @@
 """What `scripts/report` understands."""
 
 import argparse
+import re
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from hubv1.journal import FILE_NAME
-from hubv1.outcome import TROUBLE
+from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.rendering import FORMATS, WITH_COLUMNS
+from hubv1.report.selecting import selection_of
 from hubv1.texts import printable
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
@@ -16,6 +20,13 @@ DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 
 _EXIT_CODES = """exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
 nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not"""
+
+_TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or a span back from now as 7d, 24h"
+_NAMES = (
+    ("caller", "NAME", "calls of that caller"),
+    ("route", "ROUTE", "calls to that route, as the report names it"),
+    ("repository", "NAME", "calls for that repository, say debian or acme/*"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,14 +36,26 @@ class _Parser(argparse.ArgumentParser):
         self.exit(TROUBLE, f"{self.prog}: {printable(message)}\n")
 
 
+def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line says; ends the process with 1 where that is wrong."""
+    understanding = parser()
+    options = understanding.parse_args(arguments)
+    try:
+        selection_of(options, datetime.now(UTC))
+    except ValueError as error:
+        understanding.error(str(error))
+    return options
+
+
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line; it exits with 1 where that is wrong."""
+    """The parser of the command line."""
     arguments = _Parser(
         prog="scripts/report",
         description="Who still calls Docker Hub API v1, how often, and what to call instead.",
         epilog=_EXIT_CODES,
     )
     _add_sources(arguments)
+    _add_filters(arguments)
     _add_output(arguments)
     return arguments
 
@@ -52,6 +75,40 @@ def _add_sources(arguments: argparse.ArgumentParser) -> None:
         help=f"journal to read, may be given several times (default, without CAPTURE: "
         f"{DEFAULT_JOURNAL})",
     )
+
+
+def _add_filters(arguments: argparse.ArgumentParser) -> None:
+    filters = arguments.add_argument_group(
+        "filters",
+        "Which calls the report and its exit code are about. All but the two times may be given "
+        "several times, and then any of the values will do. In a name * stands for any text.",
+    )
+    filters.add_argument("--since", metavar="TIME", help=f"calls from then on: {_TIMES}")
+    filters.add_argument("--until", metavar="TIME", help="calls until then; a date's day included")
+    for name, metavar, help_text in _NAMES:
+        filters.add_argument(f"--{name}", metavar=metavar, action="append", help=help_text)
+    filters.add_argument(
+        "--host",
+        action="append",
+        type=_host,
+        help="calls to that host alone; in CAPTURE it is taken for a legacy host, as for the name "
+        "of a reverse proxy",
+    )
+    filters.add_argument(
+        "--outcome",
+        action="append",
+        type=Outcome,
+        choices=list(Outcome),
+        metavar="OUTCOME",
+        help=f"calls that ended so: {', '.join(Outcome)}",
+    )
+
+
+def _host(text: str) -> str:
+    host = text.strip().lower().rstrip(".")
+    if not host or not {*host}.isdisjoint("/@ *") or re.search(r"^[^:]*:\d*$", host):
+        raise argparse.ArgumentTypeError(f"{text!r} is no plain host name such as hub.docker.com")
+    return host
 
 
 def _add_output(arguments: argparse.ArgumentParser) -> None:

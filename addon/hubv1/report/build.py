@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from hubv1.journal import History
+from hubv1.journal import EVERYTHING, History, Selection
 from hubv1.names import Repository
 from hubv1.outcome import TROUBLE, UNBRIDGED, Outcome
 from hubv1.report.change import change_for, old_call, successor_for
@@ -15,13 +15,17 @@ from hubv1.routes import Verdict, route_named
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
 
 
-def build(histories: Sequence[History], now: datetime) -> Report:
-    """The report of these histories taken together, as of `now` (UTC)."""
+def build(histories: Sequence[History], now: datetime, selection: Selection = EVERYTHING) -> Report:
+    """The report of these histories taken together, as of `now` (UTC).
+
+    They were read with that selection.
+    """
     hour = now.replace(minute=0, second=0, microsecond=0)
     counts = tally(history.summary(hour) for history in histories)
     seen = _traffic(histories, counts)
     return Report(
         generated_at=now,
+        filter=selection,
         window=_window(counts.all),
         seen=seen,
         totals=_outcomes(counts.all.outcomes if counts.all else {}),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from hubv1.journal import Gap
+from hubv1.journal import Gap, Selection
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 
@@ -117,6 +117,8 @@ class Report:
     """The whole report."""
 
     generated_at: datetime
+    filter: Selection
+    """What it is about; nothing in it is everything."""
     window: Window
     seen: Traffic
     totals: Mapping[Outcome, int]

@@ -1,14 +1,17 @@
 """The state of the migration in one sentence."""
 
+from hubv1.journal import Selection
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.model import Report
+from hubv1.texts import printable
 
 _ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
-    return " ".join(filter(None, (_state(report), _lost(report), _rejected(report))))
+    parts = _state(report), _lost(report), _rejected(report), _narrowed(report.filter)
+    return " ".join(filter(None, parts))
 
 
 def _state(report: Report) -> str:
@@ -16,7 +19,8 @@ def _state(report: Report) -> str:
     if report.exit_code == TROUBLE:
         return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
     if not report.callers:
-        return f"No legacy call in {number(seen.flows, 'flow')}."
+        such = "such " if report.filter.has_names else ""
+        return f"No {such}legacy call in {number(seen.flows, 'flow')}."
     repositories = {name for caller in report.callers for name in caller.repositories}
     return (
         f"{number(seen.legacy, 'legacy call')} by {number(len(report.callers), 'caller')} to "
@@ -38,6 +42,26 @@ def _rejected(report: Report) -> str:
         f"{number(times, 'time')} a client asked for a legacy host and rejected the bridge's "
         "certificate; what it wanted is not known."
     )
+
+
+def _narrowed(wanted: Selection) -> str:
+    """What the report is about, where that is not everything."""
+    parts = [
+        *([f"since {wanted.since:%Y-%m-%d %H:%M} UTC"] if wanted.since else []),
+        *([f"until {wanted.until:%Y-%m-%d %H:%M} UTC"] if wanted.until else []),
+        *(
+            f"{what} {' or '.join(names)}"
+            for what, names in (
+                ("caller", wanted.callers),
+                ("host", wanted.hosts),
+                ("route", wanted.routes),
+                ("repository", wanted.repositories),
+                ("outcome", wanted.outcomes),
+            )
+            if names
+        ),
+    ]
+    return f"Only this was asked for: {printable(', '.join(parts))}." if parts else ""
 
 
 def number(count: int, one: str, many: str = "") -> str:
