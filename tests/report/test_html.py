@@ -2,6 +2,7 @@
 
 from hubv1.outcome import Outcome
 from hubv1.report.as_html import as_html
+from report.large import large_report
 from report.made import report_of
 from samples import make_entry
 
@@ -26,3 +27,16 @@ def test_what_clients_sent_is_text_on_the_page() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\u202e\\n&#39;&#34;" in page
     assert "\x1b" not in page
     assert "\u202e" not in page
+
+
+def test_2000_callers_fit_into_400_kilobytes() -> None:
+    report = large_report()
+    page = as_html(report)
+    assert len(page.encode()) < 400_000
+    assert all(use.caller in page for use in report.callers)
+    assert f"The first 25 of {len(report.callers):,}" in page
+
+
+def test_every_caller_has_its_message_where_they_are_few() -> None:
+    page = as_html(large_report(callers=300))
+    assert page.count("still calls Docker Hub API v1, which Docker ended in 2022") == 300

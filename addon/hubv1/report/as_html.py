@@ -16,8 +16,9 @@ from markupsafe import Markup
 from hubv1 import __version__
 from hubv1.report.model import Report
 from hubv1.report.page import rows
-from hubv1.report.page.chart import chart_of
+from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
 from hubv1.report.sentence import sentence
+from hubv1.report.standing import QUIET_DAYS
 from hubv1.texts import printable
 
 _FOLDER = Path(__file__).with_name("page")
@@ -73,7 +74,8 @@ def _page(report: Report, policy: str, every: float) -> str:
             "callers": rows.caller_rows(report),
             "standings": rows.standings(report),
             "changes": rows.changes(report),
-            "findings": rows.shown_findings(report),
+            "heard": rows.heard(report),
+            "letters": rows.letters(report),
             "unbridged": rows.shown_unbridged(report),
         }
     return _environment().get_template("page.html").render(context)
@@ -97,6 +99,9 @@ def _environment() -> Environment:
         "classes": rows.CLASSES,
         "unanswered": rows.unanswered,
         "code": _code,
+        "chart_height": HEIGHT,
+        "chart_foot": FOOT,
+        "quiet_days": QUIET_DAYS,
         "style": _text("style.css"),
         "version": __version__,
     }

@@ -1,4 +1,7 @@
-"""The burn-down: calls a day by outcome, as stacked bars of a drawing that has no fixed width."""
+"""The burn-down: calls a day by outcome, as stacked bars of a drawing that has no fixed width.
+
+Under them hang, one for each day, how many callers called for the last time.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +13,11 @@ from hubv1.report.model import Day, Report
 
 HEIGHT = 1000
 """Of the plot, in its own units; a bar and the room around it are one wide."""
+FOOT = 200
+"""Of what hangs under it."""
+
+_GAP = 40
+_MOST_NAMES = 3
 
 _MOST_BARS = 130
 _MOST_LABELS = 4
@@ -24,6 +32,15 @@ class Bar:
     first: date
     last: date
     outcomes: Mapping[Outcome, int]
+    left: Sequence[str]
+    """Callers whose last call was then."""
+
+    @property
+    def left_shown(self) -> str:
+        """The first of these by name, and how many more."""
+        names = ", ".join(self.left[:_MOST_NAMES])
+        more = len(self.left) - _MOST_NAMES
+        return f"{names} and {more:,} more" if more > 0 else names
 
     @property
     def calls(self) -> int:
@@ -44,6 +61,8 @@ class Chart:
     span: int
     paths: Mapping[Outcome, str]
     """All bars of an outcome as strokes of one path: a rectangle each would make a large file."""
+    last_path: str
+    """The same for last calls."""
     totals: Mapping[Outcome, int]
     ticks: Sequence[tuple[int, float]]
     """Calls, and how far from the top in percent."""
@@ -60,6 +79,7 @@ def chart_of(report: Report) -> Chart:
         bars=bars,
         span=span,
         paths=dict(_paths(bars, list(totals), top)),
+        last_path=_last_path(bars),
         totals=totals,
         ticks=[(calls, 100 - 100 * calls / top) for calls in range(0, top + 1, step)],
         labels=list(_labels(bars)),
@@ -67,20 +87,24 @@ def chart_of(report: Report) -> Chart:
 
 
 def _bars(report: Report) -> tuple[int, Sequence[Bar]]:
-    first = report.days[0].day
+    first = min(report.days[0].day, *(use.last_seen.date() for use in report.callers))
     last = max(report.days[-1].day, report.generated_at.date())
     days = (last - first).days + 1
     span = next((span for span in _SPANS if days <= span * _MOST_BARS), _SPANS[-1])
-    grouped: list[dict[Outcome, int]] = [{} for _ in range(-(-days // span))]
+    outcomes: list[dict[Outcome, int]] = [{} for _ in range(-(-days // span))]
+    left: list[list[str]] = [[] for _ in outcomes]
     for day in report.days:
-        _add(grouped[(day.day - first).days // span], day)
+        _add(outcomes[(day.day - first).days // span], day)
+    for use in report.callers:
+        left[(use.last_seen.date() - first).days // span].append(use.caller)
     return span, [
         Bar(
             first + timedelta(days=at * span),
-            min(last, first + timedelta(days=min(at * span + span, days) - 1)),
-            outcomes,
+            min(last, first + timedelta(days=at * span + span - 1)),
+            outcomes[at],
+            left[at],
         )
-        for at, outcomes in enumerate(grouped)
+        for at in range(len(outcomes))
     ]
 
 
@@ -112,6 +136,13 @@ def _paths(
             # What was there at all is seen, if only as a hair.
             path.append(f"M{at} {low}V{min(high, low - 3)}")
         yield outcome, "".join(path)
+
+
+def _last_path(bars: Sequence[Bar]) -> str:
+    most = max(len(bar.left) for bar in bars)
+    top = HEIGHT + _GAP
+    ends = ((at, top + (FOOT - _GAP) * len(bar.left) / most) for at, bar in enumerate(bars))
+    return "".join(f"M{at} {top}V{end:.0f}" for at, end in ends if end > top)
 
 
 def _y(calls: int, top: int) -> int:

@@ -26,9 +26,9 @@ function show(page) {
   const { scrollX, scrollY } = window;
   if (namesOf(page) === namesOf(document)) {
     for (const part of partsOf(document)) swap(part, page.getElementById(part.id));
-    for (const arrange of tables) arrange();
+    for (const arrange of arrangements) arrange();
   } else { // the first caller, say: the page has other sections now
-    tables.length = 0;
+    arrangements.length = 0;
     before.clear();
     document.getElementById("main").replaceWith(page.getElementById("main"));
     setUp(document.getElementById("main"));

@@ -24,15 +24,45 @@ function setUpTheme() {
   show();
 }
 
-// A table that sorts and filters. What was chosen outlives the rows: `arrange` is called again
-// when there are new ones.
-const tables = [];
+// What was chosen in a table or list outlives its rows: each of these is called again when there
+// are new ones.
+const arrangements = [];
+
+// Shows the rows that have all words of the search, and what `fits` says where it is given.
+function filterFor(things, rowsOf) {
+  const tools = things.closest("section").querySelector(".tools");
+  const [search, select, output] = ["input", "select", "output"].map((each) => tools.querySelector(each));
+  const filter = (fits = () => true) => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = rowsOf();
+    let shown = 0;
+    for (const row of rows) {
+      const text = words.length ? row.textContent.toLowerCase() : "";
+      row.hidden = !(words.every((word) => text.includes(word)) && fits(row, select?.value));
+      shown += !row.hidden;
+    }
+    const [part, all] = [shown, rows.length].map((count) => count.toLocaleString("en"));
+    const name = rows.length === 1 ? things.dataset.things.slice(0, -1) : things.dataset.things;
+    const said = `${part === all ? all : `${part} of ${all}`} ${name}`;
+    if (output.textContent !== said) output.textContent = said;
+  };
+  return { filter, search, select };
+}
+
+function setUpList(list) {
+  const { filter, search } = filterFor(list, () => [...list.children]);
+  search.addEventListener("input", () => filter());
+  arrangements.push(filter);
+}
+
 const inOrder = new Intl.Collator("en", { numeric: true }).compare;
 
 function setUpTable(table) {
-  const tools = table.closest("section").querySelector(".tools");
-  const [search, select] = [tools.querySelector("input"), tools.querySelector("select")];
+  const [body] = table.tBodies;
+  const { filter, search, select } = filterFor(table, () => [...body.rows]);
   const heads = [...table.tHead.rows[0].cells];
+  const standing = heads.findIndex((head) => head.dataset.order);
+  const fits = (row, wanted) => !wanted || row.cells[standing].textContent.startsWith(wanted);
   let chosen = -1;
   let isFalling = false;
 
@@ -43,31 +73,14 @@ function setUpTable(table) {
     return heads[chosen].className === "n" ? Number(text) : text;
   };
   const compare = ([a], [b]) => (typeof a === "number" ? a - b : inOrder(a, b));
-  const sort = (body) => {
+  const sort = () => {
     const rows = [...body.rows].map((row) => [keyOf(row), row]).sort(compare);
     if (isFalling) rows.reverse();
     body.append(...rows.map(([, row]) => row));
   };
-  const filter = (body) => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const at = heads.findIndex((head) => head.dataset.order);
-    let shown = 0;
-    for (const row of body.rows) {
-      const text = words.length ? row.textContent.toLowerCase() : "";
-      const fits = words.every((word) => text.includes(word))
-        && (!select?.value || row.cells[at].textContent.startsWith(select.value));
-      row.hidden = !fits;
-      shown += fits;
-    }
-    const all = body.rows.length.toLocaleString("en");
-    const count = shown === body.rows.length ? all : `${shown.toLocaleString("en")} of ${all}`;
-    const text = `${count} ${table.dataset.things}`;
-    const output = tools.querySelector("output");
-    if (output.textContent !== text) output.textContent = text;
-  };
   const arrange = () => {
-    if (chosen >= 0) sort(table.tBodies[0]);
-    filter(table.tBodies[0]);
+    if (chosen >= 0) sort();
+    filter(fits);
   };
   heads.forEach((head, at) => {
     const button = document.createElement("button");
@@ -77,8 +90,7 @@ function setUpTable(table) {
     button.addEventListener("click", () => {
       const was = head.getAttribute("aria-sort");
       // Of figures and times the greatest are wanted first.
-      const isGreatestFirst = head.className === "n" || Boolean(table.tBodies[0].rows[0]?.cells[at].querySelector("time"));
-      isFalling = was ? was === "ascending" : isGreatestFirst;
+      isFalling = was ? was === "ascending" : Boolean(head.className);
       chosen = at;
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", isFalling ? "descending" : "ascending");
@@ -86,10 +98,9 @@ function setUpTable(table) {
       say(`Sorted by ${button.textContent}, ${isFalling ? "descending" : "ascending"}`);
     });
   });
-  search.addEventListener("input", arrange);
-  select?.addEventListener("change", arrange);
-  tables.push(arrange);
-  arrange();
+  search.addEventListener("input", () => filter(fits));
+  select?.addEventListener("change", () => filter(fits));
+  arrangements.push(arrange);
 }
 
 async function copy(text) {
@@ -117,17 +128,30 @@ function addCopyButtons(part) {
       say(await copy(code.textContent) ? "Copied" : "This browser does not let the page copy");
       button.focus();
     });
-    (code.closest("pre") ?? code).after(button);
+    code.closest(".box").append(button);
   }
 }
 
 function setUp(part) {
   for (const tools of part.querySelectorAll(".tools")) tools.hidden = false;
   for (const table of part.querySelectorAll("table[data-things]")) setUpTable(table);
+  for (const list of part.querySelectorAll("div[data-things]")) setUpList(list);
   addCopyButtons(part);
+}
+
+// On paper every replacement is open.
+function openForPaper(isOpen) {
+  for (const each of document.querySelectorAll("article details")) {
+    if (isOpen) each.dataset.was = `${each.open},${each.name}`;
+    const [was, name] = each.dataset.was.split(",");
+    each.name = isOpen ? "" : name;
+    each.open = isOpen || was === "true";
+  }
 }
 
 document.addEventListener("DOMContentLoaded", () => {
   setUpTheme();
   setUp(document);
+  addEventListener("beforeprint", () => openForPaper(true));
+  addEventListener("afterprint", () => openForPaper(false));
 });

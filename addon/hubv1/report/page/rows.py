@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hubv1.outcome import Outcome
+from hubv1.report.message import message
 from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
 from hubv1.report.snippets import Replacement, replacement_of
 
@@ -27,8 +28,8 @@ CLASSES = {
 }
 """Short, since each caller has one."""
 
-_ROWS = 1_000
-_FEWEST = 50
+_ROWS = 2_000
+_FEWEST = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,16 @@ class Shown:
 
     findings: Sequence[Finding]
     all: int
+    calls: int
+    """Among all of them, those that were neither answered nor redirected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The message for a caller."""
+
+    caller: str
+    text: str
 
 
 def caller_rows(report: Report) -> Sequence[CallerRow]:
@@ -111,14 +122,18 @@ def changes(report: Report) -> Sequence[Change]:
     ]
 
 
-def shown_findings(report: Report) -> Shown:
-    """What to change, the busiest first."""
-    return _shown(report, report.findings)
-
-
 def shown_unbridged(report: Report) -> Shown:
-    """What was neither answered nor redirected."""
-    return _shown(report, [finding for finding in report.findings if unanswered(finding)])
+    """What was neither answered nor redirected, the busiest first."""
+    found = [finding for finding in report.findings if unanswered(finding)]
+    calls = sum(sum(unanswered(finding).values()) for finding in found)
+    return Shown(found[: _most(report)], len(found), calls)
+
+
+def letters(report: Report) -> Sequence[Letter]:
+    """The messages for the first callers."""
+    return [
+        Letter(use.caller, message(report, use.caller)) for use in report.callers[: _most(report)]
+    ]
 
 
 def unanswered(finding: Finding) -> Mapping[Outcome, int]:
@@ -139,14 +154,19 @@ def label(route: str) -> str:
     return path if method == "GET" else f"{method} {path}"
 
 
+def heard(report: Report) -> int:
+    """How many callers called lately."""
+    return sum(use.standing is not Standing.QUIET for use in report.callers)
+
+
 def words(standing: Standing) -> str:
     """A standing as people write it."""
     return standing.replace("_", " ")
 
 
-def _shown(report: Report, findings: Sequence[Finding]) -> Shown:
-    most = max(_FEWEST, _ROWS - len(report.callers))
-    return Shown(findings[:most], len(findings))
+def _most(report: Report) -> int:
+    """Rows beside those of the callers: the more of these there are, the fewer fit."""
+    return max(_FEWEST, (_ROWS - len(report.callers)) // 5)
 
 
 def _common_reasons(report: Report) -> Mapping[Standing, str]:

@@ -1,0 +1,61 @@
+"""A real Chromium for the tests of the page."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from e2e.clients import tool
+from hubv1.report.as_html import as_html
+from hubv1.report.model import Report
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """For one file of tests: while it runs there can be no other event loop beside its own."""
+    program = tool("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--disable-quic", "--disable-sync"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens a report that was written to a file, or a URL; settings are those of a context.
+
+    Whatever a page complains of on its console fails the test, and so does any request but for
+    itself.
+    """
+    complaints: list[str] = []
+    asked: set[str] = set()
+    opened_urls: set[str] = set()
+
+    def opened(shown: Report | str, **settings: object) -> Page:
+        url = shown if isinstance(shown, str) else written(shown, tmp_path)
+        context = chromium.new_context(**settings)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.add(request.url))
+        page.goto(url)
+        opened_urls.add(page.url)
+        return page
+
+    yield opened
+    for context in chromium.contexts:
+        context.close()
+    assert complaints == []
+    assert asked <= opened_urls
+
+
+def written(report: Report, folder: Path) -> str:
+    """The URL of a file with that report."""
+    file = folder / "report.html"
+    file.write_text(as_html(report), encoding="utf-8")
+    return file.as_uri()
