@@ -254,9 +254,10 @@ class TestLeftAlone:
         flow.response = answer(200)
         flow.request.timestamp_start = 1_600_000_000.0
         flow.response.timestamp_end = 1_600_000_000.25
-        before = state_of(flow)
+        before = state_of(flow.request), state_of(flow.response)
         played(tmp_path, hub, flow)
-        assert state_of(flow) == before
+        assert (state_of(flow.request), state_of(flow.response)) == before
+        assert flow.marked == ":eyes:"
         [row] = entries(tmp_path / "journal.sqlite3")
         assert row.outcome is Outcome.OBSERVED
         assert (row.started_at.year, row.duration_ms) == (2020, 250)

@@ -16,7 +16,7 @@ from hubv1.handling import Handling, answer
 from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
 from hubv1.mitm import way
-from hubv1.mitm.flows import header, is_turned_away
+from hubv1.mitm.flows import header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.settings import SECRET, BadOption, read_settings
@@ -81,7 +81,8 @@ class Bridge:
         parts = self.parts
         if parts is None:
             return None
-        parts.journal.seen.flows += 1
+        if not is_replay(flow):
+            parts.journal.seen.flows += 1
         if is_turned_away(flow):
             return None
         opened = self.handling.open(flow, parts)

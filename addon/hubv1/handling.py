@@ -20,11 +20,13 @@ from hubv1.bridging import (
     unrecorded,
 )
 from hubv1.journal import Entry, NotRecorded
+from hubv1.mitm import notes
 from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import answer_flow, header, legacy_call
+from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
 from hubv1.parts import Parts
 from hubv1.policy import Action, decide
 from hubv1.recognition import Call
+from hubv1.remark import remark
 from hubv1.texts import printable
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,9 @@ class Handling:
         known = self.open_calls.get(flow.id)
         if known is not None:
             return known
+        recorded = None if flow.live else notes.noted(flow)
+        if recorded is not None:
+            return self._opened(OpenCall.of_recording(flow, recorded))
         call = legacy_call(flow, parts.settings.hosts)
         if call is None:
             return None
@@ -60,12 +65,11 @@ class Handling:
             is_dark=parts.settings.brownout.is_on(time.time()),
         )
         if action is Action.COUNT:
-            parts.journal.seen.still_served += 1
+            parts.journal.seen.still_served += not is_replay(flow)
             return None
         if flow.request.stream:
             action = Action.PASS  # it is on its way, and cannot be answered any more
-        opened = self.open_calls[flow.id] = OpenCall(flow, call, action)
-        return opened
+        return self._opened(OpenCall(flow, call, action, parts.settings.callers))
 
     def treat(self, opened: OpenCall, parts: Parts) -> Awaitable[None] | None:
         """Do what was decided; nothing for a call that is passed on."""
@@ -76,7 +80,7 @@ class Handling:
             is_redirect = opened.action is Action.REDIRECT
             result = redirected(successor) if is_redirect else gone(successor)
             opened.settle(result)
-            answer(opened.flow, result, successor, parts)
+            give(opened, result, successor, parts)
         return None
 
     def cut_short(self, flow: http.HTTPFlow, error: str) -> None:
@@ -100,8 +104,14 @@ class Handling:
         """What to write down of the calls that a shutdown ends."""
         for opened in self.open_calls.values():
             opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
-            yield _entry(opened, parts)
+            entry = _noted_entry(opened, parts)
+            if not opened.is_replay:
+                yield entry
         self.open_calls.clear()
+
+    def _opened(self, opened: OpenCall) -> OpenCall:
+        self.open_calls[opened.flow.id] = opened
+        return opened
 
     async def _translate(self, opened: OpenCall, parts: Parts) -> None:
         call, flow = opened.call, opened.flow
@@ -112,10 +122,10 @@ class Handling:
         else:
             result = await self._shared(opened, parts)
         opened.settle(result)
-        answer(flow, result, successor_of(call, parts), parts)
+        give(opened, result, successor_of(call, parts), parts)
 
     async def _shared(self, opened: OpenCall, parts: Parts) -> Result:
-        call, given = opened.call, opened.credentials
+        call, given = opened.call, opened.asked.credentials
         terms = Terms(parts.settings.deadline, parts.settings.challenge)
         opened.waiting = asyncio.ensure_future(
             parts.sharing.answer(call, lambda: answer_call(call, parts.hub, terms, given), given)
@@ -128,7 +138,10 @@ class Handling:
             raise  # mitmproxy is shutting down
 
     async def _write_down(self, opened: OpenCall, parts: Parts) -> None:
-        entry = _entry(opened, parts)
+        entry = _noted_entry(opened, parts)
+        if opened.is_replay:
+            logger.info(printable(f"{entry.line} (a replay, not counted)"))
+            return
         is_recorded = False
         try:
             await parts.journal.record(entry)
@@ -143,9 +156,16 @@ class Handling:
                 )
             if parts.settings.journal_required and opened.is_answered:
                 _refuse(opened, parts)
+                _noted_entry(opened, parts)
         if parts.metrics is not None:
             parts.metrics.count(entry, is_recorded=is_recorded)
         logger.info(printable(entry.line))
+
+
+def give(opened: OpenCall, result: Result, successor: str, parts: Parts) -> None:
+    """Answer a call that is under way."""
+    answer(opened.flow, result, successor, parts)
+    opened.given = opened.flow.response
 
 
 def answer(flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) -> None:
@@ -163,8 +183,16 @@ def successor_of(call: Call, parts: Parts) -> str:
     return parts.settings.url + path if path else ""
 
 
-def _entry(opened: OpenCall, parts: Parts) -> Entry:
-    return opened.entry(parts.settings.callers, parts.surroundings.bridge_id)
+def _noted_entry(opened: OpenCall, parts: Parts) -> Entry:
+    """What to write down of the call, once its flow says so too."""
+    entry = opened.entry(parts.surroundings.bridge_id)
+    if not opened.is_recorded:
+        instead = successor_of(opened.call, parts) or opened.call.route.sentence
+        comment = remark(entry, instead, is_replay=opened.is_replay)
+        # A replay tells nothing new of what the caller once got.
+        before = notes.noted(opened.flow) if opened.is_replay else None
+        notes.leave(opened.flow, before or entry, comment)
+    return entry
 
 
 def _refuse(opened: OpenCall, parts: Parts) -> None:
@@ -174,4 +202,4 @@ def _refuse(opened: OpenCall, parts: Parts) -> None:
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
     opened.settle(unrecorded())
-    answer(flow, unrecorded(), "", parts)
+    give(opened, unrecorded(), "", parts)

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from mitmproxy import http
 
 from hubv1.bridging import Result
-from hubv1.caller import CallerRules, client_address, identify
-from hubv1.credentials import read_credentials
+from hubv1.caller import CallerRules
 from hubv1.journal import Entry, new_id
-from hubv1.mitm.flows import asked_host, asked_scheme, header
+from hubv1.mitm.asked import asked
+from hubv1.mitm.flows import is_replay
+from hubv1.mitm.notes import call_of
 from hubv1.outcome import Outcome
 from hubv1.policy import Action
 from hubv1.recognition import Call
-from hubv1.texts import bounded, readable
+from hubv1.texts import bounded
 
 _EXPECTED = {
     Action.OBSERVE: Outcome.OBSERVED,
@@ -23,17 +24,21 @@ _EXPECTED = {
     Action.REDIRECT: Outcome.REDIRECTED,
     Action.REFUSE: Outcome.GONE,
 }
+_UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
 
 
 class OpenCall:
     """A legacy call that is under way."""
 
-    def __init__(self, flow: http.HTTPFlow, call: Call, action: Action) -> None:
+    def __init__(
+        self, flow: http.HTTPFlow, call: Call, action: Action, rules: CallerRules | None = None
+    ) -> None:
         """What the call becomes is what `action` promises, until something else happens."""
         self.flow = flow
         self.call = call
         self.action = action
-        self.credentials = read_credentials(header(flow, "Authorization"))
+        self.asked = asked(flow, rules or CallerRules())
+        self.is_replay = is_replay(flow)
         self.outcome = _EXPECTED[action]
         self.result: Result | None = None
         """What the bridge made of it; None where it had nothing to make."""
@@ -45,6 +50,21 @@ class OpenCall:
         """Whether its client is gone."""
         self.waiting: asyncio.Future[Result] | None = None
         """The work for it that is under way."""
+        self.given: http.Response | None = None
+        """The bridge's answer, once the flow has it."""
+        self._recorded: Entry | None = None
+
+    @classmethod
+    def of_recording(cls, flow: http.HTTPFlow, recorded: Entry) -> "OpenCall":
+        """The call of a saved flow, of which a bridge noted what became of it."""
+        opened = cls(flow, call_of(recorded), Action.OBSERVE)
+        opened._recorded = recorded
+        return opened
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether all is known of it already."""
+        return self._recorded is not None
 
     def settle(self, result: Result) -> None:
         """The bridge has an answer."""
@@ -61,51 +81,54 @@ class OpenCall:
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure, where the bridge would have given one."""
-        if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
+        if self.outcome not in _UNTOUCHED:
             self.outcome = Outcome.FAILED
         if not (self.has_left and self.error_type):  # else it is known better
             self.error_type, self.error = error_type, error
         self.is_answered = False
 
-    def entry(self, rules: CallerRules, bridge_id: str) -> Entry:
+    def entry(self, bridge_id: str) -> Entry:
         """The row of the call as it stands now."""
-        flow, request, repository = self.flow, self.flow.request, self.call.repository
-        result = self.result
+        if self._recorded is not None:
+            return self._recorded
+        flow, asked, repository = self.flow, self.asked, self.call.repository
+        is_replaced = self._is_replaced()
+        result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
-        peer = flow.client_conn.peername[0] if flow.client_conn.peername else ""
-        forwarded = request.headers.get_all("X-Forwarded-For") if rules.trusted_proxies else ()
-        address = client_address(peer, forwarded, rules.trusted_proxies)
-        caller = identify(header(flow, rules.header), header(flow, "User-Agent"), address)
         return Entry(
             id=new_id(),
-            started_at=datetime.fromtimestamp(request.timestamp_start, UTC),
-            duration_ms=round((_end(flow) - request.timestamp_start) * 1000, 3),
-            caller=caller.name,
-            client_address=caller.address,
-            user_agent_original=caller.user_agent,
-            credentials=self.credentials.kind,
-            user_name=bounded(self.credentials.user),
-            http_request_method=bounded(request.method),
-            url_scheme=asked_scheme(flow),
-            server_address=bounded(asked_host(flow)),
-            url_path=bounded(readable(request.data.path.partition(b"?")[0])),
+            started_at=datetime.fromtimestamp(asked.at, UTC),
+            duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
+            caller=asked.caller.name,
+            client_address=asked.caller.address,
+            user_agent_original=asked.caller.user_agent,
+            credentials=asked.credentials.kind,
+            user_name=bounded(asked.credentials.user),
+            http_request_method=asked.method,
+            url_scheme=asked.scheme,
+            server_address=asked.host,
+            url_path=asked.path,
             route=self.call.route.name,
             namespace=repository.namespace if repository else "",
             repository=repository.name if repository else "",
             tag=self.call.tag or "",
             verdict=self.call.route.verdict,
-            outcome=self.outcome,
+            outcome=Outcome.OBSERVED if is_replaced else self.outcome,
             http_response_status_code=response.status_code if response else None,
-            upstream_calls=result.upstream_calls if result else 0,
+            upstream_calls=self.result.upstream_calls if self.result else 0,
             source=result.source if result else "",
             cache=result.cache if result else "",
             tags_listed=result.tags_listed if result else None,
-            error_type=self.error_type,
-            error=bounded(self.error),
-            proxy_mode=flow.client_conn.proxy_mode.type_name,
+            error_type="" if is_replaced else self.error_type,
+            error="" if is_replaced else bounded(self.error),
+            proxy_mode=asked.proxy_mode,
             flow_id=flow.id,
             bridge_id=bridge_id,
         )
+
+    def _is_replaced(self) -> bool:
+        """Whether another addon put an answer of its own in the place of the bridge's."""
+        return self.is_answered and self.given is not None and self.flow.response is not self.given
 
 
 def _end(flow: http.HTTPFlow) -> float:

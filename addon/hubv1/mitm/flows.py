@@ -76,6 +76,16 @@ def is_turned_away(flow: http.HTTPFlow) -> bool:
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
 
 
+def is_replayed(flow: http.HTTPFlow) -> bool:
+    """Whether mitmproxy's user has made the request again, perhaps just now."""
+    return flow.is_replay == "request"
+
+
+def is_replay(flow: http.HTTPFlow) -> bool:
+    """Whether mitmproxy's user makes the request again just now: no caller does."""
+    return flow.live and is_replayed(flow)
+
+
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

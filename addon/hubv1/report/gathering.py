@@ -17,7 +17,8 @@ def gather(
     In recordings the hosts that the selection names are legacy hosts too.
     """
     hosts = {*LEGACY_HOSTS, *selection.hosts}
-    recorded = [read_capture(path, hosts, selection) for path in captures]
+    told: set[str] = set()
+    recorded = [read_capture(path, hosts, selection, told) for path in captures]
     # A journal that is named twice, by a link perhaps, is counted once.
     places = {place.key: place for place in map(Place, journals)}
     return [*(stack.enter_context(read(place, selection)) for place in places.values()), *recorded]

@@ -1,0 +1,76 @@
+"""What the bridge leaves in a flow: mark and comment for people, and the call itself for reports.
+
+mitmproxy saves all three with the flow. A file that is read again may have been made by anybody,
+so what is found there is checked like everything from outside.
+"""
+
+from dataclasses import asdict, replace
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from mitmproxy import http
+
+from hubv1.journal import Entry
+from hubv1.names import is_tag, repository_or_none
+from hubv1.recognition import Call
+from hubv1.remark import MARKS
+from hubv1.routes import ROUTES, route_named
+from hubv1.texts import LONGEST
+
+KEY = "hub_v1"
+"""Where in a flow's metadata; plain types only, since no others can be saved."""
+
+_KNOWN = frozenset(route.name for route in ROUTES)
+_MOST = 1_000_000_000
+"""Of any number in a call, milliseconds included: eleven days."""
+
+
+def leave(flow: http.HTTPFlow, entry: Entry, comment: str) -> None:
+    """Mark the flow and comment it, unless somebody else has, and note the call."""
+    mark = MARKS[entry.outcome]
+    before = flow.metadata.get(KEY)
+    known: dict[str, Any] = before if isinstance(before, dict) else {}
+    if flow.marked in ("", known.get("mark")):
+        flow.marked = mark
+    if flow.comment in ("", known.get("comment")):
+        flow.comment = comment
+    flow.metadata[KEY] = {"mark": mark, "comment": comment, "call": msgspec.to_builtins(entry)}
+
+
+def noted(flow: http.HTTPFlow) -> Entry | None:
+    """The call as a bridge noted it; None where there is no note, or one that cannot be true."""
+    note = flow.metadata.get(KEY)
+    if not isinstance(note, dict):
+        return None
+    try:
+        entry = msgspec.convert(note.get("call"), Entry)
+        entry = replace(entry, id=str(UUID(entry.id)), started_at=entry.started_at.astimezone(UTC))
+    except (msgspec.ValidationError, ValueError, OverflowError):
+        return None
+    return entry if _is_sound(entry) else None
+
+
+def call_of(entry: Entry) -> Call:
+    """The call that an entry is about."""
+    repository = repository_or_none(entry.namespace, entry.repository)
+    return Call(route_named(entry.route), repository, entry.tag or None)
+
+
+def _is_sound(entry: Entry) -> bool:
+    values = asdict(entry).values()
+    numbers = [each for each in values if isinstance(each, int | float)]
+    return (
+        entry.route in _KNOWN
+        and entry.verdict is route_named(entry.route).verdict
+        and all(0 <= number < _MOST for number in numbers)
+        and all(len(each) <= LONGEST and "\0" not in each for each in values if type(each) is str)
+        and _names_are_possible(entry)
+    )
+
+
+def _names_are_possible(entry: Entry) -> bool:
+    is_named = bool(entry.namespace or entry.repository)
+    repository = repository_or_none(entry.namespace, entry.repository)
+    return (repository is not None or not is_named) and (not entry.tag or is_tag(entry.tag))
