@@ -17,7 +17,13 @@ from report.made import write_journal
 from report.processes import report
 from samples import make_entry
 
-BEGINNINGS = {"html": "<!doctype html>", "json": "{", "csv": "caller,", "terminal": "1 legacy call"}
+BEGINNINGS = {
+    "md": "# who still",
+    "html": "<!doctype html>",
+    "json": "{",
+    "csv": "caller,",
+    "terminal": "1 legacy call",
+}
 
 
 @pytest.fixture
@@ -57,6 +63,7 @@ def test_one_that_is_empty_is_whole_and_the_reason_is_beside_it(tmp_path: Path, 
         ("out.html", "html"),
         ("OUT.JSON", "json"),
         ("out.csv", "csv"),
+        ("out.md", "md"),
         ("out.txt", "terminal"),
         ("out.log", "terminal"),
         ("json", "terminal"),

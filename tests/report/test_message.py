@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from hubv1.report.message import code_block, code_span, message
+from hubv1.report.markdown import code_block, code_span
+from hubv1.report.message import message
 from hubv1.texts import printable
 from report.made import report_of
 from samples import make_entry
@@ -115,6 +116,6 @@ def test_code_is_shown_as_it_is(text: str) -> None:
     [_, inline, _] = MarkdownIt().parse(f"x {code_span(text)} y")
     [_, code, _] = inline.children or []
     assert (code.type, code.content) == ("code_inline", printable(text))
-    [fence] = MarkdownIt().parse(code_block(text))
+    [fence] = MarkdownIt().parse(code_block([text]))
     assert re.fullmatch(r"(?s)(.*)\n", fence.content)
     assert fence.content == printable(text) + "\n"

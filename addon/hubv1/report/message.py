@@ -1,8 +1,8 @@
 """What to write to whoever runs a caller: what it calls, and what to call instead."""
 
-import re
 from dataclasses import dataclass
 
+from hubv1.report.markdown import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report
 from hubv1.report.sentence import number
 from hubv1.report.snippets import replacement_of
@@ -12,7 +12,6 @@ ANYBODY = "Answer this message if something is unclear."
 """Who to ask, where nobody is named."""
 
 _PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
-_BACKTICKS = re.compile("`+")
 _INDENT = "    "
 
 
@@ -26,7 +25,7 @@ class _Form:
         return code_span(text) if self.markdown else printable(text)
 
     def block(self, text: str) -> str:
-        return code_block(text) if self.markdown else _INDENT + printable(text)
+        return code_block([text]) if self.markdown else _INDENT + printable(text)
 
 
 def message(report: Report, caller: str, *, markdown: bool = False, contact: str = ANYBODY) -> str:
@@ -42,26 +41,6 @@ def message(report: Report, caller: str, *, markdown: bool = False, contact: str
         raise KeyError(caller)
     parts = [_greeting(use, form), _example(findings, form), _instead(findings[0], form)]
     return "\n\n".join([*parts, f"Docker's page on the end of v1: {_PAGE}\n{contact}"]) + "\n"
-
-
-def code_span(text: str) -> str:
-    """Any text as code within a line of Markdown: nothing in it is markup, a link or a mention."""
-    text = printable(text) or " "
-    fence = "`" * (_longest_run(text) + 1)
-    # One blank at each end is taken off again where there are two, but not of blanks alone.
-    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
-
-
-def code_block(text: str) -> str:
-    """One line of any text as a block of code in Markdown."""
-    text = printable(text)
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, _BACKTICKS.findall(text)), default=0)
 
 
 def _greeting(use: CallerUse, form: _Form) -> str:

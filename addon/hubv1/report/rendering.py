@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from hubv1.report.as_csv import as_csv
 from hubv1.report.as_html import as_html
 from hubv1.report.as_json import as_json
+from hubv1.report.as_markdown import as_markdown
 from hubv1.report.columns import COLUMNS
 from hubv1.report.model import Report
 from hubv1.report.terminal import as_text
@@ -35,13 +36,14 @@ PLAIN = Look()
 _RENDERERS: Mapping[str, Callable[[Report, Look], str]] = {
     "terminal": lambda report, look: as_text(report, width=look.width, color=look.color),
     "html": lambda report, _: as_html(report),
+    "md": lambda report, look: as_markdown(report, look.columns),
     "json": lambda report, _: as_json(report),
     "csv": lambda report, look: as_csv(report, look.columns or COLUMNS),
 }
-_SUFFIXES = {".html": "html", ".json": "json", ".csv": "csv", ".txt": "terminal"}
+_SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".csv": "csv", ".txt": "terminal"}
 
 FORMATS = tuple(_RENDERERS)
-WITH_COLUMNS = ("csv",)
+WITH_COLUMNS = ("md", "csv")
 """Those that show a table of findings whose columns can be chosen."""
 
 

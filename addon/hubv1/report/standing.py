@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from hubv1.outcome import Outcome
-from hubv1.report.model import Standing
+from hubv1.report.model import CallerUse, Standing
 from hubv1.report.tally import Use
 from hubv1.routes import Verdict
 
@@ -16,6 +16,11 @@ _WORDS = {
     Outcome.REFUSED: "some of its calls were refused",
     Outcome.FAILED: "some of its calls failed",
     Outcome.GONE: "v1 was ended for it",
+}
+_SAID = {
+    Standing.READY: "bridged and ready to move",
+    Standing.NEEDS_PAGING: "needs complete paging",
+    Standing.NEEDS_CREDENTIALS: "needs credentials",
 }
 
 
@@ -33,3 +38,12 @@ def standing_of(use: Use, verdict: Verdict, now: datetime) -> tuple[Standing, st
     if use.paged:
         return Standing.NEEDS_PAGING, "its lists are longer than a page of v2"
     return Standing.READY, "one call to v2 replaces each of its calls"
+
+
+def standing_in_words(use: CallerUse) -> str:
+    """The standing of a caller as people say it."""
+    if use.standing is Standing.NOT_BRIDGED:
+        return f"not bridged: {use.reason}"
+    if use.standing is Standing.QUIET:
+        return f"quiet since {use.last_seen:%Y-%m-%d}"
+    return _SAID[use.standing]

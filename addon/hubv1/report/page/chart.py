@@ -72,7 +72,7 @@ class Chart:
 
 def chart_of(report: Report) -> Chart:
     """The chart from the first day with a call to the day of the report: nought is news too."""
-    span, bars = _bars(report)
+    span, bars = bars_of(report, _MOST_BARS)
     top, step = _scale(max(bar.calls for bar in bars))
     totals = {outcome: calls for outcome, calls in report.totals.items() if calls}
     return Chart(
@@ -86,11 +86,12 @@ def chart_of(report: Report) -> Chart:
     )
 
 
-def _bars(report: Report) -> tuple[int, Sequence[Bar]]:
+def bars_of(report: Report, most: int) -> tuple[int, Sequence[Bar]]:
+    """How many days are in a bar, and the bars: not more than `most`, up to ten years at least."""
     first = min(report.days[0].day, *(use.last_seen.date() for use in report.callers))
     last = max(report.days[-1].day, report.generated_at.date())
     days = (last - first).days + 1
-    span = next((span for span in _SPANS if days <= span * _MOST_BARS), _SPANS[-1])
+    span = next((span for span in _SPANS if days <= span * most), _SPANS[-1])
     outcomes: list[dict[Outcome, int]] = [{} for _ in range(-(-days // span))]
     left: list[list[str]] = [[] for _ in outcomes]
     for day in report.days:

@@ -1,0 +1,91 @@
+"""What a report says in words, whatever it is shown as.
+
+Texts from outside are as they are, but for those that a function is given to set apart.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hubv1.outcome import Outcome
+from hubv1.report.model import Finding, Report
+from hubv1.report.moments import minute
+from hubv1.report.page.rows import label
+from hubv1.report.sentence import number
+from hubv1.report.snippets import Field, Replacement
+
+Code = Callable[[str], str]
+"""Makes of a text what is code or a name for those who read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryUse:
+    """What is asked of one repository by the same route, whoever asks."""
+
+    repository: str
+    """`namespace/repository`; empty where the calls name none."""
+    successor: str
+    calls: int
+    callers: int
+
+
+def by_route(report: Report) -> Mapping[str, Sequence[RepositoryUse]]:
+    """The repositories of each route, the busiest first."""
+    together: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        together[finding.route, finding.repository].append(finding)
+    routes: defaultdict[str, list[RepositoryUse]] = defaultdict(list)
+    for (route, repository), findings in together.items():
+        calls = sum(finding.calls for finding in findings)
+        use = RepositoryUse(repository, findings[0].successor, calls, len(findings))
+        routes[route].append(use)
+    return {route: sorted(uses, key=lambda use: -use.calls) for route, uses in routes.items()}
+
+
+def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:
+    """`2 gone, 1 failed`."""
+    return ", ".join(f"{calls:,} {outcome}" for outcome, calls in outcomes.items() if calls)
+
+
+def what_it_calls(findings: Sequence[Finding], most: int) -> str:
+    """The first repositories and routes of a caller, and how many more there are."""
+    named = [f"{one.repository} {label(one.route)}".strip() for one in findings[:most]]
+    more = len(findings) - most
+    return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+
+
+def shortest(replacement: Replacement) -> str:
+    """The shortest of the replacements that can be run and give the whole answer; may be empty."""
+    codes = (snippet.code for snippet in replacement.snippets)
+    return replacement.line or min(codes, key=lambda code: code.count("\n"), default="")
+
+
+def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
+    """What became of each field of v1's answer; empty where it had none."""
+    said = [
+        (
+            f"{code(field.old)} is now {code(field.new)}"
+            if field.new
+            else f"{code(field.old)} is lost"
+        )
+        + (f" ({field.remark})" if field.remark else "")
+        for field in fields
+    ]
+    return "; ".join(said) + "." if said else ""
+
+
+def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]:
+    """All that the report stands on, so that nothing is mistaken for clean."""
+    seen, window = report.seen, report.window
+    yield "report", f"made {minute(report.generated_at)} UTC"
+    yield "flows", f"{seen.flows:,}, of which {number(seen.legacy, 'legacy call')}"
+    yield "searches", f"{seen.still_served:,}, which Hub still serves"
+    yield "hosts", ", ".join(map(code, seen.hosts)) or "none of the legacy ones"
+    if window.first and window.last:
+        yield "period", f"{minute(window.first)} to {minute(window.last)} UTC"
+    if seen.rejected_tls:
+        times = number(seen.rejected_tls, "time")
+        yield "rejected", f"{times} a client rejected the bridge's certificate"
+    for gap in seen.gaps:
+        when = f"{minute(gap.started_at)} to {minute(gap.ended_at)} UTC"
+        yield "gap", f"{when}: {number(gap.calls, 'call')} not recorded, {code(gap.reason)}"
