@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,13 +81,18 @@ class Mitmdump:
 
 
 @contextmanager
-def running_mitmdump(confdir: Path, *arguments: str, port: int = 0) -> Iterator[Mitmdump]:
-    """A mitmdump on a free port; checked to end well, unless the test itself ended it."""
+def running_mitmdump(
+    confdir: Path, *arguments: str, port: int = 0, under: Sequence[str] = ()
+) -> Iterator[Mitmdump]:
+    """A mitmdump on a free port; checked to end well, unless the test itself ended it.
+
+    `under` is a command line that runs another, and becomes it.
+    """
     confdir.mkdir(parents=True, exist_ok=True)
     log_file = confdir / "log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command(confdir, *arguments, port=port),
+            [*under, *command(confdir, *arguments, port=port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -107,11 +112,11 @@ def running_mitmdump(confdir: Path, *arguments: str, port: int = 0) -> Iterator[
 
 @contextmanager
 def running_bridge(
-    confdir: Path, *arguments: str, port: int = 0, **given: str
+    confdir: Path, *arguments: str, port: int = 0, under: Sequence[str] = (), **given: str
 ) -> Iterator[Mitmdump]:
     """A mitmdump with the bridge; `given` is for `bridge_arguments`."""
     everything = [*bridge_arguments(confdir, **given), *arguments]
-    with running_mitmdump(confdir, *everything, port=port) as bridge:
+    with running_mitmdump(confdir, *everything, port=port, under=under) as bridge:
         yield bridge
 
 

@@ -1,6 +1,6 @@
 """The stand-in for Docker Hub and bridges in front of it, started as seldom as possible."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -92,10 +92,14 @@ def start_bridge(tmp_path: Path, authority: Path) -> StartBridge:
     """Starts a bridge of the test's own, with more arguments for mitmdump."""
 
     def start(
-        *arguments: str, name: str = "bridge", port: int = 0, **given: str
+        *arguments: str,
+        name: str = "bridge",
+        port: int = 0,
+        under: Sequence[str] = (),
+        **given: str,
     ) -> AbstractContextManager[Mitmdump]:
         confdir = with_authority(tmp_path / name, authority)
-        return running_bridge(confdir, *arguments, port=port, **given)
+        return running_bridge(confdir, *arguments, port=port, under=under, **given)
 
     return start
 
