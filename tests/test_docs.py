@@ -4,6 +4,7 @@ import dataclasses
 import re
 import subprocess
 import urllib.request
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
+from hubv1.report.gate import FailOn
+from hubv1.report.ignoring import read_accepted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,6 +73,18 @@ def test_the_report_page_lists_every_format_and_column() -> None:
     assert tuple(named) == COLUMNS
 
 
+@pytest.mark.parametrize("fail_on", FailOn)
+def test_the_report_page_lists_everything_to_fail_on(fail_on: FailOn) -> None:
+    assert re.search(rf"^\| `{fail_on}` \|", REPORT, re.MULTILINE)
+
+
+def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
+    [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
+    (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
+    [entry] = read_accepted(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
+    assert entry.caller == "legacy-mirror/*"
+
+
 @pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
@@ -93,6 +108,8 @@ def test_the_journal_page_lists_every_column(table: Table) -> None:
         ("routes", model.RouteUse),
         ("callers", model.CallerUse),
         ("findings", model.Finding),
+        ("ignored", model.IgnoredCaller),
+        ("baseline", model.Comparison),
     ],
 )
 def test_the_report_page_lists_every_field_of_the_json_report(field: str, parts: type) -> None:

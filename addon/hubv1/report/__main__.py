@@ -9,11 +9,17 @@ from hubv1.journal import JournalError
 from hubv1.mitm.captures import CaptureError
 from hubv1.outcome import TROUBLE
 from hubv1.report.arguments import read_arguments
+from hubv1.report.baseline import BaselineError
+from hubv1.report.gate import FailOn, gate
+from hubv1.report.ignoring import IgnoreError
 from hubv1.report.making import make
 from hubv1.report.rendering import UnknownFormat, format_of, look_for, rendered
 from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
 from hubv1.texts import printable
+
+_TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError, UnknownFormat)
+"""Each says in one sentence what is wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,14 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = options.format or _form_of(options.output)
     try:
         look = look_for(form, options.output, options.columns)
-        report = make(options, datetime.now(UTC))
+        report = make(options, datetime.now(UTC), _say)
         write(rendered(report, form, look), options.output)
-    except (JournalError, CaptureError, UnknownFormat, OSError) as error:
+    except (*_TROUBLES, OSError) as error:
         _say(str(error))
         return TROUBLE
     if report.exit_code == TROUBLE and (options.output or form != "terminal"):
         _say(sentence(report))
-    return report.exit_code
+    if options.fail_on is None:
+        return report.exit_code
+    code, found = gate(report, FailOn(options.fail_on))
+    if found:
+        _say(found)
+    return code
 
 
 def _form_of(output: Path | None) -> str:

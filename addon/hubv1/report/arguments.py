@@ -11,6 +11,7 @@ from typing import NoReturn
 from hubv1.journal import FILE_NAME
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.gate import FOUND, FailOn
 from hubv1.report.rendering import FORMATS, WITH_COLUMNS
 from hubv1.report.selecting import selection_of
 from hubv1.texts import printable
@@ -44,6 +45,8 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
         selection_of(options, datetime.now(UTC))
     except ValueError as error:
         understanding.error(str(error))
+    if options.fail_on == FailOn.NEW and options.baseline is None:
+        understanding.error("--fail-on new needs --baseline, to tell who is new")
     return options
 
 
@@ -56,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_sources(arguments)
     _add_filters(arguments)
+    _add_gates(arguments)
     _add_output(arguments)
     return arguments
 
@@ -97,8 +101,7 @@ def _add_filters(arguments: argparse.ArgumentParser) -> None:
     filters.add_argument(
         "--outcome",
         action="append",
-        type=Outcome,
-        choices=list(Outcome),
+        choices=[*map(str, Outcome)],
         metavar="OUTCOME",
         help=f"calls that ended so: {', '.join(Outcome)}",
     )
@@ -109,6 +112,29 @@ def _host(text: str) -> str:
     if not host or not {*host}.isdisjoint("/@ *") or re.search(r"^[^:]*:\d*$", host):
         raise argparse.ArgumentTypeError(f"{text!r} is no plain host name such as hub.docker.com")
     return host
+
+
+def _add_gates(arguments: argparse.ArgumentParser) -> None:
+    gates = arguments.add_argument_group("for pipelines")
+    gates.add_argument(
+        "--fail-on",
+        choices=[*map(str, FailOn)],
+        help=f"exit code {FOUND} where there is such, else 0: legacy calls that were not bridged, "
+        "any legacy call, callers that --baseline does not have; never is 0 however many there are",
+    )
+    gates.add_argument(
+        "--baseline",
+        metavar="REPORT.json",
+        type=Path,
+        help="earlier JSON report: tells which callers are new, still there or gone",
+    )
+    gates.add_argument(
+        "--ignore",
+        metavar="FILE",
+        type=Path,
+        help="TOML file of callers that are accepted until a day: they count for nothing, and are "
+        "listed apart",
+    )
 
 
 def _add_output(arguments: argparse.ArgumentParser) -> None:

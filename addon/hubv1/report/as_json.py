@@ -20,9 +20,13 @@ def as_json(report: Report) -> str:
         "totals": {"calls": report.seen.legacy, **fields["totals"]},
         "days": [_day(day) for day in report.days],
     }
-    return json.dumps(body, indent=2, default=rfc3339) + "\n"
+    return json.dumps(body, indent=2, default=_moment) + "\n"
 
 
 def _day(day: Day) -> dict[str, Any]:
     outcomes = {str(outcome): calls for outcome, calls in day.outcomes.items()}
     return {"day": day.day.isoformat(), "calls": day.calls, **outcomes}
+
+
+def _moment(value: datetime | date) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else value.isoformat()

@@ -4,10 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hubv1.journal import EVERYTHING, History, Selection
+from hubv1.journal.selection import is_named
 from hubv1.names import Repository
 from hubv1.outcome import TROUBLE, UNBRIDGED, Outcome
 from hubv1.report.change import change_for, old_call, successor_for
-from hubv1.report.model import CallerUse, Day, Finding, Report, RouteUse, Traffic, Window
+from hubv1.report.ignoring import Accepted
+from hubv1.report.model import (
+    CallerUse,
+    Day,
+    Finding,
+    IgnoredCaller,
+    Report,
+    RouteUse,
+    Traffic,
+    Window,
+)
 from hubv1.report.standing import standing_of
 from hubv1.report.tally import FindingKey, Tally, Use, tally
 from hubv1.routes import Verdict, route_named
@@ -15,10 +26,15 @@ from hubv1.routes import Verdict, route_named
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
 
 
-def build(histories: Sequence[History], now: datetime, selection: Selection = EVERYTHING) -> Report:
+def build(
+    histories: Sequence[History],
+    now: datetime,
+    selection: Selection = EVERYTHING,
+    accepted: Sequence[Accepted] = (),
+) -> Report:
     """The report of these histories taken together, as of `now` (UTC).
 
-    They were read with that selection.
+    They were read with that selection, whose accepted callers are those of `accepted`.
     """
     hour = now.replace(minute=0, second=0, microsecond=0)
     counts = tally(history.summary(hour) for history in histories)
@@ -46,6 +62,14 @@ def build(histories: Sequence[History], now: datetime, selection: Selection = EV
             Day(day, sum(outcomes.values()), _outcomes(outcomes))
             for day, outcomes in sorted(counts.days.items())
         ),
+        ignored=tuple(
+            sorted(
+                (_ignored(use, accepted) for use in counts.accepted.values()),
+                key=lambda one: one.last_seen,
+                reverse=True,
+            )
+        ),
+        baseline=None,
         in_vain=counts.in_vain,
         exit_code=_exit_code(counts, seen),
     )
@@ -69,11 +93,12 @@ def _outcomes(calls: Mapping[Outcome, int]) -> Mapping[Outcome, int]:
 
 def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
     legacy = counts.all.calls if counts.all else 0
+    ignored = sum(use.calls for use in counts.accepted.values())
     still_served = sum(history.seen.still_served for history in histories)
     flows = sum(history.seen.flows for history in histories)
     return Traffic(
         # A killed bridge loses the last seconds of these counts, though never a call.
-        flows=max(flows, legacy + still_served),
+        flows=max(flows, legacy + ignored + still_served),
         legacy=legacy,
         still_served=still_served,
         hosts=tuple(sorted(counts.hosts)),
@@ -127,6 +152,12 @@ def _finding(use: Use) -> Finding:
         paged=use.paged,
         outcomes=_outcomes(use.outcomes),
     )
+
+
+def _ignored(use: Use, accepted: Sequence[Accepted]) -> IgnoredCaller:
+    caller = use.last.caller
+    entry = next(entry for entry in accepted if is_named(caller, (entry.caller,)))
+    return IgnoredCaller(caller, use.calls, use.last_at, entry.reason, entry.until)
 
 
 def _busiest(use: RouteUse | Finding) -> tuple[int, str]:

@@ -113,6 +113,29 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoredCaller:
+    """A caller that is known and accepted, and counts for nothing else."""
+
+    caller: str
+    calls: int
+    last_seen: datetime
+    reason: str
+    until: date
+    """The last day on which it is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What has become of callers since an earlier report."""
+
+    generated_at: datetime
+    """When that one was made."""
+    new: tuple[str, ...]
+    still: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole report."""
 
@@ -126,6 +149,10 @@ class Report:
     callers: tuple[CallerUse, ...]
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
+    ignored: tuple[IgnoredCaller, ...]
+    """The latest first."""
+    baseline: Comparison | None
+    """None where there is no earlier report."""
     in_vain: int
     """Calls that were answered on a route that is dead."""
     exit_code: int

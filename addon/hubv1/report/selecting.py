@@ -5,6 +5,7 @@ from datetime import datetime
 
 from hubv1.journal import Selection
 from hubv1.names import OFFICIAL_NAMESPACE
+from hubv1.outcome import Outcome
 from hubv1.report.period import begin_of, end_of
 
 
@@ -21,7 +22,7 @@ def selection_of(options: Namespace, now: datetime) -> Selection:
         hosts=tuple(options.host or ()),
         routes=tuple(options.route or ()),
         repositories=tuple(map(_full, options.repository or ())),
-        outcomes=tuple(options.outcome or ()),
+        outcomes=tuple(map(Outcome, options.outcome or ())),
     )
 
 

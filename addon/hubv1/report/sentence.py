@@ -10,7 +10,13 @@ _ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
-    parts = _state(report), _lost(report), _rejected(report), _narrowed(report.filter)
+    parts = (
+        _state(report),
+        _lost(report),
+        _rejected(report),
+        _ignored(report),
+        _narrowed(report.filter),
+    )
     return " ".join(filter(None, parts))
 
 
@@ -19,8 +25,8 @@ def _state(report: Report) -> str:
     if report.exit_code == TROUBLE:
         return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
     if not report.callers:
-        such = "such " if report.filter.has_names else ""
-        return f"No {such}legacy call in {number(seen.flows, 'flow')}."
+        which = "other " if report.ignored else "such " if report.filter.has_names else ""
+        return f"No {which}legacy call in {number(seen.flows, 'flow')}."
     repositories = {name for caller in report.callers for name in caller.repositories}
     return (
         f"{number(seen.legacy, 'legacy call')} by {number(len(report.callers), 'caller')} to "
@@ -42,6 +48,14 @@ def _rejected(report: Report) -> str:
         f"{number(times, 'time')} a client asked for a legacy host and rejected the bridge's "
         "certificate; what it wanted is not known."
     )
+
+
+def _ignored(report: Report) -> str:
+    if not report.ignored:
+        return ""
+    calls = number(sum(one.calls for one in report.ignored), "call")
+    callers = number(len(report.ignored), "caller")
+    return f"Left out: {calls} by {callers} that --ignore names."
 
 
 def _narrowed(wanted: Selection) -> str:

@@ -59,6 +59,8 @@ class Tally:
         default_factory=lambda: defaultdict(dict)
     )
     """By caller."""
+    accepted: dict[str, Use] = field(default_factory=dict)
+    """By caller; nothing else counts them."""
     hosts: set[str] = field(default_factory=set)
     in_vain: int = 0
     """Calls that were answered on a route that is dead."""
@@ -76,6 +78,8 @@ def tally(summaries: Iterable[Summary]) -> Tally:
     for summary in summaries:
         for count in summary.counts:
             _add(tally, count)
+        for count in summary.accepted:
+            _count(tally.accepted, count.caller, count)
         for (day, outcome), calls in summary.days.items():
             tally.days[day][outcome] += calls
     return tally

@@ -1,0 +1,76 @@
+"""Callers that are known and accepted for a while: the file of --ignore."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+_ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*ignore[ \t]*\]\]", re.MULTILINE)
+_INDEX = re.compile(r"\$\.ignore\[(\d+)\]")
+
+
+class IgnoreError(Exception):
+    """A file that is none of these, and why, in one sentence."""
+
+
+class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of the file."""
+
+    caller: str
+    """Its name, or a pattern for several."""
+    reason: str
+    until: date
+    """The last day, UTC, on which it counts."""
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    ignore: list[Accepted]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The entries of a file, told apart by a day."""
+
+    in_force: tuple[Accepted, ...] = ()
+    ended: tuple[Accepted, ...] = ()
+
+
+def read_accepted(path: Path, today: date) -> Acceptance:
+    """The entries of that file as of `today`, UTC; raises IgnoreError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        entries = msgspec.convert(tomllib.loads(text), type=_File).ignore
+    except msgspec.ValidationError as error:
+        raise _error(path, f"{_line(text, str(error))}{error}") from error
+    except (OSError, ValueError) as error:  # TOML's and UTF-8's errors are ValueErrors
+        raise _error(path, str(error)) from error
+    for number, entry in enumerate(entries):
+        if not (entry.caller.strip() and entry.reason.strip()):
+            where = _line(text, f"$.ignore[{number}]")
+            raise _error(path, f"{where}an entry needs a caller and a reason")
+    return Acceptance(
+        tuple(entry for entry in entries if today <= entry.until),
+        tuple(entry for entry in entries if today > entry.until),
+    )
+
+
+def _error(path: Path, reason: str) -> IgnoreError:
+    return IgnoreError(f"The file of ignored callers {path} cannot be read: {reason}.")
+
+
+def _line(text: str, error: str) -> str:
+    """Where the entry begins that an error of msgspec's is about."""
+    found = _INDEX.search(error)
+    begins = [match.start() for match in _ENTRY.finditer(text)]
+    if found is None or int(found[1]) >= len(begins):
+        return ""
+    return f"in the entry of line {text.count(chr(10), 0, begins[int(found[1])]) + 1}, "
+
+
+def patterns(entries: Sequence[Accepted]) -> tuple[str, ...]:
+    """What the names of their callers are like."""
+    return tuple(entry.caller for entry in entries)
