@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Iterator
 
 from mitmproxy import connection, http
+from mitmproxy.connection import ConnectionState
 
 from hubv1.answers import as_deprecated
 from hubv1.bridging import (
@@ -119,6 +120,10 @@ class Handling:
             result = came_round()
         elif not call.is_possible:
             result = impossible(call)
+        elif flow.client_conn.state is ConnectionState.CLOSED:
+            # The client was gone before this hook, and client_disconnected had nothing to end.
+            opened.leave()
+            result = abandoned()
         else:
             result = await self._shared(opened, parts)
         opened.settle(result)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
 from e2e.bridges import PATIENCE, Mitmdump, Row, eventually, running_bridge, with_authority
@@ -217,6 +218,22 @@ def test_a_call_that_is_passed_on_ends_with_its_client_too(
         (row,) = is_over(held, bridge)
         assert (row["outcome"], row["error_type"]) == ("passed", "connection")
         assert row["http_response_status_code"] is None
+
+
+def test_one_that_has_left_before_its_call_is_heard_asks_hub_for_nothing(
+    tmp_path: Path, hub: Standin, held: Held
+) -> None:
+    async def playing() -> None:
+        async with on_stage(tmp_path, hub.url, hub_deadline=DEADLINE) as stage:
+            flow = make_flow("/v1/repositories/bench/held/tags")
+            flow.client_conn.state = ConnectionState.CLOSED
+            stage.bridge.client_disconnected(flow.client_conn)
+            await stage.play(flow)
+
+    asyncio.run(asyncio.wait_for(playing(), PATIENCE))
+    [row] = entries(tmp_path / "journal.sqlite3")
+    assert (row.outcome, row.error_type, row.upstream_calls) == ("failed", "client_left", 0)
+    assert held.met == 0
 
 
 def test_two_hundred_that_leave_at_once_leave_no_task_behind(
