@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shlex
 import shutil
@@ -14,10 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from hubv1.start.calling import how_to_call
+from hubv1.start.wishes import read_wishes
 from standin import Standin
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -208,20 +208,9 @@ def test_a_shim_that_fails_is_passed_over_for_a_python_of_pyenv(bare: Path, tool
 # --- scripts/run ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def run() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run", ROOT / "scripts" / "lib" / "run.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["run"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _curls(run: ModuleType, *arguments: str) -> list[str]:
+def _curls(*arguments: str) -> list[str]:
     """The addresses that the user is told to call."""
-    said = "\n".join(run.how_to_call(run.read_wishes(arguments)))
+    said = "\n".join(how_to_call(read_wishes(arguments), "scripts/run"))
     return [
         word for word in said.split() if word.startswith(("http://127.", "http://10.", "http://["))
     ]
@@ -240,19 +229,15 @@ def _curls(run: ModuleType, *arguments: str) -> list[str]:
         "--set=listen_port=9000",
     ],
 )
-def test_every_spelling_of_the_port_replaces_the_default(
-    run: ModuleType, tmp_path: Path, spelling: str
-) -> None:
+def test_every_spelling_of_the_port_replaces_the_default(tmp_path: Path, spelling: str) -> None:
     arguments = [*shlex.split(spelling), "--set", f"confdir={tmp_path}"]
-    assert "listen_port" in run.read_wishes(arguments).options
-    assert _curls(run, *arguments)[0] == "http://127.0.0.1:9000"
+    assert "listen_port" in read_wishes(arguments).options
+    assert _curls(*arguments)[0] == "http://127.0.0.1:9000"
 
 
-def test_what_looks_like_a_port_but_is_the_value_of_another_option_is_none(
-    run: ModuleType, tmp_path: Path
-) -> None:
+def test_what_looks_like_a_port_but_is_the_value_of_another_option_is_none(tmp_path: Path) -> None:
     arguments = ["-s", "p9000", "-wp", "--set", f"confdir={tmp_path}", "~u p9000"]
-    assert set(run.read_wishes(arguments).options) == {"confdir"}
+    assert set(read_wishes(arguments).options) == {"confdir"}
 
 
 @pytest.mark.parametrize(
@@ -266,17 +251,15 @@ def test_what_looks_like_a_port_but_is_the_value_of_another_option_is_none(
     ],
 )
 def test_the_user_is_told_the_address_that_mode_and_host_make(
-    run: ModuleType, tmp_path: Path, arguments: str, called: str
+    tmp_path: Path, arguments: str, called: str
 ) -> None:
-    first, *_ = _curls(run, *shlex.split(arguments), "--set", f"confdir={tmp_path}")
+    first, *_ = _curls(*shlex.split(arguments), "--set", f"confdir={tmp_path}")
     assert first.startswith(called)
 
 
-def test_what_config_yaml_says_is_not_replaced_by_a_default(
-    run: ModuleType, tmp_path: Path
-) -> None:
+def test_what_config_yaml_says_is_not_replaced_by_a_default(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("listen_port: 9004\nmode: [regular]\n")
-    wishes = run.read_wishes(["--set", f"confdir={tmp_path}"])
+    wishes = read_wishes(["--set", f"confdir={tmp_path}"])
     assert (wishes.options["listen_port"], wishes.modes) == ("9004", ["regular"])
 
 
@@ -345,7 +328,7 @@ def test_mitmdump_itself_says_what_is_wrong_with_an_argument(checkout: Path) -> 
 
 def test_help_tells_of_the_bridge_and_then_of_mitmdump(checkout: Path) -> None:
     said = _start(checkout / "scripts" / "run", "--help").stdout
-    assert said.startswith("usage: scripts/run [mitmdump arguments]")
+    assert said.startswith("usage: scripts/run [--check] [mitmdump arguments]")
     assert "--listen-port" in said
 
 

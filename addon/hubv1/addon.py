@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Sequence
-from pathlib import Path
 
 from mitmproxy import command, connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -16,6 +15,7 @@ from hubv1.handling import Handling, answer
 from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
 from hubv1.mitm import way
+from hubv1.mitm.examining import Examiner
 from hubv1.mitm.flows import header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
 from hubv1.parts import Parts, Surroundings, assembled
@@ -40,6 +40,7 @@ class Bridge:
         self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
         self.parts: Parts | None = None
         self.handling = Handling()
+        self.examiner = Examiner()
         self.is_running = False
         self.retiring: asyncio.Future[None] | None = None
 
@@ -130,6 +131,7 @@ class Bridge:
         A plain function, since mitmproxy does not reload scripts whose `done` is a coroutine; at
         shutdown it awaits what is returned.
         """
+        self.examiner.stop()
         parts, self.parts = self.parts, None
         if parts is None:
             return None
@@ -145,10 +147,16 @@ class Bridge:
             for option in options.OPTIONS
         ]
 
+    @command.command("hub.check")  # type: ignore[untyped-decorator]  # mitmproxy's
+    def check(self) -> None:
+        """Look at the way to Docker Hub and back, and log what is wrong and how to mend it."""
+        if self.parts is not None:
+            self.examiner.begin(self.parts, ctx.options)
+
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = read_settings(values, os.environ.get(SECRET, "").rstrip("\r\n"))
         surroundings = Surroundings(
-            self.bridge_id, way.connections(ctx.options), Path(ctx.options.confdir).expanduser()
+            self.bridge_id, way.connections(ctx.options), way.confdir(ctx.options)
         )
         old, self.parts = self.parts, assembled(settings, surroundings, self._readings, self.parts)
         if old is not None:

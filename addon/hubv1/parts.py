@@ -29,6 +29,10 @@ class Surroundings:
         """The bridge's own entry for the Via header."""
         return f"1.1 {self.bridge_id}"
 
+    def transport(self) -> Transport:
+        """New connections to Docker's hosts."""
+        return Transport(self.via, f"hub-v1-bridge/{__version__}", self.connections)
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -85,19 +89,26 @@ def assembled(
 def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) -> Journal:
     if old and old.settings.journal == settings.journal:
         return old.journal
-    place = settings.journal
-    if not place:
+    if not settings.journal:
         surroundings.confdir.mkdir(parents=True, exist_ok=True)
-        place = str(surroundings.confdir / FILE_NAME)
-    return Journal(Place(place), surroundings.bridge_id, settings.journal_days)
+    place = journal_place(settings, surroundings)
+    return Journal(place, surroundings.bridge_id, settings.journal_days)
+
+
+def journal_place(settings: Settings, surroundings: Surroundings) -> Place:
+    """Where the journal is; raises JournalError where that can be none."""
+    return Place(settings.journal or str(surroundings.confdir / FILE_NAME))
 
 
 def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:
     if old and _way(old.settings, old.surroundings) == _way(settings, surroundings):
         return old.hub
-    transport = Transport(
-        surroundings.via, f"hub-v1-bridge/{__version__}", surroundings.connections
-    )
+    return hub_client(settings, surroundings)
+
+
+def hub_client(settings: Settings, surroundings: Surroundings) -> HubClient:
+    """A new client, with connections of its own."""
+    transport = surroundings.transport()
     return HubClient(settings.url, settings.registry_url, transport, settings.account)
 
 

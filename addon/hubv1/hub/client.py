@@ -83,6 +83,12 @@ class HubClient:
         tags = await self._all(repository, first, v2.read_names, inquiry)
         return [tag.name for tag in tags]
 
+    async def sign_in(self, repository: Repository, inquiry: Inquiry) -> None:
+        """Let the bridge's own account in, and see that it can read a repository that everybody
+        can; raises Unauthorized where Hub does not let it in."""
+        if self._account is not None:
+            await self._get(_page_path(repository, 1), v2.read_names, inquiry, self._account)
+
     @property
     def statuses(self) -> Mapping[str, int]:
         """Requests so far by status; `none` where there was no reply."""

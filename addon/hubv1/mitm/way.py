@@ -1,5 +1,7 @@
 """The way to Docker's hosts, by mitmproxy's own options."""
 
+from pathlib import Path
+
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
@@ -34,6 +36,11 @@ def connections(options: Options) -> Connections:
         proxy=f"{parent.scheme}://{_bracketed(host)}:{port}" if parent else "",
         proxy_auth=(options.upstream_auth or "") if parent else "",
     )
+
+
+def confdir(options: Options) -> Path:
+    """The folder of mitmproxy's, which at a first start is not there yet."""
+    return Path(options.confdir).expanduser()
 
 
 def _bracketed(host: str) -> str:

@@ -1,0 +1,56 @@
+"""What the checks look at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubv1.hub import Connections
+from hubv1.journal import Place
+from hubv1.loopback import is_loopback
+from hubv1.settings import Settings
+
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
+"""What to listen on means every address of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A way in which mitmproxy takes calls."""
+
+    kind: str
+    """mitmproxy's name of the mode: regular, reverse, …"""
+    host: str
+    port: int | None
+    """None where the mode listens on no port."""
+    target: str = ""
+    """URL that a reverse proxy stands in front of."""
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether it takes calls from other machines."""
+        return self.port is not None and not is_loopback(self.host)
+
+    @property
+    def address(self) -> str:
+        """Host and port as in a URL."""
+        host = "127.0.0.1" if self.host in EVERYWHERE else self.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A bridge as it is, or as it would be started."""
+
+    settings: Settings
+    connections: Connections
+    via: str
+    """Its entry in the Via header."""
+    journal: Place
+    confdir: Path
+    listeners: tuple[Listener, ...]
+    """None where mitmproxy serves nobody, but reads recordings."""
+    strategy: str
+    """mitmproxy's connection_strategy."""
+    has_login: bool
+    """Whether proxyauth is set."""
+    is_limited: bool
+    """Whether allow_hosts is set."""

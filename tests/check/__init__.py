@@ -1,0 +1,1 @@
+"""The checks of a set-up, each against what it is to find."""

@@ -1,0 +1,87 @@
+"""Set-ups for the checks to look at: sound, but for what a test changes."""
+
+import asyncio
+import dataclasses
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hubv1.check import Examination, Finding, Listener, Setup, examined
+from hubv1.hub import Connections, HubClient, Transport
+from hubv1.journal import Place
+from hubv1.options import OPTIONS
+from hubv1.settings import read_settings
+from samples import VIA
+
+SECONDS = 30
+LOCAL = Listener("regular", "127.0.0.1", 8080)
+
+
+def a_setup(
+    folder: Path, *, secret: str = "", options: dict[str, Any] | None = None, **changes: Any
+) -> Setup:
+    """`options` are the bridge's, `changes` for the set-up itself."""
+    values = {option.name: option.default for option in OPTIONS} | (options or {})
+    sound = Setup(
+        settings=read_settings(values, secret),
+        connections=Connections(),
+        via=VIA,
+        journal=Place(str(folder / "journal.sqlite3")),
+        confdir=folder,
+        listeners=(LOCAL,),
+        strategy="lazy",
+        has_login=False,
+        is_limited=False,
+    )
+    return dataclasses.replace(sound, **changes)
+
+
+def examine(setup: Setup, seconds: float = SECONDS) -> Examination:
+    """All that there is to find."""
+
+    async def looking() -> Examination:
+        settings = setup.settings
+        transport = Transport(setup.via, "tests", setup.connections)
+        client = HubClient(settings.url, settings.registry_url, transport, settings.account)
+        try:
+            return await examined(setup, client, transport, seconds)
+        finally:
+            await client.close()
+
+    return asyncio.run(looking())
+
+
+def find(setup: Setup, subject: str, seconds: float = SECONDS) -> Finding:
+    """What is found of one subject."""
+    (finding,) = (each for each in examine(setup, seconds).findings if each.subject == subject)
+    return finding
+
+
+@contextmanager
+def always_saying(answer: bytes) -> Iterator[str]:
+    """The URL of a server that answers everybody with these bytes, or with silence."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                connection.recv(65_536)
+                if answer:
+                    connection.sendall(answer)
+                    connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for each in kept:
+            each.close()

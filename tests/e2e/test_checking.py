@@ -1,0 +1,160 @@
+"""`scripts/run --check` and `hub.check`, as users run them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.bridges import PATIENCE, ROOT, eventually
+from e2e.clients import clean_environment, shell
+from e2e.conftest import StartBridge
+from standin import Standin, faults
+
+SCRIPT = ROOT / "scripts" / "lib" / "run.py"
+COMMANDER = """\
+from mitmproxy import ctx
+
+def running():
+    ctx.master.commands.execute("hub.check")
+"""
+
+
+def checked(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What `scripts/run --check` says; the wrapper in bash only finds the environment."""
+    return subprocess.run(
+        [sys.executable, "-P", str(SCRIPT), "--check", *arguments],
+        env=clean_environment(home, **environment),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def before(hub: Standin) -> list[str]:
+    return ["--set", f"hub_url={hub.url}", "--set", f"hub_registry_url={hub.registry_url}"]
+
+
+def test_a_sound_set_up_is_told_in_a_line_for_each_check_with_exit_code_0(
+    hub: Standin, tmp_path: Path
+) -> None:
+    done = checked(tmp_path, *before(hub), "-p", "9123")
+    assert (done.returncode, done.stderr) == (0, "")
+    standings = re.findall(r"^(ok|wrong|not looked at) +[\w ]+: \S.*\.$", done.stdout, re.MULTILINE)
+    assert standings.count("ok") == 8
+    assert standings.count("not looked at") == 1
+    assert "curl -sS --proxy http://127.0.0.1:9123 https://index.docker.io/v1/" in done.stdout
+    assert done.stdout.endswith("Nothing is wrong with what was looked at.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_hub_it_says_so_and_what_to_do_with_exit_code_1(tmp_path: Path) -> None:
+    done = checked(tmp_path, "--set", "hub_url=https://hub.invalid")
+    assert done.returncode == 1
+    assert re.search(
+        r"^wrong +Docker Hub: https://hub\.invalid cannot be used\. The name hub\.invalid does not "
+        r"resolve\. Look at this machine's DNS",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "hub_ulr=https://x"], "Did you mean hub_url?"),
+        (["--set", "hub_deadline=soon"], "hub_deadline takes a whole number, not 'soon'."),
+        (["--set", "hub_deadline=0"], "hub_deadline takes 1 to 3600 seconds, not 0."),
+        (["--set", "hub_journal=sqlite://"], "A journal in memory would record nothing"),
+        (["--set", "listen_port=high"], "ot an integer: high"),
+    ],
+)
+def test_options_that_would_end_a_start_are_told_the_same_way(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = checked(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert done.stdout.startswith("wrong           options: ")
+    assert said in done.stdout
+    assert done.stderr == ""
+
+
+def test_it_looks_at_what_config_yaml_says_and_at_every_argument(
+    hub: Standin, tmp_path: Path
+) -> None:
+    config = tmp_path / "conf" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text(f"connection_strategy: eager\nhub_url: {hub.url}\nhub_registry_url: ''\n")
+    arguments = ["--set", f"confdir={config.parent}", "--listen-host", "0.0.0.0"]
+    done = checked(tmp_path, *arguments, "--proxyauth", "ann:secret")
+    assert re.search(r"^wrong +connection strategy: It is eager", done.stdout, re.MULTILINE)
+    assert "at *:8080 without allow_hosts:" in done.stdout
+    assert re.search(r"^ok +Docker Hub: ", done.stdout, re.MULTILINE)
+    assert "2 of 9 are wrong." in done.stdout
+    assert "secret" not in done.stdout
+
+
+def test_the_account_is_signed_in_with_the_secret_of_the_environment(
+    hub: Standin, tmp_path: Path
+) -> None:
+    given = [*before(hub), "--set", "hub_username=joe"]
+    assert "lets joe in" in checked(tmp_path, *given, HUB_SECRET="geheimnis").stdout
+    done = checked(tmp_path, *given, HUB_SECRET="falsch")
+    assert done.returncode == 1
+    assert "does not let joe in" in done.stdout
+    assert "falsch" not in done.stdout
+
+
+def test_it_overwrites_no_recording_and_takes_no_port(hub: Standin, tmp_path: Path) -> None:
+    recording = tmp_path / "traffic.flow"
+    recording.write_bytes(b"precious")
+    done = checked(tmp_path, *before(hub), "-w", str(recording), "--set", "hub_metrics=127.0.0.1:1")
+    assert done.returncode == 0
+    assert recording.read_bytes() == b"precious"
+
+
+class TestTheCommand:
+    @pytest.fixture
+    def commander(self, tmp_path: Path) -> list[str]:
+        """Arguments for a mitmdump that runs `hub.check` once it is running."""
+        script = tmp_path / "commander.py"
+        script.write_text(COMMANDER)
+        return ["-s", str(script)]
+
+    def test_logs_what_it_finds_of_a_running_bridge(
+        self, start_bridge: StartBridge, commander: list[str], hub: Standin
+    ) -> None:
+        urls = {"hub_url": hub.url, "registry_url": hub.registry_url}
+        with start_bridge(*commander, **urls) as bridge:
+            eventually(lambda: "Nothing is wrong with what was looked at." in bridge.log, "found")
+            assert "hub.check: ok: journal: It has " in bridge.log
+            assert str(bridge.journal) in bridge.log
+
+    def test_warns_of_what_is_wrong(self, start_bridge: StartBridge, commander: list[str]) -> None:
+        with start_bridge(*commander, hub_url="https://hub.invalid") as bridge:
+            eventually(lambda: "1 of 9 is wrong." in bridge.log, "found")
+            assert "hub.check: wrong: Docker Hub: https://hub.invalid cannot be" in bridge.log
+
+    def test_is_given_up_at_the_end(
+        self, start_bridge: StartBridge, commander: list[str], hub: Standin
+    ) -> None:
+        hub.faults.add("/v2/namespaces", faults.hang())
+        with start_bridge(*commander, hub_url=hub.url) as bridge:
+            eventually(lambda: bool(hub.calls), "asked")
+            bridge.end()
+            assert "hub.check:" not in bridge.log
+
+    def test_prints_a_line_for_clients_that_tells_whether_they_trust_the_ca(
+        self, start_bridge: StartBridge, commander: list[str], hub: Standin
+    ) -> None:
+        with start_bridge(*commander, hub_url=hub.url) as bridge:
+            eventually(lambda: "trusts the CA: curl" in bridge.log, "a line")
+            (line,) = re.findall(r"trusts the CA: (curl .*)", bridge.log)
+            line = line.replace("127.0.0.1:0", f"127.0.0.1:{bridge.port}")
+            home = clean_environment(bridge.confdir)
+            assert shell(line, home).returncode == 60
+            trusting = shell(line, home | {"CURL_CA_BUNDLE": str(bridge.authority)})
+            assert trusting.stdout.startswith(b'[{"pk": ')
