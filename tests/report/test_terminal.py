@@ -1,7 +1,8 @@
 """The report as people read it: nothing left out, nothing that a terminal would act on."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from hubv1.journal import Gap, Seen
 from hubv1.outcome import Outcome
 from hubv1.report.model import Report
+from hubv1.report.snippets import replacement_of
 from hubv1.report.terminal import as_text
 from hubv1.routes import Verdict
 from report.made import report_of
 from samples import make_entry
 
 URL = "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags"
+BLOCK = "\N{FULL BLOCK}"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 HOSTILE = st.one_of(
@@ -47,6 +50,14 @@ def shown(report: Report, width: int | None = None) -> str:
     return as_text(report, width=width, color=False)
 
 
+def part(report: Report, title: str, width: int) -> list[str]:
+    """The lines below that title, up to the next."""
+    lines = shown(report, width).splitlines()
+    rest = lines[lines.index(title) + 1 :]
+    ends = [at for at, line in enumerate(rest) if line and not line.startswith(" ")]
+    return rest[: min(ends, default=None)]
+
+
 def without_colors(colored: str) -> str:
     bare = re.sub(r"\x1b\[[0-9;]*m", "", colored)
     return "".join(line.rstrip() + "\n" for line in bare.splitlines())
@@ -74,7 +85,8 @@ def test_no_legacy_call_is_said_together_with_what_was_seen(flows: int) -> None:
     text = shown(report_of(seen=Seen(flows=flows, still_served=1)))
     count = "1 flow" if flows == 1 else "7 flows"
     assert text.splitlines()[0] == f"No legacy call in {count}."
-    assert f"Seen: {count}; 0 legacy calls; 1 search, which Hub still serves" in text
+    assert f"  flows    {flows}, of which 0 legacy calls\n" in text
+    assert "  searches 1, which Hub still serves\n" in text
 
 
 def test_nothing_seen_is_said_not_to_be_clean() -> None:
@@ -87,56 +99,169 @@ def test_nothing_seen_is_said_not_to_be_clean() -> None:
 def test_gaps_and_rejected_certificates_are_shown() -> None:
     gaps = (Gap(AT, AT, 3, "full"), Gap(AT, AT, 4, "full"))
     text = shown(report_of(seen=Seen(flows=1, rejected_tls=2), gaps=gaps), width=300)
-    assert "7 calls not recorded, in 2 gaps" in text
-    assert "rejected the bridge's certificate 2 times" in text
+    for calls in (3, 4):
+        told = (
+            f"  gap      2026-03-01 12:00 to 2026-03-01 12:00 UTC: {calls} calls not recorded, full"
+        )
+        assert told in text
+    assert "2 times a client rejected the bridge's certificate" in text
     quiet = shown(report_of(seen=Seen(flows=1)), width=300)
-    assert "gap" not in quiet
+    assert "  gap" not in quiet
     assert "certificate" not in quiet
 
 
-def test_a_caller_is_shown_with_its_calls_verdict_and_repositories() -> None:
-    calls = [make_entry(verdict=Verdict.LOSSY) for _ in range(2)]
-    calls.append(make_entry(verdict=Verdict.LOSSY, started_at=AT.replace(hour=13)))
-    [line] = [
-        line for line in shown(report_of(*calls)).splitlines() if line.startswith(" curl/8.1 at")
-    ]
-    assert re.split(r"\s{2,}", line.strip()) == [
-        "curl/8.1 at 10.0.0.7",
-        "3",
-        "1",
-        "2026-03-01 13:00",
-        "lossy",
-        "library/debian",
-    ]
+def test_its_parts_come_in_the_order_in_which_people_act_on_them() -> None:
+    lines = shown(report_of(make_entry())).splitlines()
+    titles = (
+        "Calls a day",
+        "Who still calls v1",
+        "What to change",
+        "What was not bridged",
+        "What was seen",
+    )
+    places = [lines.index(title) for title in titles]
+    assert places == sorted(places)
 
 
-def test_many_repositories_are_counted_and_each_has_its_own_url() -> None:
-    report = report_of(*(make_entry(repository=f"r{number}") for number in range(7)))
-    text = shown(report, width=300)
-    assert ", library/r4 and 2 more" in text
-    for number in range(7):
-        assert f"1 call  library/r{number}  ->  {URL.replace('debian', f'r{number}')}\n" in text
+class TestCallsADay:
+    def test_each_day_has_a_bar_by_outcome_to_the_day_of_the_report(self) -> None:
+        calls = [make_entry(started_at=AT - timedelta(2)) for _ in range(30)]
+        calls += [make_entry(started_at=AT - timedelta(2), outcome=Outcome.GONE)] * 10
+        lines = part(report_of(*calls), "Calls a day", 120)
+        assert lines == [
+            f"  {BLOCK} translated  - gone",
+            f"  2026-02-27 40 {BLOCK * 29}{'-' * 9} last call of curl/8.1 at 10.0.0.7",
+            "  2026-02-28  0",
+            "  2026-03-01  0",
+            "",
+        ]
+
+    def test_a_single_call_among_thousands_is_seen(self) -> None:
+        calls = [make_entry()] * 2_000
+        lines = part(report_of(*calls, make_entry(outcome=Outcome.FAILED)), "Calls a day", 120)
+        assert f"{BLOCK}x " in lines[1]
+
+    def test_a_year_is_drawn_in_a_few_lines(self) -> None:
+        calls = [make_entry(started_at=AT - timedelta(days)) for days in range(365)]
+        text = shown(report_of(*calls))
+        assert "Calls in 28 days, from the one that is named\n" in text
+        assert len(re.findall(r"^  \d{4}-\d\d-\d\d +\d", text, re.MULTILINE)) == 14
+
+    def test_where_there_are_no_blocks_ascii_does(self) -> None:
+        report = report_of(make_entry(), make_entry(outcome=Outcome.OBSERVED))
+        text = as_text(report, width=None, color=False, in_ascii=True)
+        assert text.isascii()
+        assert "# translated  : observed\n" in text
 
 
-def test_a_sentence_for_several_repositories_is_said_once_for_each_caller() -> None:
-    calls = [
-        make_entry(repository=name, caller=caller) for name in ("a", "b") for caller in ("x", "y")
-    ]
-    assert shown(report_of(*calls), width=300).count("page_size=100") == 2
+class TestCallers:
+    def test_each_is_shown_with_its_standing_since_when_and_how_often(self) -> None:
+        calls = [make_entry(), make_entry(started_at=AT - timedelta(2))]
+        calls.append(make_entry(started_at=AT.replace(hour=13)))
+        line = part(report_of(*calls), "Who still calls v1", 150)[3]
+        assert re.split(r"\s{2,}", line.strip()) == [
+            "curl/8.1 at 10.0.0.7",
+            "bridged and ready to move",
+            "3",
+            "1",
+            "2026-03-01 13:00",
+            "2026-02-27",
+            "library/debian /tags",
+        ]
+
+    def test_a_narrow_terminal_has_the_same_as_a_paragraph(self) -> None:
+        assert part(report_of(make_entry()), "Who still calls v1", 80) == [
+            "  curl/8.1 at 10.0.0.7",
+            "    bridged and ready to move",
+            "    1 call since 2026-03-01, 0 this hour, the last 2026-03-01 12:30",
+            "    library/debian /tags",
+            "",
+        ]
+
+    def test_the_latest_come_first_and_of_these_the_busiest(self) -> None:
+        calls = [
+            make_entry(caller="early", started_at=AT - timedelta(1)),
+            make_entry(caller="late"),
+            *[make_entry(caller="busy")] * 2,
+        ]
+        lines = part(report_of(*calls), "Who still calls v1", 80)
+        assert [line.strip() for line in lines[::4]][:3] == ["busy", "late", "early"]
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"credentials": "basic"}, "needs credentials"),
+            ({"outcome": Outcome.FAILED}, "not bridged: some of its calls failed"),
+            ({"started_at": AT - timedelta(30)}, "quiet since 2026-01-30"),
+        ],
+    )
+    def test_the_standing_is_said_in_words(self, changes: dict[str, Any], told: str) -> None:
+        assert f"    {told}\n" in shown(report_of(make_entry(**changes)), 80)
+
+    def test_many_repositories_are_counted(self) -> None:
+        report = report_of(*(make_entry(repository=f"r{number}") for number in range(7)))
+        assert "library/r4 /tags and 2 more" in shown(report, width=300)
+
+
+class TestWhatToChange:
+    def test_a_route_has_both_calls_the_shortest_replacement_and_what_is_lost(self) -> None:
+        lines = part(report_of(make_entry(), make_entry(caller="b")), "What to change", 300)
+        assert "layer is lost" in lines[6]
+        assert lines[:6] == [
+            "  GET /v1/repositories/{name}/tags  2 calls, bridged",
+            "    The v2 list comes in pages of at most 100 tags and in no dependable order.",
+            "    now     https://index.docker.io/v1/repositories/debian/tags",
+            f"    instead {URL}",
+            "    Take the names from the registry's list: all in one call, signed in or not.",
+            "      skopeo list-tags docker://docker.io/library/debian",
+        ]
+
+    def test_a_replacement_of_several_lines_is_not_wrapped(self) -> None:
+        report = report_of(make_entry(route="GET /v1/repositories/{name}/images"))
+        [snippet, *_] = replacement_of(report.findings[0]).snippets
+        indented = "".join(f"      {line}".rstrip() + "\n" for line in snippet.code.splitlines())
+        assert indented in shown(report, width=40)
+
+    def test_each_repository_has_its_own_url(self) -> None:
+        report = report_of(*(make_entry(repository=f"r{number}") for number in range(7)))
+        for number in range(7):
+            url = URL.replace("debian", f"r{number}")
+            told = f"    1 call by 1 caller  library/r{number}  ->  {url}\n"
+            assert told in shown(report, width=40)
+
+
+class TestWhatWasNotBridged:
+    @pytest.mark.parametrize("width", [60, 200])
+    def test_it_is_named_with_how_it_ended(self, width: int) -> None:
+        lost = make_entry(outcome=Outcome.REFUSED, repository="lost")
+        text = "\n".join(part(report_of(make_entry(), lost), "What was not bridged", width))
+        told = ("curl/8.1 at 10.0.0.7", "library/lost /tags", "1 refused", "2026-03-01 12:30")
+        assert all(each in text for each in told)
+        assert "library/debian" not in text
+
+    def test_that_all_was_bridged_is_said(self) -> None:
+        assert "Every call was answered or redirected." in shown(report_of(make_entry()))
+
+
+def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
+    report = report_of(make_entry(user_agent_original="x" * 200))
+    text = as_text(report, width=None, color=False, columns=("user_agent", "calls"))
+    assert f" {'x' * 200}   1\n" in text
+    assert "What to change" not in text
+    assert "What was seen" in text
 
 
 def test_a_route_of_another_version_is_shown_by_its_name() -> None:
     text = shown(report_of(make_entry(route="BREW /v1/tea", verdict=Verdict.DEAD)))
-    assert text.count("BREW /v1/tea") == 2
+    assert "  BREW /v1/tea  1 call, dead\n" in text
     assert "This version does not know the route." in text
 
 
 def test_forty_columns_are_enough_for_all_but_urls() -> None:
     report = report_of(make_entry(caller="a-very-long-name-of-a-job/that-fits-nowhere at 10.0.0.7"))
     text = shown(report, width=40)
-    assert [line for line in text.splitlines() if len(line) > 40 and URL not in line] == []
+    assert [line for line in text.splitlines() if len(line) > 40 and "/debian" not in line] == []
     assert any(line.endswith(URL) for line in text.splitlines())
-    assert "…" not in text
     squeezed = re.sub(r"\s", "", text)
     for part in ("a-very-long-name-of-a-job/that-fits-nowhereat10.0.0.7", "library/debian"):
         assert part in squeezed
@@ -187,7 +312,7 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is(
     )
     lines = shown(report, width).split("\n")
     assert [line for line in lines if not line.isprintable()] == []
-    assert any(line.endswith(f"1 call  library/debian  ->  {URL}") for line in lines)
+    assert any(line.endswith(f"1 call by 1 caller  library/debian  ->  {URL}") for line in lines)
 
 
 @given(HOSTILE)

@@ -29,12 +29,25 @@ class Look:
     width: int | None = None
     """Columns of the terminal; None where there is no terminal."""
     color: bool = False
+    in_ascii: bool = False
+    """Whether nothing else can be shown."""
 
 
 PLAIN = Look()
 
+
+def _as_text(report: Report, look: Look) -> str:
+    return as_text(
+        report,
+        width=look.width,
+        color=look.color,
+        columns=look.columns,
+        in_ascii=look.in_ascii,
+    )
+
+
 _RENDERERS: Mapping[str, Callable[[Report, Look], str]] = {
-    "terminal": lambda report, look: as_text(report, width=look.width, color=look.color),
+    "terminal": _as_text,
     "html": lambda report, _: as_html(report),
     "md": lambda report, look: as_markdown(report, look.columns),
     "json": lambda report, _: as_json(report),
@@ -43,7 +56,7 @@ _RENDERERS: Mapping[str, Callable[[Report, Look], str]] = {
 _SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".csv": "csv", ".txt": "terminal"}
 
 FORMATS = tuple(_RENDERERS)
-WITH_COLUMNS = ("md", "csv")
+WITH_COLUMNS = ("terminal", "md", "csv")
 """Those that show a table of findings whose columns can be chosen."""
 
 
@@ -62,12 +75,24 @@ def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
     """
     if columns and form not in WITH_COLUMNS:
         raise UnknownFormat(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
-    if output is not None or not sys.stdout.isatty():
+    if output is not None:
         return Look(columns)
+    in_ascii = not _shows_blocks(sys.stdout.encoding)
+    if not sys.stdout.isatty():
+        return Look(columns, in_ascii=in_ascii)
     is_dumb = os.environ.get("TERM") == "dumb"
-    return Look(columns, get_terminal_size().columns, color=not is_dumb)
+    width = get_terminal_size().columns
+    return Look(columns, width, color=not is_dumb, in_ascii=in_ascii or is_dumb)
 
 
 def rendered(report: Report, form: str, look: Look = PLAIN) -> str:
     """The report in the format of that name, which is one of FORMATS."""
     return _RENDERERS[form](report, look)
+
+
+def _shows_blocks(encoding: str | None) -> bool:
+    try:
+        "\N{FULL BLOCK}".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
