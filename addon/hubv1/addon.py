@@ -103,9 +103,8 @@ class Bridge:
 
     def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Write down a call that got no answer."""
-        if flow.request.stream and self.parts is not None:
-            self.handling.open(flow, self.parts)
-        self.handling.cut_short(flow, str(flow.error))
+        if self.parts is not None:
+            self.handling.cut_short(flow, str(flow.error), self.parts)
         return self.response(flow)
 
     def client_disconnected(self, client: connection.Client) -> None:

@@ -84,11 +84,18 @@ class Handling:
             give(opened, result, successor, parts)
         return None
 
-    def cut_short(self, flow: http.HTTPFlow, error: str) -> None:
-        """Note that the flow ends without an answer."""
+    def cut_short(self, flow: http.HTTPFlow, error: str, parts: Parts) -> None:
+        """Note that the flow ends without an answer, perhaps before it was heard to its end."""
+        is_heard = flow.request.timestamp_end is not None
+        if flow.request.stream or not is_heard:
+            self.open(flow, parts)
         opened = self.open_calls.get(flow.id)
-        if opened is not None:
-            opened.cut_short("connection", error)
+        if opened is None:
+            return
+        if opened.action is Action.TRANSLATE and not is_heard:
+            opened.leave()
+            opened.settle(abandoned())
+        opened.cut_short("connection", error)
 
     def leave(self, client: connection.Client) -> None:
         """Stop the work for a client that is gone."""
