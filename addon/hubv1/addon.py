@@ -16,7 +16,7 @@ from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
 from hubv1.mitm import way
 from hubv1.mitm.examining import Examiner
-from hubv1.mitm.flows import header, is_replay, is_turned_away
+from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.settings import SECRET, BadOption, read_settings
@@ -24,9 +24,10 @@ from hubv1.settings import SECRET, BadOption, read_settings
 logger = logging.getLogger(__name__)
 
 _EAGER = (
-    "connection_strategy=eager connects to the legacy host before the bridge sees a call: where "
-    "that host is dead or its name no longer resolves, CONNECT gets a 502, reverse mode drops the "
-    "client and SOCKS fails. Set connection_strategy=lazy."
+    "connection_strategy=eager connects to a host before the bridge sees a call. Behind CONNECT "
+    "the bridge prevents that; elsewhere, where a legacy host is dead or its name no longer "
+    "resolves, reverse and transparent modes drop the client and SOCKS fails. Set "
+    "connection_strategy=lazy."
 )
 
 
@@ -71,6 +72,11 @@ class Bridge:
         self.is_running = True
         if ctx.options.server and ctx.options.connection_strategy == "eager":
             logger.warning(_EAGER)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Let a call to a dead legacy host come as far as the bridge."""
+        if self.parts is not None and ctx.options.connection_strategy == "eager":
+            accept_connect(flow, self.parts.settings.hosts)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Open a legacy call whose body goes upstream before `request` fires, if it ever does."""

@@ -71,6 +71,16 @@ def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
     )
 
 
+def accept_connect(flow: http.HTTPFlow, hosts: Container[str]) -> None:
+    """Accept a CONNECT to a legacy host without a connection to it.
+
+    With connection_strategy=eager mitmproxy would try one first, and answer 502 where it fails.
+    """
+    if flow.response is None and asked_host(flow) in hosts:
+        flow.response = http.Response.make(200)
+        flow.response.reason = "Connection established"
+
+
 def is_turned_away(flow: http.HTTPFlow) -> bool:
     """Whether proxyauth refused the client: it has called nobody yet, and will call again."""
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
