@@ -14,10 +14,11 @@ from hubv1.bridging import came_round
 from hubv1.handling import Handling, answer
 from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
-from hubv1.mitm import way
+from hubv1.mitm import view, way
 from hubv1.mitm.examining import Examiner
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
+from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.settings import SECRET, BadOption, read_settings
 
@@ -49,6 +50,7 @@ class Bridge:
         """Declare the options, and complain of those that mitmproxy would pass over."""
         for option in options.OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
+        view.register(BesideView())
         given = loader.master.options
         for name, complaint in options.complaints(given_options(given)).items():
             logger.error(complaint)
@@ -137,6 +139,7 @@ class Bridge:
         shutdown it awaits what is returned.
         """
         self.examiner.stop()
+        view.unregister()
         parts, self.parts = self.parts, None
         if parts is None:
             return None

@@ -65,6 +65,8 @@ class Result:
     error: str = ""
     """The same for people."""
     upstream_calls: int = 0
+    asked: tuple[str, ...] = ()
+    """What Docker's hosts were asked for it, and how often, one place and status each."""
     source: str = ""
     """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
     read on; empty where nobody was asked."""
@@ -129,6 +131,10 @@ async def answer_call(
     return replace(
         result,
         upstream_calls=inquiry.upstream_calls,
+        asked=tuple(
+            what if times == 1 else f"{what}, {times} times"
+            for what, times in inquiry.asked.items()
+        ),
         source=inquiry.source,
         tags_listed=inquiry.tags_listed,
     )

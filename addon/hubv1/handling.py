@@ -203,7 +203,8 @@ def _noted_entry(opened: OpenCall, parts: Parts) -> Entry:
         comment = remark(entry, instead, is_replay=opened.is_replay)
         # A replay tells nothing new of what the caller once got.
         before = notes.noted(opened.flow) if opened.is_replay else None
-        notes.leave(opened.flow, before or entry, comment)
+        asked = opened.result.asked if opened.result else ()
+        notes.leave(opened.flow, before or entry, comment, asked)
     return entry
 
 

@@ -82,7 +82,11 @@ class Mitmdump:
 
 @contextmanager
 def running_mitmdump(
-    confdir: Path, *arguments: str, port: int = 0, under: Sequence[str] = ()
+    confdir: Path,
+    *arguments: str,
+    port: int = 0,
+    under: Sequence[str] = (),
+    program: Path = MITMDUMP,
 ) -> Iterator[Mitmdump]:
     """A mitmdump on a free port; checked to end well, unless the test itself ended it.
 
@@ -92,7 +96,7 @@ def running_mitmdump(
     log_file = confdir / "log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*under, *command(confdir, *arguments, port=port)],
+            [*under, *command(confdir, *arguments, port=port, program=program)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -120,11 +124,11 @@ def running_bridge(
         yield bridge
 
 
-def command(confdir: Path, *arguments: str, port: int = 0) -> list[str]:
+def command(confdir: Path, *arguments: str, port: int = 0, program: Path = MITMDUMP) -> list[str]:
     """The command line of a mitmdump that listens on that local port, 0 for any."""
     settings = [f"confdir={confdir}", "listen_host=127.0.0.1", f"listen_port={port}"]
     settings.append("flow_detail=0")  # what is in the log then comes from the bridge
-    return [str(MITMDUMP), *(each for one in settings for each in ("--set", one)), *arguments]
+    return [str(program), *(each for one in settings for each in ("--set", one)), *arguments]
 
 
 def bridge_arguments(

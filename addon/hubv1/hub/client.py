@@ -121,6 +121,7 @@ class HubClient:
             return None
         finally:
             inquiry.upstream_calls += asking.upstream_calls
+            inquiry.asked.update(asking.asked)
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < count:
             logger.warning(

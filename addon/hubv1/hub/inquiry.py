@@ -1,6 +1,7 @@
 """One call's asking of Docker's hosts."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from hubv1.credentials import ANONYMOUS, Credentials
@@ -17,6 +18,8 @@ class Inquiry:
     seconds: float = 30
     """How long the caller waits at most, from now."""
     upstream_calls: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often what was asked, with which status; URLs without their queries."""
     source: str = ""
     """Where the answer comes from: `hub`, `registry`, or `account` for pages that only the
     bridge's own account could read; empty as long as nobody was asked."""

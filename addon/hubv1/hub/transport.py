@@ -88,6 +88,7 @@ class Transport:
             return reply
         finally:
             self.statuses[status] += 1
+            inquiry.asked[f"{request.method} {request.place}: {status}"] += 1
             self._under_way -= 1
             await self._close_if_idle()
 

@@ -4,6 +4,7 @@ mitmproxy saves all three with the flow. A file that is read again may have been
 so what is found there is checked like everything from outside.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC
 from typing import Any
@@ -11,24 +12,29 @@ from uuid import UUID
 
 import msgspec
 from mitmproxy import http
+from mitmproxy.flow import Flow
 
 from hubv1.journal import Entry
 from hubv1.names import is_tag, repository_or_none
 from hubv1.recognition import Call
 from hubv1.remark import MARKS
 from hubv1.routes import ROUTES, route_named
-from hubv1.texts import LONGEST
+from hubv1.texts import LONGEST, bounded
 
 KEY = "hub_v1"
 """Where in a flow's metadata; plain types only, since no others can be saved."""
 
 _KNOWN = frozenset(route.name for route in ROUTES)
+_MOST_ASKED = 20
 _MOST = 1_000_000_000
 """Of any number in a call, milliseconds included: eleven days."""
 
 
-def leave(flow: http.HTTPFlow, entry: Entry, comment: str) -> None:
-    """Mark the flow and comment it, unless somebody else has, and note the call."""
+def leave(flow: http.HTTPFlow, entry: Entry, comment: str, asked: Sequence[str] = ()) -> None:
+    """Mark the flow and comment it, unless somebody else has, and note the call.
+
+    `asked` is what Docker's hosts were asked for it.
+    """
     mark = MARKS[entry.outcome]
     before = flow.metadata.get(KEY)
     known: dict[str, Any] = before if isinstance(before, dict) else {}
@@ -36,7 +42,12 @@ def leave(flow: http.HTTPFlow, entry: Entry, comment: str) -> None:
         flow.marked = mark
     if flow.comment in ("", known.get("comment")):
         flow.comment = comment
-    flow.metadata[KEY] = {"mark": mark, "comment": comment, "call": msgspec.to_builtins(entry)}
+    flow.metadata[KEY] = {
+        "mark": mark,
+        "comment": comment,
+        "call": msgspec.to_builtins(entry),
+        "asked": [bounded(each) for each in asked[:_MOST_ASKED]],
+    }
 
 
 def noted(flow: http.HTTPFlow) -> Entry | None:
@@ -50,6 +61,15 @@ def noted(flow: http.HTTPFlow) -> Entry | None:
     except (msgspec.ValidationError, ValueError, OverflowError):
         return None
     return entry if _is_sound(entry) else None
+
+
+def asked_upstream(flow: Flow) -> Sequence[str]:
+    """What Docker's hosts were asked for the flow's call, as far as a bridge noted it."""
+    note = flow.metadata.get(KEY)
+    asked = note.get("asked") if isinstance(note, dict) else None
+    if not isinstance(asked, list) or len(asked) > _MOST_ASKED:
+        return ()
+    return [bounded(each) for each in asked if isinstance(each, str)]
 
 
 def call_of(entry: Entry) -> Call:
