@@ -136,3 +136,19 @@ def test_what_a_call_asked_for_stays_known_when_another_addon_changes_its_reques
     assert (row.server_address, row.url_scheme) == ("index.docker.io", "https")
     assert row.url_path == "/v1/repositories/debian/tags"
     assert row.caller == "curl/8.1 at 127.0.0.1"
+
+
+def test_a_replay_goes_on_when_the_client_of_its_flow_leaves(tmp_path: Path, hub: Standin) -> None:
+    async def playing() -> http.HTTPFlow:
+        async with on_stage(tmp_path, hub.url) as stage:
+            flow = make_flow()
+            flow.is_replay = "request"
+            asking = asyncio.ensure_future(stage.call(HttpRequestHook(flow)))
+            await asyncio.sleep(0)
+            stage.bridge.client_disconnected(flow.client_conn)
+            await asking
+            await stage.call(HttpResponseHook(flow))
+            return flow
+
+    assert "translated 200" in asyncio.run(playing()).comment
+    assert entries(tmp_path / "journal.sqlite3") == []

@@ -100,7 +100,8 @@ class Handling:
     def leave(self, client: connection.Client) -> None:
         """Stop the work for a client that is gone."""
         for opened in self.open_calls.values():
-            if opened.flow.client_conn.id == client.id:
+            # A replay goes on without the client that once made the call.
+            if opened.flow.client_conn.id == client.id and not opened.is_replay:
                 opened.leave()
 
     def close(self, flow: http.HTTPFlow, parts: Parts) -> Awaitable[None] | None:
