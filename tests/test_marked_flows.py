@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import flowfilter, http
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHook
 
 from hubv1.journal import Entry
@@ -143,6 +144,7 @@ def test_a_replay_goes_on_when_the_client_of_its_flow_leaves(tmp_path: Path, hub
         async with on_stage(tmp_path, hub.url) as stage:
             flow = make_flow()
             flow.is_replay = "request"
+            flow.client_conn.state = ConnectionState.CLOSED
             asking = asyncio.ensure_future(stage.call(HttpRequestHook(flow)))
             await asyncio.sleep(0)
             stage.bridge.client_disconnected(flow.client_conn)

@@ -128,7 +128,7 @@ class Handling:
             result = came_round()
         elif not call.is_possible:
             result = impossible(call)
-        elif flow.client_conn.state is ConnectionState.CLOSED:
+        elif flow.client_conn.state is ConnectionState.CLOSED and not opened.is_replay:
             # The client was gone before this hook, and client_disconnected had nothing to end.
             opened.leave()
             result = abandoned()
