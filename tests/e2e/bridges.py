@@ -92,11 +92,20 @@ def running_mitmdump(
 
     `under` is a command line that runs another, and becomes it.
     """
+    with running(
+        confdir, [*under, *command(confdir, *arguments, port=port, program=program)]
+    ) as started:
+        yield started
+
+
+@contextmanager
+def running(confdir: Path, command_line: Sequence[str]) -> Iterator[Mitmdump]:
+    """The same for a command line of the test's own, with its journal in the confdir."""
     confdir.mkdir(parents=True, exist_ok=True)
     log_file = confdir / "log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*under, *command(confdir, *arguments, port=port, program=program)],
+            command_line,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ from hubv1.report.baseline import BaselineError
 from hubv1.report.gate import FailOn, gate
 from hubv1.report.ignoring import IgnoreError
 from hubv1.report.making import make
+from hubv1.report.program import program
 from hubv1.report.rendering import UnknownFormat, format_of, look_for, rendered
 from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
@@ -52,7 +53,7 @@ def _form_of(output: Path | None) -> str:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"scripts/report: {printable(message)}\n")
+    sys.stderr.write(f"{program()}: {printable(message)}\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from hubv1.journal import FILE_NAME
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.gate import FOUND, FailOn
+from hubv1.report.program import program
 from hubv1.report.rendering import FORMATS, WITH_COLUMNS
 from hubv1.report.selecting import selection_of
 from hubv1.texts import printable
@@ -53,7 +54,7 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     arguments = _Parser(
-        prog="scripts/report",
+        prog=program(),
         description="Who still calls Docker Hub API v1, how often, and what to call instead.",
         epilog=_EXIT_CODES,
     )

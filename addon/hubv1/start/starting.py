@@ -15,7 +15,11 @@ import hubv1
 from hubv1.start.calling import how_to_call
 from hubv1.start.wishes import CHECK, read_wishes
 
-MITMDUMP = Path(sys.executable).with_name("mitmdump")
+_MITMDUMP = (
+    "import sys; sys.argv[0] = 'mitmdump'; from mitmproxy.tools.main import mitmdump; "
+    "sys.exit(mitmdump())"
+)
+"""Whatever folder its own program is in, and with this Python, which has the bridge."""
 
 HELP = """\
 usage: {program} [--check] [mitmdump arguments]
@@ -75,4 +79,5 @@ def print_bridge_file() -> None:
 def _become_mitmdump(arguments: Sequence[str]) -> NoReturn:
     """Mitmdump in the place of this process, with its signals and exit code."""
     os.environ.setdefault("PYTHONUNBUFFERED", "1")  # a log in a file is there when it is looked at
-    os.execv(MITMDUMP, [str(MITMDUMP), *arguments])  # noqa: S606  # no shell is the point
+    command = [sys.executable, "-P", "-c", _MITMDUMP, *arguments]
+    os.execv(sys.executable, command)  # noqa: S606  # no shell is the point

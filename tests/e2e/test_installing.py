@@ -1,0 +1,157 @@
+"""Installed with pip, without a checkout: each program, as its users start it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from e2e.bridges import PATIENCE, ROOT, running, with_authority
+from e2e.clients import ask, clean_environment
+from standin import Standin
+
+PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
+CALL = "http://index.docker.io/v1/repositories/library/tiny/tags"
+TINY = b'[{"layer": "", "name": "latest"}, '
+MITMWEB = "import sys; from mitmproxy.tools.main import mitmweb; sys.exit(mitmweb())"
+
+
+def run(*command: object, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=home,
+        env=clean_environment(home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def pip(*arguments: object) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=10 * PATIENCE,
+        check=False,
+    )
+    if re.search("connection broken|Max retries|No matching distribution", done.stderr):
+        if os.environ.get("CI") == "true":
+            pytest.fail(done.stderr)
+        pytest.skip("no network to get setuptools from")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment into which nothing but the project was installed.
+
+    What that needs comes from the environment of the tests, which was made from the same list.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "addon", source / "addon", ignore=ignored)
+    for part in PARTS:
+        shutil.copy(ROOT / part, source)
+    venv.create(folder / "env", symlinks=True)
+    python = folder / "env" / "bin" / "python"
+    pip("--python", python, "install", "--no-deps", source)
+    shutil.rmtree(source)
+    (packages_of(python.parent) / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python.parent
+
+
+def packages_of(programs: Path) -> Path:
+    return next((programs.parent / "lib").glob("python*/site-packages"))
+
+
+def test_everything_that_the_bridge_is_made_of_is_there(programs: Path) -> None:
+    def files(folder: Path) -> set[str]:
+        found = (each for each in folder.rglob("*") if each.is_file())
+        return {str(each.relative_to(folder)) for each in found if each.suffix != ".pyc"}
+
+    assert files(packages_of(programs) / "hubv1") == files(ROOT / "addon" / "hubv1")
+
+
+def test_what_it_needs_is_what_requirements_txt_says(programs: Path) -> None:
+    (found,) = packages_of(programs).glob("hub_v1_bridge-*.dist-info")
+    needed = {str(Requirement(each)) for each in PathDistribution(found).requires or ()}
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    bare = (line.partition("#")[0].strip() for line in lines)
+    assert needed == {str(Requirement(each)) for each in bare if each}
+
+
+def test_the_folder_that_mitmproxy_puts_on_its_path_has_nothing_but_the_addon(
+    programs: Path, tmp_path: Path
+) -> None:
+    said = run(programs / "hub-v1-bridge-addon", home=tmp_path).stdout
+    addon = Path(said.removesuffix("\n"))
+    beside = {each.name for each in addon.parent.iterdir()} - {"__pycache__"}
+    assert beside == {"bridge.py"}
+    assert addon.read_bytes() == (ROOT / "addon" / "bridge.py").read_bytes()
+
+
+def test_help_calls_each_program_by_its_name(programs: Path, tmp_path: Path) -> None:
+    said = run(programs / "hub-v1-bridge", "--help", home=tmp_path).stdout
+    assert said.startswith("usage: hub-v1-bridge [--check] [mitmdump arguments]")
+    assert "scripts/run" not in said
+    assert "usage: mitmdump " in said
+    said = run(programs / "hub-v1-report", "--help", home=tmp_path).stdout
+    assert said.startswith("usage: hub-v1-report ")
+    assert "scripts/report" not in said
+
+
+def test_it_checks_a_set_up(programs: Path, hub: Standin, tmp_path: Path) -> None:
+    urls = [f"hub_url={hub.url}", f"hub_registry_url={hub.registry_url}"]
+    settings = [word for url in urls for word in ("--set", url)]
+    done = run(programs / "hub-v1-bridge", "--check", *settings, home=tmp_path)
+    assert done.stdout.endswith("Nothing is wrong with what was looked at.\n")
+    assert done.returncode == 0
+
+
+def settings_for(confdir: Path, hub: Standin) -> list[str]:
+    values = {
+        "confdir": confdir,
+        "hub_url": hub.url,
+        "hub_journal": confdir / "journal.sqlite3",
+        "hub_registry_url": "",
+        "listen_port": 0,
+    }
+    return [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+
+
+def test_a_call_is_bridged_and_reported(
+    programs: Path, hub: Standin, authority: Path, tmp_path: Path
+) -> None:
+    confdir = with_authority(tmp_path / "conf", authority)
+    command = [str(programs / "hub-v1-bridge"), *settings_for(confdir, hub)]
+    with running(confdir, command) as bridge:
+        assert ask(bridge, CALL).body.startswith(TINY)
+        assert "connection_strategy" not in bridge.log
+    journal = ("--journal", bridge.journal)
+    done = run(programs / "hub-v1-report", *journal, "--format", "json", home=tmp_path)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["totals"]["translated"] == 1
+
+
+def test_mitmweb_loads_the_addon_that_is_named(
+    programs: Path, hub: Standin, authority: Path, tmp_path: Path
+) -> None:
+    confdir = with_authority(tmp_path / "conf", authority)
+    addon = run(programs / "hub-v1-bridge-addon", home=tmp_path).stdout.strip()
+    command = [str(programs / "python"), "-P", "-c", MITMWEB, "-s", addon]
+    command += [*settings_for(confdir, hub), "--set", "listen_host=127.0.0.1"]
+    command += ["--no-web-open-browser", "--set", "web_port=0"]
+    with running(confdir, command) as bridge:
+        assert ask(bridge, CALL).body.startswith(TINY)
