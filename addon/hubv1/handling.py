@@ -62,7 +62,7 @@ class Handling:
         action = decide(
             call,
             parts.rules.mode_for(flow),
-            live=flow.live and not flow.response and not flow.error,
+            live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
             is_dark=parts.settings.brownout.is_on(time.time()),
         )
         if action is Action.COUNT:
@@ -86,13 +86,12 @@ class Handling:
 
     def cut_short(self, flow: http.HTTPFlow, error: str, parts: Parts) -> None:
         """Note that the flow ends without an answer, perhaps before it was heard to its end."""
-        is_heard = flow.request.timestamp_end is not None
-        if flow.request.stream or not is_heard:
+        if flow.request.stream or not _is_heard(flow):
             self.open(flow, parts)
         opened = self.open_calls.get(flow.id)
         if opened is None:
             return
-        if opened.action is Action.TRANSLATE and not is_heard:
+        if opened.action is Action.TRANSLATE and not _is_heard(flow):
             opened.leave()
             opened.settle(abandoned())
         opened.cut_short("connection", error)
@@ -188,6 +187,11 @@ def answer(flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) ->
     here = parts.surroundings
     about_cache = result.cache_headers(here.bridge_id)
     answer_flow(flow, as_deprecated(result.answer, successor, here.via, *about_cache))
+
+
+def _is_heard(flow: http.HTTPFlow) -> bool:
+    """Whether the request was read to its end, so that its hook has fired."""
+    return flow.request.timestamp_end is not None
 
 
 def successor_of(call: Call, parts: Parts) -> str:
