@@ -29,20 +29,22 @@ def chromium() -> Iterator[Browser]:
 def open_page(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
     """Opens a report that was written to a file, or a URL; settings are those of a context.
 
-    Whatever a page complains of on its console fails the test, and so does any request but for
-    itself.
+    With `installs_clock` its time goes by as the test says. Whatever a page complains of on its
+    console fails the test, and so does any request but for itself.
     """
     complaints: list[str] = []
     asked: set[str] = set()
     opened_urls: set[str] = set()
 
-    def opened(shown: Report | str, **settings: object) -> Page:
+    def opened(shown: Report | str, *, installs_clock: bool = False, **settings: object) -> Page:
         url = shown if isinstance(shown, str) else written(shown, tmp_path)
         context = chromium.new_context(**settings)  # type: ignore[arg-type]
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked.add(request.url))
+        if installs_clock:
+            page.clock.install()
         page.goto(url)
         opened_urls.add(page.url)
         return page

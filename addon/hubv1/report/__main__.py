@@ -1,18 +1,21 @@
 """`scripts/report`: from arguments to an exit code."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hubv1.journal import JournalError
 from hubv1.mitm.captures import CaptureError
-from hubv1.outcome import TROUBLE
+from hubv1.outcome import CLEAN, TROUBLE
 from hubv1.report.arguments import read_arguments
 from hubv1.report.baseline import BaselineError
 from hubv1.report.gate import FailOn, gate
 from hubv1.report.ignoring import IgnoreError
+from hubv1.report.live import serve
 from hubv1.report.making import make
+from hubv1.report.model import Report
 from hubv1.report.program import program
 from hubv1.report.rendering import UnknownFormat, format_of, look_for, rendered
 from hubv1.report.sentence import sentence
@@ -26,6 +29,8 @@ _TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError, UnknownForm
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the report that `arguments` ask for; returns the exit code."""
     options = read_arguments(arguments)
+    if options.serve:
+        return _serve(options)
     form = options.format or _form_of(options.output)
     try:
         look = look_for(form, options.output, options.columns)
@@ -42,6 +47,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if found:
         _say(found)
     return code
+
+
+def _serve(options: Namespace) -> int:
+    """Show the report until Ctrl-C; what there is to say about how it is made is said once."""
+    said: set[str] = set()
+
+    def say_once(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            _say(message)
+
+    def make_now() -> Report:
+        return make(options, datetime.now(UTC), say_once)
+
+    try:
+        serve(options.serve, make_now, (*_TROUBLES, OSError), _say)
+    except OSError as error:
+        _say(f"--serve: {error}")
+        return TROUBLE
+    return CLEAN
 
 
 def _form_of(output: Path | None) -> str:

@@ -12,6 +12,7 @@ from hubv1.journal import FILE_NAME
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.gate import FOUND, FailOn
+from hubv1.report.live import Address
 from hubv1.report.program import program
 from hubv1.report.rendering import FORMATS, WITH_COLUMNS
 from hubv1.report.selecting import selection_of
@@ -48,6 +49,10 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
         understanding.error(str(error))
     if options.fail_on == FailOn.NEW and options.baseline is None:
         understanding.error("--fail-on new needs --baseline, to tell who is new")
+    if options.serve and (options.format or options.output or options.columns or options.fail_on):
+        understanding.error(
+            "--serve shows a page: --format, --columns, -o and --fail-on do not go with it"
+        )
     return options
 
 
@@ -153,10 +158,24 @@ def _add_output(arguments: argparse.ArgumentParser) -> None:
         help=f"columns of the table of findings, for {', '.join(WITH_COLUMNS)}; there are: "
         f"{', '.join(COLUMNS)}",
     )
+    arguments.add_argument(
+        "--serve",
+        metavar="HOST:PORT",
+        type=_address,
+        help="show the report as a page that is kept up to date, until Ctrl-C; a PORT alone is on "
+        "127.0.0.1, and a HOST beyond this machine wants a token, which is in the URL it says",
+    )
 
 
 def _columns(text: str) -> tuple[str, ...]:
     try:
         return read_columns(text)
     except UnknownColumn as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.read(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -21,22 +21,28 @@ from hubv1.report.sentence import sentence
 from hubv1.report.standing import QUIET_DAYS
 from hubv1.texts import printable
 
+LIVE_SCRIPTS = ("page.js", "live.js")
 _FOLDER = Path(__file__).with_name("page")
 
 
 def as_html(report: Report) -> str:
     """The report as an HTML page, to be kept or sent."""
-    return _page(report, policy_of("page.js"), every=0)
+    return _page("page.html", _of_report(report), "page.js")
 
 
 def as_live_html(report: Report, every: float) -> str:
     """The same page as it is served: it asks where it came from for a newer one, in seconds."""
-    return _page(report, policy_of("page.js", "live.js"), every=every)
+    return _page("page.html", _of_report(report), *LIVE_SCRIPTS, every=every)
+
+
+def live_error_html(message: str, every: float) -> str:
+    """A page for when there is no report, with a sentence that says why; it asks again too."""
+    return _page("error.html", {"sentence": message}, *LIVE_SCRIPTS, every=every)
 
 
 def error_html(message: str) -> str:
-    """A page for when there is none, with a sentence that says why."""
-    return _environment().get_template("error.html").render(sentence=message)
+    """A page for who may not have the report, with a sentence that says why."""
+    return _page("error.html", {"sentence": message}, "page.js")
 
 
 @cache
@@ -56,20 +62,25 @@ def policy_of(*scripts: str) -> str:
     return "; ".join(parts)
 
 
-def _page(report: Report, policy: str, every: float) -> str:
+def _page(template: str, content: dict[str, Any], *scripts: str, every: float = 0) -> str:
+    around = {
+        "policy": Markup(policy_of(*scripts)),  # noqa: S704  # ours, and quotes in it are no markup
+        "scripts": [*map(_text, scripts)],
+        "every": every,
+    }
+    return _environment().get_template(template).render(content | around)
+
+
+def _of_report(report: Report) -> dict[str, Any]:
     state, dot, rest = sentence(report).partition(". ")
-    scripts = [_text("page.js"), *([_text("live.js")] if every else [])]
-    context: dict[str, Any] = {
+    content: dict[str, Any] = {
         "report": report,
         "sentence": state + dot,
         "rest": rest,
-        "policy": Markup(policy),  # noqa: S704  # ours, and quotes in it are no markup
-        "scripts": scripts,
-        "every": every,
         "order": rows.STANDINGS,
     }
     if report.callers:
-        context |= {
+        content |= {
             "chart": chart_of(report),
             "callers": rows.caller_rows(report),
             "standings": rows.standings(report),
@@ -78,7 +89,7 @@ def _page(report: Report, policy: str, every: float) -> str:
             "letters": rows.letters(report),
             "unbridged": rows.shown_unbridged(report),
         }
-    return _environment().get_template("page.html").render(context)
+    return content
 
 
 @cache
