@@ -73,9 +73,9 @@ class TestNames:
 
     def test_traffic_is_what_was_seen_all_the_same(self, journal: Path) -> None:
         assert told("--journal", journal, "--caller", "nobody")["seen"]["flows"] == 20
-        shown = report("--journal", journal, "--caller", "nobody*").stdout
+        shown = report("--journal", journal, "--repository", "nobody/*").stdout
         assert shown.startswith(
-            "No such legacy call in 20 flows. Only this was asked for: caller nobody*."
+            "No such legacy call in 20 flows. Only this was asked for: repository nobody/*."
         )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -11,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.clients import tool
-from hubv1.journal import Gap, Seen
+from hubv1.journal import Gap, Seen, Selection
 from hubv1.outcome import Outcome
 from hubv1.report.as_markdown import LARGEST, as_markdown
 from hubv1.report.columns import COLUMNS
 from hubv1.report.markdown import code_block, code_cell, code_span, table
-from hubv1.report.model import Report
+from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.routes import Verdict
 from hubv1.texts import printable
 from report.large import large_report
@@ -194,3 +195,25 @@ def test_columns_can_be_chosen(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert rows_of(as_github(done.stdout))[:2] == [["caller", "calls"], ["a|b", "1"]]
     assert "## What was seen" in done.stdout
+
+
+def test_callers_of_an_earlier_report_and_accepted_ones_are_listed() -> None:
+    made = replace(
+        report_of(make_entry()),
+        baseline=Comparison(NOW, new=("a|b",), still=(), gone=("c",)),
+        ignored=(IgnoredCaller("d", 3, NOW, "until | then", NOW.date()),),
+    )
+    parts = sections(made)
+    assert rows_of(as_github(parts["Since the report of 2026-03-01 13:05 UTC"]))[1:] == [
+        ["a|b", "new"],
+        ["c", "gone"],
+    ]
+    assert rows_of(as_github(parts["Callers that are accepted, and left out above"]))[1:] == [
+        ["d", "3", "2026-03-01 13:05", "2026-03-01", "until | then"]
+    ]
+
+
+def test_what_was_asked_for_is_no_markup() -> None:
+    made = replace(report_of(make_entry()), filter=Selection(callers=("*a* <b> [x](y) `z`",)))
+    html = as_github(as_markdown(made)).split("\n")[1]
+    assert unescape(html).endswith("caller *a* <b> [x](y) `z`.</strong></p>")

@@ -1,6 +1,7 @@
 """The report as people read it: nothing left out, nothing that a terminal would act on."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from hubv1.journal import Gap, Seen
 from hubv1.outcome import Outcome
-from hubv1.report.model import Report
+from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.report.snippets import replacement_of
 from hubv1.report.terminal import as_text
 from hubv1.routes import Verdict
@@ -319,3 +320,16 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is(
 def test_a_colored_report_has_no_escapes_but_its_own(text: str) -> None:
     report = report_of(make_entry(caller=text, server_address=text))
     assert without_colors(as_text(report, width=80, color=True)) == shown(report, 80)
+
+
+def test_callers_of_an_earlier_report_and_accepted_ones_are_listed() -> None:
+    made = replace(
+        report_of(make_entry()),
+        baseline=Comparison(AT, new=("a",), still=("\x1b[31mb",), gone=("c",)),
+        ignored=(IgnoredCaller("d", 3, AT, "until then", AT.date()),),
+    )
+    compared = part(made, "Since the report of 2026-03-01 12:00 UTC", 120)
+    rows = [line.split(maxsplit=1) for line in compared[3:]]
+    assert rows[:3] == [["a", "new"], ["c", "gone"], ["\\x1b[31mb", "still there"]]
+    accepted = part(made, "Callers that are accepted, and left out above", 120)
+    assert accepted[3].split() == ["d", "3", "2026-03-01", "12:00", "2026-03-01", "until", "then"]

@@ -9,6 +9,12 @@ from pathlib import Path
 from hubv1.journal import JournalError
 from hubv1.mitm.captures import CaptureError
 from hubv1.outcome import CLEAN, TROUBLE
+from hubv1.report.addressing import (
+    MARKDOWN_BY_FORMAT,
+    UnknownCaller,
+    messages,
+    nobody_named,
+)
 from hubv1.report.arguments import read_arguments
 from hubv1.report.baseline import BaselineError
 from hubv1.report.gate import FailOn, gate
@@ -22,8 +28,9 @@ from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
 from hubv1.texts import printable
 
-_TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError, UnknownFormat)
+_TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError, UnknownCaller, UnknownFormat)
 """Each says in one sentence what is wrong."""
+_NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         look = look_for(form, options.output, options.columns)
         report = make(options, datetime.now(UTC), _say)
-        write(rendered(report, form, look), options.output)
+        is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
+        if is_for_people and not options.columns and options.fail_on is None:
+            text = _messages(options, report, form)
+        else:
+            text = rendered(report, form, look)
+        write(text, options.output)
     except (*_TROUBLES, OSError) as error:
         _say(str(error))
         return TROUBLE
@@ -67,6 +79,13 @@ def _serve(options: Namespace) -> int:
         _say(f"--serve: {error}")
         return TROUBLE
     return CLEAN
+
+
+def _messages(options: Namespace, report: Report, form: str) -> str:
+    if not report.callers:
+        every = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
+        raise nobody_named(options.caller, make(every, report.generated_at, _say))
+    return messages(report, markdown=MARKDOWN_BY_FORMAT[form])
 
 
 def _form_of(output: Path | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hubv1.report.burn_down import burn_down, in_lines
 from hubv1.report.columns import cells
-from hubv1.report.markdown import code_block, code_cell, code_span, table
+from hubv1.report.markdown import code_block, code_cell, code_span, plain, table
 from hubv1.report.model import Report
 from hubv1.report.moments import minute
 from hubv1.report.page.rows import Change, caller_rows, changes, label, unanswered
@@ -16,6 +16,7 @@ from hubv1.report.words import (
     fields_in_words,
     outcomes_in_words,
     shortest,
+    since_then,
     what_it_calls,
     what_was_seen,
 )
@@ -36,11 +37,13 @@ _BAR = 40
 
 def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     """The report; with `columns` a table of all findings that has these, in place of its parts."""
-    parts = ["# Who still calls Docker Hub API v1", f"**{sentence(report)}**"]
+    parts = ["# Who still calls Docker Hub API v1", f"**{plain(sentence(report))}**"]
     if columns:
         parts.append(_chosen(report, columns))
     elif report.callers:
         parts += [*_burn_down(report), *_callers(report), *_changes(report), *_unbridged(report)]
+    if not columns:
+        parts += _known(report)
     return "\n\n".join([*parts, *_seen(report)]) + "\n"
 
 
@@ -127,6 +130,26 @@ def _unbridged(report: Report) -> Iterator[str]:
         for finding in findings
     )
     yield table(("Caller", "Route", "Repository", "Ended", "Last call"), rows, _ROWS, _LARGE)
+
+
+def _known(report: Report) -> Iterator[str]:
+    if report.baseline is not None:
+        yield f"## Since the report of {minute(report.baseline.generated_at)} UTC"
+        rows = ([code_cell(caller), what] for caller, what in since_then(report.baseline))
+        yield table(("Caller", "Since then"), rows, _ROWS, _LARGE // 2)
+    if report.ignored:
+        yield "## Callers that are accepted, and left out above"
+        every = (
+            (
+                code_cell(one.caller),
+                f"{one.calls:,}",
+                minute(one.last_seen),
+                str(one.until),
+                code_cell(one.reason),
+            )
+            for one in report.ignored
+        )
+        yield table(("Caller", "Calls:", "Last call", "Until", "Why"), every, _ROWS, _LARGE // 2)
 
 
 def _seen(report: Report) -> Iterator[str]:

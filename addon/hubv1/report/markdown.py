@@ -6,6 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from hubv1.texts import printable
 
 _BACKTICKS = re.compile("`+")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
+
+
+def plain(text: str) -> str:
+    """Text of ours, in which names that were asked for may stand, with nothing that is markup."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
 def code_span(text: str) -> str:

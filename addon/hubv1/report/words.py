@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hubv1.outcome import Outcome
-from hubv1.report.model import Finding, Report
+from hubv1.report.model import Comparison, Finding, Report
 from hubv1.report.moments import minute
 from hubv1.report.page.rows import label
 from hubv1.report.sentence import number
@@ -72,6 +72,17 @@ def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
         for field in fields
     ]
     return "; ".join(said) + "." if said else ""
+
+
+def since_then(baseline: Comparison) -> Iterator[tuple[str, str]]:
+    """Each caller of this report or the earlier one, and what has become of it."""
+    for what, callers in (
+        ("new", baseline.new),
+        ("gone", baseline.gone),
+        ("still there", baseline.still),
+    ):
+        for caller in callers:
+            yield caller, what
 
 
 def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from hubv1.report.moments import minute
 from hubv1.report.page.rows import CallerRow, caller_rows, label, unanswered
 from hubv1.report.sentence import number
 from hubv1.report.standing import standing_in_words
-from hubv1.report.words import outcomes_in_words, what_it_calls, what_was_seen
+from hubv1.report.words import outcomes_in_words, since_then, what_it_calls, what_was_seen
 from hubv1.texts import printable
 
 _OUTCOME_STYLES = {
@@ -90,6 +90,23 @@ def callers_shown(report: Report, width: int) -> Iterator[RenderableType]:
             Text(printable(what_it_calls(row.findings, _CALLED))),
         )
     yield table
+
+
+def known_shown(report: Report) -> Iterator[RenderableType]:
+    """Callers as an earlier report knew them, and those that are accepted; often neither."""
+    if report.baseline is not None:
+        yield Text(f"Since the report of {minute(report.baseline.generated_at)} UTC", "bold")
+        table = _table("Caller", "Since then")
+        for caller, what in since_then(report.baseline):
+            table.add_row(Text(printable(caller)), what)
+        yield table
+    if report.ignored:
+        yield Text("Callers that are accepted, and left out above", "bold")
+        table = _table("Caller", "Calls", "Last call", "Until", "Why")
+        for one in report.ignored:
+            name, why = Text(printable(one.caller)), Text(printable(one.reason))
+            table.add_row(name, f"{one.calls:,}", minute(one.last_seen), str(one.until), why)
+        yield table
 
 
 def unbridged_shown(report: Report, width: int) -> Iterator[RenderableType]:

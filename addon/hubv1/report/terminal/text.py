@@ -14,6 +14,7 @@ from hubv1.report.terminal.tables import (
     callers_shown,
     days_shown,
     findings_shown,
+    known_shown,
     seen_shown,
     unbridged_shown,
 )
@@ -68,4 +69,6 @@ def _parts(report: Report, width: int, columns: Sequence[str]) -> Iterator[Rende
         yield from callers_shown(report, width)
         yield from changes_shown(report)
         yield from unbridged_shown(report, width)
+    if not columns:
+        yield from known_shown(report)
     yield from seen_shown(report)

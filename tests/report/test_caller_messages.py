@@ -1,0 +1,87 @@
+"""`--caller NAME`: the message to send to the people behind a caller."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hubv1.journal import Seen
+from hubv1.report.message import message
+from report.made import report_of, write_journal
+from report.processes import complaint, report
+from samples import make_entry
+
+CALLER = "curl/8.1 at 10.0.0.7"
+OTHER = make_entry(caller="Wget/1.21 at 10.0.0.8", repository="nginx")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return write_journal(tmp_path / "journal", make_entry(), OTHER, seen=Seen(flows=9))
+
+
+@pytest.mark.parametrize(("form", "markdown"), [("terminal", False), ("md", True)])
+def test_it_is_printed_as_text_or_markdown(journal: Path, form: str, *, markdown: bool) -> None:
+    done = report("--journal", journal, "--format", form, "--caller", CALLER)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout == message(report_of(make_entry()), CALLER, markdown=markdown)
+
+
+def test_a_pattern_gives_one_for_each_caller_that_it_matches(journal: Path) -> None:
+    done = report("--journal", journal, "--caller", "*10.0.0.*")
+    one, two = done.stdout.split("\n---\n")
+    assert {text.split()[0] for text in (one, two)} == {"curl/8.1", "Wget/1.21"}
+
+
+def test_it_goes_to_a_file_too(journal: Path, tmp_path: Path) -> None:
+    done = report("--journal", journal, "--caller", CALLER, "-o", tmp_path / "to.md")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (tmp_path / "to.md").read_text().startswith(f"`{CALLER}` still calls")
+
+
+@pytest.mark.parametrize("arguments", [("--format", "json"), ("--columns", "caller")])
+def test_elsewhere_it_picks_the_calls(journal: Path, arguments: tuple[str, ...]) -> None:
+    done = report("--journal", journal, "--caller", CALLER, *arguments)
+    assert done.returncode == 2
+    assert CALLER in done.stdout
+    assert "Wget" not in done.stdout
+    if "json" in arguments:
+        assert json.loads(done.stdout)["totals"]["calls"] == 1
+
+
+@pytest.mark.parametrize("name", ["curl/8.1", "CURL", "curl/8.1 at 10.0.0.9", "*Curl*"])
+def test_a_name_that_nobody_has_is_an_error_that_tells_who_might_be_meant(
+    journal: Path, name: str
+) -> None:
+    said = complaint(report("--journal", journal, "--caller", name))
+    assert f"There is no caller '{name}'. Near it: {CALLER}" in said
+
+
+def test_a_caller_without_a_call_that_was_asked_for_is_told_from_one_that_there_is_not(
+    journal: Path,
+) -> None:
+    said = complaint(report("--journal", journal, "--caller", CALLER, "--since", "2026-03-02"))
+    assert f"among those asked for: the last of {CALLER} was 2026-03-01 12:30 UTC." in said
+
+
+def test_a_gate_is_passed_by_a_caller_that_is_gone(journal: Path) -> None:
+    gate = ("--fail-on", "any")
+    assert report("--journal", journal, "--caller", "xyz", *gate).returncode == 0
+    assert report("--journal", journal, "--caller", CALLER, *gate).returncode == 4
+
+
+def test_a_name_that_is_near_to_none_is_an_error_too(journal: Path) -> None:
+    said = complaint(report("--journal", journal, "--caller", "xyz"))
+    assert "There is no caller 'xyz'. The report has the names." in said
+
+
+def test_where_nobody_calls_the_state_is_said_instead(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "clean", seen=Seen(flows=9))
+    said = complaint(report("--journal", path, "--caller", "xyz"))
+    assert said == "scripts/report: No legacy call in 9 flows.\n"
+
+
+def test_a_hostile_caller_among_those_that_might_be_meant_forges_no_line(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "journal", make_entry(caller="job\n\x1b[31mforged"))
+    said = complaint(report("--journal", path, "--caller", "job"))
+    assert "job\\n\\x1b[31mforged" in said
