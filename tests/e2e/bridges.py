@@ -26,7 +26,7 @@ PATIENCE = 60
 NO_HUB = "http://127.0.0.1:1"
 """A port that nothing listens on."""
 
-_LISTENING = re.compile(r"listening at (?:\S+ and )?127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(r"listening at (?:\S+ and )?(?:127\.0\.0\.1|10\.\S+):(\d+)")
 
 Row = dict[str, Any]
 Finished = subprocess.CompletedProcess[str]

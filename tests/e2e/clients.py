@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import pytest
 
@@ -39,13 +39,14 @@ class Answer:
 
 def tool(name: str) -> str:
     """The path of a program; without it the test is skipped, and fails in CI."""
-    path = shutil.which(name)
-    if path is None:
-        missing = f"{name} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
+    return shutil.which(name) or lacking(f"{name} is not installed")
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test for what this machine lacks, and fail in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:

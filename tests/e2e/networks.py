@@ -1,0 +1,113 @@
+"""The three hosts of docs/transparent.md, built as that page says, under names of their own.
+
+Nothing of it is in the network of this machine, so that tests side by side cannot meet. What a test
+leaves behind that was killed, the next one removes.
+"""
+
+import itertools
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.bridges import ROOT
+from e2e.clients import clean_environment, lacking, output, tool
+
+PAGE = (ROOT / "docs" / "transparent.md").read_text(encoding="utf-8")
+SETTINGS = Path("/etc/netns")
+"""Where `ip netns exec` looks for the files that a namespace has in place of those in /etc."""
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Network:
+    """Three hosts: `client`, `bridge` and `hub`."""
+
+    prefix: str
+    """What stands for the page's `lab-`."""
+    folder: Path
+
+    def script(self, heading: str) -> str:
+        """The commands under a heading of the page, for these hosts."""
+        section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+        found = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+        assert found, f"no commands under {heading}"
+        return found.replace("/tmp/lab-", f"{self.folder}/").replace("lab-", self.prefix)  # noqa: S108  # the page's
+
+    def run(self, heading: str) -> str:
+        """What these commands print; none of them may fail."""
+        return output(f"set -e; {self.script(heading)}", clean_environment(self.folder))
+
+    def words(self, heading: str) -> list[str]:
+        """The last command under a heading, which the page starts in the background."""
+        command = self.script(heading).replace("\\\n", " ").strip().splitlines()[-1]
+        return shlex.split(command.removesuffix("&"))
+
+    def inside(self, host: str) -> list[str]:
+        """What has to stand in front of a command, for it to run on a host."""
+        return [tool("ip"), "netns", "exec", self.prefix + host]
+
+    def on(self, host: str, line: str) -> str:
+        """What a command prints on a host."""
+        return output(f"{shlex.join(self.inside(host))} {line}", clean_environment(self.folder))
+
+
+@contextmanager
+def network(folder: Path) -> Iterator[Network]:
+    """Three hosts that know each other; gone afterwards."""
+    for program in ("ip", "iptables"):
+        tool(program)
+    if os.geteuid() != 0:
+        lacking("network namespaces need root")
+    _remove_what_is_left()
+    made = Network(f"hub-v1-{os.getpid()}-{next(_numbers)}-", folder)
+    _try_out(made.prefix)
+    try:
+        for heading in ("1. A network", "3. The redirect", "4. The names"):
+            made.run(heading)
+        yield made
+    finally:
+        made.run("8. Undoing it")
+    assert not [name for name in _ours() if name.startswith(made.prefix)]
+    assert not list(SETTINGS.glob(f"{made.prefix}*"))
+
+
+def _try_out(prefix: str) -> None:
+    """See whether this machine may have such a network at all."""
+    name = f"{prefix}trial"
+    tried = f"ip netns add {name} && ip netns exec {name} iptables -t nat -S && ip netns del {name}"
+    done = subprocess.run(["bash", "-c", tried], capture_output=True, text=True, check=False)
+    if done.returncode:
+        _remove(name)
+        lacking(f"no network namespaces with NAT here: {done.stderr.strip()}")
+
+
+def _ours() -> list[str]:
+    listed = subprocess.run([tool("ip"), "netns"], capture_output=True, text=True, check=True)
+    return re.findall(r"^(hub-v1-\d+-\S+)", listed.stdout, re.MULTILINE)
+
+
+def _remove_what_is_left() -> None:
+    for name in _ours():
+        maker = int(name.split("-")[2])
+        if not Path(f"/proc/{maker}").exists():
+            _remove(name)
+
+
+def _remove(name: str) -> None:
+    """A namespace with all that runs in it."""
+    found = subprocess.run(
+        ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
+    )
+    for pid in found.stdout.split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    shutil.rmtree(SETTINGS / name, ignore_errors=True)
