@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.certs import CertStore
 
 from e2e.bridges import Mitmdump, running_bridge, running_mitmdump, with_authority
+from e2e.installed import install
 from standin import Catalog, Quirk, Settings, Standin, make_tag
 
 StartBridge = Callable[..., AbstractContextManager[Mitmdump]]
@@ -30,6 +31,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("authority")
     CertStore.from_store(folder, "mitmproxy", 2048)
     return folder
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs that pip installs."""
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

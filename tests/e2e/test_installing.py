@@ -1,24 +1,17 @@
 """Installed with pip, without a checkout: each program, as its users start it."""
 
 import json
-import os
-import re
-import shutil
 import subprocess
-import sys
-import sysconfig
-import venv
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
 from e2e.bridges import PATIENCE, ROOT, running, with_authority
 from e2e.clients import ask, clean_environment
+from e2e.installed import packages_of
 from standin import Standin
 
-PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
 CALL = "http://index.docker.io/v1/repositories/library/tiny/tags"
 TINY = b'[{"layer": "", "name": "latest"}, '
 MITMWEB = "import sys; from mitmproxy.tools.main import mitmweb; sys.exit(mitmweb())"
@@ -35,45 +28,6 @@ def run(*command: object, home: Path) -> subprocess.CompletedProcess[str]:
         timeout=PATIENCE,
         check=False,
     )
-
-
-def pip(*arguments: object) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=10 * PATIENCE,
-        check=False,
-    )
-    if re.search("connection broken|Max retries|No matching distribution", done.stderr):
-        if os.environ.get("CI") == "true":
-            pytest.fail(done.stderr)
-        pytest.skip("no network to get setuptools from")
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment into which nothing but the project was installed.
-
-    What that needs comes from the environment of the tests, which was made from the same list.
-    """
-    folder = tmp_path_factory.mktemp("installed")
-    source = folder / "source"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "addon", source / "addon", ignore=ignored)
-    for part in PARTS:
-        shutil.copy(ROOT / part, source)
-    venv.create(folder / "env", symlinks=True)
-    python = folder / "env" / "bin" / "python"
-    pip("--python", python, "install", "--no-deps", source)
-    shutil.rmtree(source)
-    (packages_of(python.parent) / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python.parent
-
-
-def packages_of(programs: Path) -> Path:
-    return next((programs.parent / "lib").glob("python*/site-packages"))
 
 
 def test_everything_that_the_bridge_is_made_of_is_there(programs: Path) -> None:
