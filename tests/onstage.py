@@ -149,4 +149,4 @@ def traffic(journal: Path) -> Seen:
 
 def gaps(journal: Path) -> tuple[Gap, ...]:
     with read(Place(str(journal))) as history:
-        return history.gaps
+        return tuple(history.gaps)

@@ -43,7 +43,7 @@ def full_disk() -> Iterator[None]:
 
 def gaps(path: Path) -> tuple[Gap, ...]:
     with read(Place(str(path))) as history:
-        return history.gaps
+        return tuple(history.gaps)
 
 
 async def lose(journal: Journal) -> float:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 ADDON = Path(__file__).parents[2] / "addon"
 COMMAND = (sys.executable, "-m", "hubv1.report")
@@ -24,12 +25,14 @@ def report(
     env: Mapping[str, str | None] | None = None,
     cwd: Path | None = None,
     before: tuple[str, ...] = (),
+    stdin: IO[bytes] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The command run to its end; `before` is a program that starts it."""
     return subprocess.run(
         (*before, *COMMAND, *map(str, arguments)),
         env=environment(env),
         cwd=cwd,
+        stdin=stdin,
         capture_output=True,
         encoding="utf-8",
         timeout=SECONDS,

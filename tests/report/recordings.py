@@ -13,7 +13,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from hubv1.journal import Entry, Seen
-from hubv1.mitm.captures import CaptureError, read_capture
+from hubv1.mitm.captures import Capture, CaptureError, read_capture
 from hubv1.options import LEGACY_HOSTS
 
 Writer = Callable[..., Path]
@@ -58,7 +58,7 @@ def saved(path: Path, *flows: Flow) -> Path:
 
 
 def read(path: Path) -> tuple[list[Entry], Seen]:
-    history = read_capture(path, LEGACY_HOSTS)
+    history = read_capture(Capture(path, LEGACY_HOSTS))
     entries = list(history.entries)
     return entries, history.seen
 

@@ -1,21 +1,34 @@
 """What is no recording, or no longer a whole one, is refused in one sentence."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
+from mitmproxy.test import tflow
 
-from hubv1.journal import Seen
 from hubv1.mitm.captures import CaptureError
 from hubv1.outcome import Outcome
 from report.recordings import TRAFFIC, complaint, read, recorded, written
 
 
-def test_an_empty_file_has_nothing_in_it(tmp_path: Path) -> None:
+def test_an_empty_file_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    assert read(tmp_path / "empty") == ([], Seen())
+    assert "it is empty" in complaint(tmp_path / "empty")
+
+
+def test_one_without_traffic_of_http_is_said_to_be_such(tmp_path: Path) -> None:
+    path = written(tmp_path / "flows", tflow.ttcpflow(), tflow.tdnsflow())
+    assert "none of its 2 entries is traffic of HTTP" in complaint(path)
+
+
+@pytest.mark.parametrize("left", [1, 9, 30, -1])
+def test_a_packed_file_cut_in_the_middle_is_not_taken_for_whole(tmp_path: Path, left: int) -> None:
+    content = gzip.compress(written(tmp_path / "flows", *TRAFFIC).read_bytes())
+    (tmp_path / "flows.gz").write_bytes(content[:left])
+    complaint(tmp_path / "flows.gz")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Recorded traffic is read as what it was."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 from mitmproxy.test import tflow
 
 from hubv1.journal import Seen
+from hubv1.mitm.captures import Capture, read_capture
+from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 from report.recordings import STARTED, TAGS, TRAFFIC, Writer, read, recorded, saved, written
@@ -66,3 +69,33 @@ def test_a_flow_file_knows_where_a_call_came_from_and_how_long_it_took(tmp_path:
     assert {(entry.caller, entry.client_address, entry.duration_ms) for entry in entries} == {
         ("curl/8.1 at 10.0.0.7", "10.0.0.7", 250)
     }
+
+
+@pytest.mark.parametrize("write", [written, saved])
+def test_a_packed_recording_is_read_as_it_is(tmp_path: Path, write: Writer) -> None:
+    path = write(tmp_path / "recording", *TRAFFIC)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    entries, seen = read(path)
+    assert (len(entries), seen) == (2, Seen(flows=5, still_served=1))
+
+
+def test_calls_like_v1_to_other_hosts_are_counted_by_host(tmp_path: Path) -> None:
+    flows = [
+        recorded(host="mirror.example"),
+        recorded("/v1/repositories/a/b/images", "mirror.example"),
+        recorded(host="hub.example"),
+        recorded("/v1/images/generations", "ai.example"),
+        recorded("/v2/repositories/debian/tags", "hub.example"),
+    ]
+    path = written(tmp_path / "flows", *flows)
+    history = read_capture(Capture(path, LEGACY_HOSTS))
+    assert list(history.entries) == []
+    assert history.elsewhere == {"mirror.example": 2, "hub.example": 1}
+
+
+def test_whoever_follows_the_reading_hears_of_every_byte(tmp_path: Path) -> None:
+    path = written(tmp_path / "flows", *TRAFFIC * 20)
+    heard: list[int] = []
+    list(read_capture(Capture(path, LEGACY_HOSTS, advance=heard.append)).entries)
+    assert sum(heard) == path.stat().st_size
+    assert len(heard) > 2

@@ -12,6 +12,7 @@ from hubv1.journal import Seen
 from hubv1.outcome import Outcome
 from report.made import write_journal
 from report.processes import complaint, report
+from report.recordings import recorded, written
 from samples import make_entry
 
 RED = "\x1b[31m"
@@ -115,11 +116,25 @@ class TestSources:
             "acme/tool": 1,
         }
 
-    def test_an_empty_recording_saw_nothing(self, tmp_path: Path) -> None:
+    def test_a_recording_may_come_from_standard_input(self, recording: Path) -> None:
+        with recording.open("rb") as file:
+            done = report("-", "--format", "json", stdin=file)
+        assert (done.returncode, done.stderr) == (3, "")
+        assert json.loads(done.stdout)["seen"]["flows"] == 2
+
+    def test_an_empty_recording_is_refused(self, journal: Path, tmp_path: Path) -> None:
         (tmp_path / "empty").touch()
-        done = report(tmp_path / "empty")
-        assert done.returncode == 1
-        assert done.stdout.startswith("Nothing was seen at all")
+        said = complaint(report("--journal", journal, tmp_path / "empty"))
+        assert said.endswith(f"The recording {tmp_path / 'empty'} cannot be read: it is empty.\n")
+
+    def test_where_nothing_matched_one_hears_why(self, tmp_path: Path) -> None:
+        path = written(tmp_path / "flows", recorded(host="mirror.example"), recorded("/v2/"))
+        done = report(path)
+        assert done.returncode == 0
+        assert " ".join(done.stdout.split()).startswith(
+            "No legacy call in 2 flows. 1 call with a path of v1 went to mirror.example: name with "
+            "--host what stands for Docker Hub."
+        )
 
 
 class TestOutput:

@@ -15,6 +15,7 @@ import pytest
 from hubv1.journal import FILE_NAME, Journal, Place, Seen
 from report.made import write_journal
 from report.processes import COMMAND, SECONDS, complaint, environment, report
+from report.recordings import recorded, written
 from samples import make_entry
 
 
@@ -65,9 +66,9 @@ class TestHome:
     def test_it_is_left_alone_where_a_recording_is_named(self, tmp_path: Path) -> None:
         (tmp_path / ".mitmproxy").mkdir()
         write_journal(tmp_path / ".mitmproxy" / FILE_NAME, make_entry())
-        (tmp_path / "empty").touch()
-        done = report(tmp_path / "empty", "--format", "json", env={"HOME": str(tmp_path)})
-        assert json.loads(done.stdout)["seen"]["flows"] == 0
+        path = written(tmp_path / "flows", recorded("/v2/"))
+        done = report(path, "--format", "json", env={"HOME": str(tmp_path)})
+        assert json.loads(done.stdout)["seen"]["legacy"] == 0
 
     def test_without_a_journal_there_one_hears_where_it_was_looked_for(
         self, tmp_path: Path

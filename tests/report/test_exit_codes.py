@@ -67,7 +67,7 @@ def test_calls_lost_in_a_gap_are_not_clean() -> None:
     gap = Gap(NOW, NOW, 5, "disk full")
     report = report_of(seen=Seen(flows=5), gaps=(gap,))
     assert report.exit_code == 3
-    assert "5 legacy calls more could not be recorded." in sentence(report)
+    assert "5 legacy calls more could not be recorded or read." in sentence(report)
 
 
 def test_calls_answered_in_vain_are_named_where_they_decide() -> None:

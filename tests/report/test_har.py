@@ -2,18 +2,20 @@
 
 import copy
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hubv1.journal import Entry, Seen
-from hubv1.mitm.captures import CaptureError, read_capture
+from hubv1.journal import Entry, History, Seen
+from hubv1.mitm.captures import Capture, CaptureError, read_capture
 from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
 from report.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
 
+STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 ALL = pytest.mark.parametrize(
     "form", [CHROME, FIREFOX, CHARLES], ids=["Chrome", "Firefox", "Charles"]
 )
@@ -29,10 +31,20 @@ def at_url(form: dict[str, Any], url: str) -> dict[str, Any]:
     return changed
 
 
-def read(path: Path, content: bytes) -> tuple[list[Entry], Seen]:
+def later(form: dict[str, Any]) -> dict[str, Any]:
+    """The same call an hour later."""
+    return form | {"startedDateTime": (STARTED + HOUR).isoformat()}
+
+
+def history_of(path: Path, content: bytes) -> tuple[History, list[Entry]]:
     path.write_bytes(content)
-    history = read_capture(path, LEGACY_HOSTS)
-    return list(history.entries), history.seen
+    history = read_capture(Capture(path, LEGACY_HOSTS))
+    return history, list(history.entries)
+
+
+def read(path: Path, content: bytes) -> tuple[list[Entry], Seen]:
+    history, entries = history_of(path, content)
+    return entries, history.seen
 
 
 @pytest.fixture
@@ -69,14 +81,30 @@ class TestEachForm:
         assert len(entries) == 1
         assert "geheim" not in repr(entries)
 
-    def test_a_broken_later_entry_is_not_left_unsaid(
+    def test_an_odd_entry_costs_no_other_and_is_a_gap(
         self, path: Path, form: dict[str, Any]
     ) -> None:
-        path.write_bytes(har(form, {"request": {}}))
-        entries = read_capture(path, LEGACY_HOSTS).entries
-        assert next(entries).full_repository == "library/debian"
-        with pytest.raises(CaptureError, match="cannot be read"):
-            next(entries)
+        history, entries = history_of(path, har(form, {"request": {}}, 7, later(form)))
+        assert [entry.full_repository for entry in entries] == 2 * ["library/debian"]
+        assert history.seen == Seen(flows=2)
+        [gap] = history.gaps
+        assert (gap.started_at, gap.ended_at, gap.calls) == (STARTED, STARTED + HOUR, 2)
+        assert "cannot be read, the first for this: entry 2: " in gap.reason
+
+    def test_the_same_entry_in_another_file_is_the_same_call(
+        self, tmp_path: Path, form: dict[str, Any]
+    ) -> None:
+        told: set[str] = set()
+        calls = []
+        for name, content in ("a", har(form)), ("b", har(form, form, later(form))):
+            (tmp_path / name).write_bytes(content)
+            capture = Capture(tmp_path / name, LEGACY_HOSTS, told=told)
+            calls.append(len(list(read_capture(capture).entries)))
+        assert calls == [1, 2]
+
+    def test_nobody_knows_whose_call_it_was(self, path: Path, form: dict[str, Any]) -> None:
+        [entry], _ = read(path, har(form))
+        assert entry.caller == "Mozilla/5.0 at unknown address"
 
 
 def test_a_blocked_request_is_a_call(path: Path) -> None:
@@ -86,8 +114,74 @@ def test_a_blocked_request_is_a_call(path: Path) -> None:
     assert [entry.outcome for entry in entries] == [Outcome.OBSERVED]
 
 
-def test_a_page_in_which_nothing_happened_has_nothing_in_it(path: Path) -> None:
-    assert read(path, har()) == ([], Seen())
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (har(), "it is empty"),
+        (har({}), "none of its 1 entries is traffic of HTTP: entry 1: "),
+        (har(at_url(CHROME, "data:,x")), "none of its 1 entries is traffic of HTTP."),
+    ],
+)
+def test_what_has_no_traffic_in_it_is_refused(path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(CaptureError, match=f"The recording {path} cannot be read: {said}"):
+        read(path, content)
+
+
+@pytest.mark.parametrize("url", ["data:,v1", "blob:https://index.docker.io/1", "about:blank", ""])
+def test_what_never_was_on_the_wire_is_no_traffic(path: Path, url: str) -> None:
+    _, seen = read(path, har(CHROME, at_url(CHROME, url)))
+    assert seen == Seen(flows=1)
+
+
+def test_a_websocket_is_traffic(path: Path) -> None:
+    _, seen = read(path, har(CHROME, at_url(CHROME, "wss://example.org/live")))
+    assert seen == Seen(flows=2)
+
+
+def test_the_least_that_an_entry_needs_is_a_time_a_method_and_a_url(path: Path) -> None:
+    least = {"startedDateTime": "2026-03-01", "request": {"method": "GET", "url": URL}}
+    [entry], _ = read(path, har(least))
+    assert (entry.full_repository, entry.http_response_status_code) == ("library/debian", None)
+    assert entry.caller == "no user agent at unknown address"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"request": CHROME["request"] | {"headers": {"Host": "x"}}},
+        {"request": CHROME["request"] | {"headers": [1, {"name": 2}, ["User-Agent"], None]}},
+        {"response": None},
+        {"response": {"status": "410", "headers": 1, "content": []}},
+        {"response": {"status": 10**20}},
+        {"time": None},
+        {"time": "soon"},
+        {"time": -7},
+    ],
+    ids=str,
+)
+def test_what_is_odd_beside_them_is_left_out(path: Path, change: dict[str, Any]) -> None:
+    [entry], _ = read(path, har(CHROME | change))
+    assert (entry.full_repository, entry.started_at) == ("library/debian", STARTED)
+    assert entry.duration_ms >= 0
+
+
+def test_headers_may_be_pairs(path: Path) -> None:
+    request = CHROME["request"] | {"headers": [["User-Agent", "slack/4"]]}
+    [entry], _ = read(path, har(CHROME | {"request": request}))
+    assert entry.user_agent_original == "slack/4"
+
+
+def test_other_traffic_needs_no_time(path: Path) -> None:
+    other = at_url(CHROME, "https://example.org/") | {"startedDateTime": "yesterday"}
+    history, _ = history_of(path, har(CHROME, other))
+    assert (history.seen, history.gaps) == (Seen(flows=2), [])
+
+
+def test_no_reason_tells_a_secret(path: Path) -> None:
+    odd = at_url(CHROME, "https://[index.docker.io/v1/x?secret=geheim")
+    history, _ = history_of(path, har(CHROME, odd))
+    assert "its method or its URL cannot be read" in history.gaps[0].reason
+    assert "geheim" not in history.gaps[0].reason
 
 
 def test_a_long_hostile_user_agent_is_cut(path: Path) -> None:
@@ -98,7 +192,9 @@ def test_a_long_hostile_user_agent_is_cut(path: Path) -> None:
     assert len(entry.user_agent_original) == len(entry.caller) == 256
 
 
-@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "yesterday", ""])
-def test_an_impossible_time_is_refused_and_no_crash(path: Path, time: str) -> None:
-    with pytest.raises(CaptureError, match="cannot be read"):
-        read(path, har({**CHROME, "startedDateTime": time}))
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "yesterday", "", None, 7])
+def test_a_call_at_an_impossible_time_is_a_gap(path: Path, time: Any) -> None:
+    history, entries = history_of(path, har(CHROME, CHROME | {"startedDateTime": time}))
+    assert len(entries) == 1
+    assert [gap.calls for gap in history.gaps] == [1]
+    assert "its time cannot be read" in history.gaps[0].reason

@@ -62,6 +62,7 @@ def test_all_that_was_seen_is_told(body: dict[str, Any]) -> None:
         "hosts": ["index.docker.io"],
         "gaps": [gap],
         "rejected_tls": 1,
+        "elsewhere": {},
     }
 
 

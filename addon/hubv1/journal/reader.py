@@ -1,8 +1,8 @@
 """Reading a journal: its calls, counted or one by one, and what else was seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -34,12 +34,15 @@ class History:
     """What a journal tells, or a recording."""
 
     seen: Seen
-    gaps: tuple[Gap, ...]
+    gaps: Sequence[Gap]
     entries: Iterator[Entry]
     """The single calls that are still there, in the order of their time."""
     summary: Callable[[datetime], Summary]
     """All calls that there were, for the current hour that begins then. A recording is read but
     once: either for its entries or for the summary."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Calls in a recording that are like v1's, by the host that they went to, which is no legacy
+    host."""
 
 
 @contextmanager

@@ -1,74 +1,137 @@
 """Recorded traffic as a history: mitmproxy's flow files and HAR."""
 
+from collections import Counter
 from collections.abc import Container, Iterator, MutableSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 from mitmproxy import exceptions, http
-from mitmproxy.io import FlowReader
 
-from hubv1.journal import EVERYTHING, Entry, History, Seen, Selection, summarised
+from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import legacy_call
+from hubv1.mitm.flows import asked_host, legacy_call
+from hubv1.mitm.har import HarError, Odd
 from hubv1.mitm.notes import noted
+from hubv1.mitm.opening import Advance, flows_in, opened
 from hubv1.policy import Action, decide
+
+_REPOSITORIES = b"/v1/repositories/"
+"""What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
 
 
 class CaptureError(Exception):
     """A recording that cannot be read, and why, in one sentence."""
 
 
-def read_capture(
-    path: Path,
-    hosts: Container[str],
-    selection: Selection = EVERYTHING,
-    told: MutableSet[str] | None = None,
-) -> History:
-    """What is wanted of the history in a flow file or HAR, with `hosts` as legacy hosts.
-
-    Its counts are right once all entries were taken. Taking them raises CaptureError where the
-    file turns out to be broken. A call whose flow is `told` already, by another recording
-    perhaps, is left out: mitmproxy saves a flow again when it is replayed or saved by hand.
-    """
-    reading = _Reading(hosts, selection, set() if told is None else told)
-    entries = reading.entries(path)
-    return History(reading.seen, (), entries, lambda hour: summarised(entries, hour, selection))
-
-
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Capture:
+    """A recording, and how to look at it."""
+
+    path: Path
+    """`-` is standard input."""
     hosts: Container[str]
-    selection: Selection
-    told: MutableSet[str]
+    """The legacy hosts."""
+    selection: Selection = EVERYTHING
+    told: MutableSet[str] = field(default_factory=set)
+    """Flows that are known already, by another recording perhaps: they are left out. mitmproxy
+    saves a flow again when it is replayed or saved by hand."""
+    advance: Advance = lambda _: None
+    """Follows the reading."""
+
+
+def read_capture(capture: Capture) -> History:
+    """What is wanted of the history in a flow file or HAR.
+
+    All of it is right once the entries were taken. Taking them raises CaptureError where the
+    recording turns out to be broken, or where there is nothing in it.
+    """
+    found = _Found()
+    entries = _entries(capture, found)
+    return History(
+        found.seen,
+        found.gaps,
+        entries,
+        lambda hour: summarised(entries, hour, capture.selection),
+        found.elsewhere,
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is in a recording besides v1 calls, as far as it was read."""
+
     seen: Seen = field(default_factory=Seen)
+    gaps: list[Gap] = field(default_factory=list)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    """Calls with a path of v1 to hosts that are no legacy ones."""
+    flows: int = 0
+    """Those of HTTP, whenever they were."""
+    others: int = 0
+    odd: list[Odd] = field(default_factory=list)
+    first: float = 0.0
+    last: float = 0.0
 
-    def entries(self, path: Path) -> Iterator[Entry]:
-        try:
-            with path.open("rb") as file:
-                for flow in FlowReader(file).stream():
-                    if isinstance(flow, http.HTTPFlow):
-                        yield from self._entry(flow)
-        except (OSError, exceptions.FlowReadException) as error:
-            reason = str(error).removesuffix(".")
-            raise CaptureError(f"The recording {path} cannot be read: {reason}.") from error
-        except Exception as error:  # mitmproxy's reader lets through what broken data raise
-            raise CaptureError(
-                f"The recording {path} cannot be read: it is broken, or neither a flow file nor "
-                "HAR."
-            ) from error
 
-    def _entry(self, flow: http.HTTPFlow) -> Iterator[Entry]:
-        """The call that a flow is; other traffic is only counted."""
-        call = legacy_call(flow, self.hosts)
-        entry = noted(flow)
-        if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
-            entry = OpenCall(flow, call, Action.OBSERVE).entry("")
-        if entry is None:
-            if self.selection.covers(datetime.fromtimestamp(flow.request.timestamp_start, UTC)):
-                self.seen.flows += 1
-                self.seen.still_served += call is not None
-        elif self.selection.covers(entry.started_at) and entry.flow_id not in self.told:
-            self.told.add(entry.flow_id)
-            self.seen.flows += 1
-            yield entry
+def _entries(capture: Capture, found: _Found) -> Iterator[Entry]:
+    try:
+        with opened(capture.path, capture.advance) as content:
+            for flow in _flows(content, found):
+                yield from _entry(capture, flow, found)
+    except (OSError, HarError, exceptions.FlowReadException) as error:
+        raise _error(capture, str(error).removesuffix(".")) from error
+    except Exception as error:  # mitmproxy's reader lets through what broken data raise: KeyError
+        raise _error(capture, "it is broken, or neither a flow file nor HAR") from error
+    _settle(capture, found)
+
+
+def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow]:
+    for flow in flows_in(content):
+        if isinstance(flow, Odd):
+            found.odd.append(flow)
+        elif flow is None:
+            found.others += 1
+        else:
+            found.flows += 1
+            at = flow.request.timestamp_start
+            found.first, found.last = min(found.first or at, at), max(found.last, at)
+            yield flow
+
+
+def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Entry]:
+    """The call that a flow is; other traffic is only counted."""
+    call = legacy_call(flow, capture.hosts)
+    entry = noted(flow)
+    if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
+        entry = OpenCall(flow, call, Action.OBSERVE).entry("")
+    if entry is None:
+        if capture.selection.covers(datetime.fromtimestamp(flow.request.timestamp_start, UTC)):
+            found.seen.flows += 1
+            found.seen.still_served += call is not None
+            if call is None and flow.request.data.path.startswith(_REPOSITORIES):
+                found.elsewhere[asked_host(flow)] += 1
+    elif capture.selection.covers(entry.started_at) and entry.flow_id not in capture.told:
+        capture.told.add(entry.flow_id)
+        found.seen.flows += 1
+        yield entry
+
+
+def _settle(capture: Capture, found: _Found) -> None:
+    """What cannot be read may have been v1 calls, so it is a gap; nothing at all is no history."""
+    odd = len(found.odd)
+    why = f": {found.odd[0].reason}" if odd else ""
+    if not found.flows:
+        entries = odd + found.others
+        what = (
+            f"none of its {entries} entries is traffic of HTTP{why}" if entries else "it is empty"
+        )
+        raise _error(capture, what)
+    if odd:
+        reason = f"{capture.path} has entries that cannot be read, the first for this{why}"
+        first, last = (datetime.fromtimestamp(at, UTC) for at in (found.first, found.last))
+        found.gaps.append(Gap(first, last, odd, reason))
+
+
+def _error(capture: Capture, reason: str) -> CaptureError:
+    return CaptureError(f"The recording {capture.path} cannot be read: {reason}.")

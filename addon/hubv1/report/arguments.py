@@ -76,7 +76,8 @@ def _add_sources(arguments: argparse.ArgumentParser) -> None:
         metavar="CAPTURE",
         nargs="*",
         type=Path,
-        help="recorded traffic to read: a flow file of mitmproxy's, or HAR",
+        help="recorded traffic to read: a flow file of mitmproxy's, or HAR, packed with gzip or "
+        "not; - is standard input",
     )
     arguments.add_argument(
         "--journal",

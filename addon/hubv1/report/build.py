@@ -1,5 +1,6 @@
 """From histories to a report."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -24,6 +25,8 @@ from hubv1.report.tally import FindingKey, Tally, Use, tally
 from hubv1.routes import Verdict, route_named
 
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
+
+_HOSTS_ELSEWHERE = 10
 
 
 def build(
@@ -104,7 +107,16 @@ def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
         hosts=tuple(sorted(counts.hosts)),
         gaps=tuple(gap for history in histories for gap in history.gaps),
         rejected_tls=sum(history.seen.rejected_tls for history in histories),
+        elsewhere=_elsewhere(histories),
     )
+
+
+def _elsewhere(histories: Sequence[History]) -> Mapping[str, int]:
+    """The hosts with most of them: recordings may hold any number."""
+    calls: Counter[str] = Counter()
+    for history in histories:
+        calls.update(history.elsewhere)
+    return {host: number for host, number in calls.most_common(_HOSTS_ELSEWHERE) if number}
 
 
 def _route(use: Use) -> RouteUse:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from hubv1.journal import History, Place, Selection, read
-from hubv1.mitm.captures import read_capture
+from hubv1.mitm.captures import Capture, read_capture
 from hubv1.options import LEGACY_HOSTS
 
 
@@ -18,7 +18,7 @@ def gather(
     """
     hosts = {*LEGACY_HOSTS, *selection.hosts}
     told: set[str] = set()
-    recorded = [read_capture(path, hosts, selection, told) for path in captures]
+    recorded = [read_capture(Capture(path, hosts, selection, told)) for path in captures]
     # A journal that is named twice, by a link perhaps, is counted once.
     places = {place.key: place for place in map(Place, journals)}
     return [*(stack.enter_context(read(place, selection)) for place in places.values()), *recorded]

@@ -45,6 +45,8 @@ class Traffic:
     """Legacy hosts that were asked for."""
     gaps: tuple[Gap, ...]
     rejected_tls: int
+    elsewhere: Mapping[str, int]
+    """Calls in recordings that are like v1's, by the host, no legacy host, that they went to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ def sentence(report: Report) -> str:
         _state(report),
         _lost(report),
         _rejected(report),
+        _elsewhere(report),
         _ignored(report),
         _narrowed(report.filter),
     )
@@ -37,7 +38,7 @@ def _state(report: Report) -> str:
 
 def _lost(report: Report) -> str:
     lost = sum(gap.calls for gap in report.seen.gaps)
-    return f"{number(lost, 'legacy call')} more could not be recorded." if lost else ""
+    return f"{number(lost, 'legacy call')} more could not be recorded or read." if lost else ""
 
 
 def _rejected(report: Report) -> str:
@@ -47,6 +48,18 @@ def _rejected(report: Report) -> str:
     return (
         f"{number(times, 'time')} a client asked for a legacy host and rejected the bridge's "
         "certificate; what it wanted is not known."
+    )
+
+
+def _elsewhere(report: Report) -> str:
+    """Why nothing may have matched."""
+    hosts = report.seen.elsewhere
+    if not hosts:
+        return ""
+    calls = number(sum(hosts.values()), "call")
+    names = printable(", ".join(hosts))
+    return (
+        f"{calls} with a path of v1 went to {names}: name with --host what stands for Docker Hub."
     )
 
 

@@ -92,6 +92,9 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     yield "flows", f"{seen.flows:,}, of which {number(seen.legacy, 'legacy call')}"
     yield "searches", f"{seen.still_served:,}, which Hub still serves"
     yield "hosts", ", ".join(map(code, seen.hosts)) or "none of the legacy ones"
+    if seen.elsewhere:
+        counted = (f"{code(host)} ({number(n, 'call')})" for host, n in seen.elsewhere.items())
+        yield "like v1", f"but to no legacy host: {', '.join(counted)}"
     if window.first and window.last:
         yield "period", f"{minute(window.first)} to {minute(window.last)} UTC"
     if seen.rejected_tls:
