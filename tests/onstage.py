@@ -55,6 +55,7 @@ class Stage:
 
     async def end(self) -> None:
         """What mitmproxy does at shutdown."""
+        self.context.master.should_exit.set()
         closing = self.bridge.done()
         if closing is not None:
             await closing

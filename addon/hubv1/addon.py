@@ -20,6 +20,7 @@ from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
 from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
+from hubv1.remainder import Remainder
 from hubv1.settings import SECRET, BadOption, read_settings
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class Bridge:
             )
 
     def done(self) -> Awaitable[None] | None:
-        """Write down what is cut, and close everything.
+        """Write down what is cut, and close everything; if only the script ends, its calls go on.
 
         A plain function, since mitmproxy does not reload scripts whose `done` is a coroutine; at
         shutdown it awaits what is returned.
@@ -143,9 +144,10 @@ class Bridge:
         parts, self.parts = self.parts, None
         if parts is None:
             return None
-        for entry in self.handling.cut_all(parts):
-            parts.journal.record_unawaited(entry)
-        return parts.retire()
+        if self.handling.open_calls and not ctx.master.should_exit.is_set():
+            Remainder(self.handling, parts.without_metrics()).join(ctx.master.addons)
+            return None
+        return self.handling.end(parts)
 
     @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
     def show_options(self) -> Sequence[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
@@ -53,6 +53,8 @@ class Handling:
         known = self.open_calls.get(flow.id)
         if known is not None:
             return known
+        if flow.live and notes.is_claimed(flow) and not is_replay(flow):
+            return None  # it began with the bridge before this one
         recorded = None if flow.live else notes.noted(flow)
         if recorded is not None:
             return self._opened(OpenCall.of_recording(flow, recorded))
@@ -86,7 +88,7 @@ class Handling:
 
     def cut_short(self, flow: http.HTTPFlow, error: str, parts: Parts) -> None:
         """Note that the flow ends without an answer, perhaps before it was heard to its end."""
-        if flow.request.stream or not _is_heard(flow):
+        if (flow.request.stream or not _is_heard(flow)) and not notes.is_claimed(flow):
             self.open(flow, parts)
         opened = self.open_calls.get(flow.id)
         if opened is None:
@@ -108,17 +110,19 @@ class Handling:
         opened = self.open_calls.pop(flow.id, None)
         return None if opened is None else self._write_down(opened, parts)
 
-    def cut_all(self, parts: Parts) -> Iterator[Entry]:
-        """What to write down of the calls that a shutdown ends."""
+    def end(self, parts: Parts) -> Awaitable[None] | None:
+        """Write down what a shutdown cuts, and close the parts."""
         for opened in self.open_calls.values():
             opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
             entry = _noted_entry(opened, parts)
             if not opened.is_replay:
-                yield entry
+                parts.journal.record_unawaited(entry)
         self.open_calls.clear()
+        return parts.retire()
 
     def _opened(self, opened: OpenCall) -> OpenCall:
         self.open_calls[opened.flow.id] = opened
+        notes.claim(opened.flow)
         return opened
 
     async def _translate(self, opened: OpenCall, parts: Parts) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubv1 import __version__
@@ -50,6 +50,12 @@ class Parts:
     def readings(self) -> Readings:
         """For the thread that shows them."""
         return Readings(self.journal.seen, dict(self.hub.statuses), self.journal.waiting)
+
+    def without_metrics(self) -> "Parts":
+        """The same, once the metrics' address is free for others."""
+        if self.metrics:
+            self.metrics.close()
+        return replace(self, metrics=None)
 
     def retire(self, new: "Parts | None" = None) -> "asyncio.Future[None] | None":
         """Close what `new` does not go on working with; some of that only once it is idle."""

@@ -30,6 +30,16 @@ _MOST = 1_000_000_000
 """Of any number in a call, milliseconds included: eleven days."""
 
 
+def claim(flow: http.HTTPFlow) -> None:
+    """Say that the flow's call is somebody's already."""
+    flow.metadata.setdefault(KEY, {})
+
+
+def is_claimed(flow: http.HTTPFlow) -> bool:
+    """Whether a bridge has, or had, the flow's call."""
+    return KEY in flow.metadata
+
+
 def leave(flow: http.HTTPFlow, entry: Entry, comment: str, asked: Sequence[str] = ()) -> None:
     """Mark the flow and comment it, unless somebody else has, and note the call.
 
