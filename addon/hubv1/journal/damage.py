@@ -1,4 +1,4 @@
-"""Telling a damaged journal from what was never one."""
+"""What is wrong with a journal; and telling a damaged one from what was never one."""
 
 import sqlite3
 from pathlib import Path
@@ -17,9 +17,18 @@ _CHECKED = 64 << 20
 
 def is_damage(error: BaseException) -> bool:
     """Whether SQLite said that the file is not what it was."""
+    return _code(error) in _DAMAGE
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether SQLite said that there is no room on the disk."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+def _code(error: BaseException) -> int | None:
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & _PRIMARY in _DAMAGE
+    return code & _PRIMARY if isinstance(code, int) else None
 
 
 def has_traces(path: Path) -> bool:

@@ -28,11 +28,6 @@ def companions(path: Path) -> list[Path]:
     return [path.with_name(path.name + ending) for ending in _COMPANIONS]
 
 
-def companion_identities(path: Path) -> set[Identity]:
-    """Of those that are there."""
-    return {found for each in companions(path) if (found := identity(each))}
-
-
 def make(path: Path, stale: frozenset[Identity] | set[Identity] = frozenset()) -> None:
     """Make sure that there is a file, for its owner alone.
 

@@ -50,6 +50,8 @@ class Losses:
 
     def end(self) -> None:
         """All is well again, and the row is written."""
+        if self._calls:
+            logger.warning("The journal is written again; %d calls are not in it.", self._calls)
         self._since, self._calls = None, 0
 
     def say_what_is_lost(self, place: Place) -> None:

@@ -139,6 +139,8 @@ def _prepared(place: Place, patience: float | None) -> Engine:
             _use_write_ahead_log(engine, place.file)
         with engine.begin() as connection:
             bring_forward(connection)
+        if place.file is not None:
+            _empty_log(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -179,6 +181,16 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     except sqlite3.Error:
         connection.close()  # nobody else knows of it yet
         raise
+
+
+def _empty_log(engine: Engine) -> None:
+    """Write the log into the file, as far as others let: one that holds its tables itself can be
+    told from somebody else's when it is damaged."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    finally:
+        connection.close()
 
 
 def _use_write_ahead_log(engine: Engine, file: Path) -> None:

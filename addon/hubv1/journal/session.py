@@ -6,14 +6,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from hubv1.journal import files, tables
+from hubv1.journal import tables
 from hubv1.journal.counts import Counts
+from hubv1.journal.files import Identity
 from hubv1.journal.place import Place
 from hubv1.journal.statements import Cursor, adding, appending
-
-
-class Gone(Exception):
-    """The file at the journal's place is no longer the one that is written."""
+from hubv1.journal.watch import Watch
 
 
 class Session:
@@ -27,12 +25,9 @@ class Session:
         self.counts = Counts(dialect)
         self.seen = adding(tables.seen, ("flows", "still_served", "rejected_tls"), dialect)
         self.gaps = appending(tables.gaps, dialect)
-        self.companions: frozenset[files.Identity] = frozenset()
-        """Of the file, once there was a commit."""
         self._engine = engine
-        self._file = place.file
         # Before the first connection: one to another file is noticed after its first commit.
-        self.identity = files.identity(self._file) if self._file else None
+        self._watch = Watch(place.file) if place.file else None
         self._connection: Any = None
         self._cursor: Cursor = None
         self._patience = -1.0
@@ -42,27 +37,41 @@ class Session:
         """A transaction that is committed at the end, in the file at the journal's place.
 
         Raises Gone where that is another file by then: what was committed went with the old one.
+        Raises Disturbed where the file is not what it was, before anything is done.
         """
         if self._connection is None:
             self._connection = self._engine.raw_connection()
             self._cursor = self._connection.cursor()
-        if self._file is not None:
+        if self._watch is not None:
+            self._watch.look()
             self._begin(patience)
         yield self._cursor
         self._connection.commit()
-        self.check()
-        if self._file is not None and not self.companions:
-            self.companions = frozenset(files.companion_identities(self._file))
+        if self._watch is not None:
+            self._watch.note()
 
-    def check(self) -> None:
-        """Raise Gone where the file was removed or replaced. Two calls to the system: cheap."""
-        if self._file is not None and files.identity(self._file) != self.identity:
-            raise Gone
+    @property
+    def identity(self) -> Identity | None:
+        """Of the file; None for a server's database."""
+        return self._watch.identity if self._watch else None
+
+    @property
+    def companions(self) -> frozenset[Identity]:
+        """Of the file, once there was a commit."""
+        return self._watch.companions if self._watch else frozenset()
+
+    def look(self) -> None:
+        """Raise Gone, Disturbed or what SQLite says of damage."""
+        if self._watch is not None:
+            self._watch.look()
+            self._watch.read_back()
 
     def disconnect(self) -> None:
         """Drop the connection with what was not committed; the next transaction makes one."""
         connection, cursor = self._connection, self._cursor
         self._connection, self._cursor, self._patience = None, None, -1.0
+        if self._watch is not None:
+            self._watch.forget()
         if connection is not None:
             # SQLite keeps a closed connection, and the lock of its transaction, for as long as
             # anybody holds a cursor of it; an exception that is not collected yet does.

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from hubv1.journal import opening
-from hubv1.journal.damage import is_damage
+from hubv1.journal.damage import is_damage, is_full
 from hubv1.journal.entry import Entry
 from hubv1.journal.files import Identity
 from hubv1.journal.place import JournalError, Place
-from hubv1.journal.session import Gone, Session
+from hubv1.journal.session import Session
 from hubv1.journal.statements import Cursor, Row
+from hubv1.journal.watch import Disturbed, Gone
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +19,15 @@ REOPENING_SECONDS = 1
 """How long a journal that could not be opened is left alone."""
 _ASIDE_SECONDS = 60
 """Only one file is kept aside in this time: a disk that damages each would be filled by them."""
+
+_GONE = (
+    "The journal %s was removed or replaced while it was written. Calls are written to the file "
+    "that is there now."
+)
+_DISTURBED = (
+    "The journal %s was cut short while it was written, or what belongs to it removed. It is "
+    "checked and opened anew."
+)
 
 Work = Callable[[Session, Cursor], None]
 """What is done in a transaction."""
@@ -52,29 +62,22 @@ class Store:
         self.run(write, patience)
 
     def look(self, patience: float) -> None:
-        """Begin a new journal where the file is gone, also while nobody calls."""
+        """See to it that the journal is there and sound, also while nobody calls."""
         session = self._opened(patience)
         try:
-            session.check()
-        except Gone:
-            self._begin_anew(session, patience)
+            session.look()
+        except Exception as error:  # noqa: BLE001  # it is raised again where it is another one
+            self._mend(session, error, patience)
 
     def run(self, work: Work, patience: float) -> None:
-        """Do `work` in a transaction; once more in a new journal where the file is lost."""
+        """Do `work` in a transaction; once more where the file was lost or disturbed."""
         session = self._opened(patience)
         try:
             _run(session, work, patience)
-        except Exception as error:
-            if isinstance(error, Gone):
-                self._begin_anew(session, patience)
-            elif is_damage(error) and time.monotonic() >= self._aside_not_before:
-                self._aside_not_before = time.monotonic() + _ASIDE_SECONDS
-                session.close()
-                reason = opening.reason_of(error)
-                opening.set_aside(self._place, session.identity, reason, logger.error)
-                self._reopen(session, patience)
-            else:
-                raise
+        except Exception as error:  # noqa: BLE001  # it is raised again where it is another one
+            # On a full disk, closing the connection has emptied the log, which may make room.
+            if not is_full(error):
+                self._mend(session, error, patience)
             _run(self._opened(patience), work, patience)
 
     def close(self) -> None:
@@ -82,18 +85,22 @@ class Store:
         if self._session is not None:
             self._session.close()
 
-    def _begin_anew(self, old: Session, patience: float) -> None:
-        logger.error(
-            "The journal %s was removed or replaced while it was written. Calls are written to "
-            "the file that is there now.",
-            self._place,
-        )
-        self._reopen(old, patience)
-
-    def _reopen(self, old: Session, patience: float) -> None:
+    def _mend(self, old: Session, error: Exception, patience: float) -> None:
+        """Open the journal anew where that helps against the error, and raise it where not."""
+        is_damaged = is_damage(error) and time.monotonic() >= self._aside_not_before
+        if not (is_damaged or isinstance(error, Gone | Disturbed)):
+            raise error
+        # Where the file is still there, this writes what its log has into it.
         old.close()
-        self._session, self._stale = None, old.companions
-        self._not_before = 0.0
+        if is_damaged:
+            self._aside_not_before = time.monotonic() + _ASIDE_SECONDS
+            opening.set_aside(self._place, old.identity, opening.reason_of(error), logger.error)
+        elif isinstance(error, Gone):
+            logger.error(_GONE, self._place)
+        else:
+            logger.warning(_DISTURBED, self._place)
+        self._session, self._not_before = None, 0.0
+        self._stale = frozenset() if isinstance(error, Disturbed) else old.companions
         self._opened(patience)
 
     def _opened(self, patience: float) -> Session:

@@ -91,33 +91,39 @@ class Journal:
             batch, is_last = next_batch(
                 self._queue, min(COUNTING_SECONDS, max(0.01, self._pruning.seconds))
             )
-            tell(batch, self._committed(batch, is_last=is_last))
+            is_due = time.monotonic() - self._counted_at >= COUNTING_SECONDS
+            tell(batch, self._committed(batch, with_counts=is_due or is_last))
+            if is_due and not (is_last or self._losses):
+                self._look()
             if not (is_last or self._losses or self._pruning.seconds) and self._queue.empty():
                 self._pruning.step(self._store, self._now())
         self._losses.say_what_is_lost(self.place)
         self._store.close()
 
-    def _committed(self, batch: Sequence[Waiting], *, is_last: bool) -> NotRecorded | None:
+    def _committed(self, batch: Sequence[Waiting], *, with_counts: bool) -> NotRecorded | None:
         """Commit the batch; the reason where that is impossible, whatever it is."""
         try:
-            self._commit([waiting.entry for waiting in batch], is_last=is_last)
+            self._commit([waiting.entry for waiting in batch], with_counts=with_counts)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of any failure
             return self._losses.add(len(batch), opening.reason_of(error), self._now())
         return None
 
-    def _commit(self, entries: Sequence[Entry], *, is_last: bool) -> None:
-        now = time.monotonic()
-        is_due = now - self._counted_at >= COUNTING_SECONDS or is_last
-        seen = replace(self.seen) if is_due else self._written
-        patience = _IMPATIENCE if self._losses else opening.BUSY_SECONDS
+    def _commit(self, entries: Sequence[Entry], *, with_counts: bool) -> None:
+        seen = replace(self.seen) if with_counts else self._written
         if entries or self._losses or seen != self._written:
+            patience = _IMPATIENCE if self._losses else opening.BUSY_SECONDS
             gap = self._losses.row() if self._losses else None
             self._store.commit(entries, self._seen_row(seen), gap, patience)
             self._losses.end()
-        elif is_due:
-            self._store.look(patience)
-        if is_due:
-            self._written, self._counted_at = seen, now
+        if with_counts:
+            self._written, self._counted_at = seen, time.monotonic()
+
+    def _look(self) -> None:
+        """After the calls, so that what it finds is no trouble of theirs."""
+        try:
+            self._store.look(opening.BUSY_SECONDS)
+        except Exception as error:  # noqa: BLE001  # the next commit meets it again
+            self._losses.add(0, opening.reason_of(error), self._now())
 
     def _seen_row(self, seen: Seen) -> Row | None:
         """What came since the last time, for the hour's counts."""
