@@ -1,0 +1,169 @@
+"""What the pages show exists: links, options, commands, scripts and their arguments."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from hubv1.addon import Bridge
+from hubv1.options import OPTIONS
+from hubv1.report.arguments import parser
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *DOCS]
+MITMDUMP = Path(sys.executable).with_name("mitmdump")
+
+# The programs whose arguments are looked at, and the parser that each has.
+PROGRAMS = {
+    "scripts/run": "mitmdump",
+    "hub-v1-bridge": "mitmdump",
+    "mitmdump": "mitmdump",
+    "scripts/report": "report",
+    "hub-v1-report": "report",
+    "scripts/test": "test",
+}
+
+
+def name_of(page: Path) -> str:
+    return page.name
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", DOCS, ids=name_of)
+def test_every_page_is_linked_from_readme(page: Path) -> None:
+    assert f"](docs/{page.name}" in text_of(README)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(text_of(page))):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        leads_to = (page.parent / path).resolve() if path else page
+        assert leads_to.is_file(), target
+        assert not anchor or anchor in anchors(text_of(leads_to)), target
+
+
+def prose(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_option_of_the_bridge_that_is_named_exists(page: Path) -> None:
+    named = set(re.findall(r"\bhub_(?!v1_)[a-z_]+\b", text_of(page)))
+    assert named <= {option.name for option in OPTIONS}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_of_the_bridge_that_is_named_exists(page: Path) -> None:
+    commands = {
+        member.command_name for member in vars(Bridge).values() if hasattr(member, "command_name")
+    }
+    named = set(re.findall(r"`(hub\.[a-z.]+)[ `]", text_of(page)))
+    assert {each for each in named if not each.endswith(".com")} <= commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_program_that_is_named_exists(page: Path) -> None:
+    for script in re.findall(r"\bscripts/(\w+)", text_of(page)):
+        assert (ROOT / "scripts" / script).exists(), script
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for program in re.findall(
+        r"(?<![\w/.-])hub-v1-(?:bridge|report)(?:-\w+)*(?![\w-])", commands_in(page)
+    ):
+        assert program in project["scripts"], program
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_argument_that_is_shown_exists(page: Path) -> None:
+    for program, arguments in calls_in(page):
+        known = known_to(PROGRAMS[program])
+        for argument in arguments:
+            for flag in flags_in(argument):
+                assert flag in known, f"{program} {flag}"
+        for name in settings_in(arguments):
+            assert name in known_options(), f"--set {name}"
+
+
+def commands_in(page: Path) -> str:
+    """All that is shown as code which somebody could type."""
+    text = text_of(page).replace("\\\n", " ")
+    blocks = re.findall(r"```(?:console|yaml|sh|bash)\n(.*?)```", text, re.DOTALL)
+    spans = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose(text))
+    return "\n".join([*blocks, *spans])
+
+
+def calls_in(page: Path) -> list[tuple[str, list[str]]]:
+    """The programs that are called on the page, each with its arguments."""
+    names = "|".join(re.escape(program) for program in PROGRAMS)
+    begins = r"(?:^|\$ +|\bsudo +|\b\w+=\S+ +|[|&;({] *)"
+    call = rf"{begins}({names})((?: [^\n]*)?)$"
+    found = re.findall(call, commands_in(page), re.MULTILINE)
+    return [(program, words_of(rest)) for program, rest in found]
+
+
+def words_of(rest: str) -> list[str]:
+    """The arguments of a command line, up to what belongs to the shell or to the reader."""
+    rest = re.split(r"(?:^| )#|[;|&>)]", re.sub(r"'[^']*'", "QUOTED", rest))[0]
+    return rest.replace("[", " ").replace("]", " ").replace('"', "").split()
+
+
+def flags_in(argument: str) -> list[str]:
+    """The options in an argument; short ones may be run together."""
+    if argument.startswith("--"):
+        return [argument.partition("=")[0]]
+    return (
+        [f"-{letter}" for letter in argument[1:]] if re.fullmatch(r"-[a-zA-Z]+", argument) else []
+    )
+
+
+def settings_in(arguments: list[str]) -> list[str]:
+    return [value.partition("=")[0] for flag, value in pairwise(arguments) if flag == "--set"]
+
+
+@cache
+def known_to(kind: str) -> frozenset[str]:
+    if kind == "report":
+        return frozenset(name for each in parser()._actions for name in each.option_strings)
+    if kind == "test":
+        help_text = (ROOT / "scripts" / "test").read_text(encoding="utf-8")
+        return frozenset(re.findall(r"^  (--[\w-]+)", help_text, re.MULTILINE))
+    return frozenset(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", said("--help"))) | {"--check"}
+
+
+@cache
+def known_options() -> frozenset[str]:
+    ours = {option.name for option in OPTIONS}
+    return frozenset(re.findall(r"^(\w+):", said("--options"), re.MULTILINE)) | ours | {"name"}
+
+
+@cache
+def said(argument: str) -> str:
+    # `--help` ends with 1.
+    done = subprocess.run([MITMDUMP, argument], capture_output=True, text=True, check=False)
+    return str(done.stdout)
+
+
+def test_the_arguments_that_are_looked_at_are_many() -> None:
+    """So that nothing above is true for want of anything to look at."""
+    shown = [argument for page in PAGES for _, each in calls_in(page) for argument in each]
+    assert sum(argument.startswith("-") for argument in shown) > 40
+    assert shlex.split("scripts/run --check")[1] in shown
