@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from e2e.clients import tool
 from hubv1 import bridging, options, routes
+from hubv1.addon import Bridge
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
@@ -43,6 +44,13 @@ def test_readme_lists_every_option_with_its_default(option: options.Option) -> N
 def test_readme_lists_no_option_that_there_is_not() -> None:
     listed = set(re.findall(r"^\| `(hub_\w+)`", README, re.MULTILINE))
     assert listed == {option.name for option in options.OPTIONS}
+
+
+@pytest.mark.parametrize(
+    "name", [each.command_name for each in vars(Bridge).values() if hasattr(each, "command_name")]
+)
+def test_readme_lists_every_command(name: str) -> None:
+    assert f"`{name}`" in README or f"`{name} " in README
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -5,8 +5,9 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Sequence
+from pathlib import Path
 
-from mitmproxy import command, connection, ctx, exceptions, http, tls
+from mitmproxy import command, connection, ctx, exceptions, http, tls, types
 from mitmproxy.addonmanager import Loader
 
 from hubv1 import options
@@ -18,9 +19,11 @@ from hubv1.mitm import view, way
 from hubv1.mitm.examining import Examiner
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
+from hubv1.mitm.reporting import Reporter
 from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
+from hubv1.report.rendering import UnknownFormat, format_of
 from hubv1.settings import SECRET, BadOption, read_settings
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class Bridge:
         self.parts: Parts | None = None
         self.handling = Handling()
         self.examiner = Examiner()
+        self.reporter = Reporter()
         self.is_running = False
         self.retiring: asyncio.Future[None] | None = None
 
@@ -144,10 +148,15 @@ class Bridge:
         parts, self.parts = self.parts, None
         if parts is None:
             return None
-        if self.handling.open_calls and not ctx.master.should_exit.is_set():
+        is_over = ctx.master.should_exit.is_set()
+        if self.handling.open_calls and not is_over:
             Remainder(self.handling, parts.without_metrics()).join(ctx.master.addons)
             return None
-        return self.handling.end(parts)
+        retiring = self.handling.end(parts)
+        if is_over:  # else the script is reloaded
+            seen = parts.journal.seen
+            self.reporter.end(parts.journal.place, seen.flows, parts.settings.reports)
+        return retiring
 
     @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
     def show_options(self) -> Sequence[str]:
@@ -162,6 +171,23 @@ class Bridge:
         """Look at the way to Docker Hub and back, and log what is wrong and how to mend it."""
         if self.parts is not None:
             self.examiner.begin(self.parts, ctx.options)
+
+    @command.command("hub.report")  # type: ignore[untyped-decorator]  # mitmproxy's
+    def write_report(self, path: types.Path) -> None:
+        """Write the report of the journal to a file: .html .md .json .csv or .txt."""
+        target = Path(path).expanduser()
+        try:
+            format_of(target)
+        except UnknownFormat as error:
+            raise exceptions.CommandError(f"hub.report: {error}") from error
+        if self.parts is not None:
+            self.reporter.write(self.parts.journal.place, target)
+
+    @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
+    def summarise(self) -> None:
+        """Log the report of the journal in a few lines."""
+        if self.parts is not None:
+            self.reporter.summarise(self.parts.journal.place)
 
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = read_settings(values, os.environ.get(SECRET, "").rstrip("\r\n"))

@@ -116,6 +116,12 @@ OPTIONS: tuple[Option, ...] = (
         False,
         "Refuse calls that cannot be recorded, instead of serving them.",
     ),
+    Option(
+        "hub_report",
+        Sequence[str],
+        [],
+        "Files to write the report to at the end, by suffix: .html, .md, .json, .csv or .txt.",
+    ),
     Option("hub_metrics", str, "", "host:port to serve figures for Prometheus on. Empty: none."),
 )
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from hubv1.caller import CallerRules, Network
@@ -12,6 +13,7 @@ from hubv1.journal import COUNTS_DAYS
 from hubv1.loopback import split_address
 from hubv1.options import OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
+from hubv1.report.rendering import UnknownFormat, format_of
 
 LONGEST_DEADLINE = 3_600
 LONGEST_CACHE_TTL = 86_400
@@ -52,6 +54,8 @@ class Settings:
     journal_days: int
     """For which single calls are kept."""
     journal_required: bool
+    reports: tuple[Path, ...]
+    """Files to write the report to at the end."""
     metrics: str
     """Address to serve them on; empty for none."""
 
@@ -75,6 +79,7 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "") -> Settin
         journal=str(values["hub_journal"]),
         journal_days=_number("hub_journal_days", values, 1, COUNTS_DAYS, "days"),
         journal_required=bool(values["hub_journal_required"]),
+        reports=_reports(values["hub_report"]),
         metrics=_address("hub_metrics", str(values["hub_metrics"])),
     )
 
@@ -113,6 +118,23 @@ def _networks(given: OptionValue) -> tuple[Network, ...]:
         raise BadOption(
             f"hub_trusted_proxies takes addresses or networks such as 10.0.0.0/8: {error}."
         ) from error
+
+
+def _reports(given: OptionValue) -> tuple[Path, ...]:
+    """The files, of which one value may name several with commas between them."""
+    names = [name.strip() for value in listed(given) for name in str(value).split(",")]
+    return tuple(_report(name) for name in names if name)
+
+
+def _report(name: str) -> Path:
+    path = Path(name).expanduser()
+    try:
+        format_of(path)
+    except UnknownFormat as error:
+        raise BadOption(f"hub_report: {error}.") from error
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadOption(f"hub_report takes files in folders that there are, not {name!r}.")
+    return path.absolute()
 
 
 def _address(option: str, address: str) -> str:
