@@ -157,7 +157,7 @@ class TestBeyondLoopback:
             cookie = f"hub-v1-report-{served.port}=wr\u00f6ng"
             answer = served.get(f"/{given}", headers={"Cookie": cookie})
             assert answer.status == 403
-            assert "the whole URL that scripts/report said" in answer.text
+            assert "the whole URL that the server said" in answer.text
             assert "caller-one" not in answer.text
             assert served.get(f"/other{given}").status == 403
 

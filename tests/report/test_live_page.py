@@ -82,7 +82,7 @@ def test_trouble_is_said_above_the_last_report_and_goes_away(
     wait_for(page, "4 legacy calls")
     expect(page.locator("#trouble")).to_be_empty()
     served.end()
-    wait_for(page, "scripts/report does not answer any more; this is how things stood.")
+    wait_for(page, "Nothing answers any more; this is how things stood.")
     page.context.close()
 
 

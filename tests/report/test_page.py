@@ -1,5 +1,6 @@
 """The page in a real Chromium, opened from a file."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from hubv1.outcome import Outcome
-from hubv1.report.model import Report
+from hubv1.report.model import Comparison, IgnoredCaller, Report
 from report.conftest import Open, written
 from report.large import large_report
 from report.made import NOW, report_of
+from report.test_page_access import objections
 from samples import make_entry
 
 TAGS = "GET /v1/repositories/{namespace}/{name}/tags"
@@ -282,3 +284,18 @@ class TestContent:
         page = open_page(report_of())
         expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
         assert page.locator("h2").all_inner_texts() == ["What was seen"]
+
+    def test_who_is_new_who_is_gone_and_who_is_accepted_is_told_apart(
+        self, open_page: Open
+    ) -> None:
+        earlier = Comparison(NOW - timedelta(days=7), ("new",), ("old", "older"), ("<gone>",))
+        known = IgnoredCaller("known", 3, NOW, "moves in May", NOW.date())
+        page = open_page(replace(report_of(), baseline=earlier, ignored=(known,)))
+        assert page.locator("#compared div").all_inner_texts() == [
+            "new\n1\nnew",
+            "still there\n2\nold\nolder",
+            "gone\n1\n<gone>",
+        ]
+        row = page.locator("#rows-ignored").inner_text()
+        assert row == "known\t3\t2026-03-01 13:05\t2026-03-01\tmoves in May"
+        assert objections(page) == []

@@ -17,11 +17,13 @@ from hubv1 import __version__
 from hubv1.report.model import Report
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
+from hubv1.report.program import program
 from hubv1.report.sentence import sentence
 from hubv1.report.standing import QUIET_DAYS
 from hubv1.texts import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
+_MOST_NAMES = 100
 _FOLDER = Path(__file__).with_name("page")
 
 
@@ -113,6 +115,8 @@ def _environment() -> Environment:
         "chart_height": HEIGHT,
         "chart_foot": FOOT,
         "quiet_days": QUIET_DAYS,
+        "most_names": _MOST_NAMES,
+        "program": program(),
         "style": _text("style.css"),
         "version": __version__,
     }

@@ -16,9 +16,7 @@ from hubv1.report.as_html import error_html
 from hubv1.report.live.address import Address
 
 _FOREIGN = "This page is for this machine alone: open it as localhost or 127.0.0.1."
-_UNKNOWN = (
-    "This page opens with the whole URL that scripts/report said when it began, token included."
-)
+_UNKNOWN = "This page opens with the whole URL that the server said when it began, token included."
 
 
 class Entry:

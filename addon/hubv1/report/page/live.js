@@ -45,7 +45,7 @@ async function refresh() {
     trouble = answer.ok ? "" : page.querySelector(".lead")?.textContent ?? `The answer was ${answer.status}.`;
     if (answer.ok) show(page);
   } catch {
-    trouble = "scripts/report does not answer any more; this is how things stood.";
+    trouble = "Nothing answers any more; this is how things stood.";
   }
   const shown = document.getElementById("trouble");
   if (shown.textContent !== trouble) shown.textContent = trouble;
