@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import costs, equal, lists, memory
+from bench import costs, equal, lists, memory, page
 from bench.load import CLIENTS
 from bench.memory import BEHIND
 from bench.plan import MOST_BYTES, Plan
@@ -19,6 +19,7 @@ from e2e.clients import clean_environment, tool
 from hubv1 import sharing
 
 TESTS = Path(__file__).parent
+ADDON = TESTS.parent / "addon"
 SMALL = Plan(
     rounds=1,
     calls=8,
@@ -30,13 +31,15 @@ SMALL = Plan(
     equal_calls=20,
     memory_calls=40,
     fill_bytes=600_000,
+    page_calls=60,
+    page_callers=20,
 )
 
 
 def bench(home: Path, *arguments: str) -> str:
     measured = subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
-        env=clean_environment(home) | {"PYTHONPATH": str(TESTS)},
+        env=clean_environment(home) | {"PYTHONPATH": f"{TESTS}:{ADDON}"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -57,7 +60,7 @@ def test_only_the_parts_that_were_chosen_are_measured(tmp_path: Path) -> None:
 
 def test_help_names_every_part(tmp_path: Path) -> None:
     shown = bench(tmp_path, "--help")
-    for name in ("calls", "cached", "lists", "pages", "equal", "memory"):
+    for name in ("calls", "cached", "lists", "pages", "equal", "page", "memory"):
         assert f"\n  {name} " in shown
 
 
@@ -169,6 +172,15 @@ def test_memory_is_that_of_a_full_cache(tmp_path: Path) -> None:
     assert "growth in MB" in last
     # Half of the calls are for something new, beside the long lists.
     assert last.endswith("28 miss")
+
+
+def test_a_page_is_made_measured_and_shown(tmp_path: Path) -> None:
+    tool("chromium")
+    heading, made, size, painted = page.page(SMALL, tmp_path)
+    assert "60 calls by 20 callers" in heading
+    assert all("at most)" in line for line in (made, size, painted))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "60 legacy calls by " in text
 
 
 def test_it_is_the_cache_of_the_bridge_that_is_filled() -> None:

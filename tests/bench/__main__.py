@@ -18,6 +18,7 @@ from bench.costs import cached_calls, new_calls
 from bench.equal import equal_calls
 from bench.lists import hub_list, registry_list
 from bench.memory import memory
+from bench.page import page
 from bench.plan import Plan
 
 Part = Callable[[Plan, Path], Iterator[str]]
@@ -28,6 +29,7 @@ PARTS: dict[str, tuple[Part, str]] = {
     "lists": (registry_list, "15,000 tags: the time of skopeo and of a loop over pages"),
     "pages": (hub_list, "1,000 tags without the registry: the time of that loop"),
     "equal": (equal_calls, "200 equal calls at once: how many of them reach Hub"),
+    "page": (page, "a page of 2,000 callers: to make it, and until Chromium shows it"),
     "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
 ON_DEMAND = "memory"

@@ -49,11 +49,11 @@ def history(_plan: Plan, folder: Path) -> Iterator[str]:
     yield compare(folder)
 
 
-def write(path: Path, calls: int) -> None:
+def write(path: Path, calls: int, callers: int = CALLERS) -> None:
     """A journal of so many calls."""
     journal = Journal(Place(str(path)), "hub-v1-bridge-bench")
     journal.seen.flows = calls
-    entries = _entries(calls)
+    entries = _entries(calls, callers)
 
     async def writing() -> None:
         while some := list(islice(entries, _AT_ONCE)):
@@ -65,7 +65,19 @@ def write(path: Path, calls: int) -> None:
 
 def report(path: Path, rounds: int = 3) -> Cost:
     """The cheapest of some reports as JSON, each a process of its own."""
-    return min((_report(path) for _ in range(rounds)), key=lambda cost: cost.seconds)
+    asked = ("--format", "json", "--journal", str(path))
+    return min((cost_of(*asked) for _ in range(rounds)), key=lambda cost: cost.seconds)
+
+
+def cost_of(*arguments: str) -> Cost:
+    """What `scripts/report` with these arguments costs, once."""
+    command = (sys.executable, "-m", "hubv1.report", *arguments)
+    environment = {**os.environ, "PYTHONPATH": str(ADDON)}
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)  # or it would be waited for again
+    return Cost(time.perf_counter() - began, _megabytes(used))
 
 
 def compare(folder: Path, long: int = LONG, short: int = SHORT) -> str:
@@ -82,29 +94,21 @@ def compare(folder: Path, long: int = LONG, short: int = SHORT) -> str:
     )
 
 
-def _entries(calls: int) -> Iterator[Entry]:
+def _entries(calls: int, callers: int) -> Iterator[Entry]:
     """Calls at even intervals until now; each caller has three scripts of its own."""
     chance = Random(1)  # noqa: S311  # no secret
     end, step = datetime.now(UTC), timedelta(days=DAYS) / calls
     for number in range(calls):
-        caller, script = chance.randrange(CALLERS), chance.randrange(3)
+        caller, script = chance.randrange(callers), chance.randrange(3)
+        address = f"10.0.{caller // 250}.{caller % 250}"
         yield make_entry(
             started_at=end - (calls - number) * step,
-            caller=f"curl/8.1 at 10.0.0.{caller}",
-            client_address=f"10.0.0.{caller}",
+            caller=f"curl/8.1 at {address}",
+            client_address=address,
             route=_ROUTES[script],
             repository=f"tool-{(caller * 3 + script) % 100}",
             outcome=Outcome.TRANSLATED if chance.random() < 0.95 else Outcome.FAILED,
         )
-
-
-def _report(path: Path) -> Cost:
-    command = (sys.executable, "-m", "hubv1.report", "--format", "json", "--journal", str(path))
-    environment = {**os.environ, "PYTHONPATH": str(ADDON)}
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, _, used = os.wait4(process.pid, 0)
-    return Cost(time.perf_counter() - began, _megabytes(used))
 
 
 def _megabytes(used: resource.struct_rusage) -> float:

@@ -30,3 +30,7 @@ class Plan:
     """Made once the cache is full."""
     fill_bytes: int = MOST_BYTES
     """What fills the cache."""
+    page_calls: int = 40_000
+    """Of the journal whose page is made."""
+    page_callers: int = 2_000
+    """Who made them."""

@@ -40,3 +40,20 @@ def test_2000_callers_fit_into_400_kilobytes() -> None:
 def test_every_caller_has_its_message_where_they_are_few() -> None:
     page = as_html(large_report(callers=300))
     assert page.count("still calls Docker Hub API v1, which Docker ended in 2022") == 300
+
+
+def test_2000_callers_that_do_much_fit_too() -> None:
+    entries = [
+        make_entry(caller=f"curl/8.5.0 at 10.0.{at // 250}.{at % 250}", repository=f"tool-{each}")
+        for at in range(2_000)
+        for each in range(4)
+    ]
+    page = as_html(report_of(*entries))
+    assert len(page.encode()) < 400_000
+    assert "library/tool-0 /tags \N{MULTIPLICATION SIGN}1 and 3 more" in page
+
+
+def test_a_caller_of_many_repositories_does_not_fill_the_page() -> None:
+    page = as_html(report_of(*(make_entry(repository=f"tool-{at}") for at in range(30))))
+    assert " and 10 more" in page
+    assert "<code>scripts/report --caller NAME</code> has it." in page

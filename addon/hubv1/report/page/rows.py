@@ -1,5 +1,6 @@
 """Callers and findings as the tables of the page show them."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ CLASSES = {
 
 _ROWS = 2_000
 _FEWEST = 25
+_EACH = 20
+_LINES = 3_000
+"""Findings in the row of a caller, and in all rows: so many can be read, and sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class CallerRow:
     reason: str
     """Empty where the list of standings says it for all."""
     findings: Sequence[Finding]
+    more: int
+    """Findings beside these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,14 @@ def caller_rows(report: Report) -> Sequence[CallerRow]:
     for finding in report.findings:
         findings[finding.caller].append(finding)
     common = _common_reasons(report)
+    most = _most_each([*map(len, findings.values())])
     return [
         CallerRow(
             use,
             _details(use),
             "" if common[use.standing] else use.reason,
-            findings[use.caller],
+            findings[use.caller][:most],
+            max(0, len(findings[use.caller]) - most),
         )
         for use in report.callers
     ]
@@ -162,6 +170,15 @@ def heard(report: Report) -> int:
 def words(standing: Standing) -> str:
     """A standing as people write it."""
     return standing.replace("_", " ")
+
+
+def _most_each(counts: Sequence[int]) -> int:
+    """How many findings of each caller have room."""
+
+    def lines(most: int) -> int:
+        return sum(min(count, most) for count in counts)
+
+    return max(1, bisect_right(range(1, _EACH + 1), _LINES, key=lines))
 
 
 def _most(report: Report) -> int:
