@@ -224,11 +224,12 @@ class TestSafety:
     ) -> None:
         page = chromium.new_page()
         page.goto(written(report, tmp_path))
-        page.evaluate(
-            """() => {
-              window.blocked = [];
-              const keep = (event) => window.blocked.push(event.effectiveDirective);
-              addEventListener("securitypolicyviolation", keep);
+        blocked = page.evaluate(
+            """() => new Promise((tell) => {
+              const blocked = [];
+              addEventListener("securitypolicyviolation", (event) => {
+                if (blocked.push(event.effectiveDirective) === 5) tell(blocked);
+              });
               const add = (name, more) => document.body.append(
                 Object.assign(document.createElement(name), more));
               add("script", { textContent: "window.isIn = true" });
@@ -236,10 +237,9 @@ class TestSafety:
               add("img", { src: "http://127.0.0.1:9/x.png" });
               add("iframe", { src: "http://127.0.0.1:9/" });
               fetch("http://127.0.0.1:9/").catch(() => {});
-            }"""
+            })"""
         )
-        page.wait_for_function("window.blocked.length === 5")
-        assert sorted(page.evaluate("window.blocked")) == [
+        assert sorted(blocked) == [
             "connect-src",
             "frame-src",
             "img-src",
