@@ -13,6 +13,8 @@ from sqlalchemy import Table
 from e2e.clients import tool
 from hubv1 import bridging, options, routes
 from hubv1.addon import Bridge
+from hubv1.fleet import Standing
+from hubv1.fleet import tables as fleet_tables
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
@@ -25,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+FLEET = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
 REPORT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
 
@@ -101,10 +104,23 @@ def test_readme_names_every_script(script: str) -> None:
 
 @pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
 def test_the_journal_page_lists_every_column(table: Table) -> None:
-    section = re.split(r"^## ", JOURNAL, flags=re.MULTILINE)
+    assert _columns(JOURNAL, table) == {column.name for column in table.columns}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [*fleet_tables.local.sorted_tables, *fleet_tables.shared.sorted_tables],
+    ids=lambda table: table.name,
+)
+def test_the_page_of_the_fleet_lists_every_column(table: Table) -> None:
+    assert _columns(FLEET, table) == {column.name for column in table.columns}
+
+
+def _columns(page: str, table: Table) -> set[str]:
+    """Those that the page lists in the section of the table."""
+    section = re.split(r"^##+ ", page, flags=re.MULTILINE)
     text = next(part for part in section if part.startswith(f"{table.name}:"))
-    listed = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
-    assert listed == {column.name for column in table.columns}
+    return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +148,7 @@ def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
 
 
 def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
-    metrics = Metrics("127.0.0.1:0", Readings)
+    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=Standing()))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
             shown = answer.read().decode()
@@ -151,4 +167,4 @@ def test_prometheus_takes_the_alerts(tmp_path: Path) -> None:
         [tool("promtool"), "check", "rules", file], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "4 rules found" in done.stdout
+    assert "5 rules found" in done.stdout

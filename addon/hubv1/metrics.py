@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
+from hubv1.fleet.standing import Standing
 from hubv1.journal import Entry, Seen
 from hubv1.loopback import is_welcome, split_address
 
@@ -35,6 +36,8 @@ class Readings:
     """Requests to Docker's hosts by status, `none` where there was no answer."""
     waiting: int = 0
     """Calls that wait for the journal."""
+    fleet: Standing | None = None
+    """How the journal stands with its fleet; None where there is none."""
 
 
 class Metrics:
@@ -125,6 +128,22 @@ class _Read(Collector):
         yield GaugeMetricFamily(
             "hub_v1_journal_waiting", "Calls that wait to be written down.", now.waiting
         )
+        if now.fleet is not None:
+            yield from _of_fleet(now.fleet)
+
+
+def _of_fleet(standing: Standing) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "hub_v1_fleet_backlog",
+        "Rows of the journal that the fleet does not have.",
+        standing.waiting,
+    )
+    at = standing.shipped_at
+    yield GaugeMetricFamily(
+        "hub_v1_fleet_last_success_timestamp_seconds",
+        "When the fleet was last reached, in seconds since 1970; 0 where it never was.",
+        at.timestamp() if at else 0,
+    )
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -117,6 +117,13 @@ OPTIONS: tuple[Option, ...] = (
         "Refuse calls that cannot be recorded, instead of serving them.",
     ),
     Option(
+        "hub_fleet",
+        str,
+        "",
+        "URL of a PostgreSQL database that the journal is shipped to as well, say "
+        "postgresql+psycopg://bridge@db.example/hub. Empty: HUB_FLEET in the environment, or none.",
+    ),
+    Option(
         "hub_report",
         Sequence[str],
         [],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubv1 import __version__
+from hubv1.fleet import Shipping
 from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
@@ -44,12 +45,18 @@ class Parts:
     hub: HubClient
     sharing: Sharing
     journal: Journal
+    shipping: Shipping | None
     metrics: Metrics | None
 
     @property
     def readings(self) -> Readings:
         """For the thread that shows them."""
-        return Readings(self.journal.seen, dict(self.hub.statuses), self.journal.waiting)
+        return Readings(
+            self.journal.seen,
+            dict(self.hub.statuses),
+            self.journal.waiting,
+            self.shipping.standing if self.shipping else None,
+        )
 
     def without_metrics(self) -> "Parts":
         """The same, once the metrics' address is free for others."""
@@ -61,6 +68,8 @@ class Parts:
         """Close what `new` does not go on working with; some of that only once it is idle."""
         if new is None or new.journal is not self.journal:
             self.journal.close()
+        if self.shipping and (new is None or new.shipping is not self.shipping):
+            self.shipping.close(is_end=new is None)
         if self.metrics and (new is None or new.metrics is not self.metrics):
             self.metrics.close()
         if new is None:
@@ -87,9 +96,10 @@ def assembled(
     else:
         sharing = Sharing(settings.cache_ttl)
     metrics = _metrics(settings, read, old)
+    shipping = _shipping(settings, surroundings, journal, old)
     # The last thing, since the old parts go on with this journal where any of the above fails.
     journal.keep_for(settings.journal_days)
-    return Parts(settings, surroundings, rules, hub, sharing, journal, metrics)
+    return Parts(settings, surroundings, rules, hub, sharing, journal, shipping, metrics)
 
 
 def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) -> Journal:
@@ -104,6 +114,17 @@ def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) 
 def journal_place(settings: Settings, surroundings: Surroundings) -> Place:
     """Where the journal is; raises JournalError where that can be none."""
     return Place(settings.journal or str(surroundings.confdir / FILE_NAME))
+
+
+def _shipping(
+    settings: Settings, surroundings: Surroundings, journal: Journal, old: Parts | None
+) -> Shipping | None:
+    if old and old.journal is journal and old.settings.fleet == settings.fleet:
+        return old.shipping
+    file = journal.place.file
+    if not settings.fleet or file is None:
+        return None
+    return Shipping(file, Place(settings.fleet), surroundings.bridge_id)
 
 
 def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hubv1.caller import CallerRules, Network
 from hubv1.credentials import Basic
-from hubv1.journal import COUNTS_DAYS
+from hubv1.fleet.address import check_address
+from hubv1.journal import COUNTS_DAYS, FILE_NAME, JournalError
 from hubv1.loopback import split_address
 from hubv1.options import OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
@@ -20,6 +21,8 @@ LONGEST_CACHE_TTL = 86_400
 
 SECRET = "HUB_SECRET"  # noqa: S105  # its name
 """Environment variable with the secret of `hub_username`: options are shown, it must not be."""
+FLEET = "HUB_FLEET"
+"""Environment variable that stands in for an empty `hub_fleet`."""
 
 _URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
 """The characters of RFC 3986 but for percent-encoding: what is made of it goes into headers."""
@@ -54,14 +57,17 @@ class Settings:
     journal_days: int
     """For which single calls are kept."""
     journal_required: bool
+    fleet: str = field(repr=False)
+    """URL of its database, perhaps with a password; empty for none."""
     reports: tuple[Path, ...]
     """Files to write the report to at the end."""
     metrics: str
     """Address to serve them on; empty for none."""
 
 
-def read_settings(values: Mapping[str, OptionValue], secret: str = "") -> Settings:
-    """The settings of these option values; `secret` is that of `hub_username`. Raises BadOption."""
+def read_settings(values: Mapping[str, OptionValue], secret: str = "", fleet: str = "") -> Settings:
+    """The settings of these option values. `secret` is that of `hub_username`, `fleet` stands in
+    for an empty `hub_fleet`. Raises BadOption."""
     return Settings(
         mode=_mode(str(values["hub_mode"])),
         rules=tuple(str(rule) for rule in listed(values["hub_rule"])),
@@ -79,6 +85,7 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "") -> Settin
         journal=str(values["hub_journal"]),
         journal_days=_number("hub_journal_days", values, 1, COUNTS_DAYS, "days"),
         journal_required=bool(values["hub_journal_required"]),
+        fleet=_fleet(str(values["hub_fleet"]) or fleet, str(values["hub_journal"])),
         reports=_reports(values["hub_report"]),
         metrics=_address("hub_metrics", str(values["hub_metrics"])),
     )
@@ -144,6 +151,15 @@ def _address(option: str, address: str) -> str:
     except ValueError as error:
         raise BadOption(f"{option} takes an address such as 127.0.0.1:9464: {error}.") from error
     return address
+
+
+def _fleet(url: str, journal: str) -> str:
+    try:
+        if url:
+            check_address(url, journal or FILE_NAME)
+    except JournalError as error:
+        raise BadOption(str(error)) from error
+    return url
 
 
 def _url(option: str, url: str) -> str:

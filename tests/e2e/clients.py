@@ -37,9 +37,10 @@ class Answer:
     body: bytes
 
 
-def tool(name: str) -> str:
-    """The path of a program; without it the test is skipped, and fails in CI."""
-    return shutil.which(name) or lacking(f"{name} is not installed")
+def tool(name: str, path: str | None = None) -> str:
+    """The path of a program in PATH, or in `path`; without it the test is skipped, and fails in
+    CI."""
+    return shutil.which(name, path=path) or lacking(f"{name} is not installed")
 
 
 def lacking(what: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from hubv1.journal.entry import Entry, new_id
 from hubv1.journal.losses import NotRecorded
-from hubv1.journal.place import FILE_NAME, JournalError, Place
+from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
 from hubv1.journal.reader import Gap, History, read
 from hubv1.journal.seen import Seen
@@ -15,6 +15,7 @@ __all__ = [
     "DAYS",
     "EVERYTHING",
     "FILE_NAME",
+    "POSTGRESQL",
     "Count",
     "Entry",
     "Gap",

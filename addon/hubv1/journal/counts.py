@@ -44,7 +44,11 @@ class _Sum:
 
 
 class Batch:
-    """Calls that are counted, and the rows to add to the tables for them."""
+    """Calls that are counted, and the rows to add to the tables for them.
+
+    These come in the order of their keys: where several write at once, as to a server's database,
+    nobody waits for one who waits for him.
+    """
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -73,7 +77,7 @@ class Batch:
 
     def hours(self) -> list[Row]:
         """Rows of the table of hours."""
-        return [(hour, *kind, *one.row()) for (hour, kind), one in self._hours.items()]
+        return [(hour, *kind, *one.row()) for (hour, kind), one in sorted(self._hours.items())]
 
     def days(self) -> list[Row]:
         """Rows of the table of days."""
@@ -81,7 +85,7 @@ class Batch:
         for (hour, kind), one in self._hours.items():
             day = days.setdefault((hour.date(), kind), _Sum(one.first_at, one.last_at))
             day.add_all(one)
-        return [(day, *kind, *one.row()) for (day, kind), one in days.items()]
+        return [(day, *kind, *one.row()) for (day, kind), one in sorted(days.items())]
 
     def callers(self) -> list[Row]:
         """Rows of the table of callers."""
@@ -95,7 +99,7 @@ class Batch:
                 one.first_at,
                 one.last_at,
             )
-            for caller, (entry, one) in self._callers.items()
+            for caller, (entry, one) in sorted(self._callers.items())
         ]
 
 

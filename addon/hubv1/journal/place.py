@@ -11,6 +11,9 @@ from hubv1.journal import files
 FILE_NAME = "hub-journal.sqlite3"
 """Of the journal in mitmproxy's confdir."""
 
+POSTGRESQL = "postgresql+psycopg"
+"""The database of a fleet, and its driver, as URLs name them."""
+
 
 class JournalError(Exception):
     """A journal that cannot be used, and why, in one sentence."""
@@ -38,6 +41,12 @@ class Place:
         return Path(os.path.realpath(self._path)) if self._path else None
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Passwords in the URL, which no text may show."""
+        found = (self.url.password, self.url.query.get("password"))
+        return tuple(str(each) for each in found if each)
+
+    @property
     def key(self) -> object:
         """Equal for two places of the same journal, by whatever names."""
         return (self.file and files.identity(self.file)) or self.url
@@ -47,9 +56,11 @@ def _url(where: str) -> URL:
     if "://" not in where:
         return URL.create("sqlite", database=_expanded(where))
     try:
-        return make_url(where)
-    except ArgumentError as error:
+        url = make_url(where)
+    except (ArgumentError, ValueError) as error:
         raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
+    # SQLAlchemy would take another driver than that of requirements.txt.
+    return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 
 
 def _is_in_memory(url: URL) -> bool:

@@ -30,14 +30,15 @@ def entries(connection: Connection) -> Iterator[Entry]:
     )
     statement = select(*columns).order_by(tables.calls.c.started_at, tables.calls.c.id)
     rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
-    yield from map(_entry, rows)
+    yield from map(entry_of, rows)
 
 
 def _nothing(column: Column[Any]) -> Label[Any]:
     return (null() if column.nullable else literal("")).label(column.name)
 
 
-def _entry(row: Row[tuple[object, ...]]) -> Entry:
+def entry_of(row: Row[tuple[object, ...]]) -> Entry:
+    """The entry of a row that has all columns of the table."""
     fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     fields["verdict"] = Verdict(str(fields["verdict"]))
     fields["outcome"] = Outcome(str(fields["outcome"]))

@@ -1,0 +1,196 @@
+"""What of a journal waits to be shipped: read and marked beside the bridge that writes it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from hubv1.fleet.parcel import Parcel
+from hubv1.fleet.tables import (
+    FILLED,
+    TRIGGERS,
+    local,
+    shipping,
+    unshipped,
+    unshipped_seen,
+)
+from hubv1.journal import new_id, tables
+from hubv1.journal.rows import entry_of
+
+_BUSY_SECONDS = 5
+_MARKED_AT_ONCE = 500
+_FILLED_AT_ONCE = 5_000
+"""Some milliseconds of work, for which a call may have to wait."""
+
+
+class Outbox:
+    """The rows of one journal that wait for one fleet. All methods are for one thread, and raise
+    SQLAlchemyError where the file cannot be read or marked."""
+
+    def __init__(self, file: Path) -> None:
+        """For a journal that is there."""
+        uri = f"file:{quote(str(file))}?mode=rw"
+        self._engine = create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(
+                uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+            ),
+        )
+        # A mark that a power failure takes back only has rows shipped once more.
+        event.listen(self._engine, "connect", _set_up)
+        event.listen(self._engine, "begin", _begin_as_told)
+
+    def prepare(self) -> str:
+        """Have all that is there wait, unless it does or did; returns the journal's id."""
+        with self._writing() as connection:
+            local.create_all(connection)
+            for name, what in TRIGGERS.items():
+                connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {what}")
+            known = connection.execute(select(shipping)).one_or_none()
+            journal_id = known.journal_id if known else new_id()
+            if known is None:
+                connection.execute(insert(shipping).values(_first_row(journal_id)))
+                _fill_in_rest(connection)
+        self._fill_in()
+        return str(journal_id)
+
+    def address(self, fleet_id: str) -> None:
+        """Have all that is there wait for that fleet, unless it was for no other before."""
+        with self._writing() as connection:
+            known = connection.scalars(select(shipping.c.fleet_id)).one()
+            if known == fleet_id:
+                return
+            connection.execute(update(shipping).values(fleet_id=fleet_id))
+            if known:
+                connection.execute(update(shipping).values(filled_to="", is_joined=False))
+                _fill_in_rest(connection)
+        self._fill_in()
+
+    def parcel(self, size: int) -> Parcel:
+        """Up to `size` of what has waited longest, and what was seen since."""
+        with self._engine.connect() as connection:
+            calls, gaps, seen = tables.calls, tables.gaps, tables.seen
+            some = (
+                select(calls)
+                .join(unshipped, unshipped.c.id == calls.c.id)
+                .order_by(unshipped.c.id)
+                .limit(size)
+            )
+            entries = [entry_of(row) for row in connection.execute(some)]
+            holes = select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
+            is_same = (unshipped_seen.c.hour == seen.c.hour) & (
+                unshipped_seen.c.bridge_id == seen.c.bridge_id
+            )
+            hours = select(seen).join(unshipped_seen, is_same).order_by(seen.c.hour).limit(size)
+            return Parcel(
+                entries,
+                [tuple(row) for row in connection.execute(holes)],
+                [tuple(row) for row in connection.execute(hours)],
+            )
+
+    def mark(self, parcel: Parcel) -> None:
+        """The fleet has it; what was seen since it was read waits on."""
+        with self._writing() as connection:
+            for some in _by(_MARKED_AT_ONCE, parcel.ids):
+                connection.execute(delete(unshipped).where(unshipped.c.id.in_(some)))
+            for row in parcel.seen:
+                seen = tables.seen.c
+                is_so = (value == column for value, column in zip(row, seen, strict=True))
+                connection.execute(
+                    delete(unshipped_seen).where(
+                        unshipped_seen.c.hour == row[0],
+                        unshipped_seen.c.bridge_id == row[1],
+                        select(tables.seen).where(*is_so).exists(),
+                    )
+                )
+
+    def waiting(self) -> int:
+        """How many rows there are in all."""
+        with self._engine.connect() as connection:
+            return connection.scalars(select(func.count()).select_from(unshipped)).one()
+
+    def is_joined(self) -> bool:
+        """Whether the fleet has the counts of rows that had gone before."""
+        with self._engine.connect() as connection:
+            return bool(connection.scalars(select(shipping.c.is_joined)).one())
+
+    def mark_joined(self) -> None:
+        """It has."""
+        with self._writing() as connection:
+            connection.execute(update(shipping).values(is_joined=True))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees the journal as it is now."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        with engine.begin() as connection:
+            yield connection
+
+    def _fill_in(self) -> None:
+        while not self._is_filled():
+            pass
+
+    def _is_filled(self) -> bool:
+        """Fill in some more of the rows from before; returns whether that were all."""
+        with self._writing() as connection:
+            filled_to = connection.scalars(select(shipping.c.filled_to)).one()
+            ids = tables.calls.c.id
+            some = select(ids).where(ids > filled_to).order_by(ids).limit(_FILLED_AT_ONCE)
+            found = connection.scalars(some).all()
+            if found:
+                connection.execute(_missing(unshipped), [{"id": each} for each in found])
+            is_last = len(found) < _FILLED_AT_ONCE
+            last = FILLED if is_last else found[-1]
+            connection.execute(update(shipping).values(filled_to=last))
+            return is_last
+
+
+def _first_row(journal_id: str) -> dict[str, object]:
+    return {"journal_id": journal_id, "fleet_id": "", "filled_to": "", "is_joined": False}
+
+
+def _fill_in_rest(connection: Connection) -> None:
+    """All but the calls, which may be many."""
+    connection.execute(_missing(unshipped).from_select(["id"], select(tables.gaps.c.id)))
+    keys = select(tables.seen.c.hour, tables.seen.c.bridge_id)
+    connection.execute(_missing(unshipped_seen).from_select(["hour", "bridge_id"], keys))
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_as_told(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _missing(table: Table) -> Insert:
+    """Inserts those rows that are not there yet."""
+    return insert(table).prefix_with("OR IGNORE")
+
+
+def _by(number: int, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + number] for start in range(0, len(ids), number))

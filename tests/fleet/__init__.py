@@ -1,0 +1,1 @@
+"""Tests of the fleet, with a real PostgreSQL."""

@@ -1,0 +1,67 @@
+"""What is in a fleet's database, asked with SQL as another program would."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fleet.postgres import Server
+from journal.asking import asked
+
+_KEY = "caller, server_address, route, repository, outcome"
+_OF_CALLS = (
+    "caller, server_address, route, "
+    "CASE repository WHEN '' THEN '' ELSE namespace || '/' || repository END AS repository, outcome"
+)
+_SUMS = (
+    "count(*), count(*) FILTER (WHERE credentials IN ('basic', 'bearer')), "
+    "count(*) FILTER (WHERE tags_listed > 100), min(started_at), max(started_at)"
+)
+_COUNTED = "calls, signed, paged, first_at, last_at"
+
+
+class Fleet:
+    """A fleet's database."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.url = server.database(name)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.server.ask(statement, self.name)
+
+    def value(self, statement: str) -> Any:
+        [(value,)] = self.ask(statement)
+        return value
+
+    def has_tables(self) -> bool:
+        return bool(self.value("SELECT count(*) FROM pg_tables WHERE tablename = 'journals'"))
+
+    def ids(self) -> list[str]:
+        """Those of all calls."""
+        if not self.has_tables():
+            return []
+        return [row[0] for row in self.ask('SELECT id FROM calls ORDER BY id COLLATE "C"')]
+
+    def assert_counts_are_those_of_its_calls(self) -> None:
+        for table, period in (("hours", "hour"), ("days", "day")):
+            counted = self.ask(
+                f"SELECT {period}, {_KEY}, {_COUNTED} FROM {table} ORDER BY 1, 2, 3, 4, 5, 6"  # noqa: S608  # names of our own
+            )
+            assert counted == self.ask(
+                f"SELECT date_trunc('{period}', started_at){'::date' * (period == 'day')}, "  # noqa: S608  # as above
+                f"{_OF_CALLS}, {_SUMS} FROM calls GROUP BY 1, 2, 3, 4, 5, 6 "
+                "ORDER BY 1, 2, 3, 4, 5, 6"
+            )
+
+
+def waiting(path: Path) -> int:
+    """How many calls and gaps of a journal its fleet does not have, by the journal's marks."""
+    [(number,)] = asked(path, "SELECT count(*) FROM unshipped")
+    return int(number)
+
+
+def of_journals(paths: Sequence[Path]) -> list[str]:
+    """The ids of all calls in these journals."""
+    found = (asked(path, "SELECT id FROM calls") for path in paths)
+    return sorted({row[0] for rows in found for row in rows})

@@ -1,0 +1,205 @@
+"""A journal reaches the fleet: each call once, with its counts."""
+
+import shutil
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from e2e.bridges import eventually
+from fleet.asking import Fleet, of_journals, waiting
+from fleet.conftest import StartShipping
+from fleet.postgres import Server
+from fleet.writing import NOON, some_calls, write
+from hubv1.fleet import carrier
+from hubv1.journal import Place, tables
+from hubv1.journal.opening import open_for_reading, open_for_writing
+from hubv1.journal.pruning import Pruner
+from journal.asking import asked
+from samples import make_entry
+
+
+def all_shipped(path: Path, fleet: Fleet) -> None:
+    """Wait until the journal has nothing that the fleet has not."""
+    eventually(
+        lambda: (
+            fleet.has_tables()
+            and bool(asked(path, "SELECT 1 FROM sqlite_master WHERE name = 'unshipped'"))
+            and waiting(path) == 0
+            and asked(path, "SELECT count(*) FROM unshipped_seen") == [(0,)]
+        ),
+        "all shipped",
+    )
+
+
+def rows(place: Place, table: Table) -> list[tuple[Any, ...]]:
+    """All rows of a table, in whichever database."""
+    engine = open_for_reading(place)
+    try:
+        with engine.connect() as connection:
+            return sorted(tuple(row) for row in connection.execute(select(table)))
+    finally:
+        engine.dispose()
+
+
+def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
+    path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(path, some_calls(50), flows=70)
+    moment = "2026-03-01 12:00:00.000000"
+    asked(path, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 3, 'full', 'b')")  # noqa: S608  # a text of our own
+    ship(path, fleet.url)
+    all_shipped(path, fleet)
+    for table in tables.metadata.sorted_tables:
+        assert rows(Place(fleet.url), table) == rows(Place(str(path)), table) != [], table.name
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_what_is_written_meanwhile_follows(path: Path, fleet: Fleet, ship: StartShipping) -> None:
+    write(path, some_calls(3), flows=3)
+    ship(path, fleet.url)
+    for number in range(1, 6):
+        write(path, some_calls(10, number), flows=20)
+    all_shipped(path, fleet)
+    assert fleet.ids() == of_journals([path])
+    assert len(fleet.ids()) == 53
+    assert fleet.value("SELECT sum(flows) FROM seen") == 103
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_rows_that_are_shipped_again_count_once(
+    path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(path, some_calls(50), flows=70)
+    ship(path, fleet.url)
+    all_shipped(path, fleet)
+    asked(path, "INSERT INTO unshipped SELECT id FROM calls")
+    asked(path, "INSERT INTO unshipped_seen SELECT hour, bridge_id FROM seen")
+    all_shipped(path, fleet)
+    assert fleet.ids() == of_journals([path])
+    assert fleet.value("SELECT sum(flows) FROM seen") == 70
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_three_bridges_on_one_file_ship_each_call_once(
+    path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrier, "MOST_ROWS", 20)
+    write(path, some_calls(300))
+    for number in range(3):
+        ship(path, fleet.url, f"bridge-{number}")
+    write(path, some_calls(300, 2))
+    all_shipped(path, fleet)
+    assert fleet.ids() == of_journals([path])
+    assert fleet.value("SELECT count(*) FROM journals") == 1
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_several_journals_come_together(
+    tmp_path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrier, "MOST_ROWS", 50)
+    paths = [tmp_path / f"{number}.sqlite3" for number in range(3)]
+    for number, path in enumerate(paths):
+        write(path, some_calls(400, number), flows=500, bridge_id=f"bridge-{number}")
+        ship(path, fleet.url, f"bridge-{number}")
+    for path in paths:
+        all_shipped(path, fleet)
+    assert fleet.ids() == of_journals(paths)
+    assert len(fleet.ids()) == 1_200
+    assert fleet.value("SELECT sum(flows) FROM seen") == 1_500
+    assert fleet.value("SELECT count(*) FROM journals WHERE waiting = 0") == 3
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_the_same_rows_in_two_files_count_once(
+    path: Path, tmp_path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(path, some_calls(20), flows=20)
+    copy = Path(shutil.copy(path, tmp_path / "copy.sqlite3"))
+    for each in (path, copy):
+        ship(each, fleet.url)
+        all_shipped(each, fleet)
+    assert len(fleet.ids()) == 20
+    assert fleet.value("SELECT sum(flows) FROM seen") == 20
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_counts_of_rows_that_have_gone_are_shipped_once_too(
+    path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(path, some_calls(200))
+    # Some of an hour and all before it, as pruning would.
+    asked(
+        path, "DELETE FROM calls WHERE id IN (SELECT id FROM calls ORDER BY started_at LIMIT 120)"
+    )
+    first = ship(path, fleet.url)
+    all_shipped(path, fleet)
+    first.close()
+    asked(path, "UPDATE shipping SET is_joined = 0")  # as if killed before it was marked
+    ship(path, fleet.url)
+    write(path, [])
+    eventually(lambda: asked(path, "SELECT is_joined FROM shipping") == [(1,)], "joined once more")
+    assert len(fleet.ids()) == 80
+    for table in (tables.hours, tables.days, tables.callers):
+        assert rows(Place(fleet.url), table) == rows(Place(str(path)), table), table.name
+
+
+def test_a_new_fleet_gets_everything_and_counts_it_once(
+    path: Path, fleet: Fleet, postgres: Server, ship: StartShipping
+) -> None:
+    write(path, some_calls(30), flows=40)
+    first = ship(path, fleet.url)
+    all_shipped(path, fleet)
+    first.close()
+    other = Fleet(postgres, f"{fleet.name}_other")
+    ship(path, other.url)
+    eventually(lambda: other.ids() == fleet.ids(), "all there as well")
+    all_shipped(path, other)
+    assert other.value("SELECT sum(flows) FROM seen") == 40
+    other.assert_counts_are_those_of_its_calls()
+
+
+def test_a_journal_that_is_removed_is_followed_by_the_new_one(
+    path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(path, some_calls(10))
+    ship(path, fleet.url)
+    all_shipped(path, fleet)
+    for each in path.parent.glob("journal.sqlite3*"):
+        each.unlink()
+    write(path, some_calls(10))
+    all_shipped(path, fleet)
+    assert len(fleet.ids()) == 20
+    assert fleet.value("SELECT count(*) FROM journals") == 2
+
+
+def test_rows_go_only_once_they_are_shipped(
+    path: Path, own_server: Server, ship: StartShipping
+) -> None:
+    old = [make_entry(started_at=NOON + timedelta(minutes=n)) for n in range(10)]
+    write(path, [*old, make_entry(started_at=NOON + timedelta(days=100))])
+    fleet = Fleet(own_server, "fleet")
+    own_server.stop()
+    shipping = ship(path, fleet.url)
+    eventually(lambda: shipping.standing.waiting == 11, "known what waits")
+
+    assert left_after_pruning(path) == 11
+    own_server.start()
+    all_shipped(path, fleet)
+    assert left_after_pruning(path) == 1
+    assert len(fleet.ids()) == 11
+    assert list(chain.from_iterable(asked(path, "SELECT sum(calls) FROM days"))) == [11]
+
+
+def left_after_pruning(path: Path) -> int:
+    """How many calls are left once all that is old by then has gone."""
+    engine = open_for_writing(Place(str(path)))
+    with engine.begin() as connection:
+        cursor = connection.connection.cursor()
+        Pruner(engine.dialect).step(cursor, NOON + timedelta(days=120), 90)
+    engine.dispose()
+    return len(asked(path, "SELECT id FROM calls"))
