@@ -128,8 +128,8 @@ class Bridge:
         """Count a client that does not trust the bridge's CA: it has no other way to tell."""
         host = (data.conn.sni or "").lower()
         if self.parts is not None and host in self.parts.settings.hosts:
-            self.parts.journal.seen.rejected_tls += 1
             address = data.conn.peername[0] if data.conn.peername else "unknown address"
+            self.parts.journal.note_rejection(address, host)
             logger.warning(
                 "hub v1: the client at %s asked for %s and rejects the bridge's certificate: "
                 "it has to trust mitmproxy's CA",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from hubv1.journal import Entry, Gap, History, Journal, Place, Seen, summarised
+from hubv1.journal import Entry, Gap, History, Journal, Place, Rejection, Seen, summarised
 from hubv1.report.build import build
 from hubv1.report.model import Report
 
@@ -14,14 +14,24 @@ NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
 NOTHING = Seen()
 
 
-def history(*entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()) -> History:
-    return History(seen, gaps, iter(entries), partial(summarised, entries))
+def history(
+    *entries: Entry,
+    seen: Seen = NOTHING,
+    gaps: tuple[Gap, ...] = (),
+    rejections: tuple[Rejection, ...] = (),
+) -> History:
+    summary = partial(summarised, entries)
+    return History(seen, gaps, iter(entries), summary, rejections=rejections)
 
 
 def report_of(
-    *entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = (), now: datetime = NOW
+    *entries: Entry,
+    seen: Seen = NOTHING,
+    gaps: tuple[Gap, ...] = (),
+    rejections: tuple[Rejection, ...] = (),
+    now: datetime = NOW,
 ) -> Report:
-    return build([history(*entries, seen=seen, gaps=gaps)], now)
+    return build([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
 
 
 def write_journal(

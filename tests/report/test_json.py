@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.journal import Gap, Seen
+from hubv1.journal import Gap, Rejection, Seen
 from hubv1.outcome import Outcome
 from hubv1.report.as_json import as_json
 from hubv1.report.model import Report
@@ -33,6 +33,7 @@ def body() -> dict[str, Any]:
             make_entry(outcome=Outcome.GONE, started_at=datetime(2026, 3, 1, 13, tzinfo=UTC)),
             seen=Seen(flows=9, still_served=2, rejected_tls=1),
             gaps=(GAP,),
+            rejections=(Rejection("10.0.0.9", "hub.docker.com", 1, GAP.started_at),),
         )
     )
 
@@ -62,6 +63,14 @@ def test_all_that_was_seen_is_told(body: dict[str, Any]) -> None:
         "hosts": ["index.docker.io"],
         "gaps": [gap],
         "rejected_tls": 1,
+        "rejections": [
+            {
+                "address": "10.0.0.9",
+                "host": "hub.docker.com",
+                "times": 1,
+                "last_seen": "2026-03-01T12:00:00Z",
+            }
+        ],
         "elsewhere": {},
     }
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.clients import tool
-from hubv1.journal import Gap, Seen, Selection
+from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.outcome import Outcome
 from hubv1.report.as_markdown import LARGEST, as_markdown
 from hubv1.report.columns import COLUMNS
@@ -116,6 +116,14 @@ def test_what_was_not_bridged_is_named_and_so_is_that_all_was() -> None:
         ["curl/8.1 at 10.0.0.7", "/tags", "library/lost", "1 failed", "2026-03-01 12:30"]
     ]
     assert "Every call was answered" in sections(report_of(make_entry()))["What was not bridged"]
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
+    rejections = (Rejection("10.0.0.9", "a|b", 3, NOW),)
+    made = report_of(*[make_entry()] * calls, rejections=rejections)
+    shown = sections(made)["Who rejects the bridge's certificate, and may call v1 too"]
+    assert rows_of(as_github(shown))[1:] == [["10.0.0.9", "a|b", "3", "2026-03-01 13:05"]]
 
 
 def test_no_legacy_call_and_nothing_seen_are_said_with_what_was_seen() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.journal import Gap, Seen
+from hubv1.journal import Gap, Rejection, Seen
 from hubv1.outcome import Outcome
 from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.report.snippets import replacement_of
@@ -250,6 +250,15 @@ def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
     assert f" {'x' * 200}   1\n" in text
     assert "What to change" not in text
     assert "What was seen" in text
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
+    rejections = (Rejection("10.0.0.9\x1b[31m", "hub.docker.com", 3, AT),)
+    report = report_of(*[make_entry()] * calls, rejections=rejections)
+    title = "Who rejects the bridge's certificate, and may call v1 too"
+    shown_row = part(report, title, 120)[3].split()
+    assert shown_row == ["10.0.0.9\\x1b[31m", "hub.docker.com", "3", "2026-03-01", "12:00"]
 
 
 def test_a_route_of_another_version_is_shown_by_its_name() -> None:

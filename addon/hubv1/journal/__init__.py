@@ -5,6 +5,7 @@ from hubv1.journal.losses import NotRecorded
 from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
 from hubv1.journal.reader import Gap, History, read
+from hubv1.journal.rejections import Rejection
 from hubv1.journal.seen import Seen
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.summary import Count, Summary, summarised
@@ -24,6 +25,7 @@ __all__ = [
     "JournalError",
     "NotRecorded",
     "Place",
+    "Rejection",
     "Seen",
     "Selection",
     "Summary",

@@ -61,6 +61,7 @@ class Pruner:
             tables.hours.c.hour,
             tables.days.c.day,
             seen,
+            tables.rejections.c.day,
             tables.gaps.c.ended_at,
             tables.callers.c.last_seen,
         )

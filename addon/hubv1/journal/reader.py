@@ -14,9 +14,12 @@ from hubv1.journal.entry import Entry
 from hubv1.journal.migrations import version_of
 from hubv1.journal.opening import open_for_reading, reason_of
 from hubv1.journal.place import JournalError, Place
+from hubv1.journal.rejections import Rejection
 from hubv1.journal.seen import Seen
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.summary import Summary, summarised
+
+_MOST_REJECTIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class History:
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """Calls in a recording that are like v1's, by the host that they went to, which is no legacy
     host."""
+    rejections: Sequence[Rejection] = ()
+    """Clients that reject the bridge's certificate, the latest first."""
 
 
 @contextmanager
@@ -70,6 +75,7 @@ def _history(connection: Connection, selection: Selection) -> History:
         _gaps(connection, selection),
         entries,
         _summary(connection, entries, selection),
+        rejections=_rejections(connection, selection) if _is_current(connection) else (),
     )
 
 
@@ -93,10 +99,28 @@ def _gaps(connection: Connection, selection: Selection) -> tuple[Gap, ...]:
     return tuple(Gap(*row) for row in found)
 
 
+def _rejections(connection: Connection, selection: Selection) -> tuple[Rejection, ...]:
+    """Those of days that reach into the period."""
+    table = tables.rejections.c
+    last_at = func.max(table.last_at)
+    statement = select(table.client_address, table.server_address, func.sum(table.times), last_at)
+    bounds = (
+        *bounds_of(table.last_at, selection.since, None),
+        *bounds_of(table.first_at, None, selection.until),
+    )
+    clients = statement.where(*bounds).group_by(table.client_address, table.server_address)
+    rows = connection.execute(clients.order_by(last_at.desc()).limit(_MOST_REJECTIONS))
+    return tuple(Rejection(address, host, int(times), at) for address, host, times, at in rows)
+
+
+def _is_current(connection: Connection) -> bool:
+    """A journal of an older version may lie where it cannot be brought forward."""
+    return (version_of(connection) or 0) >= tables.SCHEMA_VERSION
+
+
 def _summary(
     connection: Connection, entries: Iterator[Entry], selection: Selection
 ) -> Callable[[datetime], Summary]:
-    # A journal of an older version may lie where it cannot be brought forward.
-    if (version_of(connection) or 0) < tables.SCHEMA_VERSION:
+    if not _is_current(connection):
         return lambda hour: summarised(entries, hour, selection)
     return lambda hour: counted(connection, hour, selection)

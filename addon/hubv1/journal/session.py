@@ -24,6 +24,7 @@ class Session:
         self.calls = appending(tables.calls, dialect)
         self.counts = Counts(dialect)
         self.seen = adding(tables.seen, ("flows", "still_served", "rejected_tls"), dialect)
+        self.rejections = adding(tables.rejections, ("times",), dialect)
         self.gaps = appending(tables.gaps, dialect)
         self._engine = engine
         # Before the first connection: one to another file is noticed after its first commit.

@@ -45,7 +45,12 @@ class Store:
         self._not_before = self._aside_not_before = 0.0
 
     def commit(
-        self, entries: Sequence[Entry], seen: Row | None, gap: Row | None, patience: float
+        self,
+        entries: Sequence[Entry],
+        seen: Row | None,
+        rejections: Sequence[Row],
+        gap: Row | None,
+        patience: float,
     ) -> None:
         """Write all of it, or raise and write nothing. `patience` is how many seconds to wait
         for another program that has locked the journal."""
@@ -56,6 +61,7 @@ class Store:
                 session.counts.add(cursor, entries)
             if seen is not None:
                 session.seen.run(cursor, [seen])
+            session.rejections.run(cursor, rejections)
             if gap is not None:
                 session.gaps.run(cursor, [gap])
 

@@ -132,6 +132,18 @@ seen = Table(
 )
 """All traffic by the hour, so that a report can tell no legacy call from nothing seen."""
 
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("client_address", String, primary_key=True),
+    Column("server_address", String, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+)
+"""Clients that reject the bridge's certificate, by the day: nothing else is known of them."""
+
 gaps = Table(
     "gaps",
     metadata,

@@ -12,6 +12,7 @@ from hubv1.journal.entry import Entry
 from hubv1.journal.losses import Losses, NotRecorded
 from hubv1.journal.place import Place
 from hubv1.journal.pruning import Pruning
+from hubv1.journal.rejections import Rejections
 from hubv1.journal.seen import Seen
 from hubv1.journal.statements import Row
 from hubv1.journal.store import Store
@@ -49,6 +50,7 @@ class Journal:
         self.place = place
         self.seen = Seen()
         """All traffic so far: counted by whoever owns the journal, written by the hour."""
+        self._rejections = Rejections()
         self._store = Store(place)
         self._bridge_id = bridge_id
         self._now = now
@@ -75,6 +77,11 @@ class Journal:
     def record_unawaited(self, entry: Entry) -> None:
         """Write the entry too, for those who cannot wait; `close` does."""
         self._queue.put(Waiting(entry, None))
+
+    def note_rejection(self, client_address: str, server_address: str) -> None:
+        """A client that asked for that host rejected the bridge's certificate."""
+        self._rejections.note(client_address, server_address, self._now())
+        self.seen.rejected_tls += 1
 
     def keep_for(self, days: int) -> None:
         """Rows older than that go from now on; those that went before do not come back."""
@@ -113,7 +120,10 @@ class Journal:
         if entries or self._losses or seen != self._written:
             patience = _IMPATIENCE if self._losses else opening.BUSY_SECONDS
             gap = self._losses.row() if self._losses else None
-            self._store.commit(entries, self._seen_row(seen), gap, patience)
+            rejected = self._rejections.rows() if with_counts else ()
+            self._store.commit(entries, self._seen_row(seen), rejected, gap, patience)
+            if with_counts:
+                self._rejections.written()
             self._losses.end()
         if with_counts:
             self._written, self._counted_at = seen, time.monotonic()

@@ -40,8 +40,11 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     parts = ["# Who still calls Docker Hub API v1", f"**{plain(sentence(report))}**"]
     if columns:
         parts.append(_chosen(report, columns))
-    elif report.callers:
-        parts += [*_burn_down(report), *_callers(report), *_changes(report), *_unbridged(report)]
+    elif not report.callers:
+        parts += _rejecting(report)
+    else:
+        parts += [*_burn_down(report), *_callers(report), *_rejecting(report)]
+        parts += [*_changes(report), *_unbridged(report)]
     if not columns:
         parts += _known(report)
     return "\n\n".join([*parts, *_seen(report)]) + "\n"
@@ -78,6 +81,16 @@ def _callers(report: Report) -> Iterator[str]:
     )
     names = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
     yield table(names, rows, _ROWS, _LARGE)
+
+
+def _rejecting(report: Report) -> Iterator[str]:
+    if report.seen.rejections:
+        yield "## Who rejects the bridge's certificate, and may call v1 too"
+        rows = (
+            (code_cell(one.address), code_cell(one.host), f"{one.times:,}", minute(one.last_seen))
+            for one in report.seen.rejections
+        )
+        yield table(("Client", "Host", "Times:", "Last time"), rows, _ROWS, _LARGE // 2)
 
 
 def _changes(report: Report) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hubv1.report.model import (
     Day,
     Finding,
     IgnoredCaller,
+    RejectingClient,
     Report,
     RouteUse,
     Traffic,
@@ -107,8 +108,20 @@ def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
         hosts=tuple(sorted(counts.hosts)),
         gaps=tuple(gap for history in histories for gap in history.gaps),
         rejected_tls=sum(history.seen.rejected_tls for history in histories),
+        rejections=_rejections(histories),
         elsewhere=_elsewhere(histories),
     )
+
+
+def _rejections(histories: Sequence[History]) -> tuple[RejectingClient, ...]:
+    clients: dict[tuple[str, str], RejectingClient] = {}
+    for one in (one for history in histories for one in history.rejections):
+        key = one.client_address, one.server_address
+        known = clients.get(key)
+        times = one.times + (known.times if known else 0)
+        last = max(one.last_at, known.last_seen) if known else one.last_at
+        clients[key] = RejectingClient(*key, times, last)
+    return tuple(sorted(clients.values(), key=lambda one: one.last_seen, reverse=True))
 
 
 def _elsewhere(histories: Sequence[History]) -> Mapping[str, int]:

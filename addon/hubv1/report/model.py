@@ -35,6 +35,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectingClient:
+    """A client that rejects the bridge's certificate, so that nothing else is known of it."""
+
+    address: str
+    host: str
+    """The legacy host that it asked for."""
+    times: int
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """All that was seen, so that nothing is mistaken for clean."""
 
@@ -45,6 +56,8 @@ class Traffic:
     """Legacy hosts that were asked for."""
     gaps: tuple[Gap, ...]
     rejected_tls: int
+    rejections: tuple[RejectingClient, ...]
+    """Who did so, the latest first, as far as it is known."""
     elsewhere: Mapping[str, int]
     """Calls in recordings that are like v1's, by the host, no legacy host, that they went to."""
 

@@ -35,7 +35,7 @@ _STANDING_STYLES = {
     Standing.NOT_BRIDGED: "red",
     Standing.QUIET: "dim",
 }
-_FIGURES = ("Calls", "This hour")
+_FIGURES = ("Calls", "This hour", "Times")
 _CALLED = 5
 _LONGEST_BAR = 40
 _BESIDE_BARS = 50
@@ -106,6 +106,17 @@ def known_shown(report: Report) -> Iterator[RenderableType]:
         for one in report.ignored:
             name, why = Text(printable(one.caller)), Text(printable(one.reason))
             table.add_row(name, f"{one.calls:,}", minute(one.last_seen), str(one.until), why)
+        yield table
+
+
+def rejecting_shown(report: Report) -> Iterator[RenderableType]:
+    """Clients of which nothing else is known; often none."""
+    if report.seen.rejections:
+        yield Text("Who rejects the bridge's certificate, and may call v1 too", "bold")
+        table = _table("Client", "Host", "Times", "Last time")
+        for one in report.seen.rejections:
+            client, host = Text(printable(one.address)), Text(printable(one.host))
+            table.add_row(client, host, f"{one.times:,}", minute(one.last_seen))
         yield table
 
 

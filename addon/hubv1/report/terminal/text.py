@@ -15,6 +15,7 @@ from hubv1.report.terminal.tables import (
     days_shown,
     findings_shown,
     known_shown,
+    rejecting_shown,
     seen_shown,
     unbridged_shown,
 )
@@ -64,9 +65,12 @@ def _parts(report: Report, width: int, columns: Sequence[str]) -> Iterator[Rende
     yield Text(f"{sentence(report)}\n", style)
     if columns:
         yield findings_shown(report, columns)
-    elif report.callers:
+    elif not report.callers:
+        yield from rejecting_shown(report)
+    else:
         yield from days_shown(report, width)
         yield from callers_shown(report, width)
+        yield from rejecting_shown(report)
         yield from changes_shown(report)
         yield from unbridged_shown(report, width)
     if not columns:

@@ -1,0 +1,71 @@
+"""Clients that reject the bridge's certificate: who, for which host, how often and when."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from hubv1.journal.kinds import OTHERS
+from hubv1.journal.statements import Row
+
+CLIENTS_A_DAY = 1_000
+"""Addresses and hosts that one day names; anybody can knock from any number of addresses."""
+_MOST_WAITING = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What is known of such a client."""
+
+    client_address: str
+    server_address: str
+    """The host that it asked for."""
+    times: int
+    last_at: datetime
+
+
+@dataclass(slots=True)
+class _Day:
+    named: set[tuple[str, str]] = field(default_factory=set)
+    waiting: dict[tuple[str, str], list[datetime]] = field(default_factory=dict)
+    """Times since the last commit."""
+
+
+class Rejections:
+    """Those that wait to be written. A bridge that starts anew names as many again."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        # The event loop's thread puts in, the one that writes takes out.
+        self._incoming: deque[tuple[str, str, datetime]] = deque(maxlen=_MOST_WAITING)
+        self._days: dict[date, _Day] = {}
+
+    def note(self, client_address: str, server_address: str, at: datetime) -> None:
+        """A client rejected the certificate at that time, UTC."""
+        self._incoming.append((client_address, server_address, at))
+
+    def rows(self) -> list[Row]:
+        """What is to be written; it waits until `written` says that it was."""
+        while self._incoming:
+            self._take(*self._incoming.popleft())
+        return [
+            (day, *client, len(times), min(times), max(times))
+            for day, one in self._days.items()
+            for client, times in one.waiting.items()
+        ]
+
+    def written(self) -> None:
+        """Whatever `rows` gave last is in the journal."""
+        latest = max(self._days, default=None)
+        for day in list(self._days):
+            self._days[day].waiting.clear()
+            if day != latest:
+                del self._days[day]
+
+    def _take(self, address: str, host: str, at: datetime) -> None:
+        day = self._days.setdefault(at.date(), _Day())
+        client = address, host
+        if client not in day.named and len(day.named) >= CLIENTS_A_DAY:
+            client = OTHERS, OTHERS
+        else:
+            day.named.add(client)
+        day.waiting.setdefault(client, []).append(at)
