@@ -122,7 +122,8 @@ class Bridge:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Stop the work for a client that is gone."""
-        self.handling.leave(client)
+        if self.parts is not None:
+            self.handling.leave(client, self.parts)
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count a client that does not trust the bridge's CA: it has no other way to tell."""

@@ -98,12 +98,17 @@ class Handling:
             opened.settle(abandoned())
         opened.cut_short("connection", error)
 
-    def leave(self, client: connection.Client) -> None:
+    def leave(self, client: connection.Client, parts: Parts) -> None:
         """Stop the work for a client that is gone."""
-        for opened in self.open_calls.values():
+        for opened in list(self.open_calls.values()):
             # A replay goes on without the client that once made the call.
-            if opened.flow.client_conn.id == client.id and not opened.is_replay:
-                opened.leave()
+            if opened.flow.client_conn.id != client.id or opened.is_replay:
+                continue
+            opened.leave()
+            if not opened.flow.live:
+                # Killed while it was intercepted: mitmproxy fires no hook for it any more.
+                opened.cut_short("connection", str(opened.flow.error))
+                self._write_off(opened, parts)
 
     def close(self, flow: http.HTTPFlow, parts: Parts) -> Awaitable[None] | None:
         """Write the call down, if the flow is one; until then its answer does not leave."""
@@ -112,13 +117,17 @@ class Handling:
 
     def end(self, parts: Parts) -> Awaitable[None] | None:
         """Write down what a shutdown cuts, and close the parts."""
-        for opened in self.open_calls.values():
+        for opened in list(self.open_calls.values()):
             opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
-            entry = _noted_entry(opened, parts)
-            if not opened.is_replay:
-                parts.journal.record_unawaited(entry)
-        self.open_calls.clear()
+            self._write_off(opened, parts)
         return parts.retire()
+
+    def _write_off(self, opened: OpenCall, parts: Parts) -> None:
+        """Write down a call that nobody waits for any more."""
+        del self.open_calls[opened.flow.id]
+        entry = _noted_entry(opened, parts)
+        if not opened.is_replay:
+            parts.journal.record_unawaited(entry)
 
     def _opened(self, opened: OpenCall) -> OpenCall:
         self.open_calls[opened.flow.id] = opened

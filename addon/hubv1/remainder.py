@@ -49,7 +49,9 @@ class Remainder:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Stop the work for a client that is gone."""
-        self._handling.leave(client)
+        if self._parts is not None:
+            self._handling.leave(client, self._parts)
+            self._go_if_idle()
 
     def done(self) -> Awaitable[None] | None:
         """Write down what is cut, and close everything."""

@@ -1,12 +1,14 @@
 """At home in mitmweb: legacy flows are seen for what they are, and the commands are there."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from e2e.bridges import Row, eventually, with_authority
-from e2e.clients import ask
+from e2e.clients import ask, connected
 from e2e.webs import Mitmweb, running_web
 from hubv1.options import OPTIONS
 from standin import Standin
@@ -107,3 +109,61 @@ def test_a_replay_from_the_list_is_answered_and_not_counted(web: Mitmweb, hub: S
     assert "; replayed by hand and not counted, translated 200; " in flow["comment"]
     assert flow["response"]["status_code"] == 200
     assert len(web.proxy.new_rows()) == 1
+
+
+@pytest.fixture
+def intercepting(web: Mitmweb) -> Iterator[Mitmweb]:
+    """A mitmweb that holds up calls for one repository, at the request and at the answer."""
+    web.ask("options", "PUT", intercept="~u tiny")
+    yield web
+    web.ask("options", "PUT", intercept=None)
+
+
+def _held(web: Mitmweb) -> Row:
+    eventually(lambda: any(flow["intercepted"] for flow in web.flows()), "interception")
+    [flow] = web.flows()
+    return flow
+
+
+@contextmanager
+def _asking(web: Mitmweb) -> Iterator[None]:
+    """A client that waits for its answer, and leaves at the end without one.
+
+    mitmproxy lets the client of a flow wait that is killed while it is held up.
+    """
+    with connected(web.proxy) as client:
+        client.sendall(f"GET {BASE}/tiny/tags HTTP/1.1\r\nHost: index.docker.io\r\n\r\n".encode())
+        yield
+
+
+def test_a_call_that_is_killed_while_it_is_held_up_has_failed(intercepting: Mitmweb) -> None:
+    web = intercepting
+    with _asking(web):
+        web.ask(f"flows/{_held(web)['id']}/kill", "POST")
+    eventually(lambda: len(web.proxy.rows()) > web.proxy._rows_told, "the row")
+    row = web.proxy.new_row()
+    assert (row["outcome"], row["error_type"]) == ("failed", "connection")
+    assert row["http_response_status_code"] is None
+    assert "killed" in row["error"]
+
+
+def test_a_call_that_was_held_up_goes_on_and_is_counted_once(intercepting: Mitmweb) -> None:
+    web = intercepting
+    with ThreadPoolExecutor(1) as clients:
+        asking = clients.submit(ask, web.proxy, f"{BASE}/tiny/tags")
+        flow = _held(web)
+        assert flow["response"]["status_code"] == 200
+        web.ask(f"flows/{flow['id']}/resume", "POST")
+        eventually(lambda: len(web.proxy.rows()) > web.proxy._rows_told, "the row")
+        web.ask(f"flows/{_held(web)['id']}/resume", "POST")
+        assert asking.result().status == 200
+    assert web.proxy.new_row()["outcome"] == "translated"
+
+
+def test_an_answer_that_is_killed_was_written_down_before(intercepting: Mitmweb) -> None:
+    web = intercepting
+    with _asking(web):
+        web.ask(f"flows/{_held(web)['id']}/resume", "POST")
+        eventually(lambda: len(web.proxy.rows()) > web.proxy._rows_told, "the row")
+        web.ask(f"flows/{_held(web)['id']}/kill", "POST")
+    assert web.proxy.new_row()["outcome"] == "translated"
