@@ -17,6 +17,8 @@ from hubv1.settings import read_settings
 from samples import VIA
 
 SECONDS = 30
+NO_NAMES = {"hub_hosts": ["192.0.2.1"]}
+"""An address needs no DNS, which may be slow where there is none."""
 LOCAL = Listener("regular", "127.0.0.1", 8080)
 
 
@@ -35,6 +37,7 @@ def a_setup(
         strategy="lazy",
         has_login=False,
         is_limited=False,
+        environment_proxy="",
     )
     return dataclasses.replace(sound, **changes)
 

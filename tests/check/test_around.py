@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from check.setups import LOCAL, a_setup, examine, find
+from check.setups import LOCAL, NO_NAMES, a_setup, examine, find
 from hubv1.check import Finding, Listener, Standing
 from hubv1.check.leading import legacy_names, loop
 from hubv1.check.listening import exposure, strategy
@@ -17,7 +17,7 @@ from hubv1.check.writing import journal
 from hubv1.hub import Connections
 from hubv1.journal import Journal, Place
 
-NOWHERE = {"hub_url": "http://127.0.0.1:1", "hub_registry_url": ""}
+NOWHERE = NO_NAMES | {"hub_url": "http://127.0.0.1:1", "hub_registry_url": ""}
 OPEN = Listener("regular", "0.0.0.0", 8080)
 IN_PLACE = Listener("reverse", "127.0.0.1", 443, "https://registry-1.docker.io:443")
 DOCKERS = dict.fromkeys(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from check.setups import a_setup, always_saying, examine, find
+from check.setups import NO_NAMES, a_setup, always_saying, examine, find
 from hubv1.check import Setup, Standing
 from hubv1.hub import Connections
 from samples import VIA
@@ -33,7 +33,7 @@ def hub() -> Iterator[Standin]:
 def before(hub: Standin, folder: Path, **changes: Any) -> Setup:
     """A set-up with that Hub."""
     urls = {"hub_url": hub.url, "hub_registry_url": hub.registry_url}
-    return a_setup(folder, options=urls | changes.pop("options", {}), **changes)
+    return a_setup(folder, options=NO_NAMES | urls | changes.pop("options", {}), **changes)
 
 
 def test_a_sound_set_up_is_found_sound(hub: Standin, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_parent_proxy_that_lets_nobody_through_is_told_from_hub(
 ) -> None:
     with always_saying(answer) as proxy:
         urls = {"hub_url": hub_url, "hub_registry_url": hub_url}
-        setup = a_setup(tmp_path, options=urls, connections=Connections(proxy=proxy))
+        setup = a_setup(tmp_path, options=NO_NAMES | urls, connections=Connections(proxy=proxy))
         found = examine(setup)
     told = {each.subject: each.line for each in found.findings if each.is_wrong}
     assert said in told["Docker Hub"]
@@ -149,8 +149,21 @@ def test_a_parent_proxy_that_lets_nobody_through_is_told_from_hub(
 
 
 def test_a_parent_proxy_that_is_not_there_is_told_from_hub(tmp_path: Path) -> None:
-    setup = a_setup(tmp_path, connections=Connections(proxy=NOBODY))
+    setup = a_setup(tmp_path, options=NO_NAMES, connections=Connections(proxy=NOBODY))
     assert "The parent proxy 127.0.0.1:1 refuses connections" in find(setup, "Docker Hub").line
+
+
+def test_a_proxy_of_the_environment_is_what_to_try_where_there_is_no_other_way(
+    hub: Standin, tmp_path: Path
+) -> None:
+    known = {"environment_proxy": "http://proxy.example:3128"}
+    lost = before(hub, tmp_path, options={"hub_url": UNKNOWN}, **known)
+    assert find(lost, "Docker Hub").mend.endswith(": -m upstream:http://proxy.example:3128.")
+    assert examine(before(hub, tmp_path, **known)).is_sound
+    through = before(
+        hub, tmp_path, options={"hub_url": UNKNOWN}, connections=Connections(proxy=NOBODY), **known
+    )
+    assert "The environment" not in find(through, "Docker Hub").line
 
 
 class TestTheAccount:

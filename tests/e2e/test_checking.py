@@ -1,18 +1,21 @@
 """`scripts/run --check` and `hub.check`, as users run them."""
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from e2e.bridges import PATIENCE, ROOT, eventually
-from e2e.clients import clean_environment, shell
+from e2e.clients import clean_environment, lacking, shell, tool
 from e2e.conftest import StartBridge
 from standin import Standin, faults
 
 SCRIPT = ROOT / "scripts" / "lib" / "run.py"
+NO_REGISTRY = ("--set", "hub_registry_url=")
 COMMANDER = """\
 from mitmproxy import ctx
 
@@ -21,10 +24,13 @@ def running():
 """
 
 
-def checked(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What `scripts/run --check` says; the wrapper in bash only finds the environment."""
+def checked(
+    home: Path, *arguments: str, under: Sequence[str] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """What `scripts/run --check` says; the wrapper in bash only finds the environment. `under` is
+    a command that runs another one."""
     return subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), "--check", *arguments],
+        [*under, sys.executable, "-P", str(SCRIPT), "--check", *arguments],
         env=clean_environment(home, **environment),
         capture_output=True,
         text=True,
@@ -51,7 +57,7 @@ def test_a_sound_set_up_is_told_in_a_line_for_each_check_with_exit_code_0(
 
 
 def test_without_hub_it_says_so_and_what_to_do_with_exit_code_1(tmp_path: Path) -> None:
-    done = checked(tmp_path, "--set", "hub_url=https://hub.invalid")
+    done = checked(tmp_path, "--set", "hub_url=https://hub.invalid", *NO_REGISTRY)
     assert done.returncode == 1
     assert re.search(
         r"^wrong +Docker Hub: https://hub\.invalid cannot be used\. The name hub\.invalid does not "
@@ -114,6 +120,47 @@ def test_it_overwrites_no_recording_and_takes_no_port(hub: Standin, tmp_path: Pa
     done = checked(tmp_path, *before(hub), "-w", str(recording), "--set", "hub_metrics=127.0.0.1:1")
     assert done.returncode == 0
     assert recording.read_bytes() == b"precious"
+
+
+def test_a_proxy_of_the_environment_is_named_without_its_password(tmp_path: Path) -> None:
+    proxy = "http://joe:geheim@proxy.example:3128"
+    lost = ("--set", "hub_url=https://hub.invalid", *NO_REGISTRY)
+    done = checked(tmp_path, *lost, https_proxy=proxy)
+    assert "-m upstream:http://proxy.example:3128." in done.stdout
+    assert "geheim" not in done.stdout
+
+
+HOSTS = "127.0.0.1 localhost index.docker.io registry.hub.docker.com\n"
+IN_PLACE = ("-m", "reverse:https://registry-1.docker.io@443")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "arguments", "said"),
+    [
+        (HOSTS, IN_PLACE, "ok +legacy hosts: index.docker.io, registry.hub.docker.com lead to th"),
+        (HOSTS, (), "wrong +legacy hosts: .* lead to this machine, but the bridge is no reverse"),
+        (
+            HOSTS + "127.0.0.1 hub.docker.com\n",
+            IN_PLACE,
+            r"wrong +loop: hub_url https://hub\.docker\.com leads back to this bridge\. Take hub",
+        ),
+    ],
+)
+def test_it_follows_the_hosts_file(
+    tmp_path: Path, hosts: str, arguments: tuple[str, ...], said: str
+) -> None:
+    file = tmp_path / "hosts"
+    file.write_text(hosts)
+    done = checked(tmp_path, *arguments, *NO_REGISTRY, under=with_hosts(file))
+    assert re.search(f"^{said}", done.stdout, re.MULTILINE), done
+
+
+def with_hosts(file: Path) -> list[str]:
+    """Runs a command to which /etc/hosts is that file."""
+    if os.geteuid() != 0:
+        lacking("a hosts file of one's own needs root")
+    bound = f'{tool("mount")} --bind "$0" /etc/hosts && exec "$@"'
+    return [tool("unshare"), "--mount", "sh", "-c", bound, str(file)]
 
 
 class TestTheCommand:

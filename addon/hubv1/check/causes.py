@@ -48,6 +48,8 @@ _AUTHENTICATION = (
     "The parent proxy wants a user and password, or other ones (407).",
     "Set them: --set upstream_auth=USER:PASSWORD.",
 )
+_NOT_NOW = (9, 10)
+"""OpenSSL's codes for a certificate that is not yet valid, and one that is no more."""
 _FILES = (
     "Look at ssl_verify_upstream_trusted_ca, ssl_verify_upstream_trusted_confdir and client_certs."
 )
@@ -78,8 +80,13 @@ def _unreachable(failure: Unreachable) -> Words:
 def _unconnected(cause: BaseException | None) -> Words | None:
     """Where the connection itself could not be made."""
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        reason = getattr(cause.certificate_error, "verify_message", str(cause.certificate_error))
-        return f"The certificate of {cause.host} is not trusted: {reason}.", _AUTHORITY
+        flaw = cause.certificate_error
+        reason = getattr(flaw, "verify_message", str(flaw))
+        is_a_matter_of_time = getattr(flaw, "verify_code", None) in _NOT_NOW
+        return (
+            f"The certificate of {cause.host} is not trusted: {reason}.",
+            "Look at the clock of this machine." if is_a_matter_of_time else _AUTHORITY,
+        )
     if isinstance(cause, aiohttp.ClientConnectorSSLError):
         return (
             f"{cause.host}:{cause.port} does not speak TLS as it should ({cause.os_error}).",

@@ -34,13 +34,13 @@ def legacy_names(setup: Setup, leads: Resolved) -> Finding:
         return sound(
             subject, f"None leads to this machine{also}: clients have to be led to the bridge."
         )
-    shown = ", ".join(here)
+    shown = f"{', '.join(here)} {'leads' if len(here) == 1 else 'lead'}"
     if any(each.kind in _IN_PLACE_OF_A_HOST for each in setup.listeners):
-        return sound(subject, f"{shown} leads to this machine, where the bridge takes its calls.")
+        return sound(subject, f"{shown} to this machine, where the bridge takes such calls.")
     return wrong(
         subject,
-        f"{shown} leads to this machine, but the bridge is no reverse proxy.",
-        "Take it out of the hosts file or the DNS, or start the bridge with "
+        f"{shown} to this machine, but the bridge is no reverse proxy.",
+        "Take that out of the hosts file or the DNS, or start the bridge with "
         "-m reverse:https://registry-1.docker.io@443.",
     )
 

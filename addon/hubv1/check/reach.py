@@ -33,7 +33,7 @@ async def hub(setup: Setup, transport: Transport, seconds: float) -> tuple[Findi
         reply = await _in_time(asking, seconds)
         value_of(reply, v2.read_tag, setup.via)
     except HubFailure as failure:
-        return _failed("Docker Hub", "hub_url", url, failure), reply
+        return _failed(setup, "Docker Hub", "hub_url", failure), reply
     return sound("Docker Hub", f"{url} answers{_by_way(setup)}."), reply
 
 
@@ -48,7 +48,7 @@ async def registry(setup: Setup, transport: Transport, seconds: float) -> Findin
     try:
         await _in_time(asking, seconds)
     except HubFailure as failure:
-        return _failed("registry", "hub_registry_url", url, failure)
+        return _failed(setup, "registry", "hub_registry_url", failure)
     return sound("registry", f"{url} lists tags{_by_way(setup)}.")
 
 
@@ -68,7 +68,7 @@ async def account(setup: Setup, client: HubClient, seconds: float) -> Finding:
             f"Look at hub_username, and put its token with public read access in {SECRET}.",
         )
     except HubFailure as failure:
-        return _failed("account", "hub_url", setup.settings.url, failure)
+        return _failed(setup, "account", "hub_url", failure)
     return sound("account", f"Docker Hub lets {given.user} in.")
 
 
@@ -81,8 +81,15 @@ async def _in_time(asking: Coroutine[Any, Any, _T], seconds: float) -> _T:
         raise Unreachable("no answer in time") from late
 
 
-def _failed(subject: str, option: str, url: str, failure: HubFailure) -> Finding:
+def _failed(setup: Setup, subject: str, option: str, failure: HubFailure) -> Finding:
+    url = setup.settings.registry_url if option == "hub_registry_url" else setup.settings.url
     sentence, mend = in_words(failure, option)
+    passed_over = setup.environment_proxy
+    if isinstance(failure, Unreachable) and passed_over and not setup.connections.proxy:
+        mend = (
+            f"The environment names the proxy {passed_over}, which mitmproxy does not use by "
+            f"itself: -m upstream:{passed_over}."
+        )
     return wrong(subject, f"{url} cannot be used. {sentence}", mend)
 
 

@@ -54,3 +54,5 @@ class Setup:
     """Whether proxyauth is set."""
     is_limited: bool
     """Whether allow_hosts is set."""
+    environment_proxy: str
+    """What the environment names as a proxy for other programs; mitmproxy takes no notice."""

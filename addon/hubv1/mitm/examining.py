@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from urllib.request import getproxies
 
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
+from yarl import URL
 
 from hubv1.check import Examination, Listener, Setup, examined
 from hubv1.hub import HubClient
@@ -64,7 +66,16 @@ def _setup(settings: Settings, surroundings: Surroundings, options: Options) -> 
         strategy=options.connection_strategy,
         has_login=bool(options.proxyauth),
         is_limited=bool(options.allow_hosts),
+        environment_proxy=_environment_proxy(),
     )
+
+
+def _environment_proxy() -> str:
+    """Without its user and password; empty where there is none that can be understood."""
+    try:
+        return str(URL(getproxies().get("https", "")).with_user(None)).rstrip("/")
+    except ValueError:
+        return ""
 
 
 def _listener(spec: str, options: Options) -> Listener:
