@@ -80,6 +80,12 @@ def test_calls_of_others_have_no_repository_of_their_own(
     assert "{namespace}" in others["successor"]
 
 
-def test_a_copy_that_went_on_by_itself_is_another_journal(journal: Path, tmp_path: Path) -> None:
+def test_a_copy_of_a_journal_is_counted_once_and_that_is_said(
+    journal: Path, tmp_path: Path
+) -> None:
     copy = shutil.copy(journal, tmp_path / "copy")
-    assert told("--journal", journal, "--journal", copy)["totals"]["calls"] == 20
+    assert told("--journal", journal, "--journal", copy) == told("--journal", journal)
+    done = report("--journal", journal, "--journal", copy)
+    assert done.stderr == (
+        f"scripts/report: All calls in {copy} are in {journal} too, and are counted once.\n"
+    )

@@ -1,10 +1,12 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
 from hubv1.journal.entry import Entry, new_id
+from hubv1.journal.history import Gap, History
 from hubv1.journal.losses import NotRecorded
+from hubv1.journal.merging import read_all
 from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
-from hubv1.journal.reader import Gap, History, read
+from hubv1.journal.reader import read
 from hubv1.journal.rejections import Rejection
 from hubv1.journal.seen import Seen
 from hubv1.journal.selection import EVERYTHING, Selection
@@ -31,5 +33,6 @@ __all__ = [
     "Summary",
     "new_id",
     "read",
+    "read_all",
     "summarised",
 ]

@@ -1,6 +1,6 @@
 """The rows of `calls` as entries, whichever version wrote them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,13 +22,16 @@ from hubv1.routes import Verdict
 _ROWS_AT_ONCE = 1_000
 
 
-def entries(connection: Connection) -> Iterator[Entry]:
-    """All rows in the order of their time; what an older version did not write is empty."""
+def entries(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[Entry]:
+    """All rows in the order of their time, or those with these ids; what an older version did not
+    write is empty."""
     present = {column["name"] for column in inspect(connection).get_columns(tables.calls.name)}
     columns = (
         column if column.name in present else _nothing(column) for column in tables.calls.columns
     )
     statement = select(*columns).order_by(tables.calls.c.started_at, tables.calls.c.id)
+    if ids is not None:
+        statement = statement.where(tables.calls.c.id.in_(ids))
     rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
     yield from map(entry_of, rows)
 

@@ -28,7 +28,7 @@ def make(options: Namespace, now: datetime, say: Callable[[str], None]) -> Repor
     selection = replace(selection, accepted=patterns(acceptance.in_force))
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with ExitStack() as stack:
-        histories = gather(journals, options.captures, selection, stack)
+        histories = gather(journals, options.captures, selection, stack, say)
         report = build(histories, now, selection, acceptance.in_force)
     if options.ignore:
         _say_what_ignores_nobody(options.ignore, acceptance, report, say)
