@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 from hubv1.report.__main__ import main
+from report.schemas import check_if_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ def report(*arguments: object) -> Done:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:
             code = int(end.code or 0)
+    check_if_report(out.getvalue())
     return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from report.schemas import check_if_report
+
 ADDON = Path(__file__).parents[2] / "addon"
 COMMAND = (sys.executable, "-m", "hubv1.report")
 SECONDS = 60
@@ -28,7 +30,7 @@ def report(
     stdin: IO[bytes] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The command run to its end; `before` is a program that starts it."""
-    return subprocess.run(
+    done = subprocess.run(
         (*before, *COMMAND, *map(str, arguments)),
         env=environment(env),
         cwd=cwd,
@@ -38,6 +40,8 @@ def report(
         timeout=SECONDS,
         check=False,
     )
+    check_if_report(done.stdout)
+    return done
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:

@@ -1,19 +1,24 @@
 """The JSON report, field by field as the contract names them."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
 
-from hubv1.journal import Gap, Rejection, Seen
+from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.outcome import Outcome
 from hubv1.report.as_json import as_json
-from hubv1.report.model import Report
+from hubv1.report.model import Comparison, IgnoredCaller, Report, Standing
 from hubv1.routes import Verdict
 from report.made import report_of
+from report.schemas import checked, schema
 from samples import make_entry
 
 OUTCOMES = ["translated", "redirected", "observed", "gone", "passed", "refused", "failed"]
@@ -21,8 +26,7 @@ GAP = Gap(datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, 1, tzin
 
 
 def parsed(report: Report) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(as_json(report))
-    return body
+    return checked(as_json(report))
 
 
 @pytest.fixture
@@ -141,6 +145,47 @@ def test_nothing_seen_is_a_whole_report_too() -> None:
     assert body["seen"]["flows"] == 0
 
 
+class TestThePublishedSchema:
+    def test_is_a_sound_one(self) -> None:
+        Draft202012Validator.check_schema(schema())
+
+    def test_allows_what_every_part_of_a_report_may_hold(self) -> None:
+        full = replace(
+            report_of(make_entry(), gaps=(GAP,)),
+            filter=Selection(since=GAP.started_at, callers=("a*",), outcomes=(Outcome.GONE,)),
+            baseline=Comparison(GAP.started_at, ("a",), ("b",), ("c",)),
+            ignored=(IgnoredCaller("a", 1, GAP.started_at, "why", GAP.started_at.date()),),
+        )
+        assert parsed(full)["baseline"]["gone"] == ["c"]
+
+    @pytest.mark.parametrize("words", [Outcome, Verdict, Standing])
+    def test_has_every_word_that_there_is(self, words: type[StrEnum]) -> None:
+        name = words.__name__.lower()
+        assert schema()["$defs"][name]["enum"] == list(words)
+
+    def test_allows_no_field_that_it_does_not_tell_of(self) -> None:
+        objects = [one for one in inner(schema()) if one.get("type") == "object"]
+        assert len(objects) >= 15
+        for one in objects:
+            assert one["additionalProperties"] in (False, {"$ref": "#/$defs/count"})
+            assert one.get("required", []) == list(one.get("properties", {}))
+            assert one.get("description")
+
+    def test_refuses_a_report_with_a_field_more_or_less(self, body: dict[str, Any]) -> None:
+        for broken in (body | {"more": 1}, {name: body[name] for name in list(body)[1:]}):
+            with pytest.raises(ValidationError):
+                checked(json.dumps(broken))
+
+
+def inner(part: object) -> Iterator[dict[str, Any]]:
+    """Every object in the schema, itself included."""
+    if isinstance(part, dict):
+        yield part
+    values = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for each in values:
+        yield from inner(each)
+
+
 def test_a_route_of_another_version_is_there_by_its_name() -> None:
     body = parsed(report_of(make_entry(route="BREW /v1/tea", verdict=Verdict.DEAD)))
     assert [(route["route"], route["verdict"]) for route in body["routes"]] == [
@@ -153,7 +198,7 @@ def test_a_route_of_another_version_is_there_by_its_name() -> None:
 def test_texts_and_times_come_through_whatever_they_are(text: str, started_at: datetime) -> None:
     report = report_of(make_entry(caller=text, server_address=text, started_at=started_at))
     shown = as_json(report)
-    body = json.loads(shown)
+    body = checked(shown)
     assert [use["caller"] for use in body["callers"]] == [text]
     assert body["seen"]["hosts"] == [text]
     assert shown.isascii()
