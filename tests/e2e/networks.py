@@ -11,15 +11,15 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.bridges import ROOT
+from e2e.bridges import ADDON, PATIENCE, ROOT, Mitmdump, eventually, running_mitmdump
 from e2e.clients import clean_environment, lacking, output, tool
 
-PAGE = (ROOT / "docs" / "transparent.md").read_text(encoding="utf-8")
 SETTINGS = Path("/etc/netns")
 """Where `ip netns exec` looks for the files that a namespace has in place of those in /etc."""
 
@@ -36,9 +36,7 @@ class Network:
 
     def script(self, heading: str) -> str:
         """The commands under a heading of the page, for these hosts."""
-        section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-        found = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
-        assert found, f"no commands under {heading}"
+        found = "\n".join(blocks("transparent.md", heading))
         return found.replace("/tmp/lab-", f"{self.folder}/").replace("lab-", self.prefix)  # noqa: S108  # the page's
 
     def run(self, heading: str) -> str:
@@ -59,6 +57,15 @@ class Network:
         return output(f"{shlex.join(self.inside(host))} {line}", clean_environment(self.folder))
 
 
+def blocks(page: str, heading: str) -> list[str]:
+    """The blocks of commands under a heading of a page in docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    found = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert found, f"no commands under {heading} in {page}"
+    return found
+
+
 @contextmanager
 def network(folder: Path) -> Iterator[Network]:
     """Three hosts that know each other; gone afterwards."""
@@ -77,6 +84,41 @@ def network(folder: Path) -> Iterator[Network]:
         made.run("8. Undoing it")
     assert not [name for name in _ours() if name.startswith(made.prefix)]
     assert not list(SETTINGS.glob(f"{made.prefix}*"))
+
+
+def standin(lab: Network) -> AbstractContextManager[None]:
+    """The stand-in for Docker Hub, as the page starts it."""
+    script = lab.script("2. Something in place of the internet").removesuffix("&\n")
+    script = script.replace(".venv/bin/python", sys.executable)
+    script = script.replace("PYTHONPATH=tests", "PYTHONPATH=tests exec")
+    return running(lab, "standin", ["bash", "-c", script], "10.77.2.2:8443")
+
+
+@contextmanager
+def running(lab: Network, name: str, command: Sequence[str], sign: str) -> Iterator[None]:
+    """A process from the project's folder, for as long as it is needed; `sign` says it is up."""
+    log = lab.folder / f"{name}.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, env=clean_environment(lab.folder), cwd=ROOT, stdout=said, stderr=said
+        )
+    try:
+        eventually(lambda: process.poll() is not None or sign in log.read_text(), f"{name} is up")
+        assert process.poll() is None, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def as_if_run(
+    confdir: Path, under: Sequence[str], arguments: Sequence[str], port: int = 0
+) -> AbstractContextManager[Mitmdump]:
+    """What `scripts/run` with these arguments would start."""
+    defaults = ("connection_strategy=lazy", f"hub_journal={confdir / 'journal.sqlite3'}")
+    settings = [word for setting in defaults for word in ("--set", setting)]
+    everything = ["-s", str(ADDON), *settings, *arguments]
+    return running_mitmdump(confdir, *everything, port=port, under=under)
 
 
 def _try_out(prefix: str) -> None:

@@ -4,26 +4,21 @@ Client, bridge and stand-in for Docker Hub are three hosts, made by docs/transpa
 """
 
 import shlex
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from e2e.bridges import (
-    ADDON,
-    PATIENCE,
-    ROOT,
     Mitmdump,
     eventually,
     query,
-    running_mitmdump,
     with_authority,
 )
 from e2e.clients import clean_environment, output, shell, tool
-from e2e.networks import Network, network
+from e2e.networks import Network, as_if_run, network, running, standin
 
 AWAY = "//registry.hub.docker.com/v1/repositories/hello-world/tags"
 """The host is at an address where nobody is."""
@@ -34,48 +29,15 @@ ORIGIN = "http://10.77.2.2:80"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with network(tmp_path_factory.mktemp("lab")) as made, _standin(made), _web(made):
+    with network(tmp_path_factory.mktemp("lab")) as made, standin(made), _web(made):
         yield made
-
-
-def _standin(lab: Network) -> AbstractContextManager[None]:
-    script = lab.script("2. Something in place of the internet").removesuffix("&\n")
-    script = script.replace(".venv/bin/python", sys.executable)
-    script = script.replace("PYTHONPATH=tests", "PYTHONPATH=tests exec")
-    return _running(lab, "standin", ["bash", "-c", script], "10.77.2.2:8443")
 
 
 def _web(lab: Network) -> AbstractContextManager[None]:
     """A host that has nothing to do with Docker."""
     (lab.folder / "page").write_text("untouched\n")
     serving = [sys.executable, "-m", "http.server", "80", "--directory", str(lab.folder)]
-    return _running(lab, "web", [*lab.inside("hub"), *serving], "Serving HTTP")
-
-
-@contextmanager
-def _running(lab: Network, name: str, command: Sequence[str], sign: str) -> Iterator[None]:
-    """A process from the project's folder, for as long as it is needed; `sign` says it is up."""
-    log = lab.folder / f"{name}.log"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            command, env=clean_environment(lab.folder), cwd=ROOT, stdout=said, stderr=said
-        )
-    try:
-        eventually(lambda: process.poll() is not None or sign in log.read_text(), f"{name} is up")
-        assert process.poll() is None, log.read_text()
-        yield
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def _bridge(
-    confdir: Path, under: Sequence[str], arguments: Sequence[str]
-) -> AbstractContextManager[Mitmdump]:
-    """What `scripts/run` with these arguments would start."""
-    defaults = ("connection_strategy=lazy", f"hub_journal={confdir / 'journal.sqlite3'}")
-    settings = [word for setting in defaults for word in ("--set", setting)]
-    return running_mitmdump(confdir, "-s", str(ADDON), *settings, *arguments, under=under)
+    return running(lab, "web", [*lab.inside("hub"), *serving], "Serving HTTP")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +47,7 @@ def process(
     words = lab.words("5. The bridge")
     at = words.index("scripts/run")
     confdir = with_authority(tmp_path_factory.mktemp("transparent"), authority)
-    with _bridge(confdir, words[:at], words[at + 1 :]) as bridge:
+    with as_if_run(confdir, words[:at], words[at + 1 :]) as bridge:
         yield bridge
 
 
@@ -170,7 +132,7 @@ def test_one_user_of_a_machine_is_bridged_and_the_others_are_not(
     hub = ["--set", "hub_url=https://10.77.2.2:8443", "--set", "hub_registry_url="]
     trust = ["--set", f"ssl_verify_upstream_trusted_ca={lab.folder / 'tls' / 'ca.pem'}"]
     redirecting = f"{shlex.join(lab.inside('hub'))} bash -e -c {shlex.quote(lab.script(heading))}"
-    with _bridge(confdir, lab.inside("hub"), ["-m", "transparent@8080", *hub, *trust]) as bridge:
+    with as_if_run(confdir, lab.inside("hub"), ["-m", "transparent@8080", *hub, *trust]) as bridge:
         output(redirecting, clean_environment(lab.folder))
         url = "http://10.77.2.2/v1/repositories/hello-world/tags"
         legacy = f"curl -sS -H 'Host: index.docker.io' {url}"
