@@ -1,5 +1,6 @@
 """scripts/bench: that it measures what it says, not how fast anything is."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import costs, equal, lists, memory, page
+from bench import costs, equal, growth, history, lists, memory, page, recording
 from bench.load import CLIENTS
 from bench.memory import BEHIND
 from bench.plan import MOST_BYTES, Plan
@@ -30,6 +31,8 @@ SMALL = Plan(
     hub_list=250,
     equal_calls=20,
     memory_calls=40,
+    history_calls=3_000,
+    kinds=5,
     fill_bytes=600_000,
     page_calls=60,
     page_callers=20,
@@ -60,7 +63,18 @@ def test_only_the_parts_that_were_chosen_are_measured(tmp_path: Path) -> None:
 
 def test_help_names_every_part(tmp_path: Path) -> None:
     shown = bench(tmp_path, "--help")
-    for name in ("calls", "cached", "lists", "pages", "equal", "page", "memory"):
+    for name in (
+        "calls",
+        "cached",
+        "lists",
+        "pages",
+        "equal",
+        "page",
+        "recording",
+        "history",
+        "growth",
+        "memory",
+    ):
         assert f"\n  {name} " in shown
 
 
@@ -162,6 +176,32 @@ def test_equal_calls_are_counted_where_they_arrive(tmp_path: Path) -> None:
     *_, line = equal.equal_calls(SMALL, tmp_path)
     assert "calls upstream   3 (goal 3 at most)" in line
     assert "1 miss" in line
+
+
+def test_recording_is_compared_with_a_bridge_that_records_in_memory(tmp_path: Path) -> None:
+    *lines, last = recording.recording(SMALL, tmp_path)
+    assert [line for line in lines if "in memory" in line and "on disk" in line]
+    # Warm-up and one round, with and without connections kept.
+    assert "32 calls" in last
+
+
+def test_a_report_of_a_long_history_is_compared_with_one_of_a_short(tmp_path: Path) -> None:
+    heading, *lines = history.history(SMALL, tmp_path)
+    assert "3,000 calls by 200 callers" in heading
+    assert [line.split("  ")[1].strip() for line in lines] == ["seconds", "MB", "times the cost"]
+    assert "of 30 calls" in lines[-1]
+    assert len(json.loads((tmp_path / "3000.json").read_text())["callers"]) == 200
+
+
+def test_counts_stop_growing_once_the_oldest_go(tmp_path: Path) -> None:
+    _, *lines, paper, calls = growth.growth(SMALL, tmp_path)
+    sizes = [float(line.split()[0]) for line in lines]
+    assert len(sizes) == growth.STEPS
+    half = growth.STEPS // 2
+    assert sizes[0] < sizes[half - 1]
+    assert sizes[-1] <= 1.1 * sizes[half]
+    assert "5 rows for each of 24 hours" in paper
+    assert "bytes each" in calls
 
 
 def test_memory_is_that_of_a_full_cache(tmp_path: Path) -> None:

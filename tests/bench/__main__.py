@@ -16,10 +16,13 @@ from mitmproxy.version import VERSION
 
 from bench.costs import cached_calls, new_calls
 from bench.equal import equal_calls
+from bench.growth import growth
+from bench.history import history
 from bench.lists import hub_list, registry_list
 from bench.memory import memory
 from bench.page import page
 from bench.plan import Plan
+from bench.recording import recording
 
 Part = Callable[[Plan, Path], Iterator[str]]
 
@@ -30,6 +33,9 @@ PARTS: dict[str, tuple[Part, str]] = {
     "pages": (hub_list, "1,000 tags without the registry: the time of that loop"),
     "equal": (equal_calls, "200 equal calls at once: how many of them reach Hub"),
     "page": (page, "a page of 2,000 callers: to make it, and until Chromium shows it"),
+    "recording": (recording, "CPU time of recording, against a journal in memory"),
+    "history": (history, "a report of a million calls; takes three minutes, for writing them"),
+    "growth": (growth, "how large counts grow, and where that ends; takes a minute"),
     "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
 ON_DEMAND = "memory"
@@ -38,6 +44,8 @@ SIZES = {
     "calls": "in each of these rounds",
     "tags": "of the repositories in them",
     "races": "of long lists: how often each is read in each way",
+    "history_calls": "in the part `history`",
+    "kinds": "of calls, in each hour of the part `growth`",
     "memory_calls": "in the part `memory`",
 }
 """Those of a plan that may be set, with their meaning."""
@@ -63,7 +71,7 @@ def main() -> int:
 def _options() -> tuple[Plan, list[str]]:
     """How much to measure, and what."""
     plan = Plan()
-    parts = "\n".join(f"  {name:7} {meaning}" for name, (_, meaning) in PARTS.items())
+    parts = "\n".join(f"  {name:9} {meaning}" for name, (_, meaning) in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,

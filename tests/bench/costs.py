@@ -19,8 +19,8 @@ class Empty:
 addons = [Empty()]
 """
 
-_V2 = "/v2/namespaces/bench/repositories/{}/tags?page_size=100&page=1"
-_V1 = "/v1/repositories/bench/{}/tags"
+V2 = "/v2/namespaces/bench/repositories/{}/tags?page_size=100&page=1"
+V1 = "/v1/repositories/bench/{}/tags"
 _serial = count()
 
 
@@ -34,12 +34,12 @@ def new_calls(plan: Plan, folder: Path) -> Iterator[str]:
         bare = stack.enter_context(running_mitmdump(folder / "bare", *reverse))
         empty = stack.enter_context(running_mitmdump(folder / "empty", *reverse, *hooks))
         bridge = stack.enter_context(running_bridge(folder / "bridge", *reverse, hub_url=hosts.hub))
-        other = _new("empty hooks", empty, _V2), _new("the bridge", bridge, _V2)
-        bridged = _new("bare, the v2 call", bare, _V2), _new("bridge", bridge, _V1)
+        other = new("empty hooks", empty, V2), new("the bridge", bridge, V2)
+        bridged = new("bare, the v2 call", bare, V2), new("bridge", bridge, V1)
         for keep_alive in (False, True):
-            yield _heading(keep_alive=keep_alive)
-            yield _compared("other traffic", 0.97, *other, plan, keep_alive=keep_alive)
-            yield _compared("a bridged call", 0.95, *bridged, plan, keep_alive=keep_alive)
+            yield heading(keep_alive=keep_alive)
+            yield compared("other traffic", 0.97, *other, plan, keep_alive=keep_alive)
+            yield compared("a bridged call", 0.95, *bridged, plan, keep_alive=keep_alive)
 
 
 def cached_calls(plan: Plan, folder: Path) -> Iterator[str]:
@@ -54,22 +54,24 @@ def cached_calls(plan: Plan, folder: Path) -> Iterator[str]:
         bridge = stack.enter_context(
             running_bridge(folder / "bridge", *reverse, *kept, hub_url=hosts.hub)
         )
-        same = _same("bare, the v2 call", bare, _V2), _same("bridge", bridge, _V1)
+        both = same("bare, the v2 call", bare, V2), same("bridge", bridge, V1)
         for keep_alive in (False, True):
-            yield _heading(keep_alive=keep_alive)
-            yield _compared("a cached call", 0.95, *same, plan, keep_alive=keep_alive)
+            yield heading(keep_alive=keep_alive)
+            yield compared("a cached call", 0.95, *both, plan, keep_alive=keep_alive)
         rows = bridge.rows()
         asked = sum(row["upstream_calls"] for row in rows)
         yield f"  calls upstream   {asked}, for {len(rows):,} calls in the journal"
 
 
-def _heading(*, keep_alive: bool) -> str:
+def heading(*, keep_alive: bool) -> str:
+    """How the calls that follow reach the bridge."""
     return "over kept-alive connections:" if keep_alive else "a connection for each call:"
 
 
-def _compared(
+def compared(
     title: str, goal: float, peer: Subject, ours: Subject, plan: Plan, *, keep_alive: bool
 ) -> str:
+    """Both measured in turns, and the line that says so."""
     result = compare(peer, ours, rounds=plan.rounds, calls=plan.calls, keep_alive=keep_alive)
     costs = [
         f"{subject.name} {cost.cpu_us:,.0f} µs"
@@ -78,7 +80,7 @@ def _compared(
     return ratio_line(title, result.ratio, goal, *costs)
 
 
-def _new(name: str, mitmdump: Mitmdump, template: str) -> Subject:
+def new(name: str, mitmdump: Mitmdump, template: str) -> Subject:
     """Calls that are made once each."""
     serial = next(_serial)
     return Subject(
@@ -89,7 +91,7 @@ def _new(name: str, mitmdump: Mitmdump, template: str) -> Subject:
     )
 
 
-def _same(name: str, mitmdump: Mitmdump, template: str) -> Subject:
+def same(name: str, mitmdump: Mitmdump, template: str) -> Subject:
     """One call that is made over and over."""
     return Subject(
         name, mitmdump.port, mitmdump.process.pid, lambda _number: template.format("same")

@@ -4,6 +4,7 @@ Both journals are written by the journal's own code: calls of 200 callers, sprea
 """
 
 import asyncio
+import json
 import os
 import resource
 import subprocess
@@ -16,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from bench.lines import count_line
 from bench.plan import Plan
 from hubv1.journal import Entry, Journal, Place
 from hubv1.outcome import Outcome
@@ -24,7 +26,6 @@ from samples import make_entry
 ADDON = Path(__file__).parents[2] / "addon"
 CALLERS = 200
 DAYS = 90
-LONG, SHORT = 1_000_000, 10_000
 SECONDS, MEGABYTES, RATIO = 2.0, 200, 1.5
 """The goals: of the long history, and of it against the short one."""
 _ROUTES = (
@@ -44,9 +45,15 @@ class Cost:
     """At most, of the whole process."""
 
 
-def history(_plan: Plan, folder: Path) -> Iterator[str]:
+def history(plan: Plan, folder: Path) -> Iterator[str]:
     """For `scripts/bench`; writing the calls takes two minutes."""
-    yield compare(folder)
+    short = max(1, plan.history_calls // 100)
+    yield f"a report of {plan.history_calls:,} calls by {CALLERS} callers in {DAYS} days, as JSON:"
+    long_cost, short_cost = (_cost(folder, calls) for calls in (plan.history_calls, short))
+    yield count_line("seconds", long_cost.seconds, SECONDS, "the whole command")
+    yield count_line("MB", long_cost.megabytes, MEGABYTES, "at most, of its process")
+    remark = f"of {short:,} calls, {short_cost.seconds:.2f} s and {short_cost.megabytes:.0f} MB"
+    yield count_line("times the cost", long_cost.seconds / short_cost.seconds, RATIO, remark)
 
 
 def write(path: Path, calls: int, callers: int = CALLERS) -> None:
@@ -65,7 +72,7 @@ def write(path: Path, calls: int, callers: int = CALLERS) -> None:
 
 def report(path: Path, rounds: int = 3) -> Cost:
     """The cheapest of some reports as JSON, each a process of its own."""
-    asked = ("--format", "json", "--journal", str(path))
+    asked = ("--journal", str(path), "-o", str(_told(path)))
     return min((cost_of(*asked) for _ in range(rounds)), key=lambda cost: cost.seconds)
 
 
@@ -80,18 +87,14 @@ def cost_of(*arguments: str) -> Cost:
     return Cost(time.perf_counter() - began, _megabytes(used))
 
 
-def compare(folder: Path, long: int = LONG, short: int = SHORT) -> str:
-    """Both histories, and a sentence about what their reports cost."""
-    costs = []
-    for calls in (long, short):
-        write(folder / f"{calls}.sqlite3", calls)
-        costs.append(report(folder / f"{calls}.sqlite3"))
-    one, other = costs
-    return (
-        f"a report of {long:,} calls by {CALLERS} callers: {one.seconds:.2f} s (goal {SECONDS}), "
-        f"{one.megabytes:.0f} MB (goal {MEGABYTES}), {one.seconds / other.seconds:.2f} times that "
-        f"of {short:,} calls (goal {RATIO})"
-    )
+def _cost(folder: Path, calls: int) -> Cost:
+    path = folder / f"{calls}.sqlite3"
+    write(path, calls)
+    cost = report(path)
+    told = json.loads(_told(path).read_text(encoding="utf-8"))["totals"]["calls"]
+    if told != calls:
+        raise RuntimeError(f"the report tells of {told:,} calls, not {calls:,}")
+    return cost
 
 
 def _entries(calls: int, callers: int) -> Iterator[Entry]:
@@ -109,6 +112,10 @@ def _entries(calls: int, callers: int) -> Iterator[Entry]:
             repository=f"tool-{(caller * 3 + script) % 100}",
             outcome=Outcome.TRANSLATED if chance.random() < 0.95 else Outcome.FAILED,
         )
+
+
+def _told(path: Path) -> Path:
+    return path.with_suffix(".json")
 
 
 def _megabytes(used: resource.struct_rusage) -> float:

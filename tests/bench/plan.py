@@ -28,6 +28,10 @@ class Plan:
     """Made at once."""
     memory_calls: int = 100_000
     """Made once the cache is full."""
+    history_calls: int = 1_000_000
+    """In the long history that a report is made of."""
+    kinds: int = 600
+    """Of calls that are counted together, in each hour of `growth`."""
     fill_bytes: int = MOST_BYTES
     """What fills the cache."""
     page_calls: int = 40_000

@@ -147,6 +147,7 @@ def bridge_arguments(
     registry_url: str = "",
     strategy: str = "lazy",
     journal: str = "",
+    addon: str = str(ADDON),
 ) -> list[str]:
     """The arguments that load the bridge; without others, nobody is behind it."""
     settings = [
@@ -155,7 +156,7 @@ def bridge_arguments(
         f"hub_registry_url={registry_url}",
         f"hub_journal={journal or confdir / 'journal.sqlite3'}",
     ]
-    return ["-s", str(ADDON), *(each for one in settings for each in ("--set", one))]
+    return ["-s", addon, *(each for one in settings for each in ("--set", one))]
 
 
 def finished(confdir: Path, *arguments: str, **environment: str) -> Finished:
