@@ -80,8 +80,8 @@ def set_aside(
 
 
 def reason_of(error: BaseException) -> str:
-    """What the database said, without what SQLAlchemy says about it."""
-    return str(getattr(error, "orig", None) or error)
+    """What the database said, in one line and without what SQLAlchemy says about it."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 @contextmanager
