@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from hubv1.journal import Seen
+from hubv1.journal.rejections import Rejection
 from hubv1.outcome import Outcome
 from hubv1.report.model import Comparison, IgnoredCaller, Report
 from report.conftest import Open, written
@@ -284,6 +286,14 @@ class TestContent:
         page = open_page(report_of())
         expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
         assert page.locator("h2").all_inner_texts() == ["What was seen"]
+
+    def test_clients_that_reject_the_certificate_are_named(self, open_page: Open) -> None:
+        client = Rejection("10.0.0.<7>", "index.docker.io", 3, NOW)
+        seen = Seen(flows=9, rejected_tls=3)
+        page = open_page(report_of(seen=seen, rejections=(client,)))
+        row = page.locator("#rows-rejected").inner_text()
+        assert row == "10.0.0.<7>\tindex.docker.io\t3\t2026-03-01 13:05"
+        assert objections(page) == []
 
     def test_who_is_new_who_is_gone_and_who_is_accepted_is_told_apart(
         self, open_page: Open
