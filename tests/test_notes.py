@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 
+from hubv1.journal import id_of
 from hubv1.mitm.notes import KEY, call_of, leave, noted
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
@@ -139,3 +141,12 @@ def test_whatever_a_note_holds_it_is_sound_or_none(changes: dict[str, Any]) -> N
         assert read.verdict in Verdict
         assert isinstance(read.started_at, datetime)
         assert all(len(value) <= 256 for value in read.row() if isinstance(value, str))
+
+
+def test_the_id_of_a_recorded_call_is_the_same_whenever_it_is_read_and_sorts_by_time() -> None:
+    assert id_of("a", 1_700_000_000.123) == id_of("a", 1_700_000_000.123)
+    assert id_of("a", 1_700_000_000.0) != id_of("b", 1_700_000_000.0)
+    assert id_of("b", 1_700_000_000.0) < id_of("a", 1_700_000_001.0)
+    assert UUID(id_of("a", 1_700_000_000.0)).version == 7
+    assert UUID(id_of("a", 1_700_000_000.0)).variant == RFC_4122
+    assert id_of("a", -1.0)

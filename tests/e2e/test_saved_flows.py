@@ -21,6 +21,7 @@ from e2e.bridges import (
 from e2e.clients import ask, connected
 from e2e.conftest import StartBridge
 from report.processes import report
+from report.recordings import TRAFFIC, written
 from standin import Standin, faults
 
 RULES = ("hub_rule=gone ~u ended", "hub_rule=observe ~u watched", "hub_rule=redirect ~u moved")
@@ -99,6 +100,27 @@ def test_rows_of_calls_read_again_are_those_that_were_written(saved: Saved, tmp_
     again = _read_again(tmp_path / "conf", saved.flows)
     rows = "SELECT * FROM calls ORDER BY id"
     assert query(again, rows) == query(saved.journal, rows)
+
+
+def test_a_saved_file_that_is_read_into_its_own_journal_adds_nothing(
+    saved: Saved, tmp_path: Path
+) -> None:
+    (tmp_path / "conf").mkdir()
+    shutil.copy(saved.journal, tmp_path / "conf" / "journal.sqlite3")
+    again = _read_again(tmp_path / "conf", saved.flows, saved.flows)
+    before, after = _report("--journal", saved.journal), _report("--journal", again)
+    # Other traffic has no rows by which it would be known again.
+    for traffic in ("flows", "still_served"):
+        assert after["seen"].pop(traffic) > before["seen"].pop(traffic)
+    assert after == before
+
+
+def test_a_plain_recording_that_is_read_twice_is_counted_once(tmp_path: Path) -> None:
+    file = written(tmp_path / "flows", *TRAFFIC)
+    journal = _read_again(tmp_path / "conf", file, file)
+    totals = _report("--journal", journal)["totals"]
+    assert (totals["observed"], totals["calls"]) == (2, 2)
+    assert query(journal, "SELECT DISTINCT bridge_id FROM calls") == [{"bridge_id": ""}]
 
 
 def test_a_saved_file_that_is_read_and_saved_again_is_as_good(saved: Saved, tmp_path: Path) -> None:

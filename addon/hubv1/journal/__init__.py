@@ -1,6 +1,6 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
-from hubv1.journal.entry import Entry, new_id
+from hubv1.journal.entry import Entry, id_of, new_id
 from hubv1.journal.history import Gap, History
 from hubv1.journal.losses import NotRecorded
 from hubv1.journal.merging import read_all
@@ -31,6 +31,7 @@ __all__ = [
     "Seen",
     "Selection",
     "Summary",
+    "id_of",
     "new_id",
     "read",
     "read_all",

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from hashlib import sha256
 from operator import attrgetter
+from uuid import UUID
 
 import uuid_utils
 
@@ -103,3 +105,16 @@ _VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
 def new_id() -> str:
     """An id for an entry."""
     return str(uuid_utils.uuid7())
+
+
+def id_of(flow_id: str, at: float) -> str:
+    """The id of an entry for a recorded flow: the same whenever the recording is read.
+
+    `at` is when the call was made, as unix time.
+    """
+    milliseconds = max(0, int(at * 1000)) & 0xFFFF_FFFF_FFFF
+    by_flow = int.from_bytes(sha256(flow_id.encode()).digest()[:10])
+    value = milliseconds << 80 | by_flow
+    # Version 7 and variant of RFC 9562, over six of the bits that came from the flow.
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, bindparam, select
 
 from hubv1.journal import tables
 from hubv1.journal.counts import Counts
 from hubv1.journal.files import Identity
 from hubv1.journal.place import Place
-from hubv1.journal.statements import Cursor, adding, appending
+from hubv1.journal.statements import Cursor, Query, adding, appending
 from hubv1.journal.watch import Watch
 
 
@@ -22,6 +22,8 @@ class Session:
         dialect = engine.dialect
         self.dialect = dialect
         self.calls = appending(tables.calls, dialect)
+        ids = tables.calls.c.id
+        self.known = Query(select(ids).where(ids == bindparam("id", type_=ids.type)), dialect)
         self.counts = Counts(dialect)
         self.seen = adding(tables.seen, ("flows", "still_served", "rejected_tls"), dialect)
         self.rejections = adding(tables.rejections, ("times",), dialect)

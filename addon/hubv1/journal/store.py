@@ -36,9 +36,10 @@ Work = Callable[[Session, Cursor], None]
 class Store:
     """An open journal. All methods but the first are for one thread."""
 
-    def __init__(self, place: Place) -> None:
-        """Opens the journal; raises JournalError where it cannot."""
+    def __init__(self, place: Place, bridge_id: str) -> None:
+        """Opens the journal for that bridge; raises JournalError where it cannot."""
         self._place = place
+        self._bridge_id = bridge_id
         self._session: Session | None = Session(place, opening.open_for_writing(place))
         self._stale: frozenset[Identity] = frozenset()
         self._refusal = JournalError("")
@@ -56,9 +57,10 @@ class Store:
         for another program that has locked the journal."""
 
         def write(session: Session, cursor: Cursor) -> None:
-            if entries:
-                session.calls.run(cursor, [entry.row() for entry in entries])
-                session.counts.add(cursor, entries)
+            new = self._new(session, cursor, entries)
+            if new:
+                session.calls.run(cursor, [entry.row() for entry in new])
+                session.counts.add(cursor, new)
             if seen is not None:
                 session.seen.run(cursor, [seen])
             session.rejections.run(cursor, rejections)
@@ -66,6 +68,16 @@ class Store:
                 session.gaps.run(cursor, [gap])
 
         self.run(write, patience)
+
+    def _new(self, session: Session, cursor: Cursor, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that are not there yet: a recording may be read twice, and those of other bridges
+        may be of calls that are in this very journal."""
+        new: dict[str, Entry] = {}
+        for entry in entries:
+            is_own = entry.bridge_id == self._bridge_id
+            if is_own or not (entry.id in new or session.known.rows(cursor, entry.id)):
+                new[entry.id] = entry
+        return list(new.values())
 
     def look(self, patience: float) -> None:
         """See to it that the journal is there and sound, also while nobody calls."""

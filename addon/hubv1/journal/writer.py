@@ -51,7 +51,7 @@ class Journal:
         self.seen = Seen()
         """All traffic so far: counted by whoever owns the journal, written by the hour."""
         self._rejections = Rejections()
-        self._store = Store(place)
+        self._store = Store(place, bridge_id)
         self._bridge_id = bridge_id
         self._now = now
         self._queue = Queue()

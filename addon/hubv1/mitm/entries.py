@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from hubv1.bridging import Result
 from hubv1.caller import CallerRules
-from hubv1.journal import Entry, new_id
+from hubv1.journal import Entry, id_of, new_id
 from hubv1.mitm.asked import asked
 from hubv1.mitm.flows import is_replay
 from hubv1.mitm.notes import call_of
@@ -52,6 +52,7 @@ class OpenCall:
         """The work for it that is under way."""
         self.given: http.Response | None = None
         """The bridge's answer, once the flow has it."""
+        self._is_live = flow.live
         self._recorded: Entry | None = None
 
     @classmethod
@@ -96,7 +97,7 @@ class OpenCall:
         result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
         return Entry(
-            id=new_id(),
+            id=new_id() if self._is_live else id_of(flow.id, asked.at),
             started_at=datetime.fromtimestamp(asked.at, UTC),
             duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
             caller=asked.caller.name,
@@ -123,7 +124,7 @@ class OpenCall:
             error="" if is_replaced else bounded(self.error),
             proxy_mode=asked.proxy_mode,
             flow_id=flow.id,
-            bridge_id=bridge_id,
+            bridge_id=bridge_id if self._is_live else "",
         )
 
     def _is_replaced(self) -> bool:
