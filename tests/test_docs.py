@@ -20,6 +20,7 @@ from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
+from hubv1.report.environment import variable_of
 from hubv1.report.gate import FailOn
 from hubv1.report.ignoring import read_accepted
 
@@ -74,6 +75,12 @@ def test_readme_shows_every_argument_of_the_report() -> None:
             assert name == "-h" or f"[{name} " in shown
         for choice in action.choices or ():
             assert re.search(rf"\b{choice}\b", shown) or f"| `{choice}` |" in rest
+
+
+def test_the_report_page_tells_how_an_argument_stands_in_the_environment() -> None:
+    named = re.findall(r"`(HUB_REPORT_\w+)", REPORT)
+    assert set(named) <= {variable_of(name) for name in vars(arguments.parser().parse_args([]))}
+    assert len(set(named)) > 1
 
 
 def test_the_report_page_lists_every_format_and_column() -> None:

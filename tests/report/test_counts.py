@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from hubv1.journal import Seen
+from hubv1.mitm.notes import leave
 from hubv1.outcome import Outcome
 from report.made import report_of, write_journal
 from report.processes import report
+from report.recordings import recorded, written
 from samples import make_entry
 
 
@@ -89,3 +91,15 @@ def test_a_copy_of_a_journal_is_counted_once_and_that_is_said(
     assert done.stderr == (
         f"scripts/report: All calls in {copy} are in {journal} too, and are counted once.\n"
     )
+
+
+def test_a_call_that_a_saved_flow_and_a_journal_tell_of_is_counted_once(tmp_path: Path) -> None:
+    known, other = make_entry(flow_id="a"), make_entry(flow_id="b")
+    flows = []
+    for entry in known, other:
+        flow = recorded()
+        leave(flow, entry, "")
+        flows.append(flow)
+    path = write_journal(tmp_path / "journal", known, seen=Seen(flows=5))
+    body = told("--journal", path, written(tmp_path / "flows", *flows))
+    assert (body["totals"]["calls"], body["seen"]["flows"]) == (2, 6)

@@ -36,3 +36,5 @@ class History:
     host."""
     rejections: Sequence[Rejection] = ()
     """Clients that reject the bridge's certificate, the latest first."""
+    has: Callable[[str], bool] = lambda _: False
+    """Whether a call with that id is among those that are still there."""

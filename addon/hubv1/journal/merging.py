@@ -94,6 +94,7 @@ def _rest(
             entries,
             lambda hour: summarised(entries, hour, selection),
             rejections=_rejections(source, others, selection),
+            has=lambda id_: rows.is_there(source.connection, id_),
         )
 
 

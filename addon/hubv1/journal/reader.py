@@ -68,6 +68,7 @@ def history_of(place: Place, connection: Connection, selection: Selection) -> Hi
             entries,
             _summary(place, connection, entries, selection),
             rejections=rejections_of(connection, selection),
+            has=lambda id_: rows.is_there(connection, id_),
         )
 
 

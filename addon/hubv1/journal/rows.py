@@ -36,6 +36,12 @@ def entries(connection: Connection, ids: Sequence[str] | None = None) -> Iterato
     yield from map(entry_of, rows)
 
 
+def is_there(connection: Connection, id_: str) -> bool:
+    """Whether there is a row with that id."""
+    statement = select(tables.calls.c.id).where(tables.calls.c.id == id_)
+    return connection.execute(statement).first() is not None
+
+
 def _nothing(column: Column[Any]) -> Label[Any]:
     return (null() if column.nullable else literal("")).label(column.name)
 

@@ -1,7 +1,7 @@
 """Recorded traffic as a history: mitmproxy's flow files and HAR."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, MutableSet
+from collections.abc import Callable, Container, Iterator, MutableSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -37,6 +37,8 @@ class Capture:
     told: MutableSet[str] = field(default_factory=set)
     """Flows that are known already, by another recording perhaps: they are left out. mitmproxy
     saves a flow again when it is replayed or saved by hand."""
+    known: Callable[[str], bool] = lambda _: False
+    """Whether a journal has the call of that id, so that a bridge's note of it says nothing new."""
     advance: Advance = lambda _: None
     """Follows the reading."""
 
@@ -111,10 +113,16 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Ent
             found.seen.still_served += call is not None
             if call is None and flow.request.data.path.startswith(_REPOSITORIES):
                 found.elsewhere[asked_host(flow)] += 1
-    elif capture.selection.covers(entry.started_at) and entry.flow_id not in capture.told:
+    elif _is_news(capture, entry):
         capture.told.add(entry.flow_id)
         found.seen.flows += 1
         yield entry
+
+
+def _is_news(capture: Capture, entry: Entry) -> bool:
+    if not capture.selection.covers(entry.started_at) or entry.flow_id in capture.told:
+        return False
+    return not (entry.bridge_id and capture.known(entry.id))
 
 
 def _settle(capture: Capture, found: _Found) -> None:

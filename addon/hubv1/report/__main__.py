@@ -23,6 +23,7 @@ from hubv1.report.live import serve
 from hubv1.report.making import make
 from hubv1.report.model import Report
 from hubv1.report.program import program
+from hubv1.report.progress import progress
 from hubv1.report.rendering import UnknownFormat, format_of, look_for, rendered
 from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     form = options.format or _form_of(options.output)
     try:
         look = look_for(form, options.output, options.columns)
-        report = make(options, datetime.now(UTC), _say)
+        with progress(options.captures) as advance:
+            report = make(options, datetime.now(UTC), _say, advance)
         is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
         if is_for_people and not options.columns and options.fail_on is None:
             text = _messages(options, report, form)

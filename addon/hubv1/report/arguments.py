@@ -1,16 +1,19 @@
 """What `scripts/report` understands."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
 from hubv1.journal import FILE_NAME
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.environment import from_environment, variable_of
 from hubv1.report.gate import FOUND, FailOn
 from hubv1.report.live import Address
 from hubv1.report.program import program
@@ -21,8 +24,11 @@ from hubv1.texts import printable
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
 
-_EXIT_CODES = """exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
-nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not"""
+_EXIT_CODES = f"""exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
+nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not; with
+--fail-on {FOUND} or 0, and 1 as ever"""
+_ENVIRONMENT = f"""environment: each argument but CAPTURE has a variable that holds where it is left
+out, as {variable_of("--since")} for --since; several values stand on lines of their own"""
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or a span back from now as 7d, 24h"
 _NAMES = (
@@ -31,18 +37,24 @@ _NAMES = (
     ("repository", "NAME", "calls for that repository, say debian or acme/*"),
 )
 
+_SEVERAL = frozenset(("journal", "caller", "route", "repository", "host", "outcome"))
+
 
 class _Parser(argparse.ArgumentParser):
+    variable = ""
+    """Of the environment, while that is read."""
+
     def error(self, message: str) -> NoReturn:
         # argparse would exit with 2, which here says something about the traffic.
         self.print_usage(sys.stderr)
-        self.exit(TROUBLE, f"{self.prog}: {printable(message)}\n")
+        where = f"{self.variable} in the environment: " if self.variable else ""
+        self.exit(TROUBLE, f"{self.prog}: {where}{printable(message)}\n")
 
 
 def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line says; ends the process with 1 where that is wrong."""
     understanding = parser()
-    options = understanding.parse_args(arguments)
+    options = _with_environment(understanding, sys.argv[1:] if arguments is None else arguments)
     try:
         selection_of(options, datetime.now(UTC))
     except ValueError as error:
@@ -56,12 +68,24 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
     return options
 
 
-def parser() -> argparse.ArgumentParser:
+def _with_environment(understanding: _Parser, arguments: Sequence[str]) -> argparse.Namespace:
+    options = understanding.parse_args(arguments)
+    given = vars(options)
+    # A journal there is the usual one: whoever names a recording does not ask for it.
+    given["journal"] = options.journal or options.captures
+    found = from_environment(given, _SEVERAL, os.environ)
+    for understanding.variable, values in found.items():
+        understanding.parse_args(values)
+    understanding.variable = ""
+    return understanding.parse_args([*chain.from_iterable(found.values()), *arguments])
+
+
+def parser() -> _Parser:
     """The parser of the command line."""
     arguments = _Parser(
         prog=program(),
         description="Who still calls Docker Hub API v1, how often, and what to call instead.",
-        epilog=_EXIT_CODES,
+        epilog=f"{_EXIT_CODES}. {_ENVIRONMENT}.",
     )
     _add_sources(arguments)
     _add_filters(arguments)
