@@ -1,18 +1,25 @@
 """`scripts/report --serve`, as requests see it."""
 
+import os
 import signal
 import socket
-from contextlib import ExitStack
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from report.made import write_journal
+from hubv1.report.live import Address, serve
+from report.made import report_of, write_journal
 from report.processes import complaint, report
 from report.served import serving
 from samples import make_entry
 
 MANY = 200
+LONG = 20_000_000
+"""Bytes, more than the system keeps for a client that does not read."""
 
 
 @pytest.fixture
@@ -91,6 +98,29 @@ class TestTrouble:
             code, _ = served.end()
         assert code == 0
 
+    def test_a_client_that_does_not_take_its_answer_is_let_go(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubv1.report.live.server._PATIENCE", 0.2)
+        monkeypatch.setattr("hubv1.report.live.latest.as_live_html", lambda *_: "x" * LONG)
+        taken = Future[int]()
+
+        def take_late(port: int) -> None:
+            with socket.socket() as to:
+                to.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+                to.connect(("127.0.0.1", port))
+                to.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                time.sleep(3)
+                taken.set_result(_all_that_comes(to))
+            os.kill(os.getpid(), signal.SIGINT)
+
+        def say(message: str) -> None:
+            port = int(message.rpartition(":")[2].partition("/")[0])
+            threading.Thread(target=take_late, args=(port,), daemon=True).start()
+
+        serve(Address("127.0.0.1", 0), report_of, (), say)
+        assert 0 < taken.result() < LONG
+
     def test_an_address_that_is_taken_is_named(self, journal: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -103,6 +133,7 @@ class TestTrouble:
         ("arguments", "reason"),
         [
             (("--serve", "nowhere"), "'nowhere' is not host:port"),
+            (("--serve", "a..b:1"), "--serve: "),
             (("--serve", "8090", "-o", "x.html"), "--serve shows a page"),
             (("--serve", "8090", "--format", "json"), "--serve shows a page"),
         ],
@@ -113,6 +144,15 @@ class TestTrouble:
         done = report(*arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert reason in done.stderr
+
+
+def _all_that_comes(to: socket.socket) -> int:
+    """How many bytes, until the connection is closed in whatever way."""
+    taken = 0
+    with suppress(ConnectionError):
+        while some := len(to.recv(65_536)):
+            taken += some
+    return taken
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -77,7 +77,7 @@ def _serve(options: Namespace) -> int:
 
     try:
         serve(options.serve, make_now, (*_TROUBLES, OSError), _say)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter is a host that no name can be
         _say(f"--serve: {error}")
         return TROUBLE
     return CLEAN
