@@ -189,6 +189,8 @@ class Bridge:
         """Log the report of the journal in a few lines."""
         if self.parts is not None:
             self.reporter.summarise(self.parts.journal.place)
+            if self.parts.shipping is not None:
+                logger.info("hub v1: %s", self.parts.shipping.standing.sentence)
 
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = read_settings(

@@ -99,6 +99,8 @@ def assembled(
     shipping = _shipping(settings, surroundings, journal, old)
     # The last thing, since the old parts go on with this journal where any of the above fails.
     journal.keep_for(settings.journal_days)
+    if shipping is not None:
+        shipping.keep_for(settings.journal_days)
     return Parts(settings, surroundings, rules, hub, sharing, journal, shipping, metrics)
 
 
@@ -124,7 +126,8 @@ def _shipping(
     file = journal.place.file
     if not settings.fleet or file is None:
         return None
-    return Shipping(file, Place(settings.fleet), surroundings.bridge_id)
+    place, bridge_id = Place(settings.fleet), surroundings.bridge_id
+    return Shipping(file, place, bridge_id, settings.journal_days)
 
 
 def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:

@@ -43,6 +43,10 @@ class Fleet:
             return []
         return [row[0] for row in self.ask('SELECT id FROM calls ORDER BY id COLLATE "C"')]
 
+    def calls(self) -> int:
+        """How many there are."""
+        return int(self.value("SELECT count(*) FROM calls")) if self.has_tables() else 0
+
     def assert_counts_are_those_of_its_calls(self) -> None:
         for table, period in (("hours", "hour"), ("days", "day")):
             counted = self.ask(

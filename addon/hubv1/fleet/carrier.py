@@ -61,6 +61,10 @@ class Carrier:
         self._rows = min(MOST_ROWS, self._rows * 2)
         return left
 
+    def tidy(self, days: int) -> bool:
+        """Take some old rows of the fleet away; returns whether there may be more."""
+        return self._delivery is not None and self._delivery.tidy(days)
+
     def step_back(self) -> None:
         """Drop the connection, and take less the next time."""
         self._delivery = None

@@ -14,10 +14,12 @@ from hubv1.fleet.parcel import Parcel
 from hubv1.fleet.tables import journals
 from hubv1.journal import Entry, tables
 from hubv1.journal.counts import Counts
+from hubv1.journal.pruning import Pruner
 from hubv1.journal.statements import Row, adding, renewing
 
 _ROWS_AT_ONCE = 1_000
 _JOINING_SECONDS = 3_600.0
+_TIDYING = "tidying"
 _NEW_CALLS = insert(tables.calls).on_conflict_do_nothing().returning(tables.calls.c.id)
 
 
@@ -41,6 +43,7 @@ class Delivery:
         self._bridge_id = bridge_id
         self._now = now
         self._counts = Counts(database.engine.dialect)
+        self._pruner = Pruner(database.engine.dialect)
 
     def join(self, hours: Iterator[tuple[Any, ...]], callers: Iterator[tuple[Any, ...]]) -> None:
         """Add counts whose rows are gone, unless the fleet has them of this journal."""
@@ -68,9 +71,16 @@ class Delivery:
             _run(connection, _as_it_is_now(tables.seen), parcel.seen)
             self._note(connection, waiting)
 
+    def tidy(self, days: int) -> bool:
+        """Take some of what is old away, calls after so many days; returns whether there may be
+        more. One bridge at a time does that for all."""
+        with self._database.writing() as connection:
+            if not _is_free(connection, _TIDYING):
+                return False
+            return self._pruner.step(_cursor(connection), self._now(), days)
+
     def _lock(self, connection: Connection) -> None:
-        key = func.hashtextextended(self._journal_id, 0)
-        if not connection.scalars(select(func.pg_try_advisory_xact_lock(key))).one():
+        if not _is_free(connection, self._journal_id):
             raise Busy
 
     def _is_new(self, connection: Connection) -> bool:
@@ -105,6 +115,12 @@ class Delivery:
             "shipped_at": now,
             "waiting": waiting,
         }
+
+
+def _is_free(connection: Connection, name: str) -> bool:
+    """Whether nobody else holds the lock of that name; until its end this transaction does."""
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0))
+    return bool(connection.scalars(select(lock)).one())
 
 
 def _run(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:

@@ -13,12 +13,14 @@ from hubv1.fleet.database import Database
 from hubv1.fleet.delivery import Busy
 from hubv1.fleet.standing import Standing
 from hubv1.fleet.telling import Telling, reason_of
-from hubv1.journal import Place
+from hubv1.journal import DAYS, Place
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 2.0
 """How often to look for new rows."""
+TIDYING_SECONDS = 60.0
+"""How often to look for what has become old in the fleet."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before another attempt after the first failure, and after many."""
 _CLOSING_SECONDS = 5.0
@@ -33,19 +35,33 @@ class Shipping:
     """A journal that is being shipped. All methods are for other threads than its own."""
 
     def __init__(
-        self, journal: Path, fleet: Place, bridge_id: str, now: Callable[[], datetime] = _utc_now
+        self,
+        journal: Path,
+        fleet: Place,
+        bridge_id: str,
+        days: int = DAYS,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        """Starts the thread; raises JournalError where there is no driver for the fleet."""
+        """Starts the thread; raises JournalError where there is no driver for the fleet.
+
+        Calls are kept there for `days`, by whichever of its bridges keeps them for the least.
+        """
         self.standing = Standing()
         """As it is known."""
         self._carrier = Carrier(journal, Database(fleet), bridge_id, now)
         self._telling = Telling(fleet)
         self._place = fleet
         self._now = now
+        self._days = days
         self._failures = 0
+        self._tidying_at = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub fleet", daemon=True)
         self._thread.start()
+
+    def keep_for(self, days: int) -> None:
+        """Calls are kept in the fleet for `days` from now on."""
+        self._days = days
 
     def close(self, *, is_end: bool = True) -> None:
         """Ship what waits, if that is quickly done, and end the thread; at the end of the process
@@ -69,6 +85,9 @@ class Shipping:
         began = time.monotonic()
         try:
             waiting = self._carrier.step()
+            if not waiting and began >= self._tidying_at:
+                has_more = self._carrier.tidy(self._days)
+                self._tidying_at = began + (0.0 if has_more else TIDYING_SECONDS)
         except Busy:
             return IDLE_SECONDS
         except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
