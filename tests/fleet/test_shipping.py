@@ -1,5 +1,6 @@
 """A journal reaches the fleet: each call once, with its counts."""
 
+import re
 import shutil
 from datetime import timedelta
 from itertools import chain
@@ -9,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select
 
-from e2e.bridges import eventually
+from e2e.bridges import ROOT, eventually
 from fleet.asking import Fleet, of_journals, waiting
 from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
 from hubv1.fleet import carrier
-from hubv1.journal import Place, tables
+from hubv1.journal import Journal, Place, tables
 from hubv1.journal.opening import open_for_reading, open_for_writing
 from hubv1.journal.pruning import Pruner
 from journal.asking import asked
@@ -35,6 +36,13 @@ def all_shipped(path: Path, fleet: Fleet) -> None:
     )
 
 
+def reject(path: Path) -> None:
+    """A client rejects the bridge's certificate, once."""
+    journal = Journal(Place(str(path)), "bridge-1", now=lambda: NOON)
+    journal.note_rejection("10.0.0.7", "index.docker.io")
+    journal.close()
+
+
 def rows(place: Place, table: Table) -> list[tuple[Any, ...]]:
     """All rows of a table, in whichever database."""
     engine = open_for_reading(place)
@@ -51,6 +59,7 @@ def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
     write(path, some_calls(50), flows=70)
     moment = "2026-03-01 12:00:00.000000"
     asked(path, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 3, 'full', 'b')")  # noqa: S608  # a text of our own
+    reject(path)
     ship(path, fleet.url)
     all_shipped(path, fleet)
     for table in tables.metadata.sorted_tables:
@@ -113,6 +122,38 @@ def test_several_journals_come_together(
     assert fleet.value("SELECT sum(flows) FROM seen") == 1_500
     assert fleet.value("SELECT count(*) FROM journals WHERE waiting = 0") == 3
     fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_rejections_of_several_journals_are_added_up_once(
+    tmp_path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    paths = [tmp_path / f"{number}.sqlite3" for number in range(2)]
+    for path in paths:
+        write(path, [])
+        reject(path)
+        ship(path, fleet.url)
+        all_shipped(path, fleet)
+    reject(paths[0])
+    all_shipped(paths[0], fleet)
+    asked(paths[0], "UPDATE rejections SET times = times")
+    all_shipped(paths[0], fleet)
+    assert fleet.ask("SELECT client_address, times FROM rejections") == [("10.0.0.7", 3)]
+
+
+def test_what_keeps_the_marks_is_dropped_as_documented(
+    path: Path, tmp_path: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    write(tmp_path / "plain.sqlite3", [])
+    write(path, some_calls(3))
+    ship(path, fleet.url).close()
+    page = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+    [statements] = re.findall(r"DROP TRIGGER .*?(?=\")", page, re.DOTALL)
+    for statement in statements.split(";")[:-1]:
+        asked(path, statement)
+    names = "SELECT name FROM sqlite_master ORDER BY name"
+    assert asked(path, names) == asked(tmp_path / "plain.sqlite3", names)
+    write(path, some_calls(1))
+    assert len(of_journals([path])) == 4
 
 
 def test_the_same_rows_in_two_files_count_once(
@@ -191,7 +232,7 @@ def test_rows_go_only_once_they_are_shipped(
     own_server.start()
     all_shipped(path, fleet)
     assert left_after_pruning(path) == 1
-    assert len(fleet.ids()) == 11
+    assert fleet.value("SELECT sum(calls) FROM days") == 11
     assert list(chain.from_iterable(asked(path, "SELECT sum(calls) FROM days"))) == [11]
 
 

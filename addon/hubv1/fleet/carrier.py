@@ -76,7 +76,7 @@ class Carrier:
         self._rows = max(1, len(parcel.entries) // 2)
         if len(parcel.entries) > 1:
             return
-        outbox.mark(Parcel(parcel.entries, (), ()))
+        outbox.mark(Parcel(parcel.entries, (), (), ()))
         for entry in parcel.entries:
             logger.warning(
                 "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",

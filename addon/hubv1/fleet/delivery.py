@@ -5,13 +5,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, func, select
+from sqlalchemy import Column, Connection, Table, func, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from hubv1.fleet.database import Database
 from hubv1.fleet.history import by_day
 from hubv1.fleet.parcel import Parcel
-from hubv1.fleet.tables import journals
+from hubv1.fleet.tables import journals, rejections_of_journals
 from hubv1.journal import Entry, tables
 from hubv1.journal.counts import Counts
 from hubv1.journal.pruning import Pruner
@@ -43,6 +43,7 @@ class Delivery:
         self._bridge_id = bridge_id
         self._now = now
         self._counts = Counts(database.engine.dialect)
+        self._add_rejected = adding(tables.rejections, ("times",), database.engine.dialect)
         self._pruner = Pruner(database.engine.dialect)
 
     def join(self, hours: Iterator[tuple[Any, ...]], callers: Iterator[tuple[Any, ...]]) -> None:
@@ -69,6 +70,7 @@ class Delivery:
             self._counts.add(_cursor(connection), entries)
             _run(connection, insert(tables.gaps).on_conflict_do_nothing(), parcel.gaps)
             _run(connection, _as_it_is_now(tables.seen), parcel.seen)
+            self._add_rejections(connection, parcel.rejections)
             self._note(connection, waiting)
 
     def tidy(self, days: int) -> bool:
@@ -98,6 +100,19 @@ class Delivery:
         rows = [dict(zip(names, entry.row(), strict=True)) for entry in parcel.entries]
         new = set(connection.scalars(_NEW_CALLS, rows))
         return [entry for entry in parcel.entries if entry.id in new]
+
+    def _add_rejections(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Add what these are more than they were when they last came from this journal."""
+        mine = rejections_of_journals.c
+        key = mine.day, mine.client_address, mine.server_address
+        is_known = mine.journal_id == self._journal_id, tuple_(*key).in_([row[:3] for row in rows])
+        found = connection.execute(select(*key, mine.times).where(*is_known)) if rows else ()
+        known: dict[Row, int] = {tuple(there): times for *there, times in found}
+        more = ((row, row[3] - known.get(row[:3], 0)) for row in rows)
+        new = [(*row[:3], times, *row[4:]) for row, times in more if times > 0]
+        self._add_rejected.run(_cursor(connection), new)
+        now = [(self._journal_id, *row[:4]) for row in rows]
+        _run(connection, _as_it_is_now(rejections_of_journals), now)
 
     def _note(self, connection: Connection, waiting: int) -> None:
         statement = insert(journals)

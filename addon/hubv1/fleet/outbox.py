@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from sqlalchemy import (
     Connection,
+    Delete,
     Insert,
     Table,
+    and_,
     create_engine,
     delete,
     event,
@@ -21,15 +23,16 @@ from sqlalchemy import (
 
 from hubv1.fleet.parcel import Parcel
 from hubv1.fleet.tables import (
+    CHANGING,
     FILLED,
     TRIGGERS,
     local,
     shipping,
     unshipped,
-    unshipped_seen,
 )
 from hubv1.journal import new_id, tables
 from hubv1.journal.rows import entry_of
+from hubv1.journal.statements import Row
 
 _BUSY_SECONDS = 5
 _MARKED_AT_ONCE = 500
@@ -83,40 +86,28 @@ class Outbox:
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of what has waited longest, and what was seen since."""
         with self._engine.connect() as connection:
-            calls, gaps, seen = tables.calls, tables.gaps, tables.seen
+            calls, gaps = tables.calls, tables.gaps
             some = (
                 select(calls)
                 .join(unshipped, unshipped.c.id == calls.c.id)
                 .order_by(unshipped.c.id)
                 .limit(size)
             )
-            entries = [entry_of(row) for row in connection.execute(some)]
             holes = select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
-            is_same = (unshipped_seen.c.hour == seen.c.hour) & (
-                unshipped_seen.c.bridge_id == seen.c.bridge_id
-            )
-            hours = select(seen).join(unshipped_seen, is_same).order_by(seen.c.hour).limit(size)
             return Parcel(
-                entries,
+                [entry_of(row) for row in connection.execute(some)],
                 [tuple(row) for row in connection.execute(holes)],
-                [tuple(row) for row in connection.execute(hours)],
+                *(_changed(connection, table, keys, size) for table, keys in CHANGING),
             )
 
     def mark(self, parcel: Parcel) -> None:
-        """The fleet has it; what was seen since it was read waits on."""
+        """The fleet has it; what has changed since it was read waits on."""
         with self._writing() as connection:
             for some in _by(_MARKED_AT_ONCE, parcel.ids):
                 connection.execute(delete(unshipped).where(unshipped.c.id.in_(some)))
-            for row in parcel.seen:
-                seen = tables.seen.c
-                is_so = (value == column for value, column in zip(row, seen, strict=True))
-                connection.execute(
-                    delete(unshipped_seen).where(
-                        unshipped_seen.c.hour == row[0],
-                        unshipped_seen.c.bridge_id == row[1],
-                        select(tables.seen).where(*is_so).exists(),
-                    )
-                )
+            for (table, keys), rows in zip(CHANGING, parcel.changing, strict=True):
+                for row in rows:
+                    connection.execute(_unchanged(table, keys, row))
 
     def waiting(self) -> int:
         """How many rows there are in all."""
@@ -175,8 +166,24 @@ def _first_row(journal_id: str) -> dict[str, object]:
 def _fill_in_rest(connection: Connection) -> None:
     """All but the calls, which may be many."""
     connection.execute(_missing(unshipped).from_select(["id"], select(tables.gaps.c.id)))
-    keys = select(tables.seen.c.hour, tables.seen.c.bridge_id)
-    connection.execute(_missing(unshipped_seen).from_select(["hour", "bridge_id"], keys))
+    for table, keys in CHANGING:
+        present = select(*table.primary_key)
+        connection.execute(_missing(keys).from_select(keys.columns.keys(), present))
+
+
+def _changed(connection: Connection, table: Table, keys: Table, size: int) -> list[Row]:
+    """Some of the rows that `keys` names."""
+    is_named = (keys.c[column.name] == column for column in table.primary_key)
+    some = select(table).join(keys, and_(*is_named)).order_by(*table.primary_key).limit(size)
+    return [tuple(row) for row in connection.execute(some)]
+
+
+def _unchanged(table: Table, keys: Table, row: Row) -> Delete:
+    """Deletes the key of the row, if it is still the same."""
+    values = dict(zip(table.columns.keys(), row, strict=True))
+    is_key = (column == values[column.name] for column in keys.columns)
+    is_same = (column == values[column.name] for column in table.columns)
+    return delete(keys).where(*is_key, select(table).where(*is_same).exists())
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

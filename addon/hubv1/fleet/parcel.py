@@ -14,13 +14,19 @@ class Parcel:
     entries: Sequence[Entry]
     gaps: Sequence[Row]
     seen: Sequence[Row]
+    rejections: Sequence[Row]
     """Whole rows of the tables of these names, as they were when they were read."""
 
     def __bool__(self) -> bool:
         """Whether there is anything in it."""
-        return bool(self.entries or self.gaps or self.seen)
+        return bool(self.entries or self.gaps or self.seen or self.rejections)
 
     @property
     def ids(self) -> list[str]:
         """Those of calls and gaps."""
         return [*(entry.id for entry in self.entries), *(row[0] for row in self.gaps)]
+
+    @property
+    def changing(self) -> tuple[Sequence[Row], ...]:
+        """Rows of the tables whose rows change, in the order in which these are named."""
+        return self.seen, self.rejections

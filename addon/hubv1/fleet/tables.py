@@ -5,8 +5,9 @@ whoever writes to the journal, a bridge without a fleet or an older one, is cove
 the rest of the journal knows nothing of all this.
 """
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table
+from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
 
+from hubv1.journal import tables
 from hubv1.journal.tables import UtcDateTime
 
 local = MetaData()
@@ -39,7 +40,16 @@ unshipped_seen = Table(
     Column("bridge_id", String, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""Keys of the rows of `seen` that have changed since they were shipped."""
+unshipped_rejections = Table(
+    "unshipped_rejections",
+    local,
+    Column("day", Date, primary_key=True),
+    Column("client_address", String, primary_key=True),
+    Column("server_address", String, primary_key=True),
+    sqlite_with_rowid=False,
+)
+CHANGING = ((tables.seen, unshipped_seen), (tables.rejections, unshipped_rejections))
+"""Tables whose rows change, and the keys of those rows that have since they were shipped."""
 
 FILLED = "~"
 """Is `filled_to` once there is no row left from before: it sorts after every id."""
@@ -54,11 +64,20 @@ _SEEN = """BEGIN
         SELECT 1 FROM unshipped_seen WHERE hour = NEW.hour AND bridge_id = NEW.bridge_id
     );
 END"""
+_REJECTION = """BEGIN
+    INSERT INTO unshipped_rejections SELECT NEW.day, NEW.client_address, NEW.server_address
+    WHERE NOT EXISTS (
+        SELECT 1 FROM unshipped_rejections WHERE day = NEW.day
+        AND client_address = NEW.client_address AND server_address = NEW.server_address
+    );
+END"""
 TRIGGERS = {
     "ship_call": f"AFTER INSERT ON calls {_CALL_OR_GAP}",
     "ship_gap": f"AFTER INSERT ON gaps {_CALL_OR_GAP}",
     "ship_seen": f"AFTER INSERT ON seen {_SEEN}",
     "ship_seen_again": f"AFTER UPDATE ON seen {_SEEN}",
+    "ship_rejection": f"AFTER INSERT ON rejections {_REJECTION}",
+    "ship_rejection_again": f"AFTER UPDATE ON rejections {_REJECTION}",
     # No longer than counts, so that a fleet which is given up does not fill the disk.
     "keep_unshipped": """BEFORE DELETE ON calls
         WHEN OLD.started_at >= datetime('now', '-400 days') AND (
@@ -87,3 +106,14 @@ journals = Table(
 )
 """The journals that are shipped here: since when, by which bridge and when last, and how many rows
 waited then."""
+
+rejections_of_journals = Table(
+    "rejections_of_journals",
+    shared,
+    Column("journal_id", String(36), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("client_address", String, primary_key=True),
+    Column("server_address", String, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+"""How much of `rejections` came from which journal: without it nobody could tell what is new."""
