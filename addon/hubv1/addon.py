@@ -24,7 +24,7 @@ from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
 from hubv1.report.rendering import UnknownFormat, format_of
-from hubv1.settings import FLEET, SECRET, BadOption, read_settings
+from hubv1.settings import BadOption, settings_in
 
 logger = logging.getLogger(__name__)
 
@@ -193,11 +193,7 @@ class Bridge:
                 logger.info("hub v1: %s", self.parts.shipping.standing.sentence)
 
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
-        settings = read_settings(
-            values,
-            os.environ.get(SECRET, "").rstrip("\r\n"),
-            os.environ.get(FLEET, "").strip(),
-        )
+        settings = settings_in(os.environ, values)
         surroundings = Surroundings(
             self.bridge_id, way.connections(ctx.options), way.confdir(ctx.options)
         )

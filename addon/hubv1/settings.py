@@ -91,6 +91,12 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "", fleet: st
     )
 
 
+def settings_in(environment: Mapping[str, str], values: Mapping[str, OptionValue]) -> Settings:
+    """The same, with what the environment has. Raises BadOption."""
+    secret = environment.get(SECRET, "").rstrip("\r\n")
+    return read_settings(values, secret, environment.get(FLEET, "").strip())
+
+
 def _mode(name: str) -> Mode:
     if name not in list(Mode):
         raise BadOption(f"hub_mode takes one of {', '.join(Mode)}, not {name!r}.")

@@ -228,5 +228,5 @@ class TestTheTrustLine:
 
 def test_all_that_is_wrong_is_counted(tmp_path: Path) -> None:
     found = examine(a_setup(tmp_path, options=NOWHERE, strategy="eager"))
-    assert found.summary == "2 of 9 are wrong."
+    assert found.summary == "2 of 10 are wrong."
     assert not found.is_sound

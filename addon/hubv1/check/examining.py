@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubv1.check import clock, leading, listening, reach, trust, writing
+from hubv1.check import clock, leading, listening, reach, shipping, trust, writing
 from hubv1.check.finding import Finding, skipped
 from hubv1.check.setup import Setup
 from hubv1.hub import HubClient, Transport
@@ -40,11 +40,12 @@ async def examined(
 ) -> Examination:
     """Look at everything. `client` is the one whose account signs in: it knows what Hub rejected
     before. `transport` makes the other requests, and is left open."""
-    (hub, reply), registry, leads, journal = await asyncio.gather(
+    (hub, reply), registry, leads, journal, fleet = await asyncio.gather(
         reach.hub(setup, transport, seconds),
         reach.registry(setup, transport, seconds),
         leading.resolved(setup),
         asyncio.to_thread(writing.journal, setup),
+        asyncio.to_thread(shipping.fleet, setup),
     )
     told_at = datetime.now(UTC)
     account = skipped("account", "Docker Hub has to be reached first.")
@@ -60,5 +61,6 @@ async def examined(
         account,
         clock.clock(reply, told_at),
         journal,
+        fleet,
     )
     return Examination(findings, trust.trust_line(setup, leads))

@@ -8,9 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
 from hubv1.check.finding import Finding, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.journal import JournalError, Place, read
+from hubv1.journal.opening import reason_of
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk: about a day of calls on a busy machine."""
@@ -28,14 +32,23 @@ def journal(setup: Setup) -> Finding:
         if place.file is None:
             return _of_a_server(place)
         return _of_a_file(place.file, str(place), setup)
-    except (JournalError, OSError, sqlite3.Error) as error:
-        sentence = str(error) if isinstance(error, JournalError) else f"{place}: {error}."
+    except (JournalError, OSError, sqlite3.Error, SQLAlchemyError) as error:
+        reason = reason_of(error).removesuffix(".")
+        sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 
 
 def _of_a_server(place: Place) -> Finding:
+    engine = create_engine(place.url)
+    try:
+        with engine.connect() as connection:
+            is_new = not inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+    if is_new:
+        return sound("journal", f"It will be made in {place}.")
     with read(place):
-        return sound("journal", f"It is at {place}.")
+        return sound("journal", f"It is in {place}.")
 
 
 def _of_a_file(file: Path, shown: str, setup: Setup) -> Finding:

@@ -48,13 +48,16 @@ class Database:
         Raises JournalError where it belongs to somebody else or to newer bridges, SQLAlchemyError
         where it cannot be reached or written.
         """
-        with self.engine.begin() as connection, watched(connection, SECONDS):
-            is_ready = self._is_ready(connection)
-        if not is_ready:
+        if not self.look():
             with self.engine.begin() as connection, watched(connection, _MIGRATING_SECONDS):
                 self._make_ready(connection)
         with self.engine.begin() as connection, watched(connection, SECONDS):
             return str(connection.scalars(select(fleet.c.id)).one())
+
+    def look(self) -> bool:
+        """Whether it is a fleet of this version by now, changing nothing; raises as `open` does."""
+        with self.engine.begin() as connection, watched(connection, SECONDS):
+            return self._is_ready(connection)
 
     @contextmanager
     def writing(self, seconds: float | None = None) -> Iterator[Connection]:

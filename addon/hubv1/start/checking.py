@@ -20,7 +20,7 @@ from hubv1.mitm.examining import examination
 from hubv1.mitm.given import given_options
 from hubv1.options import OPTIONS, complaints
 from hubv1.parts import Surroundings, hub_client
-from hubv1.settings import SECRET, BadOption, read_settings
+from hubv1.settings import BadOption, settings_in
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
@@ -49,7 +49,7 @@ def _lines(found: Examination) -> Iterator[str]:
 async def _examined(arguments: Sequence[str]) -> Examination:
     options = _options(arguments)
     values = {option.name: getattr(options, option.name) for option in OPTIONS}
-    settings = read_settings(values, os.environ.get(SECRET, "").rstrip("\r\n"))
+    settings = settings_in(os.environ, values)
     bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
     surroundings = Surroundings(bridge_id, way.connections(options), way.confdir(options))
     client = hub_client(settings, surroundings)

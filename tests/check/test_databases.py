@@ -1,0 +1,118 @@
+"""Journals and fleets on a server: found, not made, by looking."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from check.setups import NO_NAMES, a_setup
+from fleet.postgres import Server, a_server
+from hubv1.check import Finding, Standing
+from hubv1.check.shipping import fleet
+from hubv1.check.writing import journal
+from hubv1.fleet.database import Database
+from hubv1.fleet.outbox import Outbox
+from hubv1.journal import Journal, Place
+from samples import make_entry
+
+_serial = count(1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with a_server() as made:
+        yield made
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    """Of an empty database."""
+    return server.database(f"check_{next(_serial)}")
+
+
+def tables_of(server: Server, url: str) -> int:
+    [(number,)] = server.ask(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", url.rpartition("/")[2]
+    )
+    return int(number)
+
+
+class TestAFleet:
+    def of(self, url: str, folder: Path) -> Finding:
+        return fleet(a_setup(folder, options=NO_NAMES | {"hub_fleet": url}))
+
+    def test_that_is_not_set_is_not_looked_at(self, tmp_path: Path) -> None:
+        assert fleet(a_setup(tmp_path)).standing is Standing.SKIPPED
+
+    def test_that_is_empty_is_sound_and_stays_so(
+        self, server: Server, url: str, tmp_path: Path
+    ) -> None:
+        found = self.of(url, tmp_path)
+        assert found.standing is Standing.SOUND
+        assert "Its tables will be made at the start" in found.sentence
+        assert tables_of(server, url) == 0
+
+    def test_that_is_in_use_is_sound_and_tells_how_many_rows_wait_for_it(
+        self, url: str, tmp_path: Path
+    ) -> None:
+        database = Database(Place(url))
+        database.open()
+        database.close()
+        file = tmp_path / "journal.sqlite3"
+        written = Journal(Place(str(file)), "tests")
+        try:
+            outbox = Outbox(file)
+            outbox.prepare()
+            outbox.close()
+            written.record_unawaited(make_entry())
+        finally:
+            written.close()
+        found = self.of(url, tmp_path)
+        assert found.standing is Standing.SOUND
+        assert found.sentence.endswith("answers; still to be shipped: 1 row.")
+
+    @pytest.mark.parametrize("port", ["1", "its own"])
+    def test_that_cannot_be_reached_or_signed_in_to_is_wrong_without_its_password(
+        self, server: Server, tmp_path: Path, port: str
+    ) -> None:
+        url = server.url("postgres", "falsch")
+        url = url.replace(str(server.port), port) if port == "1" else url
+        found = self.of(url, tmp_path)
+        assert found.is_wrong
+        assert "Waiting in the journal: 0 rows." in found.line
+        assert "falsch" not in found.line
+
+    def test_that_is_somebody_elses_is_wrong_and_stays_as_it_is(
+        self, server: Server, url: str, tmp_path: Path
+    ) -> None:
+        server.ask("CREATE TABLE somebodys (id int)", url.rpartition("/")[2])
+        assert "not a fleet of this bridge" in self.of(url, tmp_path).line
+        assert tables_of(server, url) == 1
+
+
+class TestAJournal:
+    def of(self, url: str, folder: Path) -> Finding:
+        return journal(a_setup(folder, journal=Place(url)))
+
+    def test_that_is_not_there_yet_is_not_made_by_looking(
+        self, server: Server, url: str, tmp_path: Path
+    ) -> None:
+        found = self.of(url, tmp_path)
+        assert found.standing is Standing.SOUND
+        assert "It will be made in postgresql" in found.sentence
+        assert tables_of(server, url) == 0
+
+    def test_that_is_there_is_sound_and_shown_without_its_password(
+        self, url: str, tmp_path: Path
+    ) -> None:
+        Journal(Place(url), "tests").close()
+        found = self.of(url, tmp_path)
+        assert found.standing is Standing.SOUND
+        assert found.sentence.startswith("It is in postgresql+psycopg://hub:***@")
+
+    def test_that_is_somebody_elses_is_wrong(
+        self, server: Server, url: str, tmp_path: Path
+    ) -> None:
+        server.ask("CREATE TABLE somebodys (id int)", url.rpartition("/")[2])
+        assert "not a journal of this bridge" in self.of(url, tmp_path).line
