@@ -6,8 +6,9 @@ import pytest
 
 from hubv1 import sharing
 from hubv1.bridging import Result
+from hubv1.kept import LONG_BYTES
 from sharers import SECONDS, Callers, played
-from standin import Catalog, Standin, faults
+from standin import Catalog, Settings, Standin, faults
 
 TAGS = "/v1/repositories/debian/tags"
 
@@ -44,6 +45,19 @@ def test_a_complete_answer_is_kept(debian: Catalog) -> None:
     assert (first.cache, first.cache_status) == ("miss", "; fwd=uri-miss")
     assert (second.cache, second.cache_status, second.upstream_calls) == ("hit", "; hit", 0)
     assert (second.answer, second.tags_listed) == (first.answer, 250)
+
+
+def test_a_long_answer_is_kept_byte_for_byte_too(debian: Catalog) -> None:
+    debian.add_generated("library/long", 4_000)
+
+    async def thrice(callers: Callers) -> list[Result]:
+        return [await callers.call("/v1/repositories/long/tags") for _ in range(3)]
+
+    with Standin(debian, Settings(anonymous_offset=-1)) as hub:
+        first, *kept = played(hub.url, thrice)
+    assert len(first.answer.body) > LONG_BYTES
+    assert [result.cache for result in kept] == ["hit", "hit"]
+    assert [result.answer for result in kept] == [first.answer] * 2
 
 
 def test_calls_for_different_things_share_nothing(debian: Catalog) -> None:

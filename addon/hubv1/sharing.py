@@ -16,6 +16,7 @@ from cachetools import TTLCache
 
 from hubv1.bridging import Result
 from hubv1.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
+from hubv1.kept import Kept
 from hubv1.names import Repository
 from hubv1.recognition import Call
 from hubv1.refusals import Refusals
@@ -40,13 +41,6 @@ class _Key:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    result: Result
-    at: float
-    size: int
-
-
 @dataclass(slots=True)
 class _Flight:
     """A call that is under way, and how many wait for it."""
@@ -64,7 +58,7 @@ class Sharing:
         """`seconds` is how long a complete answer is reused; with 0 none is kept."""
         self._seconds = seconds
         longest = max(seconds, STALE_SECONDS)
-        self._kept: TTLCache[_Key, _Kept] = TTLCache(
+        self._kept: TTLCache[_Key, Kept] = TTLCache(
             MOST_BYTES if seconds else 0, longest, getsizeof=lambda kept: kept.size
         )
         self._refusals = Refusals(longest)
@@ -118,16 +112,16 @@ class Sharing:
         if key.credentials != ANONYMOUS:
             size += LONGEST_SECRET
         if size <= self._kept.maxsize:
-            self._kept[key] = _Kept(result, time.monotonic(), size)
+            self._kept[key] = Kept(result, time.monotonic(), size)
 
-    def _usable(self, key: _Key) -> _Kept | None:
+    def _usable(self, key: _Key) -> Kept | None:
         """A kept answer, unless Hub has refused since what was given then."""
         kept = self._kept.get(key)
         if kept is None or kept.at <= self._refusals.last(key.credentials, key.repository):
             return None
         return kept
 
-    def _seconds_left(self, kept: _Kept) -> float:
+    def _seconds_left(self, kept: Kept) -> float:
         """For which it is as good as new; negative for a stale one."""
         return kept.at + self._seconds - time.monotonic()
 
@@ -163,7 +157,7 @@ class Sharing:
                 flight.task.cancel()
 
 
-def _age(kept: _Kept) -> int:
+def _age(kept: Kept) -> int:
     """The seconds since Hub gave it."""
     return int(time.monotonic() - kept.at)
 
