@@ -28,4 +28,4 @@ def test_it_is_named_by_its_address_and_the_host_it_asked_for(
         ]
         shown = report("--journal", bridge.journal).stdout
     assert "Who rejects the bridge's certificate, and may call v1 too" in shown
-    assert "127.0.0.1   index.docker.io       1   " in shown
+    assert "127.0.0.1  index.docker.io      1  " in shown

@@ -15,6 +15,7 @@ from samples import make_entry
 
 CALLER = "curl/8.1 at 10.0.0.7"
 TAG = "GET /v1/repositories/{name}/tags/{tag_name}"
+IMAGES = "GET /v1/repositories/{name}/images"
 HOSTILE = st.one_of(
     st.text(min_size=1),
     st.text("`*_[]()<>!&#@|\\~ \n\ta", min_size=1),
@@ -58,11 +59,19 @@ def test_it_says_what_is_called_how_often_when_last_and_what_to_call_instead() -
     ("changes", "told"),
     [
         ({"route": TAG}, "curl -fsS -o /dev/null https://hub.docker.com/v2/namespaces/library/"),
-        ({"credentials": "basic"}, "    https://hub.docker.com/v2/namespaces/library/"),
+        (
+            {"credentials": "basic"},
+            '    skopeo login --username "$DOCKER_USERNAME" --password-stdin',
+        ),
+        ({"credentials": "basic"}, "\n\nDOCKER_TOKEN is an access token"),
+        (
+            {"route": IMAGES},
+            '    url="$hub/v2/namespaces/library/repositories/debian/tags?page_size',
+        ),
         ({"route": "* /v1/_ping", "repository": "", "namespace": ""}, "Upgrade the client"),
     ],
 )
-def test_it_has_a_line_where_one_will_do_else_a_url_else_a_sentence(
+def test_it_has_a_line_where_one_will_do_else_a_whole_script_else_a_sentence(
     changes: dict[str, str], told: str
 ) -> None:
     assert told in message(report_of(make_entry(**changes)), CALLER)

@@ -247,7 +247,7 @@ class TestWhatWasNotBridged:
 def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
     report = report_of(make_entry(user_agent_original="x" * 200))
     text = as_text(report, width=None, color=False, columns=("user_agent", "calls"))
-    assert f" {'x' * 200}   1\n" in text
+    assert f" {'x' * 200}  1\n" in text
     assert "What to change" not in text
     assert "What was seen" in text
 

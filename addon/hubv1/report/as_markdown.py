@@ -15,7 +15,6 @@ from hubv1.report.words import (
     by_route,
     fields_in_words,
     outcomes_in_words,
-    shortest,
     since_then,
     what_it_calls,
     what_was_seen,
@@ -110,7 +109,7 @@ def _change(change: Change, repositories: Sequence[RepositoryUse]) -> Iterator[s
     calls = [("now", made.old), *([("instead", made.new)] if made.new else [])]
     yield table(("", "call"), ((name, code_cell(url)) for name, url in calls), len(calls), _SMALL)
     yield " ".join(filter(None, (made.instead, fields_in_words(made.fields, code_span))))
-    short = shortest(made)
+    short = made.shortest
     if short:
         yield code_block(short.splitlines(), "bash")
     for snippet in made.snippets:

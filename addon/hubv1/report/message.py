@@ -1,11 +1,12 @@
 """What to write to whoever runs a caller: what it calls, and what to call instead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubv1.report.markdown import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report
 from hubv1.report.sentence import number
-from hubv1.report.snippets import replacement_of
+from hubv1.report.snippets import SIGNED_NOTE, replacement_of
 from hubv1.texts import printable
 
 ANYBODY = "Answer this message if something is unclear."
@@ -17,15 +18,17 @@ _INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a name and a line of code are set apart from the text around them."""
+    """How names and code are set apart from the text around them."""
 
     markdown: bool
 
     def name(self, text: str) -> str:
         return code_span(text) if self.markdown else printable(text)
 
-    def block(self, text: str) -> str:
-        return code_block([text]) if self.markdown else _INDENT + printable(text)
+    def block(self, lines: Sequence[str]) -> str:
+        if self.markdown:
+            return code_block(lines)
+        return "\n".join(_INDENT + printable(line) for line in lines)
 
 
 def message(report: Report, caller: str, *, markdown: bool = False, contact: str = ANYBODY) -> str:
@@ -55,11 +58,13 @@ def _example(findings: list[Finding], form: _Form) -> str:
     first, others = findings[0], len(findings) - 1
     more = f", and {number(others, 'other')} like it or on other routes" if others else ""
     said = f"For example, {number(first.calls, 'time')}{more}:"
-    return f"{said}\n\n{form.block(replacement_of(first).old)}"
+    return f"{said}\n\n{form.block([replacement_of(first).old])}"
 
 
 def _instead(finding: Finding, form: _Form) -> str:
     found = replacement_of(finding)
-    code = found.line or (found.new if found.snippets else "")
-    block = f"\n\n{form.block(code)}" if code else ""
-    return f"{found.instead if found.snippets else f'{found.lost} {found.instead}'}{block}"
+    code = found.shortest
+    if not code:
+        return f"{found.lost} {found.instead}"
+    token = f"\n\n{SIGNED_NOTE}" if SIGNED_NOTE in found.notes else ""
+    return f"{found.instead}\n\n{form.block(code.splitlines())}{token}"

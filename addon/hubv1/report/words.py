@@ -12,7 +12,7 @@ from hubv1.report.model import Comparison, Finding, Report
 from hubv1.report.moments import minute
 from hubv1.report.page.rows import label
 from hubv1.report.sentence import number
-from hubv1.report.snippets import Field, Replacement
+from hubv1.report.snippets import Field
 
 Code = Callable[[str], str]
 """Makes of a text what is code or a name for those who read it."""
@@ -52,12 +52,6 @@ def what_it_calls(findings: Sequence[Finding], most: int) -> str:
     named = [f"{one.repository} {label(one.route)}".strip() for one in findings[:most]]
     more = len(findings) - most
     return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
-
-
-def shortest(replacement: Replacement) -> str:
-    """The shortest of the replacements that can be run and give the whole answer; may be empty."""
-    codes = (snippet.code for snippet in replacement.snippets)
-    return replacement.line or min(codes, key=lambda code: code.count("\n"), default="")
 
 
 def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:

@@ -2,5 +2,15 @@
 
 from hubv1.report.snippets.making import replacement, replacement_of
 from hubv1.report.snippets.model import DOCKERS, Field, Replacement, Snippet, Urls
+from hubv1.report.snippets.wording import SIGNED_NOTE
 
-__all__ = ["DOCKERS", "Field", "Replacement", "Snippet", "Urls", "replacement", "replacement_of"]
+__all__ = [
+    "DOCKERS",
+    "SIGNED_NOTE",
+    "Field",
+    "Replacement",
+    "Snippet",
+    "Urls",
+    "replacement",
+    "replacement_of",
+]

@@ -59,3 +59,9 @@ class Replacement:
     fields: tuple[Field, ...] = ()
     notes: tuple[str, ...] = ()
     """What to look out for."""
+
+    @property
+    def shortest(self) -> str:
+        """The shortest code that gives the whole answer; empty where no call replaces the old."""
+        codes = (snippet.code for snippet in self.snippets)
+        return self.line or min(codes, key=lambda code: code.count("\n"), default="")

@@ -9,7 +9,7 @@ from rich.text import Text
 from hubv1.report.model import Report
 from hubv1.report.page.rows import Change, changes
 from hubv1.report.sentence import number
-from hubv1.report.words import RepositoryUse, by_route, fields_in_words, shortest
+from hubv1.report.words import RepositoryUse, by_route, fields_in_words
 from hubv1.routes import Verdict
 from hubv1.texts import printable
 
@@ -41,7 +41,7 @@ def _change(change: Change, repositories: Sequence[RepositoryUse]) -> Iterator[R
     if made.new:
         yield _line("instead", made.new, "cyan")
     yield Padding(Text(made.instead, "italic"), (0, 0, 0, 4))
-    for line in shortest(made).splitlines():
+    for line in made.shortest.splitlines():
         yield _code(f"{_INDENT}  {printable(line)}", "cyan")
     for text in filter(None, (fields_in_words(made.fields), " ".join(made.notes))):
         yield Padding(Text(text, "dim"), (0, 0, 0, 4))

@@ -176,7 +176,7 @@ def _standing(use: CallerUse) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in columns:
         table.add_column(column, justify="right" if column in _FIGURES else "left", overflow="fold")
     return table
