@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from mitmproxy.utils import emoji
 from sqlalchemy import Table
 
 from e2e.clients import tool
@@ -17,7 +18,9 @@ from hubv1.fleet import Standing
 from hubv1.fleet import tables as fleet_tables
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm import view
 from hubv1.outcome import Outcome
+from hubv1.remark import MARKS
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
 from hubv1.report.environment import variable_of
@@ -27,6 +30,7 @@ from hubv1.report.ignoring import read_accepted
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+FRONTENDS = (ROOT / "docs" / "frontends.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 FLEET = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
@@ -147,6 +151,20 @@ def test_the_report_page_lists_every_field_of_the_json_report(field: str, parts:
     row = next(line for line in REPORT.splitlines() if line.startswith(f"| `{field}`"))
     assert dataclasses.is_dataclass(parts)
     assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_the_page_of_front_ends_lists_the_mark_of_every_outcome(outcome: Outcome) -> None:
+    mark = MARKS[outcome]
+    assert f"| `{outcome}` | {emoji.emoji[mark]} | `~marker {mark}` |" in FRONTENDS
+
+
+def test_the_page_of_front_ends_names_every_command_and_the_content_view() -> None:
+    commands = {name for name in dir(Bridge) if hasattr(getattr(Bridge, name), "command_name")}
+    assert commands
+    for name in commands:
+        assert f"`{getattr(Bridge, name).command_name}" in FRONTENDS
+    assert f"`{view.NAME}`" in FRONTENDS
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)

@@ -20,6 +20,7 @@ from hubv1.mitm.examining import Examiner
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
 from hubv1.mitm.reporting import Reporter
+from hubv1.mitm.showing import Showing, is_own
 from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
@@ -48,6 +49,7 @@ class Bridge:
         self.handling = Handling()
         self.examiner = Examiner()
         self.reporter = Reporter()
+        self.showing = Showing()
         self.is_running = False
         self.retiring: asyncio.Future[None] | None = None
 
@@ -93,7 +95,7 @@ class Bridge:
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Answer a legacy call; other traffic passes after a comparison or two."""
         parts = self.parts
-        if parts is None:
+        if parts is None or is_own(flow):
             return None
         if not is_replay(flow):
             parts.journal.seen.flows += 1
@@ -195,9 +197,10 @@ class Bridge:
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = settings_in(os.environ, values)
         surroundings = Surroundings(
-            self.bridge_id, way.connections(ctx.options), way.confdir(ctx.options)
+            self.bridge_id, way.connections(ctx.options), way.confdir(ctx.options), self.showing
         )
         old, self.parts = self.parts, assembled(settings, surroundings, self._readings, self.parts)
+        self.showing.is_on = settings.show_upstream
         if old is not None:
             self.retiring = old.retire(self.parts)
 

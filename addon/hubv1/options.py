@@ -129,6 +129,12 @@ OPTIONS: tuple[Option, ...] = (
         [],
         "Files to write the report to at the end, by suffix: .html, .md, .json, .csv or .txt.",
     ),
+    Option(
+        "hub_show_upstream",
+        bool,
+        False,
+        "Show the bridge's own calls to Docker's hosts as flows, without credentials and tokens.",
+    ),
     Option("hub_metrics", str, "", "host:port to serve figures for Prometheus on. Empty: none."),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hubv1 import __version__
 from hubv1.fleet import Shipping
-from hubv1.hub import Connections, HubClient, Transport
+from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.rules import Rules, read_rules
@@ -24,6 +24,8 @@ class Surroundings:
     connections: Connections
     confdir: Path
     """mitmproxy's, which at a first start is not there yet."""
+    witness: Callable[[Exchange], None] | None = None
+    """Is shown the bridge's own calls."""
 
     @property
     def via(self) -> str:
@@ -32,7 +34,8 @@ class Surroundings:
 
     def transport(self) -> Transport:
         """New connections to Docker's hosts."""
-        return Transport(self.via, f"hub-v1-bridge/{__version__}", self.connections)
+        agent = f"hub-v1-bridge/{__version__}"
+        return Transport(self.via, agent, self.connections, self.witness)
 
 
 @dataclass(frozen=True, slots=True)

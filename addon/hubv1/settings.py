@@ -61,6 +61,7 @@ class Settings:
     """URL of its database, perhaps with a password; empty for none."""
     reports: tuple[Path, ...]
     """Files to write the report to at the end."""
+    show_upstream: bool
     metrics: str
     """Address to serve them on; empty for none."""
 
@@ -87,6 +88,7 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "", fleet: st
         journal_required=bool(values["hub_journal_required"]),
         fleet=_fleet(str(values["hub_fleet"]) or fleet, str(values["hub_journal"])),
         reports=_reports(values["hub_report"]),
+        show_upstream=bool(values["hub_show_upstream"]),
         metrics=_address("hub_metrics", str(values["hub_metrics"])),
     )
 

@@ -2,14 +2,16 @@
 failure."""
 
 import ssl
+import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
 
+from hubv1.credentials import Credentials
 from hubv1.failures import Nonsense, Unreachable
 from hubv1.hub.connections import Connections
 from hubv1.hub.inquiry import Inquiry
@@ -48,12 +50,39 @@ class Reply:
     """May be a token."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and what came of it, for those who want to see; it holds secrets."""
+
+    request: Request
+    headers: Mapping[str, str] = field(repr=False)
+    """All that were sent."""
+    reply: Reply | None
+    error: str
+    """Why there is no reply."""
+    credentials: Credentials
+    """Of whoever it was for."""
+    started_at: float
+    ended_at: float
+    """Unix times."""
+
+
 class Transport:
     """The connections to Docker's hosts. They are opened on first use, and again after `close`."""
 
-    def __init__(self, via: str, user_agent: str, connections: Connections | None = None) -> None:
-        """`via` is the bridge's own entry for the Via header, by which it knows itself."""
+    def __init__(
+        self,
+        via: str,
+        user_agent: str,
+        connections: Connections | None = None,
+        witness: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        """`via` is the bridge's own entry for the Via header, by which it knows itself.
+
+        `witness` is shown every exchange.
+        """
         self.via = via
+        self._witness = witness
         self._connections = connections or Connections()
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._headers = {
@@ -75,13 +104,15 @@ class Transport:
         """
         inquiry.upstream_calls += 1
         self._under_way += 1
-        status = "none"
+        status, reply, trouble, started_at = "none", None, "", time.time()
         try:
             reply = await self._reply(request, inquiry.longest_silence)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"no answer from {request.place}: {_in_words(error)}") from error
+            trouble = _in_words(error)
+            raise Unreachable(f"no answer from {request.place}: {trouble}") from error
         except ValueError as error:
             # What another server gave, a token say, cannot be part of a request.
+            trouble = "it cannot be asked"
             raise Nonsense(f"{request.place} cannot be asked: {error}") from error
         else:
             status = str(reply.status)
@@ -90,6 +121,19 @@ class Transport:
             self.statuses[status] += 1
             inquiry.asked[f"{request.method} {request.place}: {status}"] += 1
             self._under_way -= 1
+            if self._witness is not None:
+                headers = {**self._headers, **request.headers}
+                self._witness(
+                    Exchange(
+                        request,
+                        headers,
+                        reply,
+                        trouble,
+                        inquiry.credentials,
+                        started_at,
+                        time.time(),
+                    )
+                )
             await self._close_if_idle()
 
     async def _reply(self, request: Request, silence: float) -> Reply:

@@ -15,6 +15,7 @@ from hubv1.mitm.flows import asked_host, legacy_call
 from hubv1.mitm.har import HarError, Odd
 from hubv1.mitm.notes import noted
 from hubv1.mitm.opening import Advance, flows_in, opened
+from hubv1.mitm.showing import is_own
 from hubv1.policy import Action, decide
 
 _REPOSITORIES = b"/v1/repositories/"
@@ -94,7 +95,7 @@ def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow]:
             found.odd.append(flow)
         elif flow is None:
             found.others += 1
-        else:
+        elif not is_own(flow):
             found.flows += 1
             at = flow.request.timestamp_start
             found.first, found.last = min(found.first or at, at), max(found.last, at)

@@ -1,0 +1,112 @@
+"""The bridge's own calls to Docker's hosts as flows, for those who ask to see them.
+
+Credentials and tokens are masked before there is a flow: it may be saved, and shown to anybody.
+"""
+
+import asyncio
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+
+from mitmproxy import connection, ctx, eventsequence, http
+from mitmproxy.flow import Error
+
+from hubv1.credentials import Basic, Bearer, read_credentials
+from hubv1.hub import Exchange, Reply
+
+KEY = "hub_v1_upstream"
+"""Says in a flow's metadata that it is the bridge's own."""
+MASK = "***"
+COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
+
+MOST_BODY_BYTES = 1024 * 1024
+"""What is kept of an answer."""
+
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
+_FRAMING = ("content-encoding", "transfer-encoding", "content-length")
+"""Of an answer that is decoded by now."""
+_HERE = ("127.0.0.1", 0)
+_TOKEN = re.compile(rb'token"\s*:', re.IGNORECASE)
+
+
+class Showing:
+    """Puts each exchange through mitmproxy's hooks, as if it were read from a file."""
+
+    def __init__(self) -> None:
+        """Shows nothing before it is on."""
+        self.is_on = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Show this exchange, once whoever waits for it has it."""
+        if self.is_on:
+            task = asyncio.ensure_future(_shown(flow_of(exchange)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def is_own(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own calls, shown or saved."""
+    return flow.metadata.get(KEY) is True
+
+
+def flow_of(exchange: Exchange) -> http.HTTPFlow:
+    """The flow of an exchange, without anything secret."""
+    asked, secrets = exchange.request, _secrets(exchange)
+    body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
+    headers = _headers(exchange.headers.items(), secrets)
+    request = http.Request.make(asked.method, asked.url, body, headers)
+    request.timestamp_start = request.timestamp_end = exchange.started_at
+    client = connection.Client(peername=_HERE, sockname=_HERE, timestamp_start=exchange.started_at)
+    flow = http.HTTPFlow(client, connection.Server(address=(request.host, request.port)))
+    flow.request = request
+    if exchange.reply is None:
+        flow.error = Error(exchange.error, exchange.ended_at)
+    else:
+        flow.response = _response(exchange.reply, secrets)
+        flow.response.timestamp_start = flow.response.timestamp_end = exchange.ended_at
+    flow.comment = COMMENT
+    flow.metadata[KEY] = True
+    return flow
+
+
+def _response(reply: Reply, secrets: Sequence[str]) -> http.Response:
+    """The answer; nothing of a body that holds a token, or repeats what it was given."""
+    body = reply.body[:MOST_BODY_BYTES]
+    if _TOKEN.search(reply.body) or any(secret.encode() in reply.body for secret in secrets):
+        body = MASK.encode()
+    plain = [pair for pair in reply.headers.items() if pair[0].lower() not in _FRAMING]
+    return http.Response.make(reply.status, body, _headers(plain, secrets))
+
+
+def _headers(pairs: Iterable[tuple[str, str]], secrets: Sequence[str]) -> http.Headers:
+    fields = []
+    for name, value in pairs:
+        is_secret = name.lower() in _SECRET_HEADERS or any(each in value for each in secrets)
+        shown = MASK if is_secret else value
+        fields.append((name.encode(), shown.encode("utf-8", "surrogateescape")))
+    return http.Headers(fields)
+
+
+def _secrets(exchange: Exchange) -> list[str]:
+    """What the request was given to keep, and what its caller was."""
+    asked = exchange.request
+    authorization = asked.headers.get("Authorization", "")
+    found = [authorization.partition(" ")[2], (asked.body or {}).get("secret", "")]
+    for each in (exchange.credentials, read_credentials(authorization)):
+        match each:
+            case Basic():
+                pair = f"{each.user}:{each.secret}".encode()
+                found += [each.secret, b64encode(pair).decode()]
+            case Bearer():
+                found.append(each.token)
+            case _:
+                pass
+    return [secret for secret in found if secret]
+
+
+async def _shown(flow: http.HTTPFlow) -> None:
+    # Not mitmproxy's own way of loading: in reverse mode it would change the host.
+    for hook in eventsequence.iterate(flow):
+        await ctx.master.addons.handle_lifecycle(hook)
