@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from hubv1.journal import Seen
+from hubv1.mitm.captures import Capture, read_capture
 from hubv1.mitm.notes import leave
+from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
 from report.made import report_of, write_journal
 from report.processes import report
@@ -103,3 +105,11 @@ def test_a_call_that_a_saved_flow_and_a_journal_tell_of_is_counted_once(tmp_path
     path = write_journal(tmp_path / "journal", known, seen=Seen(flows=5))
     body = told("--journal", path, written(tmp_path / "flows", *flows))
     assert (body["totals"]["calls"], body["seen"]["flows"]) == (2, 6)
+
+
+def test_a_recording_that_was_read_into_the_journal_is_counted_once(tmp_path: Path) -> None:
+    flows = [recorded(), recorded("/v1/repositories/acme/tool/tags")]
+    first, second = written(tmp_path / "first", flows[0]), written(tmp_path / "both", *flows)
+    entries = list(read_capture(Capture(first, LEGACY_HOSTS)).entries)
+    path = write_journal(tmp_path / "journal", *entries, seen=Seen(flows=1))
+    assert told("--journal", path, second)["totals"]["calls"] == 2

@@ -39,7 +39,7 @@ class Capture:
     """Flows that are known already, by another recording perhaps: they are left out. mitmproxy
     saves a flow again when it is replayed or saved by hand."""
     known: Callable[[str], bool] = lambda _: False
-    """Whether a journal has the call of that id, so that a bridge's note of it says nothing new."""
+    """Whether a journal has the call with that id already."""
     advance: Advance = lambda _: None
     """Follows the reading."""
 
@@ -123,7 +123,7 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Ent
 def _is_news(capture: Capture, entry: Entry) -> bool:
     if not capture.selection.covers(entry.started_at) or entry.flow_id in capture.told:
         return False
-    return not (entry.bridge_id and capture.known(entry.id))
+    return not capture.known(entry.id)
 
 
 def _settle(capture: Capture, found: _Found) -> None:
