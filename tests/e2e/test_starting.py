@@ -18,6 +18,8 @@ from e2e.bridges import (
     with_authority,
 )
 from e2e.conftest import StartBridge
+from hubv1.journal import Journal, Place
+from hubv1.journal.tables import SCHEMA_VERSION
 
 Start = Callable[..., Finished]
 
@@ -135,6 +137,21 @@ def test_a_database_of_somebody_else_ends_the_start_and_stays_as_it_is(
     done = finished(confdir, *settings, *bridge_arguments(confdir, journal=str(journal)))
     assert "not a journal of this bridge" in _sentence(done)
     assert journal.read_bytes() == before
+
+
+def test_the_journal_of_a_newer_bridge_ends_the_start_and_stays_as_it_is(
+    start: Start, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    Journal(Place(str(path)), "bridge-1").close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE journal SET schema_version = 99")
+    before = path.read_bytes()
+    assert _sentence(start(f"hub_journal={path}")) == (
+        f"The journal {path} has schema 99, this bridge knows up to {SCHEMA_VERSION}: use the "
+        "newer bridge that wrote it."
+    )
+    assert path.read_bytes() == before
 
 
 def test_a_database_that_is_not_there_is_named_without_its_password(start: Start) -> None:
