@@ -197,7 +197,11 @@ class Bridge:
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = settings_in(os.environ, values)
         surroundings = Surroundings(
-            self.bridge_id, way.connections(ctx.options), way.confdir(ctx.options), self.showing
+            self.bridge_id,
+            way.connections(ctx.options),
+            way.confdir(ctx.options),
+            self.showing,
+            way.imposed_authorization(ctx.options),
         )
         old, self.parts = self.parts, assembled(settings, surroundings, self._readings, self.parts)
         self.showing.is_on = settings.show_upstream

@@ -72,7 +72,8 @@ class Handling:
             return None
         if flow.request.stream:
             action = Action.PASS  # it is on its way, and cannot be answered any more
-        return self._opened(OpenCall(flow, call, action, parts.settings.callers))
+        imposed = parts.surroundings.imposed
+        return self._opened(OpenCall(flow, call, action, parts.settings.callers, imposed))
 
     def treat(self, opened: OpenCall, parts: Parts) -> Awaitable[None] | None:
         """Do what was decided; nothing for a call that is passed on."""

@@ -26,6 +26,8 @@ class Surroundings:
     """mitmproxy's, which at a first start is not there yet."""
     witness: Callable[[Exchange], None] | None = None
     """Is shown the bridge's own calls."""
+    imposed: str = ""
+    """The Authorization that mitmproxy gives to all requests behind a reverse proxy, if any."""
 
     @property
     def via(self) -> str:

@@ -142,6 +142,16 @@ def test_other_traffic_by_the_same_way_is_not_touched(
     assert lazy.bridge.new_rows() == []
 
 
+def test_the_password_for_the_parent_opens_nothing_to_clients_of_a_reverse_proxy(
+    lazy: Doors, hub: Standin
+) -> None:
+    # mitmproxy puts it on their requests, in the place of whatever they had.
+    lazy.curl("origin", "http://{at}/v1/repositories/acme/tool/tags/1.0")
+    row = lazy.bridge.new_row()
+    assert (row["outcome"], row["credentials"], row["user_name"]) == ("translated", "none", "")
+    assert {call.path for call in hub.calls} == {"/v2/namespaces/acme/repositories/tool/tags/1.0"}
+
+
 @pytest.mark.parametrize("listener", ["regular", "upstream"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_wget_gets_the_same_by_a_proxy(lazy: Doors, listener: str, scheme: str) -> None:

@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from hubv1.caller import Caller, CallerRules, client_address, identify
 from hubv1.credentials import Credentials, read_credentials
-from hubv1.mitm.flows import asked_host, asked_scheme, header, is_replayed
+from hubv1.mitm.flows import asked_host, asked_scheme, header, is_replayed, is_reverse
 from hubv1.texts import bounded, readable
 
 
@@ -30,20 +30,29 @@ class Asked:
     proxy_mode: str
 
 
-def asked(flow: http.HTTPFlow, rules: CallerRules) -> Asked:
-    """What the flow asks for now."""
+def asked(flow: http.HTTPFlow, rules: CallerRules, imposed: str = "") -> Asked:
+    """What the flow asks for now.
+
+    `imposed` is an Authorization that mitmproxy itself puts in the place of the caller's, behind a
+    reverse proxy: it opens nothing to callers.
+    """
     request = flow.request
     return Asked(
         # A replay sets the request's time anew; the caller called when the flow was made.
         at=flow.timestamp_created if is_replayed(flow) else request.timestamp_start,
         caller=_caller(flow, rules),
-        credentials=read_credentials(header(flow, "Authorization")),
+        credentials=read_credentials(_authorization(flow, imposed)),
         method=bounded(request.method),
         scheme=asked_scheme(flow),
         host=bounded(asked_host(flow)),
         path=bounded(readable(request.data.path.partition(b"?")[0])),
         proxy_mode=flow.client_conn.proxy_mode.type_name,
     )
+
+
+def _authorization(flow: http.HTTPFlow, imposed: str) -> str:
+    found = header(flow, "Authorization")
+    return "" if found == imposed and is_reverse(flow) else found
 
 
 def _caller(flow: http.HTTPFlow, rules: CallerRules) -> Caller:

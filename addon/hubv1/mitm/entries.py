@@ -31,13 +31,18 @@ class OpenCall:
     """A legacy call that is under way."""
 
     def __init__(
-        self, flow: http.HTTPFlow, call: Call, action: Action, rules: CallerRules | None = None
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        action: Action,
+        rules: CallerRules | None = None,
+        imposed: str = "",
     ) -> None:
         """What the call becomes is what `action` promises, until something else happens."""
         self.flow = flow
         self.call = call
         self.action = action
-        self.asked = asked(flow, rules or CallerRules())
+        self.asked = asked(flow, rules or CallerRules(), imposed)
         self.is_replay = is_replay(flow)
         self.outcome = _EXPECTED[action]
         self.result: Result | None = None

@@ -17,7 +17,7 @@ def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
     """The v1 call that a flow is, or None for other traffic."""
     request = flow.request
     call = recognise(request.method, request.data.path, lambda: _has_docker_token(request))
-    if call is None or not (_is_reverse(flow) or asked_host(flow) in hosts):
+    if call is None or not (is_reverse(flow) or asked_host(flow) in hosts):
         return None
     return call
 
@@ -30,7 +30,7 @@ def asked_host(flow: http.HTTPFlow) -> str:
     but over TLS the client has named its host.
     """
     request = flow.request
-    if _is_reverse(flow):
+    if is_reverse(flow):
         host = flow.client_conn.sni or request.pretty_host
     else:
         host = request.pretty_host if _is_address(request.host) else request.host
@@ -39,7 +39,7 @@ def asked_host(flow: http.HTTPFlow) -> str:
 
 def asked_scheme(flow: http.HTTPFlow) -> str:
     """`http` or `https`, as the client spoke it; a reverse proxy's request has the origin's."""
-    if _is_reverse(flow):
+    if is_reverse(flow):
         return "https" if flow.client_conn.tls else "http"
     return flow.request.scheme
 
@@ -81,6 +81,11 @@ def accept_connect(flow: http.HTTPFlow, hosts: Container[str]) -> None:
         flow.response.reason = "Connection established"
 
 
+def is_reverse(flow: http.HTTPFlow) -> bool:
+    """Whether the client came to a reverse proxy."""
+    return isinstance(flow.client_conn.proxy_mode, ReverseMode)
+
+
 def is_turned_away(flow: http.HTTPFlow) -> bool:
     """Whether proxyauth refused the client: it has called nobody yet, and will call again."""
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
@@ -102,10 +107,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_reverse(flow: http.HTTPFlow) -> bool:
-    return isinstance(flow.client_conn.proxy_mode, ReverseMode)
 
 
 def _has_docker_token(request: http.Request) -> bool:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mitmproxy.addons.upstream_auth import parse_upstream_auth
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
@@ -36,6 +37,14 @@ def connections(options: Options) -> Connections:
         proxy=f"{parent.scheme}://{_bracketed(host)}:{port}" if parent else "",
         proxy_auth=(options.upstream_auth or "") if parent else "",
     )
+
+
+def imposed_authorization(options: Options) -> str:
+    """What `upstream_auth` makes of the Authorization of a call to a reverse proxy, whoever it is
+    from."""
+    # It belongs to an addon of mitmproxy's, which need not be there.
+    given = options.upstream_auth if "upstream_auth" in options else None
+    return parse_upstream_auth(given).decode() if given else ""
 
 
 def confdir(options: Options) -> Path:
