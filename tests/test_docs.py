@@ -67,9 +67,9 @@ def test_readme_lists_every_outcome_with_its_exit_code(outcome: Outcome) -> None
 
 
 @pytest.mark.parametrize("code", [*bridging.TROUBLES])
-def test_readme_lists_every_error(code: str) -> None:
+def test_the_page_of_answers_lists_every_error(code: str) -> None:
     status, _ = bridging.TROUBLES[code]
-    assert re.search(rf"\| {status} problem\+json.*`{code}`", README)
+    assert re.search(rf"\| {status} problem\+json.*`{code}`", ANSWERS)
 
 
 def test_readme_shows_every_argument_of_the_report() -> None:
