@@ -1,5 +1,7 @@
 """The report as a page, as text: what it says and that nothing in it can act."""
 
+import re
+
 from hubv1.outcome import Outcome
 from hubv1.report.as_html import as_html
 from report.large import large_report
@@ -11,10 +13,11 @@ TAGS = "GET /v1/repositories/{namespace}/{name}/tags"
 
 def test_a_route_is_shown_with_a_replacement_for_the_callers_own_repository() -> None:
     page = as_html(report_of(make_entry(route=TAGS, namespace="acme", repository="tool")))
-    assert "https://index.docker.io/v1/repositories/acme/tool/tags" in page
-    assert "repository=acme/tool\n" in page
-    assert "skopeo list-tags docker://docker.io/acme/tool" in page
-    assert "urlopen" in page
+    shown = re.sub(r"</?var.*?>", "", page)
+    assert "https://index.docker.io/v1/repositories/acme/tool/tags" in shown
+    assert "repository=acme/tool\n" in shown
+    assert "skopeo list-tags docker://docker.io/acme/tool" in shown
+    assert "urlopen" in shown
 
 
 def test_what_clients_sent_is_text_on_the_page() -> None:
@@ -34,7 +37,7 @@ def test_2000_callers_fit_into_400_kilobytes() -> None:
     page = as_html(report)
     assert len(page.encode()) < 400_000
     assert all(use.caller in page for use in report.callers)
-    assert f"The first 25 of {len(report.callers):,}" in page
+    assert f"The first 15 of {len(report.callers):,}" in page
 
 
 def test_every_caller_has_its_message_where_they_are_few() -> None:

@@ -45,13 +45,27 @@ def test_it_shows_what_was_written_down_meanwhile_and_keeps_what_was_chosen(
     page.get_by_role("button", name="Caller", exact=True).click()
     page.get_by_label("Filter").first.fill("ne")
     page.get_by_text("Python 3").click()
-    write_journal(journal, make_entry(caller="new"), make_entry(caller="newer"))
+    write_journal(journal, make_entry(caller="new", repository="node"), make_entry(caller="newer"))
     wait_for(page, "5 legacy calls by 4 callers")
     assert callers(page) == ["newer", "new"]
     expect(page.get_by_label("Filter").first).to_have_value("ne")
     expect(page.locator("article details[open] summary")).to_have_text("Python 3")
     expect(page.locator("article details[open] .do-copy")).to_have_count(1)
     assert objections(page) == []
+
+
+def test_the_repository_that_was_chosen_for_the_replacements_stays(
+    open_page: Open, served: Served, journal: Path
+) -> None:
+    write_journal(journal, make_entry(caller="other", repository="node"))
+    page = open_page(served.url, installs_clock=True)
+    page.get_by_label("Repository").select_option("library/node")
+    page.locator("h1").click()
+    page.evaluate("document.activeElement.blur()")
+    write_journal(journal, make_entry(caller="new"))
+    wait_for(page, "5 legacy calls by 4 callers")
+    expect(page.get_by_label("Repository")).to_have_value("library/node")
+    expect(page.locator("pre.old")).to_contain_text("/repositories/node/tags")
 
 
 def test_what_somebody_has_selected_stays_as_it_is(

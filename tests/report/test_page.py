@@ -122,6 +122,38 @@ class TestFiltering:
         expect(part.locator("details[open] code")).to_contain_text(f"{name} still calls Docker Hub")
 
 
+class TestExamples:
+    def test_another_repository_is_put_into_every_replacement(self, open_page: Open) -> None:
+        names = ("debian", "debian", "node")
+        page = open_page(report_of(*(make_entry(repository=name) for name in names)))
+        article = page.locator("article")
+        article.get_by_label("Repository").select_option("library/node")
+        expect(article.locator("pre.old")).to_have_text(
+            "https://index.docker.io/v1/repositories/node/tags"
+        )
+        codes = article.locator("code.copy").all_text_contents()
+        assert "https://hub.docker.com/v2/namespaces/library/repositories/node/tags" in codes
+        assert "crane ls docker.io/library/node" in codes
+        assert not [code for code in codes if "debian" in code]
+        assert objections(page) == []
+
+    def test_who_signs_in_has_replacements_of_its_own(self, open_page: Open) -> None:
+        signed = make_entry(credentials="basic", repository="secret", caller="signs")
+        page = open_page(report_of(make_entry(), signed))
+        titles = page.locator("h3").all_inner_texts()
+        route = "GET /v1/repositories/{name}/tags"
+        assert titles == [route, f"{route}, with credentials"]
+        first, second = page.locator("article").all()
+        expect(first.locator("details[open] code")).not_to_contain_text("DOCKER_TOKEN")
+        expect(second.locator("details[open] code")).to_contain_text("DOCKER_TOKEN")
+        expect(second.locator("pre.old")).to_contain_text("/secret/")
+
+    def test_a_name_that_docker_does_not_allow_is_in_no_replacement(self, open_page: Open) -> None:
+        page = open_page(report_of(make_entry(namespace="acme", repository="$(reboot)")))
+        expect(page.locator("article details[open] code")).to_contain_text("NAMESPACE/REPOSITORY")
+        expect(page.locator("article")).not_to_contain_text("reboot")
+
+
 class TestCopying:
     @pytest.mark.parametrize("is_permitted", [True, False])
     def test_a_snippet_is_copied_as_it_is(self, open_page: Open, *, is_permitted: bool) -> None:

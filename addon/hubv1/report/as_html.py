@@ -6,6 +6,7 @@ of what a page of 2,000 callers may have, and would build that table once more b
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hubv1 import __version__
 from hubv1.report.model import Report
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
+from hubv1.report.page.examples import examples
 from hubv1.report.program import program
 from hubv1.report.sentence import sentence
 from hubv1.report.standing import QUIET_DAYS
@@ -82,11 +84,13 @@ def _of_report(report: Report) -> dict[str, Any]:
         "order": rows.STANDINGS,
     }
     if report.callers:
+        callers = rows.caller_rows(report)
         content |= {
             "chart": chart_of(report),
-            "callers": rows.caller_rows(report),
+            "callers": callers,
+            "most_each": rows.most_each(callers),
             "standings": rows.standings(report),
-            "changes": rows.changes(report),
+            "examples": [*examples(report)],
             "heard": rows.heard(report),
             "letters": rows.letters(report),
             "unbridged": rows.shown_unbridged(report),
@@ -128,9 +132,12 @@ def _shown(value: object) -> object:
     return printable(value) if type(value) is str else value
 
 
-def _code(text: str) -> Markup:
-    """The same for a text of several lines."""
-    return Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
+def _code(text: str, names: Mapping[str, str] | None = None) -> Markup:
+    """The same for a text of several lines, with names that may be exchanged in it."""
+    code = Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
+    for place, name in (names or {}).items():
+        code = code.replace(place, Markup("<var class={}>{}</var>").format(place.lower(), name))
+    return code
 
 
 @cache

@@ -17,9 +17,15 @@ function swap(part, fresh) {
   before.set(part.id, source);
   part.className = fresh.className;
   const open = [...part.querySelectorAll("details")].map((each) => each.open);
+  const chosen = [...part.querySelectorAll("select")].map((each) => each.value);
   part.replaceChildren(...fresh.childNodes);
   part.querySelectorAll("details").forEach((each, at) => { each.open = open[at] ?? each.open; });
-  addCopyButtons(part);
+  enliven(part);
+  part.querySelectorAll("select").forEach((select, at) => {
+    if (![...select.options].some((each) => each.value === chosen[at])) return;
+    select.value = chosen[at];
+    select.dispatchEvent(new Event("change"));
+  });
 }
 
 function show(page) {

@@ -132,11 +132,30 @@ function addCopyButtons(part) {
   }
 }
 
+// Whoever calls for another repository can have its name in the replacements.
+function setUpChoices(part) {
+  for (const label of part.querySelectorAll(".choose")) {
+    label.hidden = false;
+    const select = label.querySelector("select");
+    select.addEventListener("change", () => {
+      const names = select.value.split("/");
+      ["namespace", "repository"].forEach((each, at) => {
+        for (const shown of label.closest("article").querySelectorAll(`var.${each}`)) shown.textContent = names[at];
+      });
+    });
+  }
+}
+
+function enliven(part) {
+  setUpChoices(part);
+  addCopyButtons(part);
+}
+
 function setUp(part) {
   for (const tools of part.querySelectorAll(".tools")) tools.hidden = false;
   for (const table of part.querySelectorAll("table[data-things]")) setUpTable(table);
   for (const list of part.querySelectorAll("div[data-things]")) setUpList(list);
-  addCopyButtons(part);
+  enliven(part);
 }
 
 // On paper every replacement is open.

@@ -30,7 +30,7 @@ CLASSES = {
 """Short, since each caller has one."""
 
 _ROWS = 2_000
-_FEWEST = 25
+_FEWEST = 15
 _EACH = 20
 _LINES = 3_000
 """Findings in the row of a caller, and in all rows: so many can be read, and sent."""
@@ -46,8 +46,6 @@ class CallerRow:
     reason: str
     """Empty where the list of standings says it for all."""
     findings: Sequence[Finding]
-    more: int
-    """Findings beside these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +91,24 @@ def caller_rows(report: Report) -> Sequence[CallerRow]:
     for finding in report.findings:
         findings[finding.caller].append(finding)
     common = _common_reasons(report)
-    most = _most_each([*map(len, findings.values())])
     return [
         CallerRow(
             use,
             _details(use),
             "" if common[use.standing] else use.reason,
-            findings[use.caller][:most],
-            max(0, len(findings[use.caller]) - most),
+            findings[use.caller],
         )
         for use in report.callers
     ]
+
+
+def most_each(callers: Sequence[CallerRow]) -> int:
+    """How many findings of each caller have room on the page."""
+
+    def lines(most: int) -> int:
+        return sum(min(len(caller.findings), most) for caller in callers)
+
+    return max(1, bisect_right(range(1, _EACH + 1), _LINES, key=lines))
 
 
 def standings(report: Report) -> Sequence[StandingCount]:
@@ -170,15 +175,6 @@ def heard(report: Report) -> int:
 def words(standing: Standing) -> str:
     """A standing as people write it."""
     return standing.replace("_", " ")
-
-
-def _most_each(counts: Sequence[int]) -> int:
-    """How many findings of each caller have room."""
-
-    def lines(most: int) -> int:
-        return sum(min(count, most) for count in counts)
-
-    return max(1, bisect_right(range(1, _EACH + 1), _LINES, key=lines))
 
 
 def _most(report: Report) -> int:
