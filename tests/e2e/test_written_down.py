@@ -10,6 +10,7 @@ from contextlib import closing
 from e2e.bridges import PATIENCE, Mitmdump, Row, eventually, query
 from e2e.clients import ask, ask_on, connected
 from e2e.conftest import StartBridge
+from journal.asking import assert_counts_are_those_of_the_rows
 from standin import Standin, faults
 
 V1 = "http://index.docker.io/v1/repositories"
@@ -109,6 +110,7 @@ def test_two_bridges_share_one_journal(start_bridge: StartBridge, hub: Standin) 
             rows = one.rows()
     assert len(rows) == len({row["id"] for row in rows}) == 100
     assert sorted(Counter(row["bridge_id"] for row in rows).values()) == [50, 50]
+    assert_counts_are_those_of_the_rows(one.journal)
 
 
 def test_a_time_in_which_nothing_could_be_written_is_said_and_shown_as_a_gap(
