@@ -16,6 +16,7 @@ from mitmproxy.version import VERSION
 
 from bench.costs import cached_calls, new_calls
 from bench.equal import equal_calls
+from bench.fleet import fleet
 from bench.growth import growth
 from bench.history import history
 from bench.lists import hub_list, registry_list
@@ -36,6 +37,7 @@ PARTS: dict[str, tuple[Part, str]] = {
     "recording": (recording, "CPU time of recording, against a journal in memory"),
     "history": (history, "a report of a million calls; takes three minutes, for writing them"),
     "growth": (growth, "how large counts grow, and where that ends; takes a minute"),
+    "fleet": (fleet, "shipping to PostgreSQL, a backlog, a report of ten million calls"),
     "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
 ON_DEMAND = "memory"

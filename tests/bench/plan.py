@@ -32,6 +32,10 @@ class Plan:
     """In the long history that a report is made of."""
     kinds: int = 600
     """Of calls that are counted together, in each hour of `growth`."""
+    backlog: int = 100_000
+    """Rows of a journal that are shipped at once."""
+    fleet_calls: int = 10_000_000
+    """In the counts of a fleet that a report is made of."""
     fill_bytes: int = MOST_BYTES
     """What fills the cache."""
     page_calls: int = 40_000

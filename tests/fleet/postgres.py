@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -138,7 +138,7 @@ class Server:
 
 
 @contextmanager
-def a_server(parent: Path | None = None) -> Iterator[Server]:
+def a_server(parent: Path | None = None, settings: Sequence[str] = ()) -> Iterator[Server]:
     """A server that runs, with nothing in it; its files are in a new folder of `parent`."""
     folder = Path(tempfile.mkdtemp(prefix="hub-postgres-", dir=parent))
     if account := _as_its_user():
@@ -146,7 +146,7 @@ def a_server(parent: Path | None = None) -> Iterator[Server]:
     server = Server(folder)
     try:
         server.make()
-        server.start()
+        server.start(*settings)
         server.ask(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
         yield server
     finally:

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, func, select, tuple_
+from sqlalchemy import ARRAY, Column, Connection, Table, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from hubv1.fleet.database import Database
@@ -20,7 +20,17 @@ from hubv1.journal.statements import Row, adding, renewing
 _ROWS_AT_ONCE = 1_000
 _JOINING_SECONDS = 3_600.0
 _TIDYING = "tidying"
-_NEW_CALLS = insert(tables.calls).on_conflict_do_nothing().returning(tables.calls.c.id)
+_CALLS = tables.calls.columns
+_NEW_CALLS = (
+    insert(tables.calls)
+    .from_select(
+        _CALLS.keys(),
+        select(*(func.unnest(bindparam(each.name, type_=ARRAY(each.type))) for each in _CALLS)),
+    )
+    .on_conflict_do_nothing()
+    .returning(tables.calls.c.id)
+)
+"""Takes a list for each column: a parameter for each value of a thousand rows would be slow."""
 
 
 class Busy(Exception):
@@ -96,9 +106,9 @@ class Delivery:
         """Insert the calls; returns those that were not there."""
         if not parcel.entries:
             return []
-        names = tables.calls.columns.keys()
-        rows = [dict(zip(names, entry.row(), strict=True)) for entry in parcel.entries]
-        new = set(connection.scalars(_NEW_CALLS, rows))
+        columns = zip(*(entry.row() for entry in parcel.entries), strict=True)
+        values = dict(zip(_CALLS.keys(), map(list, columns), strict=True))
+        new = set(connection.scalars(_NEW_CALLS, values))
         return [entry for entry in parcel.entries if entry.id in new]
 
     def _add_rejections(self, connection: Connection, rows: Sequence[Row]) -> None:

@@ -82,7 +82,7 @@ class Shipping:
 
     def _round(self) -> float:
         """Ship one parcel; returns the seconds to wait before the next."""
-        began = time.monotonic()
+        began, used = time.monotonic(), time.thread_time()
         try:
             waiting = self._carrier.step()
             if not waiting and began >= self._tidying_at:
@@ -95,8 +95,8 @@ class Shipping:
         self._failures = 0
         self.standing = Standing(waiting, self._now())
         self._telling.tell(self.standing)
-        # Under load the calls' own thread gets half of the time at least.
-        return time.monotonic() - began if waiting else IDLE_SECONDS
+        # While there is a backlog, half of the time at least is left to the calls' own thread.
+        return time.thread_time() - used if waiting else IDLE_SECONDS
 
     def _failed(self, reason: str) -> float:
         self._failures += 1
