@@ -137,6 +137,21 @@ def test_nothing_is_left_of_the_bridge_of_before(
     assert 'hub_v1_calls_total{outcome="translated"' in shown
 
 
+def test_the_report_of_the_end_waits_for_the_end(
+    tmp_path: Path, authority: Path, hub: Standin
+) -> None:
+    report = tmp_path / "out.json"
+    with running_copy(tmp_path, authority, hub, "--set", f"hub_report={report}") as checkout:
+        ask(checkout.bridge, f"{BASE}/tiny/tags")
+        checkout.touch()
+        ask(checkout.bridge, f"{BASE}/tiny/tags/1")
+        assert "in this run" not in checkout.bridge.log
+        assert not report.exists()
+        checkout.bridge.end()
+        assert checkout.bridge.log.count("in this run") == 1
+    assert report.exists()
+
+
 def _held(bridge: Mitmdump) -> tuple[int, int, int]:
     """Threads, files of the journal that are open, and connections to Hub."""
     process = psutil.Process(bridge.process.pid)
