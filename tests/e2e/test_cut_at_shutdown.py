@@ -39,6 +39,7 @@ def test_a_call_that_is_cut_is_written_down_whatever_it_waits_for(
             body = "x" * 2_000 if head.startswith("PUT") else ""
             client.sendall(f"{head}\r\nHost: index.docker.io\r\n\r\n{body}".encode())
         eventually(lambda: _are_under_way(hub), "all are under way")
+        eventually(lambda: bridge.log.count("client connect\n") == len(WAITING), "all are here")
         bridge.process.send_signal(stop)
         assert bridge.process.wait(PATIENCE) == 0
     rows = bridge.rows()

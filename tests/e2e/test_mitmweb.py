@@ -90,6 +90,18 @@ def test_its_commands_are_listed_and_can_be_run(web: Mitmweb) -> None:
     assert any(line.startswith("hub_deadline=30: ") for line in said)
 
 
+def test_reports_are_made_and_the_set_up_is_looked_at_from_the_command_bar(
+    web: Mitmweb, tmp_path: Path
+) -> None:
+    _called(web, "tiny/tags")
+    web.run("hub.summary")
+    web.run("hub.report", str(tmp_path / "report.json"))
+    web.run("hub.check")
+    eventually((tmp_path / "report.json").exists, "the report")
+    eventually(lambda: "legacy call" in web.proxy.log, "the summary")
+    eventually(lambda: "hub.check: " in web.proxy.log, "what was looked at")
+
+
 def test_its_options_can_be_changed_there(web: Mitmweb) -> None:
     try:
         web.ask("options", "PUT", hub_mode="gone")
