@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.journal import Entry, History, Seen
+from hubv1.journal import Entry, History, Seen, Selection
 from hubv1.mitm.captures import Capture, CaptureError, read_capture
 from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
@@ -175,6 +175,21 @@ def test_other_traffic_needs_no_time(path: Path) -> None:
     other = at_url(CHROME, "https://example.org/") | {"startedDateTime": "yesterday"}
     history, _ = history_of(path, har(CHROME, other))
     assert (history.seen, history.gaps) == (Seen(flows=2), [])
+
+
+def test_a_gap_is_as_long_as_the_times_that_are_known(path: Path) -> None:
+    other = at_url(CHROME, "https://example.org/") | {"startedDateTime": "yesterday"}
+    history, _ = history_of(path, har(other, 7, CHROME, later(CHROME)))
+    assert [(gap.started_at, gap.ended_at) for gap in history.gaps] == [(STARTED, STARTED + HOUR)]
+
+
+@pytest.mark.parametrize(("hours", "gaps"), [(0, 1), (1, 1), (2, 0)])
+def test_it_is_none_of_a_period_after_it(path: Path, hours: int, gaps: int) -> None:
+    path.write_bytes(har(CHROME, 7, later(CHROME)))
+    selection = Selection(since=STARTED + hours * HOUR)
+    history = read_capture(Capture(path, LEGACY_HOSTS, selection))
+    list(history.entries)
+    assert len(history.gaps) == gaps
 
 
 def test_no_reason_tells_a_secret(path: Path) -> None:

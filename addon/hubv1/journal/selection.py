@@ -35,9 +35,13 @@ class Selection:
 
     def covers(self, moment: datetime) -> bool:
         """Whether the moment is in the period."""
+        return self.meets(moment, moment)
+
+    def meets(self, begin: datetime, end: datetime) -> bool:
+        """Whether some of that time is in the period, `end` included."""
         return not (
-            (self.since is not None and moment < self.since)
-            or (self.until is not None and moment >= self.until)
+            (self.since is not None and end < self.since)
+            or (self.until is not None and begin >= self.until)
         )
 
     def admits(self, kind: Kind) -> bool:

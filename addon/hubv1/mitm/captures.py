@@ -12,10 +12,9 @@ from mitmproxy import exceptions, http
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import asked_host, legacy_call
-from hubv1.mitm.har import HarError, Odd
+from hubv1.mitm.har import HarError, Odd, Other
 from hubv1.mitm.notes import noted
 from hubv1.mitm.opening import Advance, flows_in, opened
-from hubv1.mitm.showing import is_own
 from hubv1.policy import Action, decide
 
 _REPOSITORIES = b"/v1/repositories/"
@@ -81,7 +80,10 @@ def _entries(capture: Capture, found: _Found) -> Iterator[Entry]:
     try:
         with opened(capture.path, capture.advance) as content:
             for flow in _flows(content, found):
-                yield from _entry(capture, flow, found)
+                if isinstance(flow, http.HTTPFlow):
+                    yield from _entry(capture, flow, found)
+                else:
+                    found.seen.flows += capture.selection.covers(_moment(flow.at))
     except (OSError, HarError, exceptions.FlowReadException) as error:
         raise _error(capture, str(error).removesuffix(".")) from error
     except Exception as error:  # mitmproxy's reader lets through what broken data raise: KeyError
@@ -89,16 +91,17 @@ def _entries(capture: Capture, found: _Found) -> Iterator[Entry]:
     _settle(capture, found)
 
 
-def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow]:
+def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow | Other]:
     for flow in flows_in(content):
         if isinstance(flow, Odd):
             found.odd.append(flow)
         elif flow is None:
             found.others += 1
-        elif not is_own(flow):
+        else:
             found.flows += 1
-            at = flow.request.timestamp_start
-            found.first, found.last = min(found.first or at, at), max(found.last, at)
+            at = flow.at if isinstance(flow, Other) else flow.request.timestamp_start
+            if at:
+                found.first, found.last = min(found.first or at, at), max(found.last, at)
             yield flow
 
 
@@ -109,7 +112,7 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Ent
     if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
         entry = OpenCall(flow, call, Action.OBSERVE).entry("")
     if entry is None:
-        if capture.selection.covers(datetime.fromtimestamp(flow.request.timestamp_start, UTC)):
+        if capture.selection.covers(_moment(flow.request.timestamp_start)):
             found.seen.flows += 1
             found.seen.still_served += call is not None
             if call is None and flow.request.data.path.startswith(_REPOSITORIES):
@@ -136,10 +139,14 @@ def _settle(capture: Capture, found: _Found) -> None:
             f"none of its {entries} entries is traffic of HTTP{why}" if entries else "it is empty"
         )
         raise _error(capture, what)
-    if odd:
+    first, last = _moment(found.first), _moment(found.last)
+    if odd and capture.selection.meets(first, last):
         reason = f"{capture.path} has entries that cannot be read, the first for this{why}"
-        first, last = (datetime.fromtimestamp(at, UTC) for at in (found.first, found.last))
         found.gaps.append(Gap(first, last, odd, reason))
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _error(capture: Capture, reason: str) -> CaptureError:

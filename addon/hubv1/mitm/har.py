@@ -30,6 +30,14 @@ class Odd:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Traffic of HTTP that is no v1 call. To make a flow of it takes most of the time."""
+
+    at: float
+    """Unix time, 0 where it cannot be read."""
+
+
 class _Request(msgspec.Struct):
     method: str
     url: str
@@ -51,7 +59,7 @@ class _Har(msgspec.Struct):
     log: _Log
 
 
-def har_flows(content: bytes) -> Iterator[http.HTTPFlow | Odd | None]:
+def har_flows(content: bytes) -> Iterator[http.HTTPFlow | Other | Odd | None]:
     """What each entry tells of; None is no request of HTTP, but a `data:` URL say.
 
     Raises HarError.
@@ -67,7 +75,7 @@ def har_flows(content: bytes) -> Iterator[http.HTTPFlow | Odd | None]:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             yield Odd(f"entry {number}: {error}")
             continue
-        if flow is not None:
+        if isinstance(flow, http.HTTPFlow):
             # Saved once more, by whoever saves a longer recording, an entry is the same call;
             # twice in one file it is two.
             digest = hashlib.blake2b(raw, digest_size=16).digest()
@@ -76,24 +84,28 @@ def har_flows(content: bytes) -> Iterator[http.HTTPFlow | Odd | None]:
         yield flow
 
 
-def _flow(entry: _Entry) -> http.HTTPFlow | None:
-    """The flow of an entry; raises ValueError."""
+def _flow(entry: _Entry) -> http.HTTPFlow | Other | None:
+    """What an entry tells of; raises ValueError."""
     scheme, _, rest = entry.request.url.partition(":")
     scheme = _SCHEMES.get(scheme.lower(), "")
     if not scheme:
         return None
-    request = _request(entry.request, f"{scheme}:{rest}")
     started = _time(entry.started)
-    if started is None and request.data.path.startswith(b"/v1/"):
+    if "/v1/" not in rest:
+        return Other(started or 0.0)
+    request = _request(entry.request, f"{scheme}:{rest}")
+    if not request.data.path.startswith(b"/v1/"):
+        return Other(started or 0.0)
+    if started is None:
         raise ValueError("it may be a v1 call, and its time cannot be read")
-    request.timestamp_start = request.timestamp_end = started or 0.0
+    request.timestamp_start = request.timestamp_end = started
     flow = http.HTTPFlow(
         # HAR does not say who the client was.
-        connection.Client(peername=("", 0), sockname=("", 0), timestamp_start=started or 0.0),
+        connection.Client(peername=("", 0), sockname=("", 0), timestamp_start=started),
         connection.Server(address=None),
     )
     flow.request = request
-    flow.response = _response(entry, started or 0.0)
+    flow.response = _response(entry, started)
     return flow
 
 

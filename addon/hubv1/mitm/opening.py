@@ -10,7 +10,7 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.io import FlowReader
 
-from hubv1.mitm.har import Odd, har_flows
+from hubv1.mitm.har import Odd, Other, har_flows
 
 _STANDARD_INPUT = Path("-")
 _BYTES_AT_ONCE = 1 << 16
@@ -31,8 +31,9 @@ def opened(path: Path, advance: Advance) -> Iterator[BufferedReader]:
         yield content
 
 
-def flows_in(content: BufferedReader) -> Iterator[http.HTTPFlow | Odd | None]:
-    """The flows of HTTP, what cannot be read, and None for any other flow.
+def flows_in(content: BufferedReader) -> Iterator[http.HTTPFlow | Other | Odd | None]:
+    """The flows of HTTP, in full where they may be v1 calls; what cannot be read; None for any
+    other flow.
 
     Raises HarError and FlowReadException, and what mitmproxy lets through of broken data.
     """
