@@ -78,6 +78,7 @@ class TestExitCode:
             ("--format", "xml"),
             ("--journal",),
             (f"--{RED}x\nforged",),
+            ("--serve", "8090", "-"),
         ],
         ids=str,
     )

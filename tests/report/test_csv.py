@@ -55,6 +55,7 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
         "last_seen": "2026-03-01T13:00:00Z",
         "old": "https://index.docker.io/v1/repositories/debian/tags",
         "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
+        "state": "",
     }
 
 

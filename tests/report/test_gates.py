@@ -111,6 +111,16 @@ class TestBaseline:
         later = told(*ignoring, "--baseline", without)["baseline"]
         assert (later["new"], later["still"], later["gone"]) == ([], ["c2"], [])
 
+    def test_a_table_of_findings_has_them_all(self, tmp_path: Path, bridged: Path) -> None:
+        before = earlier(tmp_path / "before.json", "--journal", bridged)
+        now = journal(tmp_path / "now", "c2", "c3")
+        arguments = ("--journal", now, "--baseline", before, "--columns", "caller,calls,state,old")
+        shown = report(*arguments, "--format", "csv").stdout.splitlines()
+        old = "https://index.docker.io/v1/repositories/debian/tags"
+        rows = [f"c2,1,still,{old}", f"c3,1,new,{old}"]
+        assert shown == ["caller,calls,state,old", *rows, "c1,0,gone,"]
+        assert report(*arguments, "--format", "md").stdout.count("gone") == 1
+
     def test_new_needs_an_earlier_report(self, bridged: Path) -> None:
         done = report("--journal", bridged, "--fail-on", "new")
         assert (done.returncode, done.stdout) == (1, "")

@@ -12,7 +12,7 @@ from mitmproxy.io import FlowReader
 
 from hubv1.mitm.har import Odd, Other, har_flows
 
-_STANDARD_INPUT = Path("-")
+STANDARD_INPUT = Path("-")
 _BYTES_AT_ONCE = 1 << 16
 _GZIP = b"\x1f\x8b"
 _HAR = (b"{", b"\xef\xbb\xbf{")
@@ -24,7 +24,7 @@ Advance = Callable[[int], None]
 @contextmanager
 def opened(path: Path, advance: Advance) -> Iterator[BufferedReader]:
     """The content of the recording, unpacked; `-` is standard input. Raises OSError."""
-    with FileIO(0, closefd=False) if path == _STANDARD_INPUT else FileIO(path) as file:
+    with FileIO(0, closefd=False) if path == STANDARD_INPUT else FileIO(path) as file:
         content: BufferedReader = BufferedReader(_Watched(file, advance), _BYTES_AT_ONCE)
         if content.peek(2).startswith(_GZIP):
             content = BufferedReader(gzip.GzipFile(fileobj=content))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hubv1.journal import FILE_NAME
+from hubv1.mitm.opening import STANDARD_INPUT
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.environment import from_environment, variable_of
@@ -65,6 +66,8 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
         understanding.error(
             "--serve shows a page: --format, --columns, -o and --fail-on do not go with it"
         )
+    if options.serve and STANDARD_INPUT in options.captures:
+        understanding.error("--serve reads its sources again and again, standard input ends")
     return options
 
 

@@ -50,11 +50,11 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
 
 
 def _chosen(report: Report, columns: Sequence[str]) -> str:
-    rows = (
+    rows = [
         [f"{value:,}" if isinstance(value, int) else code_cell(value) for value in row]
         for row in cells(report, columns)
-    )
-    return table(columns, rows, len(report.findings), LARGEST // 2)
+    ]
+    return table(columns, rows, len(rows), LARGEST // 2)
 
 
 def _burn_down(report: Report) -> Iterator[str]:

@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from hubv1.outcome import Outcome
-from hubv1.report.model import CallerUse, Finding, Report
+from hubv1.report.model import CallerUse, Comparison, Finding, Report
 from hubv1.report.moments import rfc3339
 
 Value = str | int
 _Read = Callable[[Finding, CallerUse], Value]
+_STATE = "state"
+_CALLER = "caller"
+
+_FIGURES = ("calls", *Outcome, "signed", "paged")
 
 
 class UnknownColumn(Exception):
@@ -37,15 +41,16 @@ _COLUMNS: Mapping[str, _Read] = {
     "change": lambda finding, _: finding.change,
 }
 
-COLUMNS = tuple(_COLUMNS)
-"""Their names: those of the JSON report's fields, or of the outcome that is counted."""
+COLUMNS = (*_COLUMNS, _STATE)
+"""Their names: those of the JSON report's fields, or of the outcome that is counted. The state of a
+caller is what has become of it since an earlier report."""
 
 
 def read_columns(text: str) -> tuple[str, ...]:
     """The names in a list with commas between them; raises UnknownColumn."""
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        if name not in _COLUMNS:
+        if name not in COLUMNS:
             near = get_close_matches(name, COLUMNS, 1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise UnknownColumn(
@@ -55,7 +60,20 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 
 def cells(report: Report, columns: Sequence[str]) -> Iterator[list[Value]]:
-    """A row for each finding, the busiest first."""
+    """A row for each finding, the busiest first, and for each caller that is gone since an earlier
+    report."""
     callers = {use.caller: use for use in report.callers}
+    states = _states(report.baseline) if report.baseline else {}
     for finding in report.findings:
-        yield [_COLUMNS[name](finding, callers[finding.caller]) for name in columns]
+        own = {_STATE: states.get(finding.caller, "")}
+        yield [
+            own[name] if name in own else _COLUMNS[name](finding, callers[finding.caller])
+            for name in columns
+        ]
+    for caller in report.baseline.gone if report.baseline else ():
+        known = {_CALLER: caller, _STATE: "gone"}
+        yield [known.get(name, 0 if name in _FIGURES else "") for name in columns]
+
+
+def _states(baseline: Comparison) -> dict[str, str]:
+    return dict.fromkeys(baseline.still, "still") | dict.fromkeys(baseline.new, "new")
