@@ -57,11 +57,15 @@ class Network:
         return output(f"{shlex.join(self.inside(host))} {line}", clean_environment(self.folder))
 
 
-def blocks(page: str, heading: str) -> list[str]:
-    """The blocks of commands under a heading of a page in docs/."""
+def section(page: str, heading: str) -> str:
+    """What is under a heading of a page in docs/."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    found = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def blocks(page: str, heading: str) -> list[str]:
+    """The blocks of commands there."""
+    found = re.findall(r"```sh\n(.*?)```", section(page, heading), re.DOTALL)
     assert found, f"no commands under {heading} in {page}"
     return found
 

@@ -3,6 +3,7 @@
 Client, bridge and stand-in for Docker Hub are three hosts, made by docs/transparent.md's commands.
 """
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from e2e.bridges import (
     with_authority,
 )
 from e2e.clients import clean_environment, output, shell, tool
-from e2e.networks import Network, as_if_run, network, running, standin
+from e2e.networks import Network, as_if_run, network, running, section, standin
 
 AWAY = "//registry.hub.docker.com/v1/repositories/hello-world/tags"
 """The host is at an address where nobody is."""
@@ -124,15 +125,35 @@ def test_packets_of_http_3_are_turned_back(lab: Network, bridge: Mitmdump) -> No
     assert "--dport 443 -j REJECT" in listed
 
 
+def test_a_client_with_ipv6_is_answered_too(
+    lab: Network, tmp_path_factory: pytest.TempPathFactory, authority: Path
+) -> None:
+    lab.run("IPv6")
+    confdir = with_authority(tmp_path_factory.mktemp("ipv6"), authority)
+    [mode] = re.findall(r"`-m (\S+)`", section("transparent.md", "IPv6"))
+    modes = ["-m", "regular", "-m", mode]
+    with as_if_run(confdir, lab.inside("bridge"), [*modes, *_to_hub(lab)]) as bridge:
+        curl = f"curl -6 -sS --cacert {bridge.authority}"
+        for scheme in ("https", "http"):
+            assert lab.on("client", f"{curl} {scheme}:{AWAY}").startswith("[{")
+            row = bridge.new_row()
+            assert (row["proxy_mode"], row["client_address"]) == ("transparent", "fd77:1::2")
+            assert row["server_address"] == "registry.hub.docker.com"
+
+
+def _to_hub(lab: Network) -> list[str]:
+    trust = f"ssl_verify_upstream_trusted_ca={lab.folder / 'tls' / 'ca.pem'}"
+    hub = ("hub_url=https://10.77.2.2:8443", "hub_registry_url=", trust)
+    return [word for setting in hub for word in ("--set", setting)]
+
+
 def test_one_user_of_a_machine_is_bridged_and_the_others_are_not(
     lab: Network, tmp_path_factory: pytest.TempPathFactory, authority: Path
 ) -> None:
     heading = "One machine, one user"
     confdir = with_authority(tmp_path_factory.mktemp("user"), authority)
-    hub = ["--set", "hub_url=https://10.77.2.2:8443", "--set", "hub_registry_url="]
-    trust = ["--set", f"ssl_verify_upstream_trusted_ca={lab.folder / 'tls' / 'ca.pem'}"]
     redirecting = f"{shlex.join(lab.inside('hub'))} bash -e -c {shlex.quote(lab.script(heading))}"
-    with as_if_run(confdir, lab.inside("hub"), ["-m", "transparent@8080", *hub, *trust]) as bridge:
+    with as_if_run(confdir, lab.inside("hub"), ["-m", "transparent@8080", *_to_hub(lab)]) as bridge:
         output(redirecting, clean_environment(lab.folder))
         url = "http://10.77.2.2/v1/repositories/hello-world/tags"
         legacy = f"curl -sS -H 'Host: index.docker.io' {url}"
