@@ -1,0 +1,105 @@
+"""What the page says, and in which order; in a real Chromium."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from playwright.sync_api import expect
+
+from hubv1.journal import Seen
+from hubv1.journal.rejections import Rejection
+from hubv1.report.model import Comparison, IgnoredCaller
+from report.conftest import Open
+from report.large import large_report
+from report.made import NOW, report_of
+from report.test_page_access import objections
+from samples import make_entry
+
+
+class TestExamples:
+    def test_another_repository_is_put_into_every_replacement(self, open_page: Open) -> None:
+        names = ("debian", "debian", "node")
+        page = open_page(report_of(*(make_entry(repository=name) for name in names)))
+        article = page.locator("article")
+        article.get_by_label("Repository").select_option("library/node")
+        expect(article.locator("pre.old")).to_have_text(
+            "https://index.docker.io/v1/repositories/node/tags"
+        )
+        codes = article.locator("code.copy").all_text_contents()
+        assert "https://hub.docker.com/v2/namespaces/library/repositories/node/tags" in codes
+        assert "crane ls docker.io/library/node" in codes
+        assert not [code for code in codes if "debian" in code]
+        assert objections(page) == []
+
+    def test_who_signs_in_has_replacements_of_its_own(self, open_page: Open) -> None:
+        signed = make_entry(credentials="basic", repository="secret", caller="signs")
+        page = open_page(report_of(make_entry(), signed))
+        titles = page.locator("h3").all_inner_texts()
+        route = "GET /v1/repositories/{name}/tags"
+        assert titles == [route, f"{route}, with credentials"]
+        first, second = page.locator("article").all()
+        expect(first.locator("details[open] code")).not_to_contain_text("DOCKER_TOKEN")
+        expect(second.locator("details[open] code")).to_contain_text("DOCKER_TOKEN")
+        expect(second.locator("pre.old")).to_contain_text("/secret/")
+
+    def test_a_name_that_docker_does_not_allow_is_in_no_replacement(self, open_page: Open) -> None:
+        page = open_page(report_of(make_entry(namespace="acme", repository="$(reboot)")))
+        expect(page.locator("article details[open] code")).to_contain_text("NAMESPACE/REPOSITORY")
+        expect(page.locator("article")).not_to_contain_text("reboot")
+
+
+class TestContent:
+    def test_the_parts_come_in_the_order_in_which_they_are_needed(self, open_page: Open) -> None:
+        page = open_page(large_report(callers=40))
+        assert page.locator("h2").all_inner_texts() == [
+            "Calls a day",
+            "Callers",
+            "Callers that reject the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
+            "What to change",
+            "Messages to send",
+            "What was not bridged",
+            "What was seen",
+        ]
+        assert "legacy calls by 40 callers" in page.locator(".lead").inner_text()
+
+    def test_a_day_tells_its_calls_and_whose_last_they_were(self, open_page: Open) -> None:
+        gone = make_entry(caller="gone", started_at=NOW - timedelta(days=2))
+        page = open_page(report_of(gone, make_entry(caller="here", started_at=NOW)))
+        titles = page.locator(".bars rect title").all_text_contents()
+        assert titles == [
+            "2026-02-27: 1 translated; the last of gone",
+            "2026-02-28: no call",
+            "2026-03-01: 1 translated; the last of here",
+        ]
+        page.get_by_text("The same as a table").click()
+        assert page.locator("#days tbody tr").all_inner_texts() == [
+            "2026-03-01\t1\t1\t1",
+            "2026-02-27\t1\t1\t1",
+        ]
+
+    def test_having_seen_nothing_is_said_and_not_mistaken_for_clean(self, open_page: Open) -> None:
+        page = open_page(report_of())
+        expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
+        assert page.locator("h2").all_inner_texts() == ["What was seen"]
+
+    def test_clients_that_reject_the_certificate_are_named(self, open_page: Open) -> None:
+        client = Rejection("10.0.0.<7>", "index.docker.io", 3, NOW)
+        seen = Seen(flows=9, rejected_tls=3)
+        page = open_page(report_of(seen=seen, rejections=(client,)))
+        row = page.locator("#rows-rejected").inner_text()
+        assert row == "10.0.0.<7>\tindex.docker.io\t3\t2026-03-01 13:05"
+        assert objections(page) == []
+
+    def test_who_is_new_who_is_gone_and_who_is_accepted_is_told_apart(
+        self, open_page: Open
+    ) -> None:
+        earlier = Comparison(NOW - timedelta(days=7), ("new",), ("old", "older"), ("<gone>",))
+        known = IgnoredCaller("known", 3, NOW, "moves in May", NOW.date())
+        page = open_page(replace(report_of(), baseline=earlier, ignored=(known,)))
+        assert page.locator("#compared div").all_inner_texts() == [
+            "new\n1\nnew",
+            "still there\n2\nold\nolder",
+            "gone\n1\n<gone>",
+        ]
+        row = page.locator("#rows-ignored").inner_text()
+        assert row == "known\t3\t2026-03-01 13:05\t2026-03-01\tmoves in May"
+        assert objections(page) == []
