@@ -1,0 +1,178 @@
+"""docs/fleet.md behind nginx: three bridges as one, with processes in place of its containers."""
+
+import http.client
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from e2e.bridges import PATIENCE, ROOT, Mitmdump, eventually, free_port
+from e2e.clients import tool
+from e2e.conftest import StartBridge
+from fleet.asking import Fleet, of_journals
+from fleet.postgres import a_server
+from hubv1.options import OPTIONS
+from standin import Standin
+
+PAGE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+CLIENTS = 4
+NAMES = ("bridge-1", "bridge-2", "bridge-3")
+
+
+def block(language: str) -> str:
+    """The one block of that language on the page."""
+    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    return YAML(typ="safe").load(StringIO(block("yaml")))
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    with a_server() as server:
+        yield Fleet(server, "hub")
+
+
+class Clients:
+    """Clients at addresses of their own, who call until they are stopped."""
+
+    def __init__(self, port: int) -> None:
+        self.statuses: list[int] = []
+        self.addresses = [f"127.0.0.{10 + number}" for number in range(CLIENTS)]
+        self._port = port
+        self._is_over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(address,)) for address in self.addresses
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, address: str) -> None:
+        while not self._is_over.is_set():
+            to = http.client.HTTPConnection("127.0.0.1", self._port, PATIENCE, (address, 0))
+            with closing(to):
+                headers = {"User-Agent": "client/1", "X-Forwarded-For": "10.9.9.9"}
+                to.request("GET", "/v1/repositories/tiny/tags", headers=headers)
+                response = to.getresponse()
+                response.read()
+                self.statuses.append(response.status)
+
+
+@pytest.fixture
+def ports() -> dict[str, int]:
+    return {name: free_port() for name in NAMES}
+
+
+@pytest.fixture
+def balancer(tmp_path: Path, ports: dict[str, int]) -> Iterator[int]:
+    """Nginx as the page sets it up; its port."""
+    port = free_port()
+    text = block("nginx").replace("listen 8080", f"listen 127.0.0.1:{port}")
+    for name, own in ports.items():
+        assert f"server {name}:8080" in text
+        text = text.replace(f"{name}:8080", f"127.0.0.1:{own}")
+    folders = "".join(
+        f"{kind}_temp_path {tmp_path};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    text = text.replace("http {", f"http {{ access_log off; {folders}")
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"daemon off; master_process off; pid {tmp_path}/pid;\n{text}")
+    nginx = tool("nginx", "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    command = [nginx, "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "nginx.log")]
+    with subprocess.Popen(command) as process:
+        try:
+            eventually(lambda: answers(port), "nginx listens")
+            yield port
+        finally:
+            process.terminate()
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port)) as to:
+        to.connect()
+        return True
+    return False
+
+
+def test_a_bridge_is_killed_and_comes_back_and_no_call_is_lost(
+    hub: Standin,
+    fleet: Fleet,
+    start_bridge: StartBridge,
+    compose: Any,
+    ports: dict[str, int],
+    balancer: int,
+    tmp_path: Path,
+) -> None:
+    given = {
+        "reverse:https://index.docker.io": f"reverse:{hub.registry_url}",
+        "hub_trusted_proxies=172.30.0.2": "hub_trusted_proxies=127.0.0.1",
+    }
+    with ExitStack() as stack:
+
+        def start(name: str) -> Mitmdump:
+            command = [given.get(word, word) for word in compose["services"][name]["command"]]
+            arguments = [*command, "--set", f"hub_fleet={fleet.url}"]
+            started = start_bridge(*arguments, name=name, port=ports[name], hub_url=hub.url)
+            return stack.enter_context(started)
+
+        bridges = {name: start(name) for name in NAMES}
+        clients = Clients(balancer)
+        try:
+            eventually(lambda: len(clients.statuses) > 60, "calls are answered")
+            bridges["bridge-2"].process.kill()
+            bridges["bridge-2"].process.wait()
+            seen = len(clients.statuses)
+            eventually(lambda: len(clients.statuses) > seen + 60, "they are without it")
+            bridges["bridge-2"] = start("bridge-2")
+            before = len(bridges["bridge-2"].rows())
+            eventually(
+                lambda: len(bridges["bridge-2"].rows()) > before + 10, "it has its share again"
+            )
+        finally:
+            clients.stop()
+        journals = [bridge.journal for bridge in bridges.values()]
+        eventually(lambda: fleet.calls() == len(of_journals(journals)), "all are shipped")
+    assert set(clients.statuses) == {200}
+    assert fleet.ids() == of_journals(journals)
+    # Those that the killed bridge had written down and not answered were made again.
+    assert len(clients.statuses) <= fleet.calls() <= len(clients.statuses) + CLIENTS
+    assert fleet.value("SELECT count(DISTINCT bridge_id) FROM calls") == 4
+    callers = [row[0] for row in fleet.ask("SELECT DISTINCT client_address FROM calls ORDER BY 1")]
+    assert callers == clients.addresses
+    fleet.assert_counts_are_those_of_its_calls()
+
+
+def test_the_compose_file_names_what_there_is(compose: Any) -> None:
+    services = compose["services"]
+    options = {option.name for option in OPTIONS}
+    for name in NAMES:
+        words = services[name]["command"]
+        settings = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
+        assert {setting.partition("=")[0] for setting in settings} <= options
+        assert services[name]["volumes"] == [f"{name}:/data"]
+        assert services[name]["networks"] == ["fleet"]
+        assert "@database/hub" in services[name]["environment"]["HUB_FLEET"]
+        assert f"server {name}:8080" in block("nginx")
+    volumes = [volume for each in services.values() for volume in each["volumes"]]
+    named = {volume.partition(":")[0] for volume in volumes if not volume.startswith(".")}
+    assert named == set(compose["volumes"])
+    [trusted] = {word for name in NAMES for word in services[name]["command"] if "proxies" in word}
+    address = services["balancer"]["networks"]["fleet"]["ipv4_address"]
+    assert trusted == f"hub_trusted_proxies={address}"
+    assert services["database"]["environment"]["POSTGRES_DB"] == "hub"
