@@ -216,6 +216,11 @@ def _curls(*arguments: str) -> list[str]:
     ]
 
 
+def test_a_socks_proxy_is_called_as_one() -> None:
+    said = "\n".join(how_to_call(read_wishes(["-m", "socks5@1080"]), "scripts/run"))
+    assert "curl --proxy socks5h://127.0.0.1:1080 --cacert " in said
+
+
 @pytest.mark.parametrize(
     "spelling",
     [

@@ -8,6 +8,13 @@ from hubv1.start.wishes import DEFAULTS, Wishes
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 
+_PROXIES = {
+    "regular": ("forward proxy", "http"),
+    "upstream": ("forward proxy", "http"),
+    "socks5": ("SOCKS proxy", "socks5h"),
+}
+"""What a mode is to a client, and how curl writes it."""
+
 
 def how_to_call(wishes: Wishes, program: str) -> Iterator[str]:
     """How to lead a client to the bridge, a line each."""
@@ -23,10 +30,11 @@ def how_to_call(wishes: Wishes, program: str) -> Iterator[str]:
 
 def _how_to_call_mode(mode: str, options: Mapping[str, str], confdir: Path) -> Iterator[str]:
     kind, address = _listening(mode, options)
-    if kind in ("regular", "upstream"):
+    if kind in _PROXIES:
         ca = shlex.quote(str(confdir / "mitmproxy-ca-cert.pem"))
-        yield "As a forward proxy, with mitmproxy's own CA (the file is made at the first start):"
-        yield f"  curl --proxy http://{address} --cacert {ca} \\"
+        name, scheme = _PROXIES[kind]
+        yield f"As a {name}, with mitmproxy's own CA (the file is made at the first start):"
+        yield f"  curl --proxy {scheme}://{address} --cacert {ca} \\"
         yield "    https://index.docker.io/v1/repositories/debian/tags"
     elif kind == "reverse":
         yield "As a reverse proxy, where the path alone says what is a legacy call:"
