@@ -22,7 +22,7 @@ from e2e.bridges import (
     running_mitmdump,
     with_authority,
 )
-from e2e.clients import ask
+from e2e.clients import ask, connected
 from standin import Standin, faults
 
 BASE = "http://index.docker.io/v1/repositories"
@@ -178,3 +178,38 @@ def test_a_change_that_cannot_be_loaded_leaves_the_former_parts_at_work(
     # Ended here, since a traceback in the log is no fault this time.
     checkout.bridge.process.terminate()
     assert checkout.bridge.process.wait(PATIENCE) == 0
+
+
+def test_calls_under_way_end_as_ever_whichever_way_they_end(
+    tmp_path: Path, authority: Path, hub: Standin
+) -> None:
+    hub.faults.add("/held/", faults.hang())
+    hub.faults.add("/v1/", faults.latency(3), listener="registry")
+    front = ("--mode", f"reverse:{hub.registry_url}", "--set", "stream_large_bodies=1k")
+    host = "Host: index.docker.io\r\n"
+    upload = f"PUT /v1/images/0123/layer HTTP/1.1\r\n{host}Content-Length: 4000\r\n\r\n"
+    with (
+        running_copy(tmp_path, authority, hub, *front) as checkout,
+        connected(checkout.bridge) as uploading,
+        ThreadPoolExecutor(1) as clients,
+    ):
+        bridge = checkout.bridge
+        with connected(bridge) as leaving:
+            leaving.sendall(f"GET /v1/repositories/bench/held/tags HTTP/1.1\r\n{host}\r\n".encode())
+            uploading.sendall(upload.encode() + b"x" * 2_000)
+            passed = clients.submit(ask, bridge, "/v1/_ping")
+            eventually(lambda: len(hub.calls) == 3, "all are under way")
+            checkout.touch()
+        eventually(lambda: len(bridge.rows()) == 1, "the row of the one that left")
+        uploading.sendall(b"x" * 2_000)
+        assert passed.result().status == 410
+        assert uploading.recv(1_000).startswith(b"HTTP/1.1 410")
+        eventually(lambda: len(bridge.rows()) == 3, "the other rows")
+    rows = bridge.rows()
+    assert [(row["outcome"], row["error_type"]) for row in rows] == [
+        ("failed", "client_left"),
+        ("passed", ""),
+        ("passed", ""),
+    ]
+    assert len({row["flow_id"] for row in rows}) == 3
+    assert len({row["bridge_id"] for row in rows}) == 1
