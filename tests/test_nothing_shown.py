@@ -11,8 +11,8 @@ import pytest
 from hubv1.credentials import Basic, Bearer, read_credentials
 from hubv1.hub import HubClient, Inquiry, Transport
 from hubv1.hub.logins import Logins
+from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry
-from hubv1.hub.transport import Reply, Request
 from hubv1.hub.upstream import Upstream
 from hubv1.options import OPTIONS
 from hubv1.settings import read_settings

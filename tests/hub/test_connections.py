@@ -9,7 +9,7 @@ import pytest
 from hub.secured import client_certificate, rehashed, secured
 from hubv1.failures import Unreachable
 from hubv1.hub import Connections, Inquiry, Transport
-from hubv1.hub.transport import Reply, Request
+from hubv1.hub.messages import Reply, Request
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Standin

@@ -7,8 +7,8 @@ import pytest
 
 from hubv1.failures import Nonsense
 from hubv1.hub import Inquiry, Transport
+from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry
-from hubv1.hub.transport import Reply, Request
 from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
 from samples import VIA, with_client

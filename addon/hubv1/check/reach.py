@@ -10,9 +10,9 @@ from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.failures import HubFailure, Unauthorized, Unreachable
 from hubv1.hub import HubClient, Inquiry, Transport
+from hubv1.hub.messages import Reply, Request
 from hubv1.hub.reading import value_of
 from hubv1.hub.registry import Registry
-from hubv1.hub.transport import Reply, Request
 from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
 from hubv1.settings import SECRET

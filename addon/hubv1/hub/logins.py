@@ -14,8 +14,8 @@ from cachetools import TTLCache
 from hubv1.credentials import Anonymous, Basic, Bearer, Credentials
 from hubv1.failures import Nonsense, Unauthorized
 from hubv1.hub.inquiry import Inquiry
+from hubv1.hub.messages import Reply
 from hubv1.hub.reading import value_of
-from hubv1.hub.transport import Reply
 from hubv1.hub.upstream import Upstream
 
 PATH = "/v2/auth/token"

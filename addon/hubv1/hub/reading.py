@@ -16,8 +16,8 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.hub.messages import Reply
 from hubv1.hub.rates import seconds_after_refusal
-from hubv1.hub.transport import Reply
 from hubv1.texts import bounded
 
 _NO_SUCH_ROUTE = "404: Page Not Found"

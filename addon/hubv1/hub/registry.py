@@ -19,8 +19,8 @@ from hubv1.credentials import Basic
 from hubv1.failures import Incomplete, Nonsense, Unauthorized
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.logins import LOCKED_SECONDS
+from hubv1.hub.messages import Reply
 from hubv1.hub.reading import value_of
-from hubv1.hub.transport import Reply
 from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
 

@@ -6,65 +6,19 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
 
-from hubv1.credentials import Credentials
 from hubv1.failures import Nonsense, Unreachable
 from hubv1.hub.connections import Connections
 from hubv1.hub.inquiry import Inquiry
+from hubv1.hub.messages import Exchange, Reply, Request
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 """Of one answer, decompressed. A page of 100 tags has about 150 kB."""
 MOST_CONNECTIONS = 100
 """To one host. One that says nothing must not use up those to another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to ask; headers and body may hold secrets."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, str] | None = field(default=None, repr=False)
-    """To be sent as JSON."""
-
-    @property
-    def place(self) -> str:
-        """The URL without its query, as it may be shown."""
-        return self.url.partition("?")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, read to its end."""
-
-    url: str
-    """Of the request, without its query."""
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    """May be a token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and what came of it, for those who want to see; it holds secrets."""
-
-    request: Request
-    headers: Mapping[str, str] = field(repr=False)
-    """All that were sent."""
-    reply: Reply | None
-    error: str
-    """Why there is no reply."""
-    credentials: Credentials
-    """Of whoever it was for."""
-    started_at: float
-    ended_at: float
-    """Unix times."""
 
 
 class Transport:

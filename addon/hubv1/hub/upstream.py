@@ -15,10 +15,11 @@ from yarl import URL
 
 from hubv1.failures import HubFailure, RateLimited, Unreachable
 from hubv1.hub.inquiry import Inquiry
+from hubv1.hub.messages import Reply, Request
 from hubv1.hub.pace import Pace, longest_pause
 from hubv1.hub.rates import seconds_until_reset
 from hubv1.hub.reading import failure_of
-from hubv1.hub.transport import Reply, Request, Transport
+from hubv1.hub.transport import Transport
 
 ATTEMPTS = 4
 """How often a host is asked at most before it counts as unreachable."""
