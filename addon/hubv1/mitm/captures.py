@@ -15,6 +15,7 @@ from hubv1.mitm.flows import asked_host, legacy_call
 from hubv1.mitm.har import HarError, Odd, Other
 from hubv1.mitm.notes import noted
 from hubv1.mitm.opening import Advance, flows_in, opened
+from hubv1.mitm.showing import is_own
 from hubv1.policy import Action, decide
 
 _REPOSITORIES = b"/v1/repositories/"
@@ -95,7 +96,7 @@ def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow | O
     for flow in flows_in(content):
         if isinstance(flow, Odd):
             found.odd.append(flow)
-        elif flow is None:
+        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_own(flow)):
             found.others += 1
         else:
             found.flows += 1
