@@ -99,3 +99,10 @@ def test_whoever_follows_the_reading_hears_of_every_byte(tmp_path: Path) -> None
     list(read_capture(Capture(path, LEGACY_HOSTS, advance=heard.append)).entries)
     assert sum(heard) == path.stat().st_size
     assert len(heard) > 2
+
+
+def test_the_bridges_own_calls_are_no_traffic(tmp_path: Path) -> None:
+    own = recorded("/v2/namespaces/library/repositories/debian/tags", "hub.docker.com")
+    own.metadata["hub_v1_upstream"] = True
+    entries, seen = read(written(tmp_path / "flows", own, recorded()))
+    assert (len(entries), seen.flows) == (1, 1)
