@@ -8,8 +8,12 @@ from hubv1.journal.statements import Cursor
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PRIMARY = 0xFF
 """The low byte of SQLite's codes; the rest is detail."""
-_TRACES = (b"upstream_calls INTEGER NOT NULL", b"hub-v1-bridge-")
-"""The first is in the table definitions on page 1, the second in each row."""
+APPLICATION_ID = 0x48756231
+"""`Hub1`: what SQLite keeps in the header of a file, for programs to know their own by."""
+_HEADER_ID = slice(68, 72)
+"""Where that is in the file: https://sqlite.org/fileformat.html, 1.3.17."""
+_TRACE = b"hub-v1-bridge-"
+"""In each row."""
 _SEARCHED = 4 << 20
 _CHECKED = 64 << 20
 """Bytes of the largest file that is read as a whole before it is used: a fraction of a second."""
@@ -38,8 +42,10 @@ def has_traces(path: Path) -> bool:
             content = file.read(_SEARCHED)
     except OSError:
         return False
+    if content[_HEADER_ID] == APPLICATION_ID.to_bytes(4, "big"):
+        return True
     is_text = b"\0" not in content  # a log or this very line, say
-    return not is_text and any(trace in content for trace in _TRACES)
+    return not is_text and _TRACE in content
 
 
 def check(cursor: Cursor, path: Path) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateColumn
 
 from hubv1.journal import tables
 from hubv1.journal.counts import Counts
+from hubv1.journal.damage import APPLICATION_ID
 from hubv1.journal.entry import Entry
 from hubv1.journal.rows import entries
 from hubv1.journal.views import create_views
@@ -57,6 +58,8 @@ _STEPS: tuple[Callable[[Connection], None], ...] = (_to_2,)
 
 
 def _create(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     tables.metadata.create_all(connection)
     create_views(connection)
 
