@@ -136,6 +136,9 @@ class TestSources:
             "No legacy call in 2 flows. 1 call with a path of v1 went to mirror.example: name with "
             "--host what stands for Docker Hub."
         )
+        done = report(path, "--format", "csv")
+        assert done.stdout.count("\n") == 1
+        assert "went to mirror.example" in done.stderr
 
 
 class TestOutput:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def test_a_recording_that_takes_long_has_a_bar(pipe: Path, content: bytes) -> No
             recording.write(content[:100])
             shown = b""
             while BAR not in shown:
+                assert select.select([terminal], [], [], SECONDS)[0], "no bar"
                 shown += os.read(terminal, 65_536)
             recording.write(content[100:])
         output, _ = process.communicate(timeout=SECONDS)

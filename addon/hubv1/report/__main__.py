@@ -24,7 +24,7 @@ from hubv1.report.making import make
 from hubv1.report.model import Report
 from hubv1.report.program import program
 from hubv1.report.progress import progress
-from hubv1.report.rendering import UnknownFormat, format_of, look_for, rendered
+from hubv1.report.rendering import Look, UnknownFormat, format_of, look_for, rendered
 from hubv1.report.sentence import sentence
 from hubv1.report.writing import write
 from hubv1.texts import printable
@@ -44,16 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         look = look_for(form, options.output, options.columns)
         with progress(options.captures) as advance:
             report = make(options, datetime.now(UTC), _say, advance)
-        is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
-        if is_for_people and not options.columns and options.fail_on is None:
-            text = _messages(options, report, form)
-        else:
-            text = rendered(report, form, look)
-        write(text, options.output)
+        write(_text(options, report, form, look), options.output)
     except (*_TROUBLES, OSError) as error:
         _say(str(error))
         return TROUBLE
-    if report.exit_code == TROUBLE and (options.output or form != "terminal"):
+    if _is_doubtful(report) and (options.output or form != "terminal"):
         _say(sentence(report))
     if options.fail_on is None:
         return report.exit_code
@@ -61,6 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if found:
         _say(found)
     return code
+
+
+def _text(options: Namespace, report: Report, form: str, look: Look) -> str:
+    is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
+    if is_for_people and not options.columns and options.fail_on is None:
+        return _messages(options, report, form)
+    return rendered(report, form, look)
+
+
+def _is_doubtful(report: Report) -> bool:
+    """Whether a person has to hear that no call may not mean that there was none."""
+    nothing_matched = bool(report.seen.elsewhere) and not report.callers
+    return report.exit_code == TROUBLE or nothing_matched
 
 
 def _serve(options: Namespace) -> int:
