@@ -130,6 +130,20 @@ def test_a_proxy_of_the_environment_is_named_without_its_password(tmp_path: Path
     assert "geheim" not in done.stdout
 
 
+def test_it_goes_through_the_parent_proxy_with_its_password_and_not_without(
+    start_mitmdump: StartBridge, hub: Standin, tmp_path: Path
+) -> None:
+    with start_mitmdump("--proxyauth", "joe:geheim") as parent:
+        given = [*before(hub), "-m", f"upstream:{parent.url}"]
+        refused = checked(tmp_path, *given)
+        let_in = checked(tmp_path, *given, "--set", "upstream_auth=joe:geheim")
+    assert refused.returncode == 1
+    assert refused.stdout.count("wants a user and password, or other ones (407)") == 2
+    assert let_in.returncode == 0, let_in.stdout
+    assert f"answers, by way of {parent.url}." in let_in.stdout
+    assert "geheim" not in let_in.stdout
+
+
 HOSTS = "127.0.0.1 localhost index.docker.io registry.hub.docker.com\n"
 IN_PLACE = ("-m", "reverse:https://registry-1.docker.io@443")
 
