@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 
 from hubv1.journal import id_of
-from hubv1.mitm.notes import KEY, call_of, leave, noted
+from hubv1.mitm.notes import KEY, asked_upstream, call_of, is_claimed, leave, noted
+from hubv1.mitm.showing import is_own
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 from onstage import make_flow, state_of
@@ -115,6 +116,18 @@ def test_what_is_no_note_is_none(note: Any) -> None:
     flow = make_flow()
     flow.metadata[KEY] = note
     assert noted(flow) is None
+
+
+@pytest.mark.parametrize("metadata", [None, 7, "hub_v1", ["hub_v1"], True], ids=repr)
+def test_metadata_that_are_none_are_no_trouble(metadata: Any) -> None:
+    flow = make_flow()
+    flow.metadata = metadata
+    assert noted(flow) is None
+    assert not is_claimed(flow)
+    assert not is_own(flow)
+    assert asked_upstream(flow) == ()
+    leave(flow, entry := make_entry(), "a comment")
+    assert noted(flow) == entry
 
 
 def test_a_flow_whose_note_is_junk_can_be_noted() -> None:

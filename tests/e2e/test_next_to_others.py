@@ -228,3 +228,27 @@ class TestOtherScripts:
         assert _became(bridge) == [("translated", 200), ("observed", 418)]
         assert bridge.rows()[0]["url_path"] == "/v1/repositories/tiny/tags"
         assert str(ADDON) in bridge.log
+
+
+class TestTwoBridges:
+    @pytest.mark.parametrize(
+        ("mode", "here", "there"),
+        [
+            ("observe", [("observed", 200)], [("translated", 200)]),
+            ("translate", [("translated", 200)], []),
+        ],
+    )
+    def test_a_call_is_bridged_by_one_of_them_and_written_down_where_it_came_by(
+        self,
+        start_bridge: StartBridge,
+        hub: Standin,
+        mode: str,
+        here: list[tuple[str, int]],
+        there: list[tuple[str, int]],
+    ) -> None:
+        with start_bridge(name="behind", hub_url=hub.url) as behind_it:
+            parent = ("--mode", f"upstream:{behind_it.url}", *_set(f"hub_mode={mode}"))
+            with start_bridge(*parent, name="front", hub_url=hub.url) as front:
+                assert ask(front, TAGS).body == BODY
+            assert (_became(front), _became(behind_it)) == (here, there)
+        assert len(hub.calls) == 1

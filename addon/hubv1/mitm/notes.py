@@ -5,7 +5,7 @@ so what is found there is checked like everything from outside.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -32,12 +32,14 @@ _MOST = 1_000_000_000
 
 def claim(flow: http.HTTPFlow) -> None:
     """Say that the flow's call is somebody's already."""
+    if not isinstance(flow.metadata, dict):
+        flow.metadata = {}  # a file may have anything there
     flow.metadata.setdefault(KEY, {})
 
 
 def is_claimed(flow: http.HTTPFlow) -> bool:
     """Whether a bridge has, or had, the flow's call."""
-    return KEY in flow.metadata
+    return isinstance(flow.metadata, dict) and KEY in flow.metadata
 
 
 def leave(flow: http.HTTPFlow, entry: Entry, comment: str, asked: Sequence[str] = ()) -> None:
@@ -46,7 +48,8 @@ def leave(flow: http.HTTPFlow, entry: Entry, comment: str, asked: Sequence[str] 
     `asked` is what Docker's hosts were asked for it.
     """
     mark = MARKS[entry.outcome]
-    before = flow.metadata.get(KEY)
+    claim(flow)
+    before = flow.metadata[KEY]
     known: dict[str, Any] = before if isinstance(before, dict) else {}
     if flow.marked in ("", known.get("mark")):
         flow.marked = mark
@@ -62,8 +65,8 @@ def leave(flow: http.HTTPFlow, entry: Entry, comment: str, asked: Sequence[str] 
 
 def noted(flow: http.HTTPFlow) -> Entry | None:
     """The call as a bridge noted it; None where there is no note, or one that cannot be true."""
-    note = flow.metadata.get(KEY)
-    if not isinstance(note, dict):
+    note = _note(flow)
+    if not note:
         return None
     try:
         entry = msgspec.convert(note.get("call"), Entry)
@@ -75,8 +78,7 @@ def noted(flow: http.HTTPFlow) -> Entry | None:
 
 def asked_upstream(flow: Flow) -> Sequence[str]:
     """What Docker's hosts were asked for the flow's call, as far as a bridge noted it."""
-    note = flow.metadata.get(KEY)
-    asked = note.get("asked") if isinstance(note, dict) else None
+    asked = _note(flow).get("asked")
     if not isinstance(asked, list) or len(asked) > _MOST_ASKED:
         return ()
     return [bounded(each) for each in asked if isinstance(each, str)]
@@ -88,14 +90,22 @@ def call_of(entry: Entry) -> Call:
     return Call(route_named(entry.route), repository, entry.tag or None)
 
 
+def _note(flow: Flow) -> dict[str, Any]:
+    """What a bridge left, or somebody who made the file; empty where that is no note."""
+    note = flow.metadata.get(KEY) if isinstance(flow.metadata, dict) else None
+    return note if isinstance(note, dict) else {}
+
+
 def _is_sound(entry: Entry) -> bool:
-    values = asdict(entry).values()
+    values = entry.row()
     numbers = [each for each in values if isinstance(each, int | float)]
     return (
         entry.route in _KNOWN
         and entry.verdict is route_named(entry.route).verdict
         and all(0 <= number < _MOST for number in numbers)
-        and all(len(each) <= LONGEST and "\0" not in each for each in values if type(each) is str)
+        and all(
+            len(each) <= LONGEST and "\0" not in each for each in values if isinstance(each, str)
+        )
         and _names_are_possible(entry)
     )
 

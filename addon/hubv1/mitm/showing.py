@@ -48,7 +48,8 @@ class Showing:
 
 def is_own(flow: http.HTTPFlow) -> bool:
     """Whether the flow is one of the bridge's own calls, shown or saved."""
-    return flow.metadata.get(KEY) is True
+    # A file may have anything there.
+    return isinstance(flow.metadata, dict) and flow.metadata.get(KEY) is True
 
 
 def flow_of(exchange: Exchange) -> http.HTTPFlow:
