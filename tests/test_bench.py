@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bench import costs, equal, growth, history, lists, memory, page, recording
+from bench import (
+    costs,
+    equal,
+    fleet,
+    growth,
+    history,
+    lists,
+    memory,
+    page,
+    recording,
+    shared,
+)
 from bench.load import CLIENTS
 from bench.memory import BEHIND
 from bench.plan import MOST_BYTES, Plan
@@ -35,6 +46,7 @@ SMALL = Plan(
     kinds=5,
     backlog=50,
     fleet_calls=1,
+    shared_calls=40,
     fill_bytes=600_000,
     page_calls=60,
     page_callers=20,
@@ -223,6 +235,21 @@ def test_a_page_is_made_measured_and_shown(tmp_path: Path) -> None:
     assert all("at most)" in line for line in (made, size, painted))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "60 legacy calls by " in text
+
+
+def test_a_fleet_is_shipped_to_caught_up_with_and_reported(tmp_path: Path) -> None:
+    lines = [*fleet.fleet(SMALL, tmp_path)]
+    assert [line.split()[0] for line in lines] == ["shipping,", "shipping,", "backlog,", "report,"]
+    assert lines[2].endswith("50 rows")
+    assert "540,000 calls by 2,000 callers" in lines[3]
+
+
+def test_three_bridges_that_share_by_path_ask_for_each_list_once(tmp_path: Path) -> None:
+    title, by_turns, by_path, one = shared.shared(SMALL, tmp_path)
+    lists = int(title.split()[3])
+    assert int(one.split()[-1]) == lists
+    assert int(by_path.split()[3].rstrip(",")) == lists
+    assert int(by_turns.split()[3].rstrip(",")) > lists
 
 
 def test_it_is_the_cache_of_the_bridge_that_is_filled() -> None:

@@ -24,6 +24,7 @@ from bench.memory import memory
 from bench.page import page
 from bench.plan import Plan
 from bench.recording import recording
+from bench.shared import shared
 
 Part = Callable[[Plan, Path], Iterator[str]]
 
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[Part, str]] = {
     "history": (history, "a report of a million calls; takes three minutes, for writing them"),
     "growth": (growth, "how large counts grow, and where that ends; takes a minute"),
     "fleet": (fleet, "shipping to PostgreSQL, a backlog, a report of ten million calls"),
+    "shared": (shared, "upstream calls of three bridges behind nginx, against those of one"),
     "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
 ON_DEMAND = "memory"

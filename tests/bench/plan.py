@@ -36,6 +36,8 @@ class Plan:
     """Rows of a journal that are shipped at once."""
     fleet_calls: int = 10_000_000
     """In the counts of a fleet that a report is made of."""
+    shared_calls: int = 900
+    """Behind a balancer."""
     fill_bytes: int = MOST_BYTES
     """What fills the cache."""
     page_calls: int = 40_000

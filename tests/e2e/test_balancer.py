@@ -1,11 +1,10 @@
 """docs/fleet.md behind nginx: three bridges as one, with processes in place of its containers."""
 
 import http.client
-import re
-import subprocess
+import random
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,17 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from e2e.bridges import PATIENCE, ROOT, Mitmdump, eventually, free_port
-from e2e.clients import tool
+from e2e.balancers import NAMES, block, running_balancer
+from e2e.bridges import PATIENCE, Mitmdump, eventually, free_port
 from e2e.conftest import StartBridge
 from fleet.asking import Fleet, of_journals
 from fleet.postgres import a_server
 from hubv1.options import OPTIONS
 from standin import Standin
 
-PAGE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
 CLIENTS = 4
-NAMES = ("bridge-1", "bridge-2", "bridge-3")
-
-
-def block(language: str) -> str:
-    """The one block of that language on the page."""
-    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return str(found)
+PATHS = [f"/v1/repositories/paged/tags/1.0.{number}" for number in range(1, 41)]
+"""Enough for each bridge to have some of them."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +60,7 @@ class Clients:
             to = http.client.HTTPConnection("127.0.0.1", self._port, PATIENCE, (address, 0))
             with closing(to):
                 headers = {"User-Agent": "client/1", "X-Forwarded-For": "10.9.9.9"}
-                to.request("GET", "/v1/repositories/tiny/tags", headers=headers)
+                to.request("GET", random.choice(PATHS), headers=headers)  # noqa: S311  # no secret
                 response = to.getresponse()
                 response.read()
                 self.statuses.append(response.status)
@@ -81,33 +74,8 @@ def ports() -> dict[str, int]:
 @pytest.fixture
 def balancer(tmp_path: Path, ports: dict[str, int]) -> Iterator[int]:
     """Nginx as the page sets it up; its port."""
-    port = free_port()
-    text = block("nginx").replace("listen 8080", f"listen 127.0.0.1:{port}")
-    for name, own in ports.items():
-        assert f"server {name}:8080" in text
-        text = text.replace(f"{name}:8080", f"127.0.0.1:{own}")
-    folders = "".join(
-        f"{kind}_temp_path {tmp_path};"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    text = text.replace("http {", f"http {{ access_log off; {folders}")
-    config = tmp_path / "nginx.conf"
-    config.write_text(f"daemon off; master_process off; pid {tmp_path}/pid;\n{text}")
-    nginx = tool("nginx", "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    command = [nginx, "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "nginx.log")]
-    with subprocess.Popen(command) as process:
-        try:
-            eventually(lambda: answers(port), "nginx listens")
-            yield port
-        finally:
-            process.terminate()
-
-
-def answers(port: int) -> bool:
-    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port)) as to:
-        to.connect()
-        return True
-    return False
+    with running_balancer(tmp_path, ports) as port:
+        yield port
 
 
 def test_a_bridge_is_killed_and_comes_back_and_no_call_is_lost(
