@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 import subprocess
 import urllib.request
 from datetime import date
@@ -85,6 +86,18 @@ def test_the_report_page_tells_how_an_argument_stands_in_the_environment() -> No
     named = re.findall(r"`(HUB_REPORT_\w+)", REPORT)
     assert set(named) <= {variable_of(name) for name in vars(arguments.parser().parse_args([]))}
     assert len(set(named)) > 1
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
+    shown = re.findall(
+        r"^\$ (?:.*[ |])?scripts/report(?: (.*))?$", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    for call in shown:
+        words = shlex.split(call, comments=True)
+        assert arguments.read_arguments(words[: words.index("|")] if "|" in words else words)
 
 
 def test_the_report_page_lists_every_format_and_column() -> None:
