@@ -3,7 +3,8 @@
 A call walks through them in this order: `recognition` finds it in the table of `routes`, `policy`
 decides what becomes of it, `hub` fetches the API v2 answer, `translation` turns that into v1 bytes,
 `journal` writes the call down and `report` tells who still calls v1. `handling` leads it through
-them; only that, `mitm` and the hooks in `addon` import mitmproxy.
+them; that, `mitm` and the hooks in `addon` import mitmproxy. Beside the way of a call, `start`
+becomes mitmdump with the bridge, and `check` looks whether the set-up is sound.
 """
 
 __version__ = "0.1.0"

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubv1.addresses import called
 from hubv1.hub import Connections
 from hubv1.journal import Place
 from hubv1.loopback import is_loopback
 from hubv1.settings import Settings
-
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
-"""What to listen on means every address of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,7 @@ class Listener:
     @property
     def address(self) -> str:
         """Host and port as in a URL."""
-        host = "127.0.0.1" if self.host in EVERYWHERE else self.host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return called(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

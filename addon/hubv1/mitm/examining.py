@@ -8,6 +8,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 from yarl import URL
 
+from hubv1.addresses import bracketed
 from hubv1.check import Examination, Listener, Setup, examined
 from hubv1.hub import HubClient
 from hubv1.parts import Parts, Surroundings, journal_place
@@ -83,6 +84,6 @@ def _listener(spec: str, options: Options) -> Listener:
     target = ""
     if isinstance(mode, ReverseMode):
         host, port = mode.address
-        target = f"{mode.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        target = f"{mode.scheme}://{bracketed(host)}:{port}"
     listens = mode.listen_host(options.listen_host), mode.listen_port(options.listen_port)
     return Listener(mode.type_name, *listens, target)

@@ -6,6 +6,7 @@ from mitmproxy.addons.upstream_auth import parse_upstream_auth
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
+from hubv1.addresses import bracketed
 from hubv1.hub import Connections
 
 OPTIONS = frozenset(
@@ -34,7 +35,7 @@ def connections(options: Options) -> Connections:
         ca_file=options.ssl_verify_upstream_trusted_ca or "",
         ca_folder=options.ssl_verify_upstream_trusted_confdir or "",
         client_certs=options.client_certs or "",
-        proxy=f"{parent.scheme}://{_bracketed(host)}:{port}" if parent else "",
+        proxy=f"{parent.scheme}://{bracketed(host)}:{port}" if parent else "",
         proxy_auth=(options.upstream_auth or "") if parent else "",
     )
 
@@ -50,7 +51,3 @@ def imposed_authorization(options: Options) -> str:
 def confdir(options: Options) -> Path:
     """The folder of mitmproxy's, which at a first start is not there yet."""
     return Path(options.confdir).expanduser()
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hubv1.addresses import called
 from hubv1.start.wishes import DEFAULTS, Wishes
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
@@ -63,5 +64,4 @@ def _listening(mode: str, options: Mapping[str, str]) -> tuple[str, str]:
         spec, own = own, ""
     own_host, _, own_port = own.rpartition(":")
     host, port = own_host or options["listen_host"], own_port or options["listen_port"]
-    host = "127.0.0.1" if host in EVERYWHERE else host
-    return spec.partition(":")[0], f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return spec.partition(":")[0], called(host, port)
