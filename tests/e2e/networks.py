@@ -85,6 +85,9 @@ def network(folder: Path) -> Iterator[Network]:
             made.run(heading)
         yield made
     finally:
+        for name in _ours():
+            if name.startswith(made.prefix):
+                _end_all_in(name)
         made.run("8. Undoing it")
     assert not [name for name in _ours() if name.startswith(made.prefix)]
     assert not list(SETTINGS.glob(f"{made.prefix}*"))
@@ -149,11 +152,15 @@ def _remove_what_is_left() -> None:
 
 def _remove(name: str) -> None:
     """A namespace with all that runs in it."""
+    _end_all_in(name)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    shutil.rmtree(SETTINGS / name, ignore_errors=True)
+
+
+def _end_all_in(name: str) -> None:
     found = subprocess.run(
         ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
     )
     for pid in found.stdout.split():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
-    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-    shutil.rmtree(SETTINGS / name, ignore_errors=True)
