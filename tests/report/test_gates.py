@@ -141,10 +141,11 @@ class TestBaseline:
             (b"{", "is no JSON report"),
             (b"[]", "is no JSON report"),
             (b"\xff\xfe", "is no JSON report"),
+            (b'{"callers":' + b"[" * 100_000, "is no JSON report"),
             (b'{"schema": "hub-v1-report/1"}', "is no JSON report"),
             (b'{"schema": "hub-v1-report/2", "callers": {}}', "'hub-v1-report/2'"),
         ],
-        ids=repr,
+        ids=lambda text: repr(text[:30]),
     )
     def test_what_is_no_such_report_is_refused(
         self, tmp_path: Path, bridged: Path, content: bytes, said: str
@@ -211,8 +212,9 @@ class TestIgnore:
             ("[[ignored]]", "ignored"),
             ("", "`ignore`"),
             ("\0", "cannot be read"),
+            ("ignore = " + "[" * 100_000, "cannot be read"),
         ],
-        ids=str,
+        ids=lambda text: repr(text[:30]),
     )
     def test_what_is_no_such_file_is_refused_with_the_line(
         self, tmp_path: Path, bridged: Path, text: str, said: str

@@ -49,7 +49,7 @@ def read_baseline(path: Path, selection: Selection) -> Earlier:
         earlier = msgspec.json.decode(content, type=Earlier) if schema == SCHEMA else None
     except OSError as error:
         raise BaselineError(f"The earlier report {path} cannot be read: {error}.") from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BaselineError(
             f"{path} is no JSON report of this command, which --baseline needs: {error}."
         ) from error

@@ -46,7 +46,7 @@ def read_accepted(path: Path, today: date) -> Acceptance:
         entries = msgspec.convert(tomllib.loads(text), type=_File).ignore
     except msgspec.ValidationError as error:
         raise _error(path, f"{_line(text, str(error))}{error}") from error
-    except (OSError, ValueError) as error:  # TOML's and UTF-8's errors are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # of TOML and UTF-8 a ValueError
         raise _error(path, str(error)) from error
     for number, entry in enumerate(entries):
         if not (entry.caller.strip() and entry.reason.strip()):
