@@ -12,7 +12,7 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import options
 from hubv1.bridging import came_round
-from hubv1.handling import Handling, answer
+from hubv1.handling import Handling
 from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
 from hubv1.mitm import view, way
@@ -24,6 +24,7 @@ from hubv1.mitm.showing import Showing, is_own
 from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
+from hubv1.replying import answer
 from hubv1.report.rendering import UnknownFormat, format_of
 from hubv1.settings import BadOption, settings_in
 

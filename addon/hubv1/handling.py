@@ -1,14 +1,12 @@
 """Legacy calls under way: opened, answered, and written down before the answer leaves."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.answers import as_deprecated
 from hubv1.bridging import (
     Result,
     Terms,
@@ -18,24 +16,14 @@ from hubv1.bridging import (
     gone,
     impossible,
     redirected,
-    unrecorded,
 )
-from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import notes
 from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
+from hubv1.mitm.flows import header, is_replay, legacy_call
 from hubv1.parts import Parts
 from hubv1.policy import Action, decide
-from hubv1.recognition import Call
-from hubv1.remark import remark
-from hubv1.texts import printable
-
-logger = logging.getLogger(__name__)
-
-_LOOP = (
-    "A call came back to this bridge: hub_url %s leads here, by a hosts file or a redirect on "
-    "this machine perhaps. Set hub_url to an address that does not."
-)
+from hubv1.recording import write_down, write_off
+from hubv1.replying import give, successor_of
 
 
 class Handling:
@@ -109,26 +97,19 @@ class Handling:
             if not opened.flow.live:
                 # Killed while it was intercepted: mitmproxy fires no hook for it any more.
                 opened.cut_short("connection", str(opened.flow.error))
-                self._write_off(opened, parts)
+                write_off(self.open_calls.pop(opened.flow.id), parts)
 
     def close(self, flow: http.HTTPFlow, parts: Parts) -> Awaitable[None] | None:
         """Write the call down, if the flow is one; until then its answer does not leave."""
         opened = self.open_calls.pop(flow.id, None)
-        return None if opened is None else self._write_down(opened, parts)
+        return None if opened is None else write_down(opened, parts)
 
     def end(self, parts: Parts) -> Awaitable[None] | None:
         """Write down what a shutdown cuts, and close the parts."""
         for opened in list(self.open_calls.values()):
             opened.cut_short("shutdown", "the bridge was shut down before it had an answer")
-            self._write_off(opened, parts)
+            write_off(self.open_calls.pop(opened.flow.id), parts)
         return parts.retire()
-
-    def _write_off(self, opened: OpenCall, parts: Parts) -> None:
-        """Write down a call that nobody waits for any more."""
-        del self.open_calls[opened.flow.id]
-        entry = _noted_entry(opened, parts)
-        if not opened.is_replay:
-            parts.journal.record_unawaited(entry)
 
     def _opened(self, opened: OpenCall) -> OpenCall:
         self.open_calls[opened.flow.id] = opened
@@ -163,75 +144,7 @@ class Handling:
                 return abandoned()
             raise  # mitmproxy is shutting down
 
-    async def _write_down(self, opened: OpenCall, parts: Parts) -> None:
-        entry = _noted_entry(opened, parts)
-        if opened.is_replay:
-            logger.info(printable(f"{entry.line} (a replay, not counted)"))
-            return
-        is_recorded = False
-        try:
-            await parts.journal.record(entry)
-            is_recorded = True
-        except NotRecorded as loss:
-            if loss.first:
-                logger.error(
-                    "Calls are %s but not recorded, until the journal %s can be written again: %s",
-                    "refused" if parts.settings.journal_required else "answered",
-                    parts.journal.place,
-                    loss,
-                )
-            if parts.settings.journal_required and opened.is_answered:
-                _refuse(opened, parts)
-                _noted_entry(opened, parts)
-        if parts.metrics is not None:
-            parts.metrics.count(entry, is_recorded=is_recorded)
-        logger.info(printable(entry.line))
-
-
-def give(opened: OpenCall, result: Result, successor: str, parts: Parts) -> None:
-    """Answer a call that is under way."""
-    answer(opened.flow, result, successor, parts)
-    opened.given = opened.flow.response
-
-
-def answer(flow: http.HTTPFlow, result: Result, successor: str, parts: Parts) -> None:
-    """Make the result the flow's response, with the marks of a deprecated resource."""
-    if result.error_type == "loop":
-        logger.error(_LOOP, parts.settings.url)
-    here = parts.surroundings
-    about_cache = result.cache_headers(here.bridge_id)
-    answer_flow(flow, as_deprecated(result.answer, successor, here.via, *about_cache))
-
 
 def _is_heard(flow: http.HTTPFlow) -> bool:
     """Whether the request was read to its end, so that its hook has fired."""
     return flow.request.timestamp_end is not None
-
-
-def successor_of(call: Call, parts: Parts) -> str:
-    """URL of the v2 call to make instead; empty where there is none."""
-    path = call.replacement_path
-    return parts.settings.url + path if path else ""
-
-
-def _noted_entry(opened: OpenCall, parts: Parts) -> Entry:
-    """What to write down of the call, once its flow says so too."""
-    entry = opened.entry(parts.surroundings.bridge_id)
-    if not opened.is_recorded:
-        instead = successor_of(opened.call, parts) or opened.call.route.sentence
-        comment = remark(entry, instead, is_replay=opened.is_replay)
-        # A replay tells nothing new of what the caller once got.
-        before = notes.noted(opened.flow) if opened.is_replay else None
-        asked = opened.result.asked if opened.result else ()
-        notes.leave(opened.flow, before or entry, comment, asked)
-    return entry
-
-
-def _refuse(opened: OpenCall, parts: Parts) -> None:
-    flow = opened.flow
-    if flow.response and flow.response.stream and flow.killable:
-        # Its head is on the way already.
-        flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
-        return
-    opened.settle(unrecorded())
-    give(opened, unrecorded(), "", parts)
