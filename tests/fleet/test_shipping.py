@@ -98,10 +98,13 @@ def test_three_bridges_on_one_file_ship_each_call_once(
 ) -> None:
     monkeypatch.setattr(carrier, "MOST_ROWS", 20)
     write(path, some_calls(300))
-    for number in range(3):
-        ship(path, fleet.url, f"bridge-{number}")
+    shippings = [ship(path, fleet.url, f"bridge-{number}") for number in range(3)]
     write(path, some_calls(300, 2))
     all_shipped(path, fleet)
+    eventually(
+        lambda: all(each.standing.shipped_at and not each.standing.waiting for each in shippings),
+        "known to all of them",
+    )
     assert fleet.ids() == of_journals([path])
     assert fleet.value("SELECT count(*) FROM journals") == 1
     fleet.assert_counts_are_those_of_its_calls()

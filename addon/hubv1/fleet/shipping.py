@@ -82,21 +82,28 @@ class Shipping:
 
     def _round(self) -> float:
         """Ship one parcel; returns the seconds to wait before the next."""
-        began, used = time.monotonic(), time.thread_time()
+        began = time.monotonic()
         try:
-            waiting = self._carrier.step()
+            waiting, pause = self._step()
             if not waiting and began >= self._tidying_at:
                 has_more = self._carrier.tidy(self._days)
                 self._tidying_at = began + (0.0 if has_more else TIDYING_SECONDS)
-        except Busy:
-            return IDLE_SECONDS
         except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
             return self._failed(reason_of(error, self._place))
         self._failures = 0
         self.standing = Standing(waiting, self._now())
         self._telling.tell(self.standing)
+        return pause
+
+    def _step(self) -> tuple[int, float]:
+        """How many rows wait after one parcel, and for how long that is good enough."""
+        used = time.thread_time()
+        try:
+            waiting = self._carrier.step()
+        except Busy:  # the fleet is there, and another bridge brings the rows
+            return self._carrier.waiting(), IDLE_SECONDS
         # While there is a backlog, half of the time at least is left to the calls' own thread.
-        return time.thread_time() - used if waiting else IDLE_SECONDS
+        return waiting, time.thread_time() - used if waiting else IDLE_SECONDS
 
     def _failed(self, reason: str) -> float:
         self._failures += 1
