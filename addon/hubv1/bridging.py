@@ -97,10 +97,9 @@ class Result:
     def cache_headers(self, cache_name: str) -> Headers:
         """Cache-Status, and the Age that RFC 9111 (4) wants of an answer that was kept.
 
-        An answer of the bridge's own, for which nobody was asked, has neither (RFC 9211, 2).
+        Where nobody was asked there is a bare name: neither a hit nor forwarded. RFC 9211 (2)
+        would rather have no header there, but whoever greps for it finds the bridge by it.
         """
-        if not self.cache:
-            return ()
         status = ("Cache-Status", cache_name + self.cache_status)
         return (status, ("Age", str(self.age))) if self.cache in ("hit", "stale") else (status,)
 
