@@ -15,7 +15,7 @@ from fleet.asking import Fleet, of_journals, waiting
 from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
-from hubv1.fleet import carrier
+from hubv1.fleet import carrier, outbox
 from hubv1.journal import Journal, Place, tables
 from hubv1.journal.opening import open_for_reading, open_for_writing
 from hubv1.journal.pruning import Pruner
@@ -190,6 +190,18 @@ def test_counts_of_rows_that_have_gone_are_shipped_once_too(
     assert len(fleet.ids()) == 80
     for table in (tables.hours, tables.days, tables.callers):
         assert rows(Place(fleet.url), table) == rows(Place(str(path)), table), table.name
+
+
+def test_a_long_journal_is_shipped_from_its_beginning_while_calls_come(
+    path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_FILLED_AT_ONCE", 7)
+    write(path, some_calls(400))
+    ship(path, fleet.url)
+    write(path, some_calls(400, 2))
+    eventually(lambda: fleet.calls() == 800, "all there")
+    all_shipped(path, fleet)
+    fleet.assert_counts_are_those_of_its_calls()
 
 
 def test_a_new_fleet_gets_everything_and_counts_it_once(
