@@ -24,6 +24,9 @@ class Outcome(StrEnum):
     """No answer from Hub, or nobody left to give it to."""
 
 
+ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
+"""How a call ends that was bridged; it was in vain where the route is dead all the same."""
+
 CLEAN, TROUBLE, BRIDGED, UNBRIDGED = 0, 1, 2, 3
 """Exit codes: no legacy call in what was seen; the tool failed or saw nothing; legacy calls, all
 of them answered or redirected; legacy calls that were not."""

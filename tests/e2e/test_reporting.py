@@ -53,7 +53,7 @@ class TestAtTheEnd:
         assert f"hub v1: 1 flow in this run. The journal {bridge.journal} has:" in said
         assert "hub v1: 1 legacy call by 1 caller to 1 repository, " in said
         assert "hub v1:   curl/8.1\\x1b[31m at 127.0.0.1: 1 call, the last " in said
-        assert "UTC, bridged and ready to move" in said
+        assert "UTC, ready to move" in said
 
     def test_every_file_has_the_calls_to_the_last(
         self, start_bridge: StartBridge, hub: Standin, tmp_path: Path

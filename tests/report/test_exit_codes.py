@@ -70,11 +70,13 @@ def test_calls_lost_in_a_gap_are_not_clean() -> None:
     assert "5 legacy calls more could not be recorded or read." in sentence(report)
 
 
-def test_calls_answered_in_vain_are_named_where_they_decide() -> None:
+def test_calls_answered_in_vain_are_named_whatever_became_of_others() -> None:
     entry = make_entry(verdict=Verdict.DEAD, outcome=Outcome.TRANSLATED)
     report = report_of(entry, entry)
     assert report.exit_code == 3
-    assert "2 of them in vain" in sentence(report)
+    assert "all answered or redirected, 2 of them in vain" in sentence(report)
+    said = sentence(report_of(entry, make_entry(outcome=Outcome.GONE)))
+    assert "1 answered or redirected, 1 of them in vain, since the route is dead, 1 not" in said
 
 
 def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost() -> None:

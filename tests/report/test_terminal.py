@@ -162,7 +162,7 @@ class TestCallers:
         line = part(report_of(*calls), "Who still calls v1", 150)[3]
         assert re.split(r"\s{2,}", line.strip()) == [
             "curl/8.1 at 10.0.0.7",
-            "bridged and ready to move",
+            "ready to move",
             "3",
             "1",
             "2026-03-01 13:00",
@@ -173,7 +173,7 @@ class TestCallers:
     def test_a_narrow_terminal_has_the_same_as_a_paragraph(self) -> None:
         assert part(report_of(make_entry()), "Who still calls v1", 80) == [
             "  curl/8.1 at 10.0.0.7",
-            "    bridged and ready to move",
+            "    ready to move",
             "    1 call since 2026-03-01, 0 this hour, the last 2026-03-01 12:30",
             "    library/debian /tags",
             "",

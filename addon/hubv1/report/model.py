@@ -18,11 +18,11 @@ class Standing(StrEnum):
     QUIET = "quiet"
     """It has not called for a while."""
     READY = "ready"
-    """Bridged, and replaced by one call each."""
+    """One call each replaces its calls."""
     NEEDS_PAGING = "needs_paging"
-    """Bridged, and its replacement has to read more than one page."""
+    """Its replacement has to read more than one page."""
     NEEDS_CREDENTIALS = "needs_credentials"
-    """Bridged, and its replacement needs a token."""
+    """Its replacement needs a token."""
     NOT_BRIDGED = "not_bridged"
 
 

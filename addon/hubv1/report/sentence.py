@@ -1,11 +1,10 @@
 """The state of the migration in one sentence."""
 
 from hubv1.journal import Selection
-from hubv1.outcome import TROUBLE, Outcome
+from hubv1.outcome import ANSWERED, TROUBLE
 from hubv1.report.model import Report
+from hubv1.report.moments import minute
 from hubv1.texts import printable
-
-_ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 
 
 def sentence(report: Report) -> str:
@@ -74,8 +73,8 @@ def _ignored(report: Report) -> str:
 def _narrowed(wanted: Selection) -> str:
     """What the report is about, where that is not everything."""
     parts = [
-        *([f"since {wanted.since:%Y-%m-%d %H:%M} UTC"] if wanted.since else []),
-        *([f"until {wanted.until:%Y-%m-%d %H:%M} UTC"] if wanted.until else []),
+        *([f"since {minute(wanted.since)} UTC"] if wanted.since else []),
+        *([f"until {minute(wanted.until)} UTC"] if wanted.until else []),
         *(
             f"{what} {' or '.join(names)}"
             for what, names in (
@@ -97,18 +96,19 @@ def number(count: int, one: str, many: str = "") -> str:
 
 
 def _ends(report: Report) -> str:
-    answered = sum(report.totals[outcome] for outcome in _ANSWERED)
+    answered = sum(report.totals[outcome] for outcome in ANSWERED)
     rest = report.seen.legacy - answered
+    in_vain = f", {report.in_vain:,} of them in vain, since the route is dead"
+    vain = in_vain if report.in_vain else ""
     if not rest:
         whole = "all answered or redirected" if answered > 1 else "it was answered or redirected"
-        vain = f", {report.in_vain:,} of them in vain, since the route is dead"
-        return whole + (vain if report.in_vain else "")
+        return whole + vain
     others = ", ".join(
         f"{count:,} {outcome}"
         for outcome, count in report.totals.items()
-        if count and outcome not in _ANSWERED
+        if count and outcome not in ANSWERED
     )
-    return f"{answered:,} answered or redirected, {rest:,} not ({others})"
+    return f"{answered:,} answered or redirected{vain}, {rest:,} not ({others})"
 
 
 def _period(report: Report) -> str:

@@ -10,7 +10,6 @@ from hubv1.routes import Verdict
 QUIET_DAYS = 7
 """Without a call for so long, a caller has probably moved."""
 
-_ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED, Outcome.OBSERVED)
 _WORDS = {
     Outcome.PASSED: "it calls routes that nothing replaces",
     Outcome.REFUSED: "some of its calls were refused",
@@ -18,7 +17,7 @@ _WORDS = {
     Outcome.GONE: "v1 was ended for it",
 }
 _SAID = {
-    Standing.READY: "bridged and ready to move",
+    Standing.READY: "ready to move",
     Standing.NEEDS_PAGING: "needs complete paging",
     Standing.NEEDS_CREDENTIALS: "needs credentials",
 }
