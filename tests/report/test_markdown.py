@@ -90,7 +90,7 @@ def test_a_caller_is_shown_with_its_standing_since_when_and_how_often() -> None:
     html = as_github(sections(report_of(*calls))["Callers"])
     assert rows_of(html)[1] == [
         "curl/8.1 at 10.0.0.7",
-        "bridged and ready to move",
+        "ready to move",
         "3",
         "1",
         "2026-03-01 13:05",
@@ -107,6 +107,16 @@ def test_each_route_has_the_call_as_it_is_and_a_whole_replacement_in_a_block() -
     [block] = re.findall(r"```bash\n(#!.*?)```", text.split("images`\n")[1], re.DOTALL)[:1]
     assert "page_size=100" in block
     assert text.count(block) == 1
+
+
+def test_a_route_has_a_table_of_the_repositories_that_its_calls_name_if_they_do() -> None:
+    named, unnamed = make_entry(), make_entry(namespace="", repository="")
+    shown = sections(report_of(named, unnamed))["What to change"]
+    assert rows_of(as_github(shown))[-2:] == [
+        ["Repository", "Calls", "Callers"],
+        ["library/debian", "1", "1"],
+    ]
+    assert "| Repository |" not in as_markdown(report_of(unnamed)).split("## What was not")[0]
 
 
 def test_what_was_not_bridged_is_named_and_so_is_that_all_was() -> None:

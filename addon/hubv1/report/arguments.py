@@ -18,7 +18,7 @@ from hubv1.report.environment import from_environment, variable_of
 from hubv1.report.gate import FOUND, FailOn
 from hubv1.report.live import Address
 from hubv1.report.program import program
-from hubv1.report.rendering import FORMATS, WITH_COLUMNS
+from hubv1.report.rendering import FORMATS, SUFFIXES, WITH_COLUMNS
 from hubv1.report.selecting import selection_of
 from hubv1.texts import printable
 
@@ -175,7 +175,7 @@ def _add_output(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--format",
         choices=FORMATS,
-        help="default: what the suffix of FILE stands for (.html .json .csv), else terminal",
+        help=f"default: what the suffix of FILE stands for ({' '.join(SUFFIXES)}), else terminal",
     )
     arguments.add_argument("-o", "--output", metavar="FILE", type=Path, help="write there instead")
     arguments.add_argument(

@@ -15,13 +15,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hubv1 import __version__
+from hubv1.report.grouping import unanswered
 from hubv1.report.model import Report
+from hubv1.report.moments import minute
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
 from hubv1.report.page.examples import examples
 from hubv1.report.program import program
 from hubv1.report.sentence import sentence
 from hubv1.report.standing import QUIET_DAYS
+from hubv1.report.words import label
 from hubv1.texts import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
@@ -111,10 +114,11 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "number": "{:,}".format,
-        "label": rows.label,
+        "label": label,
+        "minute": minute,
         "words": rows.words,
         "classes": rows.CLASSES,
-        "unanswered": rows.unanswered,
+        "unanswered": unanswered,
         "code": _code,
         "chart_height": HEIGHT,
         "chart_foot": FOOT,

@@ -4,16 +4,23 @@ from collections.abc import Iterator, Sequence
 
 from hubv1.report.burn_down import burn_down, in_lines
 from hubv1.report.columns import cells
+from hubv1.report.grouping import (
+    Change,
+    RepositoryUse,
+    by_caller,
+    by_route,
+    changes,
+    unanswered,
+    unbridged,
+)
 from hubv1.report.markdown import code_block, code_cell, code_span, plain, table
 from hubv1.report.model import Report
 from hubv1.report.moments import minute
-from hubv1.report.page.rows import Change, caller_rows, changes, label, unanswered
 from hubv1.report.sentence import number, sentence
 from hubv1.report.standing import standing_in_words
 from hubv1.report.words import (
-    RepositoryUse,
-    by_route,
     fields_in_words,
+    label,
     outcomes_in_words,
     since_then,
     what_it_calls,
@@ -66,17 +73,18 @@ def _burn_down(report: Report) -> Iterator[str]:
 
 def _callers(report: Report) -> Iterator[str]:
     yield "## Callers"
+    findings = by_caller(report)
     rows = (
         (
-            code_cell(row.use.caller),
-            standing_in_words(row.use),
-            f"{row.use.calls:,}",
-            f"{row.use.this_hour:,}",
-            minute(row.use.last_seen),
-            f"{row.use.first_seen:%Y-%m-%d}",
-            code_cell(what_it_calls(row.findings, _CALLED)),
+            code_cell(use.caller),
+            standing_in_words(use),
+            f"{use.calls:,}",
+            f"{use.this_hour:,}",
+            minute(use.last_seen),
+            f"{use.first_seen:%Y-%m-%d}",
+            code_cell(what_it_calls(findings[use.caller], _CALLED)),
         )
-        for row in caller_rows(report)
+        for use in report.callers
     )
     names = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
     yield table(names, rows, _ROWS, _LARGE)
@@ -119,15 +127,18 @@ def _change(change: Change, repositories: Sequence[RepositoryUse]) -> Iterator[s
             yield "</details>"
     if made.notes:
         yield " ".join(made.notes)
-    rows = (
-        (code_cell(use.repository), f"{use.calls:,}", f"{use.callers:,}") for use in repositories
-    )
-    yield table(("Repository", "Calls:", "Callers:"), rows, _REPOSITORIES, _SMALL)
+    rows = [
+        (code_cell(use.repository), f"{use.calls:,}", f"{use.callers:,}")
+        for use in repositories
+        if use.repository
+    ]
+    if rows:
+        yield table(("Repository", "Calls:", "Callers:"), rows, _REPOSITORIES, _SMALL)
 
 
 def _unbridged(report: Report) -> Iterator[str]:
     yield "## What was not bridged"
-    findings = [finding for finding in report.findings if unanswered(finding)]
+    findings = unbridged(report)
     if not findings:
         yield "Every call was answered or redirected."
         return

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from hubv1.outcome import Outcome
+from hubv1.report.bars import Bar, bars_of
 from hubv1.report.model import Report
-from hubv1.report.page.chart import Bar, bars_of
 
 FILLS: Mapping[Outcome, str] = {
     Outcome.TRANSLATED: "\N{FULL BLOCK}",

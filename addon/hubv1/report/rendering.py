@@ -53,7 +53,7 @@ _RENDERERS: Mapping[str, Callable[[Report, Look], str]] = {
     "json": lambda report, _: as_json(report),
     "csv": lambda report, look: as_csv(report, look.columns or COLUMNS),
 }
-_SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".csv": "csv", ".txt": "terminal"}
+SUFFIXES = {".html": "html", ".md": "md", ".json": "json", ".csv": "csv", ".txt": "terminal"}
 
 FORMATS = tuple(_RENDERERS)
 WITH_COLUMNS = ("terminal", "md", "csv")
@@ -62,9 +62,9 @@ WITH_COLUMNS = ("terminal", "md", "csv")
 
 def format_of(path: Path) -> str:
     """The format that the suffix of a file's name stands for; raises UnknownFormat."""
-    form = _SUFFIXES.get(path.suffix.lower())
+    form = SUFFIXES.get(path.suffix.lower())
     if form is None:
-        raise UnknownFormat(f"a report's name ends in {', '.join(_SUFFIXES)}, not as {path.name!r}")
+        raise UnknownFormat(f"a report's name ends in {', '.join(SUFFIXES)}, not as {path.name!r}")
     return form
 
 

@@ -3,14 +3,11 @@
 Texts from outside are as they are, but for those that a function is given to set apart.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from hubv1.outcome import Outcome
 from hubv1.report.model import Comparison, Finding, Report
 from hubv1.report.moments import minute
-from hubv1.report.page.rows import label
 from hubv1.report.sentence import number
 from hubv1.report.snippets import Field
 
@@ -18,28 +15,13 @@ Code = Callable[[str], str]
 """Makes of a text what is code or a name for those who read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryUse:
-    """What is asked of one repository by the same route, whoever asks."""
-
-    repository: str
-    """`namespace/repository`; empty where the calls name none."""
-    successor: str
-    calls: int
-    callers: int
-
-
-def by_route(report: Report) -> Mapping[str, Sequence[RepositoryUse]]:
-    """The repositories of each route, the busiest first."""
-    together: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for finding in report.findings:
-        together[finding.route, finding.repository].append(finding)
-    routes: defaultdict[str, list[RepositoryUse]] = defaultdict(list)
-    for (route, repository), findings in together.items():
-        calls = sum(finding.calls for finding in findings)
-        use = RepositoryUse(repository, findings[0].successor, calls, len(findings))
-        routes[route].append(use)
-    return {route: sorted(uses, key=lambda use: -use.calls) for route, uses in routes.items()}
+def label(route: str) -> str:
+    """The end of a route's path, for a cell: `/tags`, `/tags/…`, `DELETE/PUT /v1/…`."""
+    method, _, path = route.partition(" ")
+    for start in ("/v1/repositories/{namespace}/{name}/", "/v1/repositories/{name}/"):
+        path = "/" + path.removeprefix(start) if path.startswith(start) else path
+    path = path.replace("{tag_name}", "…")
+    return path if method == "GET" else f"{method} {path}"
 
 
 def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:

@@ -5,12 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hubv1.outcome import Outcome
+from hubv1.report.grouping import by_caller, unanswered, unbridged
 from hubv1.report.message import message
-from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
-from hubv1.report.snippets import Replacement, replacement_of
+from hubv1.report.model import CallerUse, Finding, Report, Standing
 
-ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 STANDINGS = (
     Standing.NOT_BRIDGED,
     Standing.NEEDS_CREDENTIALS,
@@ -59,15 +57,6 @@ class StandingCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A route, and as the example its busiest finding, of a sound repository if there is one."""
-
-    use: RouteUse
-    example: Finding
-    replacement: Replacement
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """The first of many rows, so that the page stays one that can be read and sent."""
 
@@ -87,9 +76,7 @@ class Letter:
 
 def caller_rows(report: Report) -> Sequence[CallerRow]:
     """All callers, in the order of the report."""
-    findings: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in report.findings:
-        findings[finding.caller].append(finding)
+    findings = by_caller(report)
     common = _common_reasons(report)
     return [
         CallerRow(
@@ -122,22 +109,9 @@ def standings(report: Report) -> Sequence[StandingCount]:
     ]
 
 
-def changes(report: Report) -> Sequence[Change]:
-    """Each route that was called."""
-    examples: dict[str, Finding] = {}
-    for finding in report.findings:
-        known = examples.setdefault(finding.route, finding)
-        if "/" in finding.repository and "/" not in known.repository:
-            examples[finding.route] = finding
-    return [
-        Change(use, examples[use.route], replacement_of(examples[use.route]))
-        for use in report.routes
-    ]
-
-
 def shown_unbridged(report: Report) -> Shown:
     """What was neither answered nor redirected, the busiest first."""
-    found = [finding for finding in report.findings if unanswered(finding)]
+    found = unbridged(report)
     calls = sum(sum(unanswered(finding).values()) for finding in found)
     return Shown(found[: _most(report)], len(found), calls)
 
@@ -147,24 +121,6 @@ def letters(report: Report) -> Sequence[Letter]:
     return [
         Letter(use.caller, message(report, use.caller)) for use in report.callers[: _most(report)]
     ]
-
-
-def unanswered(finding: Finding) -> Mapping[Outcome, int]:
-    """How often it ended in another way than answered."""
-    return {
-        outcome: calls
-        for outcome, calls in finding.outcomes.items()
-        if calls and outcome not in ANSWERED
-    }
-
-
-def label(route: str) -> str:
-    """The end of a route's path, for a cell: `/tags`, `/tags/…`, `DELETE/PUT /v1/…`."""
-    method, _, path = route.partition(" ")
-    for start in ("/v1/repositories/{namespace}/{name}/", "/v1/repositories/{name}/"):
-        path = "/" + path.removeprefix(start) if path.startswith(start) else path
-    path = path.replace("{tag_name}", "…")
-    return path if method == "GET" else f"{method} {path}"
 
 
 def heard(report: Report) -> int:

@@ -6,10 +6,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from hubv1.report.grouping import Change, RepositoryUse, by_route, changes
 from hubv1.report.model import Report
-from hubv1.report.page.rows import Change, changes
 from hubv1.report.sentence import number
-from hubv1.report.words import RepositoryUse, by_route, fields_in_words
+from hubv1.report.words import fields_in_words
 from hubv1.routes import Verdict
 from hubv1.texts import printable
 

@@ -11,12 +11,12 @@ from rich.text import Text
 from hubv1.outcome import Outcome
 from hubv1.report.burn_down import burn_down
 from hubv1.report.columns import cells
-from hubv1.report.model import CallerUse, Report, Standing
+from hubv1.report.grouping import by_caller, unanswered, unbridged
+from hubv1.report.model import CallerUse, Finding, Report, Standing
 from hubv1.report.moments import minute
-from hubv1.report.page.rows import CallerRow, caller_rows, label, unanswered
 from hubv1.report.sentence import number
 from hubv1.report.standing import standing_in_words
-from hubv1.report.words import outcomes_in_words, since_then, what_it_calls, what_was_seen
+from hubv1.report.words import label, outcomes_in_words, since_then, what_it_calls, what_was_seen
 from hubv1.texts import printable
 
 _OUTCOME_STYLES = {
@@ -70,16 +70,15 @@ def days_shown(report: Report, width: int) -> Iterator[RenderableType]:
 def callers_shown(report: Report, width: int) -> Iterator[RenderableType]:
     """Who calls, the latest and busiest first: a table, or paragraphs where that is too wide."""
     yield Text("Who still calls v1", "bold")
-    rows = caller_rows(report)
+    findings = by_caller(report)
     if width < _WIDE:
-        for row in rows:
-            yield from _paragraph(row)
+        for use in report.callers:
+            yield from _paragraph(use, findings[use.caller])
         yield ""
         return
     names = ("Caller", "Standing", "Calls", "This hour", "Last call", "Since", "What it calls")
     table = _table(*names)
-    for row in rows:
-        use = row.use
+    for use in report.callers:
         table.add_row(
             Text(printable(use.caller)),
             _standing(use),
@@ -87,7 +86,7 @@ def callers_shown(report: Report, width: int) -> Iterator[RenderableType]:
             f"{use.this_hour:,}",
             minute(use.last_seen),
             f"{use.first_seen:%Y-%m-%d}",
-            Text(printable(what_it_calls(row.findings, _CALLED))),
+            Text(printable(what_it_calls(findings[use.caller], _CALLED))),
         )
     yield table
 
@@ -123,7 +122,7 @@ def rejecting_shown(report: Report) -> Iterator[RenderableType]:
 def unbridged_shown(report: Report, width: int) -> Iterator[RenderableType]:
     """Calls that ended in another way than answered or redirected."""
     yield Text("What was not bridged", "bold")
-    findings = [finding for finding in report.findings if unanswered(finding)]
+    findings = unbridged(report)
     if not findings:
         yield Text("  Every call was answered or redirected.\n")
         return
@@ -159,14 +158,13 @@ def seen_shown(report: Report) -> Iterator[RenderableType]:
     yield grid
 
 
-def _paragraph(row: CallerRow) -> Iterator[RenderableType]:
-    use = row.use
+def _paragraph(use: CallerUse, findings: Sequence[Finding]) -> Iterator[RenderableType]:
     yield Padding(Text(printable(use.caller), "bold", overflow="fold"), (0, 0, 0, 2))
     times = (
         f"{number(use.calls, 'call')} since {use.first_seen:%Y-%m-%d}, {use.this_hour:,} this "
         f"hour, the last {minute(use.last_seen)}"
     )
-    called = printable(what_it_calls(row.findings, _CALLED))
+    called = printable(what_it_calls(findings, _CALLED))
     for each in (_standing(use), Text(times), Text(called, overflow="fold")):
         yield Padding(each, (0, 0, 0, 4))
 
