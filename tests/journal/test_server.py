@@ -101,3 +101,20 @@ def test_a_server_that_goes_away_leaves_a_gap() -> None:
         journal.close()
         assert server.ask("SELECT calls FROM gaps", "journal") == [(2,)]
         assert server.ask("SELECT count(*) FROM calls", "journal") == [(2,)]
+
+
+def test_a_server_that_was_started_anew_loses_no_call() -> None:
+    with a_server() as server:
+        url = server.database("journal")
+        journal = Journal(Place(url), "bridge-1")
+
+        async def recording() -> None:
+            await journal.record(make_entry())
+            server.stop()
+            server.start()
+            await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert server.ask("SELECT count(*) FROM gaps", "journal") == [(0,)]
+        assert server.ask("SELECT count(*) FROM calls", "journal") == [(2,)]

@@ -14,6 +14,10 @@ from hubv1.journal.statements import Cursor, Query, adding, appending
 from hubv1.journal.watch import Watch
 
 
+class Cut(Exception):
+    """The server has ended the connection, and with it what was not committed."""
+
+
 class Session:
     """For one thread; the engine is its own from then on."""
 
@@ -40,7 +44,8 @@ class Session:
         """A transaction that is committed at the end, in the file at the journal's place.
 
         Raises Gone where that is another file by then: what was committed went with the old one.
-        Raises Disturbed where the file is not what it was, before anything is done.
+        Raises Disturbed where the file is not what it was, before anything is done, and Cut where
+        a server is not there any more, before anything is committed.
         """
         if self._connection is None:
             self._connection = self._engine.raw_connection()
@@ -48,7 +53,12 @@ class Session:
         if self._watch is not None:
             self._watch.look()
             self._begin(patience)
-        yield self._cursor
+        try:
+            yield self._cursor
+        except Exception as error:
+            if self._watch is None and self._is_cut(error):
+                raise Cut(" ".join(str(error).split())) from error
+            raise
         self._connection.commit()
         if self._watch is not None:
             self._watch.note()
@@ -91,6 +101,9 @@ class Session:
         """Disconnect for good."""
         self.disconnect()
         self._engine.dispose()
+
+    def _is_cut(self, error: Exception) -> bool:
+        return bool(self.dialect.is_disconnect(error, self._connection, self._cursor))
 
     def _begin(self, patience: float) -> None:
         if patience != self._patience:

@@ -9,7 +9,7 @@ from hubv1.journal.damage import is_damage, is_full
 from hubv1.journal.entry import Entry
 from hubv1.journal.files import Identity
 from hubv1.journal.place import JournalError, Place
-from hubv1.journal.session import Session
+from hubv1.journal.session import Cut, Session
 from hubv1.journal.statements import Cursor, Row
 from hubv1.journal.watch import Disturbed, Gone
 
@@ -88,13 +88,14 @@ class Store:
             self._mend(session, error, patience)
 
     def run(self, work: Work, patience: float) -> None:
-        """Do `work` in a transaction; once more where the file was lost or disturbed."""
+        """Do `work` in a transaction; once more where the file was lost or disturbed, or a server
+        was started anew since the last one."""
         session = self._opened(patience)
         try:
             _run(session, work, patience)
         except Exception as error:  # noqa: BLE001  # it is raised again where it is another one
             # On a full disk, closing the connection has emptied the log, which may make room.
-            if not is_full(error):
+            if not (is_full(error) or isinstance(error, Cut)):
                 self._mend(session, error, patience)
             _run(self._opened(patience), work, patience)
 
