@@ -116,3 +116,8 @@ class TestAJournal:
     ) -> None:
         server.ask("CREATE TABLE somebodys (id int)", url.rpartition("/")[2])
         assert "not a journal of this bridge" in self.of(url, tmp_path).line
+
+    def test_that_no_driver_is_there_for_is_wrong(self, tmp_path: Path) -> None:
+        found = self.of("mysql+pymysql://hub@127.0.0.1/hub", tmp_path)
+        assert found.is_wrong
+        assert "pymysql" in found.line

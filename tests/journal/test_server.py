@@ -118,3 +118,25 @@ def test_a_server_that_was_started_anew_loses_no_call() -> None:
         journal.close()
         assert server.ask("SELECT count(*) FROM gaps", "journal") == [(0,)]
         assert server.ask("SELECT count(*) FROM calls", "journal") == [(2,)]
+
+
+def test_a_server_that_stands_still_keeps_no_call_waiting_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hubv1.journal.session.SERVER_SECONDS", 0.5)
+    with a_server() as server:
+        url = server.database("journal")
+        journal = Journal(Place(f"{url}?connect_timeout=2"), "bridge-1")
+
+        async def recording() -> None:
+            await journal.record(make_entry())
+            server.freeze()
+            with pytest.raises(NotRecorded):
+                await asyncio.wait_for(journal.record(make_entry()), 60)
+            server.thaw()
+            await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert server.ask("SELECT calls FROM gaps", "journal") == [(1,)]
+        assert server.ask("SELECT count(*) FROM calls", "journal") == [(2,)]

@@ -8,13 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.check.finding import Finding, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.journal import JournalError, Place, read
 from hubv1.journal.opening import reason_of
+from hubv1.journal.server import server_engine
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk: about a day of calls on a busy machine."""
@@ -32,14 +33,14 @@ def journal(setup: Setup) -> Finding:
         if place.file is None:
             return _of_a_server(place)
         return _of_a_file(place.file, str(place), setup)
-    except (JournalError, OSError, sqlite3.Error, SQLAlchemyError) as error:
+    except (JournalError, OSError, ImportError, sqlite3.Error, SQLAlchemyError) as error:
         reason = reason_of(error).removesuffix(".")
         sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 
 
 def _of_a_server(place: Place) -> Finding:
-    engine = create_engine(place.url)
+    engine = server_engine(place)
     try:
         with engine.connect() as connection:
             is_new = not inspect(connection).get_table_names()

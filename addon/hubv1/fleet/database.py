@@ -3,29 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, event, func, insert, inspect, select, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.tables import fleet, shared
-from hubv1.fleet.watch import watched
 from hubv1.journal import JournalError, Place, new_id, tables
 from hubv1.journal.migrations import bring_forward, version_of
+from hubv1.journal.server import server_engine, watched
 
 SECONDS = 60.0
 """How long one transaction may take before its connection is cut."""
 _MIGRATING_SECONDS = 3_600.0
 _SCHEMA_LOCK = 0x6875_6276_31
 """Key of an advisory lock: shared while rows are written, exclusive while tables are changed."""
-_WAYS = {
-    "connect_timeout": "10",
-    # A server whose machine is gone is noticed by the system, which ends what waits for it.
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-    "application_name": "hub-v1-bridge",
-}
-"""What libpq is told, unless the URL says otherwise."""
 _LIMITS = {
     "statement_timeout": "30s",
     # A bridge whose machine is gone holds its locks no longer than this.
@@ -49,20 +39,23 @@ class Database:
         where it cannot be reached or written.
         """
         if not self.look():
-            with self.engine.begin() as connection, watched(connection, _MIGRATING_SECONDS):
+            with (
+                self.engine.begin() as connection,
+                watched(connection.connection, _MIGRATING_SECONDS),
+            ):
                 self._make_ready(connection)
-        with self.engine.begin() as connection, watched(connection, SECONDS):
+        with self.engine.begin() as connection, watched(connection.connection, SECONDS):
             return str(connection.scalars(select(fleet.c.id)).one())
 
     def look(self) -> bool:
         """Whether it is a fleet of this version by now, changing nothing; raises as `open` does."""
-        with self.engine.begin() as connection, watched(connection, SECONDS):
+        with self.engine.begin() as connection, watched(connection.connection, SECONDS):
             return self._is_ready(connection)
 
     @contextmanager
     def writing(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction in a fleet of this version; raises as `open` does."""
-        with self.engine.begin() as connection, watched(connection, seconds or SECONDS):
+        with self.engine.begin() as connection, watched(connection.connection, seconds or SECONDS):
             connection.execute(select(func.pg_advisory_xact_lock_shared(_SCHEMA_LOCK)))
             version = connection.scalars(select(tables.journal.c.schema_version)).one()
             if version != tables.SCHEMA_VERSION:
@@ -105,12 +98,8 @@ class Database:
 
 
 def _engine(place: Place) -> Engine:
-    ways = {name: value for name, value in _WAYS.items() if name not in place.url.query}
     try:
-        # Rows go to the driver as sequences, see the journal's statements.
-        engine = create_engine(
-            place.url, paramstyle="format", connect_args=ways, pool_size=1, max_overflow=0
-        )
+        engine = server_engine(place)
     except ImportError as error:
         raise JournalError(
             "A fleet needs the Python package psycopg, which mitmproxy's Python does not have: "

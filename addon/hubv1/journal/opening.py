@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hubv1.journal import damage, files, tables
 from hubv1.journal.migrations import bring_forward, version_of
 from hubv1.journal.place import JournalError, Place
+from hubv1.journal.server import server_engine
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +95,7 @@ def _explained(place: Place) -> Iterator[None]:
 
 def _engine(place: Place, begin: str, patience: float | None = None) -> Engine:
     if place.file is None:
-        # Rows go to the driver as sequences, see statements.
-        return create_engine(place.url, paramstyle="format")
+        return server_engine(place)
     timeout = BUSY_SECONDS if patience is None else patience
     engine = create_engine(place.url, connect_args={"timeout": timeout})
     event.listen(engine, "connect", _set_up_sqlite)

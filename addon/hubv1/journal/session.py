@@ -10,8 +10,12 @@ from hubv1.journal import tables
 from hubv1.journal.counts import Counts
 from hubv1.journal.files import Identity
 from hubv1.journal.place import Place
+from hubv1.journal.server import watched
 from hubv1.journal.statements import Cursor, Query, adding, appending
 from hubv1.journal.watch import Watch
+
+SERVER_SECONDS = 5.0
+"""How long a transaction on a server may take before its connection is cut: a call waits for it."""
 
 
 class Cut(Exception):
@@ -50,18 +54,8 @@ class Session:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
             self._cursor = self._connection.cursor()
-        if self._watch is not None:
-            self._watch.look()
-            self._begin(patience)
-        try:
+        with self._in_file(self._watch, patience) if self._watch else self._on_server():
             yield self._cursor
-        except Exception as error:
-            if self._watch is None and self._is_cut(error):
-                raise Cut(" ".join(str(error).split())) from error
-            raise
-        self._connection.commit()
-        if self._watch is not None:
-            self._watch.note()
 
     @property
     def identity(self) -> Identity | None:
@@ -102,8 +96,24 @@ class Session:
         self.disconnect()
         self._engine.dispose()
 
-    def _is_cut(self, error: Exception) -> bool:
-        return bool(self.dialect.is_disconnect(error, self._connection, self._cursor))
+    @contextlib.contextmanager
+    def _in_file(self, watch: Watch, patience: float) -> Iterator[None]:
+        watch.look()
+        self._begin(patience)
+        yield
+        self._connection.commit()
+        watch.note()
+
+    @contextlib.contextmanager
+    def _on_server(self) -> Iterator[None]:
+        with watched(self._connection, SERVER_SECONDS):
+            try:
+                yield
+            except Exception as error:
+                if self.dialect.is_disconnect(error, self._connection, self._cursor):  # type: ignore[arg-type]  # the driver's own
+                    raise Cut(" ".join(str(error).split())) from error
+                raise
+            self._connection.commit()
 
     def _begin(self, patience: float) -> None:
         if patience != self._patience:
