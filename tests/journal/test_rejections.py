@@ -1,6 +1,7 @@
 """Clients that reject the bridge's certificate are named, as many as a day may name."""
 
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -103,3 +104,19 @@ def test_what_was_not_written_waits_until_it_is() -> None:
     assert (address, times) == ("10.0.0.7", 2)
     rejections.written()
     assert rejections.rows() == []
+
+
+def test_a_flood_that_cannot_be_written_takes_no_memory_for_each_time() -> None:
+    rejections = Rejections()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(10_000):
+            rejections.note("10.0.0.7", HOST, NOON + timedelta(milliseconds=number))
+            rejections.rows()
+        now, _ = tracemalloc.get_traced_memory()
+        assert now - before < 100_000
+    finally:
+        tracemalloc.stop()
+    [(*_, times, first_at, last_at)] = rejections.rows()
+    assert (times, first_at, last_at) == (10_000, NOON, NOON + timedelta(milliseconds=9_999))

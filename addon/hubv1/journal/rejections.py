@@ -24,10 +24,23 @@ class Rejection:
 
 
 @dataclass(slots=True)
+class _Times:
+    """How often since the last commit, and when."""
+
+    first_at: datetime
+    last_at: datetime
+    times: int = 0
+
+    def add(self, at: datetime) -> None:
+        self.times += 1
+        self.first_at = min(self.first_at, at)
+        self.last_at = max(self.last_at, at)
+
+
+@dataclass(slots=True)
 class _Day:
     named: set[tuple[str, str]] = field(default_factory=set)
-    waiting: dict[tuple[str, str], list[datetime]] = field(default_factory=dict)
-    """Times since the last commit."""
+    waiting: dict[tuple[str, str], _Times] = field(default_factory=dict)
 
 
 class Rejections:
@@ -48,9 +61,9 @@ class Rejections:
         while self._incoming:
             self._take(*self._incoming.popleft())
         return [
-            (day, *client, len(times), min(times), max(times))
-            for day, one in self._days.items()
-            for client, times in one.waiting.items()
+            (day, *client, one.times, one.first_at, one.last_at)
+            for day, found in self._days.items()
+            for client, one in found.waiting.items()
         ]
 
     def written(self) -> None:
@@ -68,4 +81,4 @@ class Rejections:
             client = OTHERS, OTHERS
         else:
             day.named.add(client)
-        day.waiting.setdefault(client, []).append(at)
+        day.waiting.setdefault(client, _Times(at, at)).add(at)
