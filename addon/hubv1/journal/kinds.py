@@ -86,10 +86,6 @@ class Kinds:
         kind = kind_of(entry)
         return self._day(started_at.date()).admit(kind)
 
-    def forget(self) -> None:
-        """Ask again: the journal is another one."""
-        self._days.clear()
-
     def _day(self, date: date) -> _Day:
         day = self._days.get(date)
         if day is None:

@@ -7,8 +7,6 @@ from pathlib import Path
 from hubv1.addresses import called
 from hubv1.start.wishes import DEFAULTS, Wishes
 
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
-
 _PROXIES = {
     "regular": ("forward proxy", "http"),
     "upstream": ("forward proxy", "http"),
