@@ -199,6 +199,17 @@ def test_a_row_that_postgresql_cannot_hold_is_left_behind_alone(
     fleet.assert_counts_are_those_of_its_calls()
 
 
+def test_a_count_that_postgresql_cannot_hold_is_told_and_tried_again_seldom(
+    waits: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    shipping = ship(waits, fleet.url)
+    arrives(waits, shipping, fleet)
+    asked(waits, "UPDATE seen SET flows = 3000000000")
+    in_trouble(shipping, "out of range")
+    asked(waits, "UPDATE seen SET flows = 3000")
+    arrives(waits, shipping, fleet)
+
+
 def test_a_database_of_somebody_else_is_left_alone(
     waits: Path, fleet: Fleet, ship: StartShipping
 ) -> None:

@@ -73,6 +73,8 @@ class Carrier:
 
     def _narrow_down(self, parcel: Parcel, outbox: Outbox, error: DataError) -> None:
         """Try fewer rows at once, down to the one that the fleet's database cannot hold."""
+        if not parcel.entries:
+            raise error  # whatever it is about, fewer calls are no help
         self._rows = max(1, len(parcel.entries) // 2)
         if len(parcel.entries) > 1:
             return
