@@ -183,3 +183,16 @@ def test_figures_move_with_their_option(tmp_path: Path, hub: Standin) -> None:
     asyncio.run(playing())
     with pytest.raises(OSError, match="refused"):
         figures(second)
+
+
+def test_a_scraper_that_says_nothing_leaves_no_traceback_in_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hubv1.metrics._Silent.timeout", 0.05)
+    metrics = Metrics("127.0.0.1:0", Readings)
+    try:
+        with socket.create_connection(("127.0.0.1", metrics.port), timeout=10) as silent:
+            assert silent.recv(1) == b""
+    finally:
+        metrics.close()
+    assert capfd.readouterr() == ("", "")

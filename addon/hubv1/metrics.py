@@ -4,7 +4,9 @@ Who called is nobody's label: there is no end to callers, repositories and tags.
 journal is for.
 """
 
+import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,8 @@ from hubv1.loopback import is_welcome, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -148,6 +152,10 @@ def _of_fleet(standing: Standing) -> Iterator[Metric]:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the names it has
+        """Whoever says nothing, or breaks off, is no matter for a traceback in the terminal."""
+        logger.debug("hub_metrics: no answer to %s: %r", client_address, sys.exception())
 
 
 class _ServerOfV6(_Server):
