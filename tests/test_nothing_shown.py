@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from hubv1.credentials import Basic, Bearer, read_credentials
-from hubv1.hub import HubClient, Inquiry, Transport
+from hubv1.hub import Connections, HubClient, Inquiry, Transport
 from hubv1.hub.logins import Logins
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry
 from hubv1.hub.upstream import Upstream
 from hubv1.options import OPTIONS
+from hubv1.parts import Surroundings
 from hubv1.settings import read_settings
 from onstage import answered, make_flow, on_stage
 from samples import VIA
@@ -44,7 +45,9 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
     given = Basic("acme", SECRET)
     upstream = Upstream(Transport(VIA, "tests"))
     settings = read_settings(
-        {option.name: option.default for option in OPTIONS} | {"hub_username": "own"}, OWN
+        {option.name: option.default for option in OPTIONS}
+        | {"hub_username": "own", "hub_journal": f"postgresql://own:{OWN}@127.0.0.1/hub"},
+        OWN,
     )
     text = shown(
         given,
@@ -56,6 +59,7 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
         Request("GET", "http://a/b", {"Authorization": f"Bearer {SECRET}"}),
         Request("POST", "http://a/b", {}, {"identifier": "acme", "secret": SECRET}),
         settings,
+        Surroundings("bridge-1", Connections(), Path(), imposed=SIGNED["Authorization"]),
         HubClient("http://a", "http://b", Transport(VIA, "tests"), given),
         Logins("http://a", upstream),
         Registry("http://b", upstream),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hubv1 import __version__
@@ -26,7 +26,7 @@ class Surroundings:
     """mitmproxy's, which at a first start is not there yet."""
     witness: Callable[[Exchange], None] | None = None
     """Is shown the bridge's own calls."""
-    imposed: str = ""
+    imposed: str = field(default="", repr=False)
     """The Authorization that mitmproxy gives to all requests behind a reverse proxy, if any."""
 
     @property

@@ -52,8 +52,8 @@ class Settings:
     """The bridge's own."""
     challenge: bool
     callers: CallerRules
-    journal: str
-    """Empty for the default place."""
+    journal: str = field(repr=False)
+    """Empty for the default place; else a path or a URL, perhaps with a password."""
     journal_days: int
     """For which single calls are kept."""
     journal_required: bool
