@@ -1,6 +1,7 @@
 """The addon before, between and after its flows: options, commands, start and shutdown."""
 
 import asyncio
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -140,6 +141,20 @@ class TestWhileRunning:
 
         asyncio.run(playing())
         assert len(entries(tmp_path / "journal.sqlite3")) == 1
+
+    def test_of_values_that_are_refused_together_nothing_stays_open(self, tmp_path: Path) -> None:
+        other = str(tmp_path / "other.sqlite3")
+
+        async def playing() -> None:
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                address = f"127.0.0.1:{taken.getsockname()[1]}"
+                async with on_stage(tmp_path) as stage:
+                    before = set(threading.enumerate())
+                    with pytest.raises(exceptions.OptionsError, match="cannot be served"):
+                        stage.configure(hub_journal=other, hub_metrics=address)
+                    assert set(threading.enumerate()) <= before
+
+        asyncio.run(playing())
 
     def test_new_values_count_from_the_next_call_on(self, tmp_path: Path, hub: Standin) -> None:
         async def playing() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -90,19 +91,22 @@ def assembled(
 ) -> Parts:
     """The parts for `settings`, some of which may be `old` ones.
 
-    `read` gives the metrics what they show. Raises BadOption, JournalError or OSError.
+    `read` gives the metrics what they show. Raises BadOption, JournalError or OSError; then what
+    was made is closed again, and the old parts go on as they were.
     """
     rules = read_rules(settings.mode, settings.rules)
-    journal = _journal(settings, surroundings, old)
     hub = _hub(settings, surroundings, old)
-    is_same_hub = old is not None and old.hub is hub
-    if old and is_same_hub and old.settings.cache_ttl == settings.cache_ttl:
-        sharing = old.sharing
-    else:
-        sharing = Sharing(settings.cache_ttl)
-    metrics = _metrics(settings, read, old)
-    shipping = _shipping(settings, surroundings, journal, old)
-    # The last thing, since the old parts go on with this journal where any of the above fails.
+    sharing = _sharing(settings, hub, old)
+    with ExitStack() as undoing:
+        journal = _journal(settings, surroundings, old)
+        if old is None or journal is not old.journal:
+            undoing.callback(journal.close)
+        metrics = _metrics(settings, read, old)
+        if metrics is not None and (old is None or metrics is not old.metrics):
+            undoing.callback(metrics.close)
+        # The last thing that can fail.
+        shipping = _shipping(settings, surroundings, journal, old)
+        undoing.pop_all()
     journal.keep_for(settings.journal_days)
     if shipping is not None:
         shipping.keep_for(settings.journal_days)
@@ -145,6 +149,13 @@ def hub_client(settings: Settings, surroundings: Surroundings) -> HubClient:
     """A new client, with connections of its own."""
     transport = surroundings.transport()
     return HubClient(settings.url, settings.registry_url, transport, settings.account)
+
+
+def _sharing(settings: Settings, hub: HubClient, old: Parts | None) -> Sharing:
+    """Answers are those of one Hub."""
+    if old and old.hub is hub and old.settings.cache_ttl == settings.cache_ttl:
+        return old.sharing
+    return Sharing(settings.cache_ttl)
 
 
 def _way(settings: Settings, surroundings: Surroundings) -> tuple[object, ...]:
