@@ -17,9 +17,9 @@ from hubv1 import bridging, options, routes
 from hubv1.addon import Bridge
 from hubv1.fleet import Standing
 from hubv1.fleet import tables as fleet_tables
+from hubv1.frontend import view
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
-from hubv1.mitm import view
 from hubv1.outcome import Outcome
 from hubv1.remark import MARKS
 from hubv1.report import arguments, model, rendering

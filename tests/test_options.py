@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hubv1.credentials import Basic
-from hubv1.options import LEGACY_HOSTS, OPTIONS, complaints
-from hubv1.settings import BadOption, read_settings
+from hubv1.options import LEGACY_HOSTS, OPTIONS, BadOption, complaints
+from hubv1.settings import read_settings
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
 USERINFO = [

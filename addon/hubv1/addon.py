@@ -12,21 +12,22 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import options
 from hubv1.bridging import came_round
+from hubv1.frontend import view
+from hubv1.frontend.examining import Examiner
+from hubv1.frontend.reporting import Reporter
+from hubv1.frontend.view import BesideView
 from hubv1.handling import Handling
 from hubv1.journal import JournalError, Place
 from hubv1.metrics import Readings
-from hubv1.mitm import view, way
-from hubv1.mitm.examining import Examiner
+from hubv1.mitm import way
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.given import given_options
-from hubv1.mitm.reporting import Reporter
 from hubv1.mitm.showing import Showing, is_own
-from hubv1.mitm.view import BesideView
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
 from hubv1.replying import answer
 from hubv1.report.rendering import UnknownFormat, format_of
-from hubv1.settings import BadOption, settings_in
+from hubv1.settings import settings_in
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Bridge:
             return
         try:
             self._set_up({name: getattr(ctx.options, name) for name in names})
-        except (BadOption, JournalError, OSError) as error:
+        except (options.BadOption, JournalError, OSError) as error:
             if self.is_running:
                 raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
             # An exception would bring its traceback along; an error in the log ends the start too.

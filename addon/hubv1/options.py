@@ -17,6 +17,10 @@ OptionType = Any
 OptionValue = str | int | bool | Sequence[str]
 
 
+class BadOption(Exception):
+    """A value that cannot be used, and what to write instead, in one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option, as mitmproxy and README list it."""

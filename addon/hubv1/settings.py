@@ -12,7 +12,7 @@ from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
 from hubv1.journal import COUNTS_DAYS, FILE_NAME, JournalError
 from hubv1.loopback import split_address
-from hubv1.options import OptionValue, listed
+from hubv1.options import BadOption, OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
 from hubv1.report.rendering import UnknownFormat, format_of
 
@@ -27,10 +27,6 @@ FLEET = "HUB_FLEET"
 _URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
 """The characters of RFC 3986 but for percent-encoding: what is made of it goes into headers."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
-
-
-class BadOption(Exception):
-    """A value that cannot be used, and what to write instead, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

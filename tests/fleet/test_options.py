@@ -17,8 +17,8 @@ from fleet.writing import some_calls, write
 from hubv1.fleet import Shipping
 from hubv1.fleet.database import Database
 from hubv1.journal import JournalError, Place
-from hubv1.options import OPTIONS
-from hubv1.settings import BadOption, Settings, read_settings
+from hubv1.options import OPTIONS, BadOption
+from hubv1.settings import Settings, read_settings
 from onstage import on_stage
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}

@@ -6,8 +6,8 @@ from typing import Any
 
 from mitmproxy import flowfilter, http
 
+from hubv1.options import BadOption
 from hubv1.policy import Mode
-from hubv1.settings import BadOption
 
 _Filter = Callable[[http.HTTPFlow], Any]
 

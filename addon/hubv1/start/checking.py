@@ -14,13 +14,13 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import process_options
 
 from hubv1.check import Examination
+from hubv1.frontend.examining import examination
 from hubv1.journal import JournalError
 from hubv1.mitm import way
-from hubv1.mitm.examining import examination
 from hubv1.mitm.given import given_options
-from hubv1.options import OPTIONS, complaints
+from hubv1.options import OPTIONS, BadOption, complaints
 from hubv1.parts import Surroundings, hub_client
-from hubv1.settings import BadOption, settings_in
+from hubv1.settings import settings_in
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
