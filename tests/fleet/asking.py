@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e.bridges import eventually
 from fleet.postgres import Server
+from hubv1.fleet.tables import FILLED
 from journal.asking import asked
 
 _KEY = "caller, server_address, route, repository, outcome"
@@ -69,3 +71,17 @@ def of_journals(paths: Sequence[Path]) -> list[str]:
     """The ids of all calls in these journals."""
     found = (asked(path, "SELECT id FROM calls") for path in paths)
     return sorted({row[0] for rows in found for row in rows})
+
+
+def all_shipped(path: Path, fleet: Fleet) -> None:
+    """Wait until the journal has nothing that the fleet has not."""
+    eventually(lambda: fleet.has_tables() and _is_empty(path), "all shipped")
+
+
+def _is_empty(path: Path) -> bool:
+    if not asked(path, "SELECT 1 FROM sqlite_master WHERE name = 'shipping'"):
+        return False
+    # Before that, rows from before shipping may not even wait yet.
+    is_ready = asked(path, "SELECT filled_to FROM shipping") == [(FILLED,)]
+    seen = asked(path, "SELECT count(*) FROM unshipped_seen")
+    return is_ready and waiting(path) == 0 and seen == [(0,)]

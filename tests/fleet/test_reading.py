@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.asking import Fleet
+from fleet.asking import Fleet, all_shipped
 from fleet.conftest import StartShipping
-from fleet.test_shipping import all_shipped
 from fleet.writing import NOON, some_calls, write
 from hubv1.journal import EVERYTHING, Entry, Place, Selection, read_all, summarised
 from hubv1.outcome import Outcome

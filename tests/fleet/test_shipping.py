@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Table, select
 
 from e2e.bridges import ROOT, eventually
-from fleet.asking import Fleet, of_journals, waiting
+from fleet.asking import Fleet, all_shipped, of_journals
 from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
@@ -21,19 +21,6 @@ from hubv1.journal.opening import open_for_reading, open_for_writing
 from hubv1.journal.pruning import Pruner
 from journal.asking import asked
 from samples import make_entry
-
-
-def all_shipped(path: Path, fleet: Fleet) -> None:
-    """Wait until the journal has nothing that the fleet has not."""
-    eventually(
-        lambda: (
-            fleet.has_tables()
-            and bool(asked(path, "SELECT 1 FROM sqlite_master WHERE name = 'unshipped'"))
-            and waiting(path) == 0
-            and asked(path, "SELECT count(*) FROM unshipped_seen") == [(0,)]
-        ),
-        "all shipped",
-    )
 
 
 def reject(path: Path) -> None:

@@ -1,6 +1,7 @@
 """`python -m hubv1.report` as the process that scripts/report starts."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from report.schemas import check_if_report
 ADDON = Path(__file__).parents[2] / "addon"
 COMMAND = (sys.executable, "-m", "hubv1.report")
 SECONDS = 60
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
@@ -42,6 +44,11 @@ def report(
     )
     check_if_report(done.stdout)
     return done
+
+
+def without_times(text: str) -> str:
+    """Reports that are made one after the other are of different moments, though hardly ever."""
+    return _MOMENT.sub("", text)
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
