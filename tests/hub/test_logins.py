@@ -1,7 +1,6 @@
 """v1's Basic credentials become a Hub token: one login for many calls, and few for wrong ones."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,17 +26,10 @@ from visitors import (
     authorizations,
     is_challenge,
     logins,
-    members_only,
     played,
 )
 
 SEVERAL = f"{V1}/acme/several"
-
-
-@pytest.fixture
-def hub() -> Iterator[Standin]:
-    with Standin(members_only()) as running:
-        yield running
 
 
 @pytest.fixture

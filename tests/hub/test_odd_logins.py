@@ -2,7 +2,6 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,17 +24,10 @@ from visitors import (
     asked,
     is_challenge,
     logins,
-    members_only,
     played,
 )
 
 CALLS = 10
-
-
-@pytest.fixture
-def hub() -> Iterator[Standin]:
-    with Standin(members_only()) as running:
-        yield running
 
 
 def token(text: object) -> Action:

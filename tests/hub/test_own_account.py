@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from base64 import b64decode
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,7 +22,6 @@ from visitors import (
     asked,
     authorizations,
     logins,
-    members_only,
     of_listener,
     played,
 )
@@ -32,12 +30,6 @@ MANY = f"{V1}/many/images"
 SIZE = 1_200
 FIRST_PAGE = "&page=1"
 REJECTED = Basic("acme", "old")
-
-
-@pytest.fixture
-def hub() -> Iterator[Standin]:
-    with Standin(members_only()) as running:
-        yield running
 
 
 def pages(hub: Standin) -> list[Call]:

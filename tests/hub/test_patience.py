@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
@@ -282,23 +282,3 @@ async def ended(tasks: Sequence[asyncio.Future[list[str]]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def test_a_registry_token_that_ends_between_pages_is_renewed(hub: Standin) -> None:
-    hub.settings.registry_page = 500
-    hub.faults.add("last=", faults.status(500), listener="registry", times=1)
-    done: list[str] = []
-
-    def ends(call: object) -> None:
-        if "last=" in repr(call) and len(done) < 2:
-            done.append("ended")
-            hub.expire_tokens()
-
-    hub.before_request(ends)
-
-    def names(client: HubClient) -> Awaitable[list[str]]:
-        return client.tag_names(MANY, Inquiry())
-
-    assert len(with_client(hub.url, names, hub.registry_url)) == PAGES * 100
-    assert done == ["ended"] * 2
-    assert [call.listener for call in hub.calls].count("hub") == 1

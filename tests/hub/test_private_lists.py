@@ -31,12 +31,6 @@ BASIC = f"Basic {b64encode(b'acme:right').decode()}"
 
 
 @pytest.fixture
-def hub() -> Iterator[Standin]:
-    with Standin(members_only()) as running:
-        yield running
-
-
-@pytest.fixture
 def elsewhere() -> Iterator[Standin]:
     """Another server, which would answer and knows the same accounts."""
     with Standin(members_only()) as running:

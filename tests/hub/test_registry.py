@@ -205,6 +205,22 @@ class TestAUselessRegistry:
         assert sources == ["hub", "registry"]
 
 
+def test_a_token_that_ends_between_pages_is_renewed(hub: Standin) -> None:
+    hub.settings.registry_page = 100
+    hub.faults.add("last=", faults.status(500), listener="registry", times=1)
+    done: list[str] = []
+
+    def ends(call: object) -> None:
+        if "last=" in repr(call) and len(done) < 2:
+            done.append("ended")
+            hub.expire_tokens()
+
+    hub.before_request(ends)
+    assert names_of(hub) == present(hub)
+    assert done == ["ended"] * 2
+    assert len(asked(hub, "hub")) == 1
+
+
 def test_a_registry_below_a_path_is_asked_there() -> None:
     catalog = Catalog()
     catalog.add_generated("many", HUB_CAN)

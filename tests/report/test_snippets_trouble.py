@@ -23,7 +23,7 @@ WAYS = [
 OWN = ("curl", "Python 3")
 TROUBLES = {
     "500": faults.status(500, {"message": "no"}),
-    "429": faults.status(429),
+    "429": faults.status(429, headers={"Retry-After": "0"}),  # skopeo waits half a minute without
     "half a body": bodies.cut(),
     "a page for people": faults.html(),
     "half of the JSON": faults.broken_json(),

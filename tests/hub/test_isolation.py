@@ -1,7 +1,6 @@
 """What one caller may see is shown to nobody else: not kept, not shared, not old, not borrowed."""
 
 import asyncio
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +23,6 @@ from visitors import (
     asked,
     authorizations,
     is_challenge,
-    members_only,
     played,
 )
 
@@ -39,12 +37,6 @@ OTHERS = [
     pytest.param(Bearer("x.y.z"), 401, id="a token"),
 ]
 PATHS = [TAGS, TAG, IMAGES]
-
-
-@pytest.fixture
-def hub() -> Iterator[Standin]:
-    with Standin(members_only()) as running:
-        yield running
 
 
 @pytest.fixture
