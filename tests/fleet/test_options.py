@@ -45,7 +45,10 @@ def shown(*things: object) -> str:
         ("postgresql+psycopg2://bridge:hunter2@db.example/hub", "takes a URL such as"),
         ("postgresql+psycopg://bridge:hunter2@db.example:port/hub", "takes a URL such as"),
         ("hunter2://:::", "takes a URL such as"),
-        ("postgresql+psycopg://bridge:x@hunter2@db.example/hub", "write it as %40"),
+        (
+            "postgresql+psycopg://bridge:x@hunter2@db.example/hub",
+            "an @ in a password is",
+        ),
     ],
 )
 def test_a_value_that_is_no_fleet_is_refused_without_showing_it(url: str, words: str) -> None:

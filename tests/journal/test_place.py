@@ -152,3 +152,10 @@ def test_a_journal_in_memory_is_none(where: str) -> None:
 
 def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
     assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
+
+
+def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it() -> None:
+    with pytest.raises(JournalError, match="write it as %40") as refused:
+        Place("postgresql://bridge:hush@hunter2@db.example/hub")
+    assert "hush" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)

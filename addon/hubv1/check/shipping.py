@@ -9,8 +9,8 @@ from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
+from hubv1.fleet.telling import reason_of
 from hubv1.journal import JournalError, Place
-from hubv1.journal.opening import reason_of
 from hubv1.report.sentence import number
 
 
@@ -23,7 +23,7 @@ def fleet(setup: Setup) -> Finding:
         with closing(Database(place)) as database:
             is_there = database.look()
     except (JournalError, SQLAlchemyError) as error:
-        reason = reason_of(error).removesuffix(".")
+        reason = reason_of(error, place)
         return wrong(
             "fleet",
             f"{place} cannot be used: {reason}. Waiting in the journal: {number(waiting, 'row')}.",

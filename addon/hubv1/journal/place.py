@@ -59,6 +59,8 @@ def _url(where: str) -> URL:
         url = make_url(where)
     except (ArgumentError, ValueError) as error:
         raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
+    if "@" in (url.host or ""):  # the rest of a password, which is not to be shown
+        raise JournalError("The journal's URL has an @ in its password: write it as %40 there.")
     # SQLAlchemy would take another driver than that of requirements.txt.
     return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 
