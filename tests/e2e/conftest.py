@@ -9,6 +9,7 @@ from mitmproxy.certs import CertStore
 
 from e2e.bridges import Mitmdump, running_bridge, running_mitmdump, with_authority
 from e2e.installed import install
+from e2e.origins import Origin, running_origin
 from standin import Catalog, Quirk, Settings, Standin, make_tag
 
 StartBridge = Callable[..., AbstractContextManager[Mitmdump]]
@@ -59,6 +60,19 @@ def secure_hub(tmp_path: Path) -> Iterator[Standin]:
     """A stand-in that speaks TLS, with a CA of its own."""
     with Standin(settings=Settings(tls=tmp_path / "tls")) as hub:
         yield hub
+
+
+@pytest.fixture(scope="session")
+def shared_origin() -> Iterator[Origin]:
+    with running_origin() as origin:
+        yield origin
+
+
+@pytest.fixture
+def origin(shared_origin: Origin) -> Origin:
+    """An old host that nothing has reached yet."""
+    shared_origin.arrivals.clear()
+    return shared_origin
 
 
 @pytest.fixture(scope="session")

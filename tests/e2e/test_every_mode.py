@@ -14,7 +14,7 @@ import pytest
 from e2e.bridges import Mitmdump, running_mitmdump, with_authority
 from e2e.clients import behind, clean_environment, output
 from e2e.conftest import StartBridge
-from e2e.origins import ANSWER, Origin, running_origin
+from e2e.origins import ANSWER, Origin
 from e2e.ways import HOST_KEPT, WAYS, Doors, Way, doors
 from standin import Standin
 
@@ -23,18 +23,6 @@ PATH = "/v1/repositories/acme/tool/tags"
 BY_EVERY_WAY = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 OpenDoors = Callable[..., AbstractContextManager[Doors]]
-
-
-@pytest.fixture(scope="module")
-def shared_origin() -> Iterator[Origin]:
-    with running_origin() as origin:
-        yield origin
-
-
-@pytest.fixture
-def origin(shared_origin: Origin) -> Origin:
-    shared_origin.arrivals.clear()
-    return shared_origin
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.bridges import Mitmdump, running_bridge
 from e2e.clients import PATIENCE, ask, ask_on, raw
-from e2e.origins import ANSWER, Origin, running_origin
+from e2e.origins import ANSWER, Origin
 from standin import Standin
 
 TOOL = b'[{"layer": "", "name": "1.0"}]'
@@ -21,12 +21,6 @@ SIX = [
 
 
 @pytest.fixture(scope="module")
-def shared_origin() -> Iterator[Origin]:
-    with running_origin() as origin:
-        yield origin
-
-
-@pytest.fixture(scope="module")
 def shared_front(
     tmp_path_factory: pytest.TempPathFactory, shared_origin: Origin, shared_hub: Standin
 ) -> Iterator[Mitmdump]:
@@ -34,12 +28,6 @@ def shared_front(
     mode = f"reverse:{shared_origin.url}"
     with running_bridge(confdir, "--mode", mode, hub_url=shared_hub.url) as bridge:
         yield bridge
-
-
-@pytest.fixture
-def origin(shared_origin: Origin) -> Origin:
-    shared_origin.arrivals.clear()
-    return shared_origin
 
 
 @pytest.fixture

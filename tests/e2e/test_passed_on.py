@@ -7,7 +7,7 @@ import pytest
 from e2e.bridges import Mitmdump, query, running_bridge
 from e2e.clients import ask
 from e2e.conftest import StartBridge
-from e2e.origins import ANSWER, Arrival, Origin, running_origin
+from e2e.origins import ANSWER, Arrival, Origin
 from standin import Standin
 
 BODY = bytes(range(256)) * 40
@@ -19,24 +19,12 @@ HEADERS = {
 
 
 @pytest.fixture(scope="module")
-def shared_origin() -> Iterator[Origin]:
-    with running_origin() as origin:
-        yield origin
-
-
-@pytest.fixture(scope="module")
 def shared_front(
     tmp_path_factory: pytest.TempPathFactory, shared_origin: Origin
 ) -> Iterator[Mitmdump]:
     confdir = tmp_path_factory.mktemp("front")
     with running_bridge(confdir, "--mode", f"reverse:{shared_origin.url}") as bridge:
         yield bridge
-
-
-@pytest.fixture
-def origin(shared_origin: Origin) -> Origin:
-    shared_origin.arrivals.clear()
-    return shared_origin
 
 
 @pytest.fixture
