@@ -247,3 +247,11 @@ def test_callers_of_an_earlier_report_and_accepted_ones_are_listed() -> None:
     assert rows[:3] == [["a", "new"], ["c", "gone"], ["\\x1b[31mb", "still there"]]
     accepted = part(made, "Callers that are accepted, and left out above", 120)
     assert accepted[3].split() == ["d", "3", "2026-03-01", "12:00", "2026-03-01", "until", "then"]
+
+
+def test_a_repository_asked_for_with_and_without_its_namespace_is_named_once() -> None:
+    forms = ("GET /v1/repositories/{name}/tags", "GET /v1/repositories/{namespace}/{name}/tags")
+    report = report_of(*(make_entry(route=form, repository="debian") for form in forms))
+    rows = part(report, "Who still calls v1", 200)
+    assert sum(line.count("/debian /tags") for line in rows) == 1
+    assert not any("more" in line for line in rows)

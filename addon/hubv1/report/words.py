@@ -30,10 +30,13 @@ def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:
 
 
 def what_it_calls(findings: Sequence[Finding], most: int) -> str:
-    """The first repositories and routes of a caller, and how many more there are."""
-    named = [f"{one.repository} {label(one.route)}".strip() for one in findings[:most]]
-    more = len(findings) - most
-    return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
+    """The first repositories and routes of a caller, and how many more there are.
+
+    Two routes that differ in form alone (with and without a namespace) are named once.
+    """
+    named = list(dict.fromkeys(f"{one.repository} {label(one.route)}".strip() for one in findings))
+    more = len(named) - most
+    return ", ".join(named[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
