@@ -22,3 +22,8 @@ def printable(text: str) -> str:
 def readable(raw: bytes) -> str:
     """Bytes from the wire as text, whatever they are; nothing is lost, nothing raises."""
     return raw.decode("utf-8", "backslashreplace")
+
+
+def plainly(error: BaseException) -> str:
+    """What went wrong, for a sentence that names the file already: without number and path."""
+    return str((isinstance(error, OSError) and error.strerror) or error)

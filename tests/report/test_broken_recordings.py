@@ -32,7 +32,8 @@ def test_a_packed_file_cut_in_the_middle_is_not_taken_for_whole(tmp_path: Path, 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert "No such file" in complaint(tmp_path / "no-such")
+    path = tmp_path / "no-such"
+    assert complaint(path) == f"The recording {path} cannot be read: No such file or directory."
 
 
 def test_a_folder_is_no_recording(tmp_path: Path) -> None:

@@ -156,7 +156,9 @@ class TestBaseline:
 
     def test_one_that_is_not_there_is_named(self, tmp_path: Path, bridged: Path) -> None:
         done = report("--journal", bridged, "--baseline", tmp_path / "no-such")
-        assert f"The earlier report {tmp_path / 'no-such'} cannot be read" in refused(done)
+        path = tmp_path / "no-such"
+        sentence = f"The earlier report {path} cannot be read: No such file or directory."
+        assert sentence in refused(done)
 
 
 class TestIgnore:

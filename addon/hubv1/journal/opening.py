@@ -14,6 +14,7 @@ from hubv1.journal import damage, files, tables
 from hubv1.journal.migrations import bring_forward, version_of
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.server import server_engine
+from hubv1.texts import plainly
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def set_aside(
 
 def reason_of(error: BaseException) -> str:
     """What the database said, in one line and without what SQLAlchemy says about it."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
+    return " ".join(plainly(getattr(error, "orig", None) or error).split())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from hubv1.mitm.notes import noted
 from hubv1.mitm.opening import Advance, flows_in, opened
 from hubv1.mitm.showing import is_own
 from hubv1.policy import Action, decide
+from hubv1.texts import plainly
 
 _REPOSITORIES = b"/v1/repositories/"
 """What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
@@ -86,7 +87,7 @@ def _entries(capture: Capture, found: _Found) -> Iterator[Entry]:
                 else:
                     found.seen.flows += capture.selection.covers(_moment(flow.at))
     except (OSError, HarError, exceptions.FlowReadException) as error:
-        raise _error(capture, str(error).removesuffix(".")) from error
+        raise _error(capture, plainly(error).removesuffix(".")) from error
     except Exception as error:  # mitmproxy's reader lets through what broken data raise: KeyError
         raise _error(capture, "it is broken, or neither a flow file nor HAR") from error
     _settle(capture, found)

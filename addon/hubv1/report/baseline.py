@@ -8,6 +8,7 @@ import msgspec
 
 from hubv1.journal import Selection
 from hubv1.report.model import SCHEMA, Comparison
+from hubv1.texts import plainly
 
 
 class BaselineError(Exception):
@@ -48,7 +49,9 @@ def read_baseline(path: Path, selection: Selection) -> Earlier:
         schema = msgspec.json.decode(content, type=_Named).schema
         earlier = msgspec.json.decode(content, type=Earlier) if schema == SCHEMA else None
     except OSError as error:
-        raise BaselineError(f"The earlier report {path} cannot be read: {error}.") from error
+        raise BaselineError(
+            f"The earlier report {path} cannot be read: {plainly(error)}."
+        ) from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BaselineError(
             f"{path} is no JSON report of this command, which --baseline needs: {error}."

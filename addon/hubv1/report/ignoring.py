@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from hubv1.texts import plainly
+
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*ignore[ \t]*\]\]", re.MULTILINE)
 _INDEX = re.compile(r"\$\.ignore\[(\d+)\]")
 
@@ -47,7 +49,7 @@ def read_accepted(path: Path, today: date) -> Acceptance:
     except msgspec.ValidationError as error:
         raise _error(path, f"{_line(text, str(error))}{error}") from error
     except (OSError, ValueError, RecursionError) as error:  # of TOML and UTF-8 a ValueError
-        raise _error(path, str(error)) from error
+        raise _error(path, plainly(error)) from error
     for number, entry in enumerate(entries):
         if not (entry.caller.strip() and entry.reason.strip()):
             where = _line(text, f"$.ignore[{number}]")
