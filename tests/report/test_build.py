@@ -1,6 +1,7 @@
 """What a report says of a history: nothing counted twice, nothing mistaken for clean."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -155,3 +156,9 @@ class TestSeveralJournals:
         path = write_journal(tmp_path / "journal", make_entry(started_at=there))
         with read(Place(str(path))) as told:
             assert [day.day for day in build([told], NOW).days] == [date(2026, 2, 28)]
+
+
+def test_gaps_of_several_journals_are_in_the_order_in_which_they_began() -> None:
+    later = replace(GAP, started_at=GAP.started_at + timedelta(seconds=1))
+    both = [history(gaps=(later,)), history(gaps=(GAP,))]
+    assert build(both, NOW).seen.gaps == (GAP, later)

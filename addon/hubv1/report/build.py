@@ -100,13 +100,14 @@ def _traffic(histories: Sequence[History], counts: Tally) -> Traffic:
     ignored = sum(use.calls for use in counts.accepted.values())
     still_served = sum(history.seen.still_served for history in histories)
     flows = sum(history.seen.flows for history in histories)
+    gaps = (gap for history in histories for gap in history.gaps)
     return Traffic(
         # A killed bridge loses the last seconds of these counts, though never a call.
         flows=max(flows, legacy + ignored + still_served),
         legacy=legacy,
         still_served=still_served,
         hosts=tuple(sorted(counts.hosts)),
-        gaps=tuple(gap for history in histories for gap in history.gaps),
+        gaps=tuple(sorted(gaps, key=lambda gap: gap.started_at)),
         rejected_tls=sum(history.seen.rejected_tls for history in histories),
         rejections=_rejections(histories),
         elsewhere=_elsewhere(histories),
