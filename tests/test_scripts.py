@@ -164,6 +164,12 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(checkout: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_demo_refuses_arguments_in_place_of_playing_on(checkout: Path) -> None:
+    done = start(checkout / "scripts" / "demo", "--help")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "scripts/demo takes no arguments" in done.stderr
+
+
 def test_the_demo_names_the_clients_that_are_missing_and_plays_the_others(
     checkout: Path, tmp_path: Path
 ) -> None:
