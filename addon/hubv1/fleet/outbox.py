@@ -191,7 +191,11 @@ def _unchanged(table: Table, keys: Table, row: Row) -> Delete:
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA synchronous=NORMAL")
+    try:
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error:
+        connection.close()  # nobody else knows of it yet
+        raise
 
 
 def _begin_as_told(connection: Connection) -> None:
