@@ -110,10 +110,15 @@ def _engine(place: Place) -> Engine:
 
 
 def _set_limits(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    for name, value in _LIMITS.items():
-        cursor.execute(
-            "SELECT set_config(%s, %s, false) WHERE current_setting(%s) = '0'", (name, value, name)
-        )
-    cursor.close()
-    connection.commit()
+    try:
+        cursor = connection.cursor()
+        for name, value in _LIMITS.items():
+            cursor.execute(
+                "SELECT set_config(%s, %s, false) WHERE current_setting(%s) = '0'",
+                (name, value, name),
+            )
+        cursor.close()
+        connection.commit()
+    except BaseException:
+        connection.close()  # nobody else knows of it yet
+        raise
