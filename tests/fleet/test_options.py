@@ -119,6 +119,7 @@ def test_a_fleet_that_is_away_stops_no_start_and_no_option_is_needed_for_none(
             assert stage.bridge.parts.shipping is first
             stage.configure(hub_fleet="")
             assert stage.bridge.parts.shipping is None
+            first.close()  # it ends by itself, but may log until then, and the stage must be there
 
     asyncio.run(playing())
 
