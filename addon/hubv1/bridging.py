@@ -18,8 +18,7 @@ from hubv1.failures import (
 from hubv1.hub import HubClient, Inquiry
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import Listing
+from hubv1.routes import Call, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -155,8 +154,8 @@ def _absent(call: Call, *, is_challenged: bool) -> Answer:
     if is_challenged:
         # What Hub shows to nobody may be private, and theirs.
         return translation.unauthorized()
-    is_tag = call.route.listing is Listing.TAG
-    return translation.unknown_tag() if is_tag else translation.unknown_repository()
+    # Clients decide by the text of the 404 alone whether a tag is there.
+    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
 def _too_late(inquiry: Inquiry) -> Unreachable:
@@ -203,7 +202,7 @@ def impossible(call: Call) -> Result:
     """A name that Hub does not allow: the 404 of v1, without asking anybody."""
     wrong_tag = call.repository is not None and call.route.listing is Listing.TAG
     return Result(
-        translation.unknown_tag() if wrong_tag else translation.unknown_repository(),
+        _absent(call, is_challenged=False),
         Outcome.REFUSED,
         "impossible_name",
         f"Docker Hub allows no such {'tag' if wrong_tag else 'repository'} name",

@@ -9,7 +9,7 @@ from hubv1.bridging import Result
 from hubv1.mitm.entries import OpenCall
 from hubv1.mitm.flows import answer_flow
 from hubv1.parts import Parts
-from hubv1.recognition import Call
+from hubv1.routes import Call
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from hubv1.mitm.flows import is_replay
 from hubv1.mitm.notes import call_of
 from hubv1.outcome import Outcome
 from hubv1.policy import Action
-from hubv1.recognition import Call
+from hubv1.routes import Call
 from hubv1.texts import bounded
 
 _EXPECTED = {

@@ -10,7 +10,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from hubv1.answers import Answer
-from hubv1.recognition import Call, recognise
+from hubv1.routes import Call, recognise
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
