@@ -45,13 +45,14 @@ def decode_text(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(_not_decoded(error)) from None
+        raise ValueError(encoding_error(error)) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
     body = text.lstrip(_AROUND)
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
 
 
-def _not_decoded(error: UnicodeDecodeError) -> str:
+def encoding_error(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is not in the encoding that it seems to be in."""
     name = error.encoding.upper().removesuffix("-SIG")
     if name != "UTF-8":
         return f"it seems to be {name}, but byte {error.start + 1} is not: save it as UTF-8"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
-from hubv1.mitm.captures import Capture, read_capture
 from hubv1.mitm.notes import leave
 from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
