@@ -28,6 +28,7 @@ from hubv1.remainder import Remainder
 from hubv1.replying import answer
 from hubv1.report.rendering import UnknownFormat, format_of
 from hubv1.settings import settings_in
+from hubv1.texts import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Bridge:
             self._set_up({name: getattr(ctx.options, name) for name in names})
         except (options.BadOption, JournalError, OSError) as error:
             if self.is_running:
-                raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
+                raise exceptions.OptionsError(harmless(str(error))) from error  # type: ignore[no-untyped-call]  # mitmproxy's
             # An exception would bring its traceback along; an error in the log ends the start too.
             logger.error(str(error))
 
@@ -184,7 +185,7 @@ class Bridge:
         try:
             format_of(target)
         except UnknownFormat as error:
-            raise exceptions.CommandError(f"hub.report: {error}") from error
+            raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.parts is not None:
             self.reporter.write(self.parts.journal.place, target)
 

@@ -9,7 +9,6 @@ from hubv1.mitm.entries import OpenCall
 from hubv1.parts import Parts
 from hubv1.remark import remark
 from hubv1.replying import give, successor_of
-from hubv1.texts import printable
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +17,7 @@ async def write_down(opened: OpenCall, parts: Parts) -> None:
     """Return once the call is on disk, or its answer a refusal where it has to be and cannot."""
     entry = _noted_entry(opened, parts)
     if opened.is_replay:
-        logger.info(printable(f"{entry.line} (a replay, not counted)"))
+        logger.info("%s (a replay, not counted)", entry.line)
         return
     is_recorded = False
     try:
@@ -37,7 +36,7 @@ async def write_down(opened: OpenCall, parts: Parts) -> None:
             _noted_entry(opened, parts)
     if parts.metrics is not None:
         parts.metrics.count(entry, is_recorded=is_recorded)
-    logger.info(printable(entry.line))
+    logger.info("%s", entry.line)
 
 
 def write_off(opened: OpenCall, parts: Parts) -> None:

@@ -1,6 +1,7 @@
 """Texts from outside: decoded, bounded before they are kept, harmless before they are shown."""
 
 import json
+import re
 from pathlib import Path
 
 LONGEST = 256
@@ -8,6 +9,9 @@ LONGEST = 256
 
 _AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
 """White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
+
+
+_USER_INFO = re.compile(r"(?<=://)(?:[^\s/?#@:]*:\S*|[^\s/?#@]*)@")
 
 
 def bounded(text: str) -> str:
@@ -23,6 +27,17 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def without_user_info(text: str) -> str:
+    """`text` with user names and passwords in its URLs masked. Up to the last @ of a word, since a
+    password may have one in it, or a slash."""
+    return _USER_INFO.sub("***@", text) if "@" in text else text
+
+
+def harmless(text: str) -> str:
+    """`text` for a line that people read: printable, and URLs in it without user info."""
+    return printable(without_user_info(text))
 
 
 def readable(raw: bytes) -> str:

@@ -21,6 +21,7 @@ from hubv1.mitm.given import given_options
 from hubv1.options import OPTIONS, BadOption, complaints
 from hubv1.parts import Surroundings, hub_client
 from hubv1.settings import settings_in
+from hubv1.texts import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
@@ -32,7 +33,7 @@ def check(arguments: Sequence[str]) -> int:
     try:
         found = asyncio.run(_examined(arguments))
     except (BadOption, JournalError, exceptions.OptionsError) as error:
-        sys.stdout.write(f"wrong           options: {error}\n")
+        sys.stdout.write(f"wrong           options: {harmless(str(error))}\n")
         return 1
     sys.stdout.write("\n".join(_lines(found)) + "\n")
     return 0 if found.is_sound else 1
