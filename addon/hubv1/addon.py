@@ -17,7 +17,8 @@ from hubv1.frontend.examining import Examiner
 from hubv1.frontend.reporting import Reporter
 from hubv1.frontend.view import BesideView
 from hubv1.handling import Handling
-from hubv1.journal import JournalError, Place
+from hubv1.journal import JournalError
+from hubv1.journal.database_url import is_url, masked
 from hubv1.metrics import Readings
 from hubv1.mitm import way
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
@@ -218,4 +219,4 @@ class Bridge:
 
 def _shown(value: object) -> str:
     """The value of an option for people: an URL without its password."""
-    return str(Place(value)) if isinstance(value, str) and "://" in value else repr(value)
+    return masked(value) if isinstance(value, str) and is_url(value) else repr(value)

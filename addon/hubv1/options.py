@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from hubv1.journal import DAYS
+from hubv1.texts import without_user_info
 
 PREFIX = "hub_"
 
@@ -19,6 +20,10 @@ OptionValue = str | int | bool | Sequence[str]
 
 class BadOption(Exception):
     """A value that cannot be used, and what to write instead, in one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        """The value may be quoted in it, a URL with a password perhaps."""
+        super().__init__(without_user_info(sentence))
 
 
 @dataclass(frozen=True, slots=True)

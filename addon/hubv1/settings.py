@@ -11,6 +11,7 @@ from hubv1.caller import CallerRules, Network
 from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
 from hubv1.journal import COUNTS_DAYS, FILE_NAME, JournalError
+from hubv1.journal.database_url import masked
 from hubv1.loopback import split_address
 from hubv1.options import BadOption, OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
@@ -176,7 +177,9 @@ def _url(option: str, url: str) -> str:
     except ValueError:
         sound = False
     if not sound:
-        raise BadOption(f"{option} takes a URL such as https://hub.docker.com, not {url!r}.")
+        raise BadOption(
+            f"{option} takes a URL such as https://hub.docker.com, not {masked(url)!r}."
+        )
     if parts.query or parts.fragment:
         raise BadOption(f"{option} takes a URL without a query or fragment.")
     return url.rstrip("/")

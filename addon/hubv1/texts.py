@@ -29,10 +29,10 @@ def printable(text: str) -> str:
     )
 
 
-def without_user_info(text: str) -> str:
+def without_user_info(text: str, mask: str = "***@") -> str:
     """`text` with user names and passwords in its URLs masked. Up to the last @ of a word, since a
     password may have one in it, or a slash."""
-    return _USER_INFO.sub("***@", text) if "@" in text else text
+    return _USER_INFO.sub(mask, text) if "@" in text else text
 
 
 def harmless(text: str) -> str:

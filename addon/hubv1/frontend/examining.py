@@ -13,6 +13,7 @@ from hubv1.check import Examination, Listener, Setup, examined
 from hubv1.hub import HubClient
 from hubv1.parts import Parts, Surroundings, journal_place
 from hubv1.settings import Settings
+from hubv1.texts import without_user_info
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +74,9 @@ def _setup(settings: Settings, surroundings: Surroundings, options: Options) -> 
 
 def _environment_proxy() -> str:
     """Without its user and password; empty where there is none that can be understood."""
+    proxy = without_user_info(getproxies().get("https", ""), mask="")
     try:
-        return str(URL(getproxies().get("https", "")).with_user(None)).rstrip("/")
+        return str(URL(proxy)).rstrip("/")
     except ValueError:
         return ""
 
