@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from addresses import Address
 from e2e.clients import clean_environment
+from e2e.forked import Process, fork_server
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "bridge.py"
@@ -39,7 +40,7 @@ Finished = subprocess.CompletedProcess[str]
 class Mitmdump:
     """A running mitmdump."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     confdir: Path
     log_file: Path
     journal: Path
@@ -96,9 +97,8 @@ def running_mitmdump(
 
     `under` is a command line that runs another, and becomes it.
     """
-    with running(
-        confdir, [*under, *command(confdir, *arguments, at=at, program=program)]
-    ) as started:
+    line = command(confdir, *arguments, at=at, program=program)
+    with running(confdir, [*under, *line]) as started:
         yield started
 
 
@@ -106,16 +106,9 @@ def running_mitmdump(
 def running(confdir: Path, command_line: Sequence[str]) -> Iterator[Mitmdump]:
     """The same for a command line of the test's own, with its journal in the confdir."""
     confdir.mkdir(parents=True, exist_ok=True)
-    log_file = confdir / "log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            command_line,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(confdir),
-        )
-    started = Mitmdump(process, confdir, log_file, confdir / "journal.sqlite3")
+    (log := confdir / "log").write_bytes(b"")
+    process = _started(command_line, clean_environment(confdir), log)
+    started = Mitmdump(process, confdir, log, confdir / "journal.sqlite3")
     try:
         started.host, started.port = _listening_at(started)
         yield started
@@ -168,16 +161,28 @@ def bridge_arguments(
 def finished(confdir: Path, *arguments: str, **environment: str) -> Finished:
     """A mitmdump that ends by itself, with everything that it said."""
     confdir.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        command(confdir, *arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=clean_environment(confdir, **environment),
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    (log := confdir / "said").write_bytes(b"")
+    line = command(confdir, *arguments)
+    process = _started(line, clean_environment(confdir, **environment), log)
+    try:
+        code = process.wait(PATIENCE)
+    finally:
+        process.kill()
+    return Finished(line, code, log.read_text(encoding="utf-8"))
+
+
+def _started(command_line: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """A process that writes to the log; where it is a plain mitmdump, it is forked."""
+    if command_line[0] == str(MITMDUMP) and "PYTHONPATH" not in environment:
+        return fork_server().start(command_line, environment, log)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command_line,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
 
 
 def with_authority(confdir: Path, authority: Path) -> Path:
