@@ -134,7 +134,7 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_ulr": ["x"]}, "Did you mean hub_url?"),
         ({"hub_host": ["x"]}, "Did you mean hub_hosts?"),
         ({"hub_dead_line": ["3"]}, "Did you mean hub_deadline?"),
-        ({"hub_zzzzzzzzzz": ["x"]}, "The options are hub_mode, hub_rule, "),
+        ({"hub_zzzzzzzzzz": ["x"]}, "There are: hub_mode, hub_rule, "),
         ({"hub_deadline": ["soon"]}, "hub_deadline takes a whole number, not 'soon'."),
         ({"hub_deadline": ["1.5"]}, "hub_deadline takes a whole number, not '1.5'."),
         ({"hub_deadline": [""]}, "hub_deadline takes a whole number, not ''."),

@@ -152,7 +152,7 @@ class Bridge(Commands):
         closing = components.close()
         if is_shutdown:
             journal = components.journal
-            self.reporter.end(journal.place, journal.seen.flows, components.config.report)
+            self.reporter().end(journal.place, journal.seen.flows, components.config.report)
         return closing
 
     def _set_up(self) -> None:

@@ -61,19 +61,18 @@ class Commands:
         except UnknownFormat as error:
             raise exceptions.CommandError(f"hub.report: {error}") from error
         if self.components is not None:
-            self.reporter.write(self.components.journal.place, target)
+            self.reporter().write(self.components.journal.place, target)
 
     @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
     def summarise(self) -> None:
         """Log a summary of the journal in a few lines."""
         if self.components is not None:
-            self.reporter.summarise(self.components.journal.place)
+            self.reporter().summarise(self.components.journal.place)
             if self.components.shipper is not None:
                 logger.info("hub v1: %s", self.components.shipper.standing.sentence)
 
-    @property
     def reporter(self) -> "Reporter":
-        """Writes reports of the journal."""
+        """What writes reports of the journal. No property: mitmproxy reads those of every addon."""
         if self._reporter is None:
             from hubv1.frontend.reporting import Reporter  # noqa: PLC0415  # see above
 

@@ -92,7 +92,7 @@ def _host(option: str, host: str) -> str:
 
 def _url(option: str, url: str) -> str:
     if "@" in url:
-        raise BadOption(f"{option} must not contain a user name or password.")
+        raise BadOption(f"{option} must not hold a user name or password.")
     try:
         parts = urlsplit(url)
         is_sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -392,7 +392,7 @@ def _complaint(name: str, value: object) -> str | None:
     option = _BY_NAME.get(name)
     if option is None:
         near = get_close_matches(name, _BY_NAME, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"The options are {', '.join(_BY_NAME)}."
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(_BY_NAME)}."
         return f"{name} is not an option of the Hub v1 bridge. {hint}"
     if option.type == Sequence[str]:
         is_sound = not isinstance(value, str) and all(
