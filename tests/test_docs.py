@@ -13,15 +13,16 @@ from mitmproxy.utils import emoji
 from sqlalchemy import Table
 
 from e2e.clients import tool
-from hubv1 import bridging, options, routes
+from hubv1 import config, contentview, routes
 from hubv1.addon import Bridge
+from hubv1.calls import PROBLEMS
+from hubv1.commands import Commands
 from hubv1.fleet import Standing
 from hubv1.fleet import tables as fleet_tables
-from hubv1.frontend import view
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.remark import MARKS
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
 from hubv1.report.environment import variable_of
@@ -38,8 +39,8 @@ JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
 REPORT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
-def test_readme_lists_every_option_with_its_default(option: options.Option) -> None:
+@pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
+def test_readme_lists_every_option_with_its_default(option: config.Option) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| `{option.name}`"))
     default = row.split("|")[2].strip()
     if isinstance(option.default, list):
@@ -52,11 +53,11 @@ def test_readme_lists_every_option_with_its_default(option: options.Option) -> N
 
 def test_readme_lists_no_option_that_there_is_not() -> None:
     listed = set(re.findall(r"^\| `(hub_\w+)`", README, re.MULTILINE))
-    assert listed == {option.name for option in options.OPTIONS}
+    assert listed == {option.name for option in config.OPTIONS}
 
 
 @pytest.mark.parametrize(
-    "name", [each.command_name for each in vars(Bridge).values() if hasattr(each, "command_name")]
+    "name", [each.command_name for each in vars(Commands).values() if hasattr(each, "command_name")]
 )
 def test_readme_lists_every_command(name: str) -> None:
     assert f"`{name}`" in README or f"`{name} " in README
@@ -67,9 +68,9 @@ def test_readme_lists_every_outcome_with_its_exit_code(outcome: Outcome) -> None
     assert re.search(rf"^\| `{outcome}` \|.*\| [23]", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize("code", [*bridging.TROUBLES])
+@pytest.mark.parametrize("code", [*PROBLEMS])
 def test_the_page_of_answers_lists_every_error(code: str) -> None:
-    status, _ = bridging.TROUBLES[code]
+    status, _ = PROBLEMS[code]
     assert re.search(rf"\| {status} problem\+json.*`{code}`", ANSWERS)
 
 
@@ -177,7 +178,7 @@ def test_the_page_of_front_ends_names_every_command_and_the_content_view() -> No
     assert commands
     for name in commands:
         assert f"`{getattr(Bridge, name).command_name}" in FRONTENDS
-    assert f"`{view.NAME}`" in FRONTENDS
+    assert f"`{contentview.NAME}`" in FRONTENDS
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)

@@ -19,6 +19,9 @@ from hubv1.names import (
     repository_or_none,
 )
 
+LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
+"""The names under which Docker served API v1."""
+
 _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, History, Seen
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 from report.hars import AGENT, CHROME, URL
 from report.recordings import STARTED, complaint, read, recorded, saved
 

@@ -12,14 +12,13 @@ from typing import Any
 
 from mitmproxy import exceptions, http
 
+from hubv1.calls import Action, decide, observed_call
 from hubv1.captures.flow_file import file_flows
 from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import asked_host, legacy_call, v1_call
-from hubv1.mitm.notes import noted
-from hubv1.mitm.showing import is_own
-from hubv1.policy import Action, decide
+from hubv1.mitm.flow_metadata import saved_record
+from hubv1.mitm.flows import legacy_call, requested_host, v1_call
+from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.texts import bounded, plainly
 
 STANDARD_INPUT = Path("-")
@@ -135,7 +134,7 @@ def _flows(
         if isinstance(flow, Unreadable):
             found.unreadable += 1
             found.reason = found.reason or flow.reason
-        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_own(flow)):
+        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_upstream_flow(flow)):
             found.others += 1
         else:
             found.flows += 1
@@ -148,9 +147,9 @@ def _flows(
 def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Entry]:
     """The call that a flow is; other traffic is only counted."""
     call = legacy_call(flow, capture.hosts)
-    entry = noted(flow)
+    entry = saved_record(flow)
     if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
-        entry = OpenCall(flow, call, Action.OBSERVE).entry("")
+        entry = observed_call(flow, call)
     if entry is None:
         if capture.selection.covers(_moment(flow.request.timestamp_start)):
             found.seen.flows += 1
@@ -166,7 +165,7 @@ def _host_elsewhere(flow: http.HTTPFlow) -> Iterator[str]:
     """The host that was asked for what only API v1 has, though it is no legacy host."""
     like = v1_call(flow)
     if like is not None and like.route.path.startswith(_REPOSITORIES):
-        yield bounded(asked_host(flow))
+        yield bounded(requested_host(flow))
 
 
 def _is_news(capture: Capture, entry: Entry) -> bool:

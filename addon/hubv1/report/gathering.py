@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hubv1.captures import Capture, OnRead, read_capture
 from hubv1.journal import History, Place, Selection, read_all
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 
 
 @contextmanager
