@@ -19,6 +19,16 @@ from report.recordings import STARTED, complaint, read, recorded, saved
 LONE = ["\ud83d", "\ude00", "\ude00\ud83d", "\udce9", "a\ud83d\0"]
 ELSEWHERE = "https://api.example.com/v1/search?q=x"
 
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters(), max_size=9)
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters()), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
 
 def har(*entries: Any) -> str:
     return json.dumps({"log": {"version": "1.2", "entries": entries}})
@@ -276,8 +286,8 @@ class TestALegacyCall:
         assert 0 <= entry.duration_ms <= 1
 
     @given(
-        st.dictionaries(st.sampled_from([*CHROME, "comment"]), st.deferred(lambda: ANYTHING)),
-        st.dictionaries(st.sampled_from(["headers", "cookies"]), st.deferred(lambda: ANYTHING)),
+        st.dictionaries(st.sampled_from([*CHROME, "comment"]), ANYTHING),
+        st.dictionaries(st.sampled_from(["headers", "cookies"]), ANYTHING),
     )
     def test_is_read_whatever_stands_beside_method_url_and_time(
         self, tmp_path_factory: pytest.TempPathFactory, beside: Any, of_request: Any
@@ -286,17 +296,6 @@ class TestALegacyCall:
         odd = CHROME | beside | kept | {"request": CHROME["request"] | of_request}
         path = tmp_path_factory.getbasetemp() / "odd.har"
         assert_calls(path, har(odd, CHROME), 2)
-
-
-ANYTHING = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters(), max_size=9)
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters()), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
 
 
 class TestEncodings:
