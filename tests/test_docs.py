@@ -12,7 +12,8 @@ import pytest
 from mitmproxy.utils import emoji
 from sqlalchemy import Table
 
-from e2e.clients import tool
+from demo.clients import all_clients
+from e2e.clients import clean_environment, output, tool
 from hubv1 import bridging, options, routes
 from hubv1.addon import Bridge
 from hubv1.fleet import Standing
@@ -27,6 +28,7 @@ from hubv1.report.columns import COLUMNS
 from hubv1.report.environment import variable_of
 from hubv1.report.gate import FailOn
 from hubv1.report.ignoring import read_accepted
+from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,6 +78,17 @@ def test_the_page_of_options_lists_every_outcome(outcome: Outcome) -> None:
 
 def test_readme_is_short() -> None:
     assert len(README.split()) <= 1600
+
+
+def test_the_search_that_readme_shows_finds_the_calls_of_real_clients(tmp_path: Path) -> None:
+    [line] = re.findall(r"^\$ (grep .*) \.$", README, re.MULTILINE)
+    clients = [client for client in all_clients(Catalog.default()) if client.is_legacy]
+    for number, client in enumerate(clients):
+        (tmp_path / f"{number}.sh").write_text(client.command, encoding="utf-8")
+    (tmp_path / "login.json").write_text('{"auths": {"https://index.docker.io/v1/": {}}}')
+    (tmp_path / "new.sh").write_text("curl https://hub.docker.com/v2/repositories/acme/app/tags")
+    found = output(f"cd {tmp_path}; {line} -l .", clean_environment(tmp_path)).split()
+    assert sorted(found) == sorted(f"./{number}.sh" for number in range(len(clients)))
 
 
 @pytest.mark.parametrize("code", [*bridging.TROUBLES])
