@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.bridging import Result, Terms, answer_call, came_round
+from hubv1.calls import Limits, Result, answer_call, loop_detected
 from hubv1.hub import HubClient
 from hubv1.hub.upstream import ATTEMPTS
 from hubv1.outcome import Outcome
@@ -112,7 +112,7 @@ class TestAbsence:
         [
             (f"{R}/Debian/tags", b'{"error": "Repository not found"}'),
             (f"{R}/debian/tags/a%2Fb", b"Tag not found"),
-            (f"{R}/DEBIAN/tags/latest", b'{"error": "Repository not found"}'),
+            (f"{R}/DEBIAN/tags/latest", b"Tag not found"),
             (f"{R}/../images", b'{"error": "Repository not found"}'),
             (f"{R}/a/b/c/d", b'{"error": "Repository not found"}'),
             (f"{R}/", b'{"error": "Repository not found"}'),
@@ -243,7 +243,7 @@ class TestTrouble:
         async def closed(client: HubClient) -> Result:
             logins, client._logins = client._logins, None  # type: ignore[assignment]  # what a programmer may forget
             try:
-                return await answer_call(recognised(TAGS), client, Terms(5))
+                return await answer_call(recognised(TAGS), client, Limits(5))
             finally:
                 client._logins = logins
 
@@ -254,7 +254,7 @@ class TestTrouble:
         assert "The bridge failed on" in caplog.text
 
     def test_a_request_of_the_bridge_itself_is_a_loop(self) -> None:
-        result = came_round()
+        result = loop_detected()
         assert (result.answer.status, result.outcome) == (508, Outcome.FAILED)
         assert result.error_type == "loop"
         assert result.upstream_calls == 0

@@ -14,15 +14,16 @@ from sqlalchemy import Table
 
 from demo.clients import all_clients
 from e2e.clients import clean_environment, output, tool
-from hubv1 import bridging, options, routes
+from hubv1 import config, contentview, routes
 from hubv1.addon import Bridge
+from hubv1.calls import PROBLEMS
+from hubv1.commands import Commands
 from hubv1.fleet import Standing
 from hubv1.fleet import tables as fleet_tables
-from hubv1.frontend import view
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.remark import MARKS
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
 from hubv1.report.environment import variable_of
@@ -47,8 +48,8 @@ REPORT = _page("report.md")
 TABLES = _page("tables.md")
 
 
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
-def test_the_page_of_options_lists_each_with_its_default(option: options.Option) -> None:
+@pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
+def test_the_page_of_options_lists_each_with_its_default(option: config.Option) -> None:
     row = next(line for line in OPTIONS.splitlines() if line.startswith(f"| `{option.name}`"))
     default = row.split("|")[2].strip()
     if isinstance(option.default, list):
@@ -61,11 +62,11 @@ def test_the_page_of_options_lists_each_with_its_default(option: options.Option)
 
 def test_the_page_of_options_lists_no_other() -> None:
     listed = set(re.findall(r"^\| `(hub_\w+)`", OPTIONS, re.MULTILINE))
-    assert listed == {option.name for option in options.OPTIONS}
+    assert listed == {option.name for option in config.OPTIONS}
 
 
 @pytest.mark.parametrize(
-    "name", [each.command_name for each in vars(Bridge).values() if hasattr(each, "command_name")]
+    "name", [each.command_name for each in vars(Commands).values() if hasattr(each, "command_name")]
 )
 def test_the_page_of_options_lists_every_command(name: str) -> None:
     assert re.search(rf"^\| `{name}[ `]", OPTIONS, re.MULTILINE)
@@ -91,9 +92,9 @@ def test_the_search_that_readme_shows_finds_the_calls_of_real_clients(tmp_path: 
     assert sorted(found) == sorted(f"./{number}.sh" for number in range(len(clients)))
 
 
-@pytest.mark.parametrize("code", [*bridging.TROUBLES])
+@pytest.mark.parametrize("code", [*PROBLEMS])
 def test_the_page_of_answers_lists_every_error(code: str) -> None:
-    status, _ = bridging.TROUBLES[code]
+    status, _ = PROBLEMS[code]
     assert re.search(rf"\| {status} problem\+json.*`{code}`", ANSWERS)
 
 
@@ -200,7 +201,7 @@ def test_the_page_of_front_ends_names_every_command_and_the_content_view() -> No
     assert commands
     for name in commands:
         assert f"`{getattr(Bridge, name).command_name}" in FRONTENDS
-    assert f"`{view.NAME}`" in FRONTENDS
+    assert f"`{contentview.NAME}`" in FRONTENDS
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hubv1.calls import Action, decide
 from hubv1.outcome import Outcome, exit_code
-from hubv1.policy import Action, decide
 from hubv1.routes import Verdict
 from samples import recognised
 

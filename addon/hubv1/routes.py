@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from hubv1.names import Repository
 
+LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
+"""The names under which Docker served API v1."""
+
 _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
 

@@ -14,7 +14,7 @@ from math import floor
 
 from cachetools import TTLCache
 
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
 from hubv1.kept import Kept
 from hubv1.names import Repository

@@ -18,7 +18,7 @@ from e2e.bridges import PATIENCE, Mitmdump, eventually
 from e2e.conftest import StartBridge
 from fleet.asking import Fleet, of_journals
 from fleet.postgres import a_server
-from hubv1.options import OPTIONS
+from hubv1.config import OPTIONS
 from standin import Standin
 
 CLIENTS = 4

@@ -14,11 +14,10 @@ from fleet.asking import Fleet
 from fleet.conftest import StartShipping
 from fleet.postgres import PASSWORD, USER
 from fleet.writing import some_calls, write
+from hubv1.config import OPTIONS, BadOption, Config, read_config
 from hubv1.fleet import Shipping
 from hubv1.fleet.database import Database
 from hubv1.journal import JournalError, Place
-from hubv1.options import OPTIONS, BadOption
-from hubv1.settings import Settings, read_settings
 from onstage import on_stage
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
@@ -27,8 +26,8 @@ SECRET = "hun%74er2"
 NOWHERE = f"postgresql+psycopg://{USER}:{SECRET}@127.0.0.1:1/hub?password=hunter2"
 
 
-def settings(fleet: str, environment: str = "", **values: Any) -> Settings:
-    return read_settings({**DEFAULTS, "hub_fleet": fleet, **values}, fleet=environment)
+def settings(fleet: str, environment: str = "", **values: Any) -> Config:
+    return read_config({**DEFAULTS, "hub_fleet": fleet, **values}, {"HUB_FLEET": environment})
 
 
 def shown(*things: object) -> str:
@@ -92,13 +91,15 @@ def test_no_object_and_no_text_shows_the_password(
 
     async def playing() -> str:
         async with on_stage(tmp_path, hub_fleet=NOWHERE) as stage:
-            parts = stage.bridge.parts
-            assert parts
-            assert parts.shipping
-            shipping = parts.shipping
+            components = stage.bridge.components
+            assert components
+            assert components.shipper
+            shipping = components.shipper
             eventually(lambda: bool(shipping.standing.trouble), "in trouble")
             listed = stage.context.master.commands.call_strings("hub.options", [])
-            return "".join(listed) + shown(parts, parts.settings, shipping, shipping.standing)
+            return "".join(listed) + shown(
+                components, components.config, shipping, shipping.standing
+            )
 
     text = asyncio.run(playing()) + shown(Place(NOWHERE), Database(Place(NOWHERE)))
     assert f"hub_fleet=postgresql+psycopg://{USER}:***@127.0.0.1:1/hub" in text
@@ -112,13 +113,13 @@ def test_a_fleet_that_is_away_stops_no_start_and_no_option_is_needed_for_none(
 ) -> None:
     async def playing() -> None:
         async with on_stage(tmp_path, hub_fleet=NOWHERE) as stage:
-            assert stage.bridge.parts
-            assert stage.bridge.parts.shipping
-            first = stage.bridge.parts.shipping
+            assert stage.bridge.components
+            assert stage.bridge.components.shipper
+            first = stage.bridge.components.shipper
             stage.configure(hub_deadline=10)
-            assert stage.bridge.parts.shipping is first
+            assert stage.bridge.components.shipper is first
             stage.configure(hub_fleet="")
-            assert stage.bridge.parts.shipping is None
+            assert stage.bridge.components.shipper is None
             first.close()  # it ends by itself, but may log until then, and the stage must be there
 
     asyncio.run(playing())

@@ -8,9 +8,8 @@ from mitmproxy.test import tflow
 
 from hubv1.journal import Seen
 from hubv1.mitm.captures import Capture, read_capture
-from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
+from hubv1.routes import LEGACY_HOSTS, Verdict
 from report.recordings import STARTED, TAGS, TRAFFIC, Writer, read, recorded, saved, written
 
 

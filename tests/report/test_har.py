@@ -10,8 +10,8 @@ import pytest
 
 from hubv1.journal import Entry, History, Seen, Selection
 from hubv1.mitm.captures import Capture, CaptureError, read_capture
-from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
+from hubv1.routes import LEGACY_HOSTS
 from report.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
 
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)

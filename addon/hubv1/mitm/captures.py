@@ -9,14 +9,13 @@ from pathlib import Path
 
 from mitmproxy import exceptions, http
 
+from hubv1.calls import Action, decide, observed_call
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.entries import OpenCall
-from hubv1.mitm.flows import asked_host, legacy_call
+from hubv1.mitm.flow_metadata import saved_record
+from hubv1.mitm.flows import legacy_call, requested_host
 from hubv1.mitm.har import HarError, Odd, Other
-from hubv1.mitm.notes import noted
 from hubv1.mitm.opening import Advance, flows_in, opened
-from hubv1.mitm.showing import is_own
-from hubv1.policy import Action, decide
+from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.texts import plainly
 
 _REPOSITORIES = b"/v1/repositories/"
@@ -97,7 +96,7 @@ def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow | O
     for flow in flows_in(content):
         if isinstance(flow, Odd):
             found.odd.append(flow)
-        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_own(flow)):
+        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_upstream_flow(flow)):
             found.others += 1
         else:
             found.flows += 1
@@ -110,15 +109,15 @@ def _flows(content: BufferedReader, found: _Found) -> Iterator[http.HTTPFlow | O
 def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Entry]:
     """The call that a flow is; other traffic is only counted."""
     call = legacy_call(flow, capture.hosts)
-    entry = noted(flow)
+    entry = saved_record(flow)
     if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
-        entry = OpenCall(flow, call, Action.OBSERVE).entry("")
+        entry = observed_call(flow, call)
     if entry is None:
         if capture.selection.covers(_moment(flow.request.timestamp_start)):
             found.seen.flows += 1
             found.seen.still_served += call is not None
             if call is None and flow.request.data.path.startswith(_REPOSITORIES):
-                found.elsewhere[asked_host(flow)] += 1
+                found.elsewhere[requested_host(flow)] += 1
     elif _is_news(capture, entry):
         capture.told.add(entry.flow_id)
         found.seen.flows += 1

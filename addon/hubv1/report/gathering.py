@@ -7,7 +7,7 @@ from pathlib import Path
 from hubv1.journal import History, Place, Selection, read_all
 from hubv1.mitm.captures import Capture, read_capture
 from hubv1.mitm.opening import Advance
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 
 
 @contextmanager
