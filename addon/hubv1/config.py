@@ -16,7 +16,7 @@ from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, JournalError
 from hubv1.journal.database_url import masked
-from hubv1.loopback import split_address
+from hubv1.listen import split_address
 from hubv1.routes import LEGACY_HOSTS
 from hubv1.texts import without_user_info
 
