@@ -13,7 +13,7 @@ from hubv1.fleet import Shipping
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
-from hubv1.recognition import Call
+from hubv1.routes import Call
 from hubv1.sharing import Sharing
 
 

@@ -23,7 +23,7 @@ from hubv1.mitm.flows import (
     requested_scheme,
 )
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
+from hubv1.routes import Call
 from hubv1.texts import bounded, readable
 
 _EXPECTED = {
