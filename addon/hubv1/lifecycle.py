@@ -81,9 +81,9 @@ class Lifecycle:
         if pending.action is Action.TRANSLATE:
             return self._translate(pending, components)
         if pending.action is Action.REDIRECT:
-            _finish(pending, redirected(components.successor_of(pending.call)), components)
+            _finish(pending, redirected(_successor(pending.call, components)), components)
         elif pending.action is Action.REFUSE:
-            _finish(pending, gone(components.successor_of(pending.call)), components)
+            _finish(pending, gone(_successor(pending.call, components)), components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -169,7 +169,7 @@ def _action(flow: http.HTTPFlow, call: Call, components: Components) -> Action:
     config = components.config
     action = decide(
         call,
-        mode_for(flow, config.rule, config.mode),
+        mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
         live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )
@@ -205,8 +205,14 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
 
 def _finish(pending: PendingCall, result: Result, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, components.successor_of(pending.call), components)
+    _set_response(pending.flow, result, _successor(pending.call, components), components)
     pending.response = pending.flow.response
+
+
+def _successor(call: Call, components: Components) -> str:
+    """URL of the v2 call to make instead; empty where there is none."""
+    path = call.replacement_path
+    return components.config.url + path if path else ""
 
 
 def _set_response(
@@ -250,7 +256,7 @@ def _annotated(pending: PendingCall, components: Components) -> Entry:
     """The record of a call as it stands, once it is in the flow too."""
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:
-        instead = components.successor_of(pending.call) or pending.call.route.sentence
+        instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
         # A replay keeps the record of what the caller once got.
         before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None

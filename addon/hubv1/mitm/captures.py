@@ -11,11 +11,10 @@ from mitmproxy import exceptions, http
 
 from hubv1.calls import Action, decide, observed_call
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.flow_metadata import saved_record
+from hubv1.mitm.flow_metadata import is_upstream_flow, saved_record
 from hubv1.mitm.flows import legacy_call, requested_host
 from hubv1.mitm.har import HarError, Odd, Other
 from hubv1.mitm.opening import Advance, flows_in, opened
-from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.texts import plainly
 
 _REPOSITORIES = b"/v1/repositories/"
