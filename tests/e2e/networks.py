@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from addresses import Address
 from e2e.bridges import ADDON, PATIENCE, ROOT, Mitmdump, eventually, running_mitmdump
 from e2e.clients import clean_environment, lacking, output, tool
 
@@ -125,7 +126,7 @@ def as_if_run(
     defaults = ("connection_strategy=lazy", f"hub_journal={confdir / 'journal.sqlite3'}")
     settings = [word for setting in defaults for word in ("--set", setting)]
     everything = ["-s", str(ADDON), *settings, *arguments]
-    return running_mitmdump(confdir, *everything, port=port, under=under)
+    return running_mitmdump(confdir, *everything, at=Address("127.0.0.1", port), under=under)
 
 
 def _try_out(prefix: str) -> None:

@@ -15,13 +15,13 @@ import psutil
 import pytest
 from aiohttp import web
 
+from addresses import own_address
 from e2e.bridges import (
     ADDON,
     PATIENCE,
     Mitmdump,
     bridge_arguments,
     eventually,
-    free_port,
     running_mitmdump,
     with_authority,
 )
@@ -116,15 +116,15 @@ def test_the_bridge_of_after_answers_the_calls_from_then_on(
 def test_nothing_is_left_of_the_bridge_of_before(
     tmp_path: Path, authority: Path, hub: Standin
 ) -> None:
-    metrics = free_port()
-    option = ("--set", f"hub_metrics=127.0.0.1:{metrics}")
+    metrics = own_address()
+    option = ("--set", f"hub_metrics={metrics}")
     with running_copy(tmp_path, authority, hub, *option) as checkout:
         ask(checkout.bridge, f"{BASE}/tiny/tags")
         before = _held(checkout.bridge)
         checkout.reload()
         ask(checkout.bridge, f"{BASE}/tiny/tags")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{metrics}/metrics") as answer:
+        with opener.open(f"http://{metrics}/metrics") as answer:
             shown = answer.read().decode()
         eventually(lambda: _held(checkout.bridge) == before, "the former bridge lets go")
     assert 'hub_v1_calls_total{outcome="translated"' in shown

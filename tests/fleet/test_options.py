@@ -130,9 +130,11 @@ def test_service_and_password_files_work(
 ) -> None:
     services, passwords = tmp_path / "services", tmp_path / "passwords"
     services.write_text(
-        f"[hub]\nhost=127.0.0.1\nport={fleet.server.port}\nuser={USER}\ndbname={fleet.name}\n"
+        f"[hub]\nhost={fleet.server.host}\nport={fleet.server.port}\nuser={USER}\ndbname={fleet.name}\n"
     )
-    passwords.write_text(f"127.0.0.1:{fleet.server.port}:{fleet.name}:{USER}:{PASSWORD}\n")
+    passwords.write_text(
+        f"{fleet.server.host}:{fleet.server.port}:{fleet.name}:{USER}:{PASSWORD}\n"
+    )
     passwords.chmod(0o600)
     monkeypatch.setenv("PGSERVICEFILE", str(services))
     monkeypatch.setenv("PGPASSFILE", str(passwords))
