@@ -18,6 +18,7 @@ from hubv1.calls import (
     decide,
     gone,
     impossible_name,
+    internal_error,
     loop_detected,
     mode_for,
     redirected,
@@ -201,6 +202,10 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         if pending.has_left:
             return client_left()
         raise  # mitmproxy is shutting down
+    except Exception as error:
+        # A hook that raises lets the request pass as it is; a fault of ours must not.
+        logger.exception("The bridge failed on %s", call)
+        return internal_error(error)
 
 
 def _finish(pending: PendingCall, result: Result, components: Components) -> None:
