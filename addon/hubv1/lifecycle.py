@@ -29,7 +29,7 @@ from hubv1.calls import (
 from hubv1.components import Components
 from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
-from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
+from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
 from hubv1.recognition import Call
 from hubv1.texts import printable
 
@@ -139,12 +139,12 @@ class Lifecycle:
         return pending
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
-        call, flow = pending.call, pending.flow
-        if components.environment.bridge_id in header(flow, "Via"):
+        call, client = pending.call, pending.flow.client_conn
+        if components.environment.bridge_id in pending.request.via:
             result = loop_detected()
         elif not call.is_possible:
             result = impossible_name(call)
-        elif flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:
+        elif client.state is ConnectionState.CLOSED and not pending.is_replay:
             # The client was gone before this hook, and client_disconnected had nothing to end.
             pending.leave()
             result = client_left()

@@ -52,6 +52,8 @@ class RequestSnapshot:
     path: str
     """Without the query string."""
     proxy_mode: str
+    via: str
+    """The Via header, by which a bridge recognises requests of its own."""
 
 
 def take_snapshot(
@@ -85,6 +87,7 @@ def take_snapshot(
         host=bounded(requested_host(flow)),
         path=bounded(readable(request.data.path.partition(b"?")[0])),
         proxy_mode=flow.client_conn.proxy_mode.type_name,
+        via=header(flow, "Via"),
     )
 
 
