@@ -81,10 +81,11 @@ class Lifecycle:
         """Do what was decided; nothing for a call that is passed on."""
         if pending.action is Action.TRANSLATE:
             return self._translate(pending, components)
-        if pending.action is Action.REDIRECT:
-            _finish(pending, redirected(_successor(pending.call, components)), components)
-        elif pending.action is Action.REFUSE:
-            _finish(pending, gone(_successor(pending.call, components)), components)
+        if pending.action in (Action.REDIRECT, Action.REFUSE):
+            successor = _successor(pending.call, components)
+            is_redirect = pending.action is Action.REDIRECT
+            result = redirected(successor) if is_redirect else gone(successor)
+            _finish(pending, result, successor, components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -128,7 +129,7 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.task.cancel()
-                _finish(pending, restarting(), components)
+                _finish(pending, restarting(), _successor(pending.call, components), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
@@ -151,7 +152,7 @@ class Lifecycle:
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, components)
+            _finish(pending, result, _successor(call, components), components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -208,9 +209,9 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         return internal_error(error)
 
 
-def _finish(pending: PendingCall, result: Result, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, _successor(pending.call, components), components)
+    _set_response(pending.flow, result, successor, components)
     pending.response = pending.flow.response
 
 
@@ -276,5 +277,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, unrecorded(), components)
+    _finish(pending, unrecorded(), "", components)
     _annotated(pending, components)
