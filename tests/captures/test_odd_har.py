@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from captures.hars import AGENT, CHROME, URL
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, History, Seen
 from hubv1.routes import LEGACY_HOSTS
-from report.hars import AGENT, CHROME, URL
 from report.recordings import STARTED, complaint, read, recorded, saved
 
 LONE = ["\ud83d", "\ude00", "\ude00\ud83d", "\udce9", "a\ud83d\0"]
