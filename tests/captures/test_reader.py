@@ -95,6 +95,14 @@ def test_a_packed_recording_is_read_as_it_is(tmp_path: Path, write: Writer) -> N
     assert (len(entries), seen) == (2, Seen(flows=5, still_served=1))
 
 
+def test_of_very_many_such_hosts_the_rest_count_as_others(tmp_path: Path) -> None:
+    flows = [recorded(host=f"h{number}.example") for number in [*range(130), 0, 129]]
+    history = read_capture(Capture(written(tmp_path / "flows", *flows), LEGACY_HOSTS))
+    assert list(history.entries) == []
+    assert len(history.elsewhere) == 101
+    assert (history.elsewhere["h0.example"], history.elsewhere["(others)"]) == (2, 31)
+
+
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), 1e20, -1e20])
 def test_a_flow_at_an_impossible_time_costs_no_other(tmp_path: Path, time: float) -> None:
     odd = recorded()

@@ -25,6 +25,9 @@ STANDARD_INPUT = Path("-")
 _REPOSITORIES = "/v1/repositories/"
 """What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
 
+_MOST_HOSTS = 100
+"""That are told apart of those that are no legacy hosts."""
+
 _BYTES_AT_ONCE = 1 << 16
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd"}
 """By their first bytes: what is to be unpacked before it can be read."""
@@ -170,18 +173,20 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Ent
         if capture.selection.covers(_moment(flow.request.timestamp_start)):
             found.seen.flows += 1
             found.seen.still_served += call is not None
-            found.elsewhere.update(_host_elsewhere(flow) if call is None else ())
+            if call is None:
+                _count_elsewhere(flow, found.elsewhere)
     elif _is_news(capture, entry):
         capture.seen_ids.add(entry.flow_id)
         found.seen.flows += 1
         yield entry
 
 
-def _host_elsewhere(flow: http.HTTPFlow) -> Iterator[str]:
-    """The host that was asked for what only API v1 has, though it is no legacy host."""
+def _count_elsewhere(flow: http.HTTPFlow, hosts: Counter[str]) -> None:
+    """Count the host if it was asked for what only API v1 has, though it is no legacy host."""
     like = v1_call(flow)
     if like is not None and like.route.path.startswith(_REPOSITORIES):
-        yield bounded(requested_host(flow))
+        host = bounded(requested_host(flow))
+        hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
 
 
 def _is_news(capture: Capture, entry: Entry) -> bool:
