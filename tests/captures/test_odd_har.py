@@ -187,9 +187,12 @@ class TestBrokenJson:
             complaint(path)
 
     def test_leaves_the_id_of_the_other_calls_as_it_was(self, path: Path) -> None:
-        _, sound = history_of(path, har(CHROME))
-        _, beside = history_of(path, har(CHROME, with_value("comment", "\ud83d")))
-        assert beside[0].id == sound[0].id
+        sound = {"log": {"entries": [CHROME, CHROME]}}
+        odd = {"log": {"entries": [CHROME, with_value("comment", "\ud83d"), CHROME]}}
+        for indent in (None, 2):
+            _, without = history_of(path, json.dumps(sound, indent=indent))
+            _, beside = history_of(path, json.dumps(odd, indent=indent))
+            assert [beside[0].id, beside[2].id] == [entry.id for entry in without]
 
 
 class TestAnEntryForAnotherHost:
