@@ -125,7 +125,7 @@ async def answer_call(
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = _problem("internal", f"the bridge failed: {type(error).__name__}")
+        result = internal_error(error)
     else:
         result = Result(answer, Outcome.TRANSLATED)
     return replace(
@@ -187,6 +187,11 @@ def client_left() -> Result:
     """The answer that nobody reads: a flow without one would go upstream."""
     said = "the client left before it had an answer"
     return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
+
+
+def internal_error(error: Exception) -> Result:
+    """The answer where the bridge itself is at fault."""
+    return _problem("internal", f"the bridge failed: {type(error).__name__}")
 
 
 def unrecorded() -> Result:

@@ -16,9 +16,8 @@ from hubv1.calls import Action, decide, observed_call
 from hubv1.captures.flow_file import file_flows
 from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.flow_metadata import saved_record
+from hubv1.mitm.flow_metadata import is_upstream_flow, saved_record
 from hubv1.mitm.flows import legacy_call, requested_host, v1_call
-from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.texts import bounded, plainly
 
 STANDARD_INPUT = Path("-")

@@ -22,6 +22,8 @@ from hubv1.texts import LONGEST, bounded, printable
 
 KEY = "hub_v1"
 """The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
+UPSTREAM_KEY = "hub_v1_upstream"
+"""Key in the metadata of the bridge's own requests (upstream_flows.py)."""
 MARKS = {
     Outcome.TRANSLATED: ":recycle:",
     Outcome.REDIRECTED: ":arrow_right:",
@@ -49,6 +51,11 @@ def claim(flow: http.HTTPFlow) -> None:
 def is_claimed(flow: http.HTTPFlow) -> bool:
     """Whether a bridge takes, or took, care of the flow's call."""
     return isinstance(flow.metadata, dict) and KEY in flow.metadata
+
+
+def is_upstream_flow(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own requests, live or saved."""
+    return isinstance(flow.metadata, dict) and flow.metadata.get(UPSTREAM_KEY) is True
 
 
 def annotate(
