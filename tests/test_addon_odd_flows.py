@@ -13,7 +13,19 @@ from onstage import answer, entries, make_flow, on_stage
 from standin import Standin
 
 TAGS = "/v1/repositories/debian/tags"
-ODD_TIMES = [None, 0, -1, -1e300, 1e300, float("nan"), float("inf"), 10**30, "yesterday", [], b"1"]
+ODD_TIMES: list[Any] = [
+    None,
+    0,
+    -1,
+    -1e300,
+    1e300,
+    float("nan"),
+    float("inf"),
+    10**30,
+    "yesterday",
+    [],
+    b"1",
+]
 
 
 def recorded_flow(started: Any, ended: Any, created: Any) -> Any:

@@ -6,4 +6,8 @@ what becomes of it and answers it, `hub` fetches the API v2 values, `translation
 v1's bytes, and `journal` records the call. `report` tells who still calls v1.
 """
 
+from hubv1.logs import install as _install_log_escapes
+
 __version__ = "0.1.0"
+
+_install_log_escapes()

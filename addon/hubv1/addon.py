@@ -20,6 +20,7 @@ from hubv1.mitm import connections
 from hubv1.mitm.flow_metadata import is_upstream_flow
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.upstream_flows import UpstreamFlows
+from hubv1.texts import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Bridge(Commands):
             self._set_up()
         except (BadOption, JournalError, OSError) as error:
             if self.is_running:
-                raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
+                raise exceptions.OptionsError(harmless(str(error))) from error  # type: ignore[no-untyped-call]  # mitmproxy's
             # An error in the log ends the start as well, and brings no traceback along.
             logger.error(str(error))
 

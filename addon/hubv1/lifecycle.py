@@ -30,8 +30,7 @@ from hubv1.components import Components
 from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
 from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
-from hubv1.recognition import Call
-from hubv1.texts import printable
+from hubv1.routes import Call
 
 logger = logging.getLogger(__name__)
 
@@ -236,7 +235,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
     """Return once the call is on disk, or is refused because it has to be and cannot."""
     entry = _annotated(pending, components)
     if pending.is_replay:
-        logger.info(printable(f"{entry.line} (a replay, not counted)"))
+        logger.info("%s (a replay, not counted)", entry.line)
         return
     is_recorded = False
     try:
@@ -255,7 +254,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
             _refuse(pending, components)
     if components.metrics is not None:
         components.metrics.count(entry, is_recorded=is_recorded)
-    logger.info(printable(entry.line))
+    logger.info("%s", entry.line)
 
 
 def _annotated(pending: PendingCall, components: Components) -> Entry:

@@ -1,9 +1,7 @@
 """mitmproxy loads the script anew when its file changes: calls under way are told to come again."""
 
-import asyncio
 import os
 import shutil
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,12 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from aiohttp import web
 
 from addresses import own_address
 from e2e.bridges import (
     ADDON,
-    PATIENCE,
     Mitmdump,
     bridge_arguments,
     eventually,
@@ -26,8 +22,7 @@ from e2e.bridges import (
     with_authority,
 )
 from e2e.clients import ask, connected
-from standin import Standin, faults
-from standin.rules import Action, Proceed
+from standin import Held, Standin, faults
 
 BASE = "http://index.docker.io/v1/repositories"
 
@@ -83,6 +78,7 @@ def test_calls_under_way_get_503_and_are_written_down_once(
         asking = [clients.submit(ask, bridge, f"{BASE}/{name}/tags") for name in names]
         asking.append(clients.submit(ask, bridge, f"{BASE}/{names[-1]}/tags"))
         eventually(lambda: len(hub.calls) == len(names), "Hub is asked")
+        eventually(lambda: bridge.log.count("client connect\n") == len(asking), "all are here")
         assert bridge.rows() == []
         change(checkout)
         answers = [each.result() for each in asking]
@@ -156,8 +152,8 @@ def _held(bridge: Mitmdump) -> tuple[int, int, int]:
 def test_calls_that_were_passed_on_get_their_answer_and_are_written_down_without_it(
     tmp_path: Path, authority: Path, hub: Standin
 ) -> None:
-    is_reloaded = threading.Event()
-    hub.faults.add("/v1/", _once(is_reloaded), listener="registry")
+    held = Held()
+    hub.faults.add("/v1/", held, listener="registry")
     front = ("--mode", f"reverse:{hub.registry_url}", "--set", "stream_large_bodies=1k")
     host = "Host: index.docker.io\r\n"
     upload = f"PUT /v1/images/0123/layer HTTP/1.1\r\n{host}Content-Length: 4000\r\n\r\n"
@@ -171,21 +167,12 @@ def test_calls_that_were_passed_on_get_their_answer_and_are_written_down_without
         passed = clients.submit(ask, bridge, "/v1/_ping")
         eventually(lambda: len(hub.calls) == 2, "both are under way")
         checkout.reload()
+        eventually(lambda: len(bridge.rows()) == 2, "the rows")
         rows = bridge.rows()
-        is_reloaded.set()
+        held.release()
         uploading.sendall(b"x" * 2_000)
         assert passed.result().status == 410
         assert uploading.recv(1_000).startswith(b"HTTP/1.1 410")
         assert bridge.rows() == rows
     assert [(row["outcome"], row["error_type"]) for row in rows] == [("passed", "restarting")] * 2
     assert {row["http_response_status_code"] for row in rows} == {None}
-
-
-def _once(happened: threading.Event) -> Action:
-    """The answer comes after something has happened."""
-
-    async def act(_: web.Request, proceed: Proceed) -> web.StreamResponse:
-        await asyncio.to_thread(happened.wait, PATIENCE)
-        return await proceed()
-
-    return act

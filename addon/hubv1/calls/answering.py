@@ -18,8 +18,7 @@ from hubv1.failures import (
 from hubv1.hub import HubClient, Inquiry
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import Listing
+from hubv1.routes import Call, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -155,8 +154,7 @@ async def _translated(
 
 def _absence(call: Call) -> Answer:
     """The 404 of the route: clients of `/tags/{tag}` compare its text."""
-    is_tag = call.route.listing is Listing.TAG
-    return translation.unknown_tag() if is_tag else translation.unknown_repository()
+    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
 def _too_late(inquiry: Inquiry) -> Unreachable:

@@ -23,7 +23,7 @@ from hubv1.mitm.flows import (
     requested_scheme,
 )
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
+from hubv1.routes import Call
 from hubv1.texts import bounded, readable
 
 _EXPECTED = {
@@ -211,5 +211,6 @@ def _duration_ms(flow: http.HTTPFlow) -> float:
 
 def _seconds(timestamp: object) -> float:
     """A unix time that a flow tells; 0 for what can be none, since a file may hold anything."""
-    is_time = isinstance(timestamp, int | float) and 0 <= timestamp < _LATEST
-    return float(timestamp) if is_time else 0.0
+    if isinstance(timestamp, int | float) and 0 <= timestamp < _LATEST:
+        return float(timestamp)
+    return 0.0

@@ -17,8 +17,7 @@ from mitmproxy.flow import Flow
 from hubv1.journal import Entry
 from hubv1.names import is_tag, repository_or_none
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import ROUTES, route_named
+from hubv1.routes import ROUTES, Call, route_named
 from hubv1.texts import LONGEST, bounded, printable
 
 KEY = "hub_v1"
