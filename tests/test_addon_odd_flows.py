@@ -14,17 +14,8 @@ from standin import Standin
 
 TAGS = "/v1/repositories/debian/tags"
 ODD_TIMES: list[Any] = [
-    None,
-    0,
-    -1,
-    -1e300,
-    1e300,
-    float("nan"),
-    float("inf"),
-    10**30,
-    "yesterday",
-    [],
-    b"1",
+    *(None, 0, -1, -1e300, 1e300, float("nan"), float("inf"), 10**30),
+    *("yesterday", [], b"1"),
 ]
 
 
