@@ -10,8 +10,7 @@ from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, Transport
 from hubv1.journal import Entry, new_id
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call, recognise
-from hubv1.routes import Verdict
+from hubv1.routes import Call, Verdict, recognise
 
 VIA = "1.1 hub-v1-bridge-0a1b2c3d"
 

@@ -17,8 +17,10 @@ from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
 from hubv1.mitm import connections
+from hubv1.mitm.flow_metadata import is_upstream_flow
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
-from hubv1.mitm.upstream_flows import UpstreamFlows, is_upstream_flow
+from hubv1.mitm.upstream_flows import UpstreamFlows
+from hubv1.texts import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Bridge(Commands):
             self._set_up()
         except (BadOption, JournalError, OSError) as error:
             if self.is_running:
-                raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
+                raise exceptions.OptionsError(harmless(str(error))) from error  # type: ignore[no-untyped-call]  # mitmproxy's
             # An error in the log ends the start as well, and brings no traceback along.
             logger.error(str(error))
 
@@ -83,10 +85,7 @@ class Bridge(Commands):
             self.calls.open(flow, self.components)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Recognise a legacy call, decide what becomes of it and answer it; `response` records it.
-
-        Other traffic passes after a comparison or two.
-        """
+        """Answer a legacy call; other traffic passes after a comparison or two."""
         components = self.components
         if components is None or is_upstream_flow(flow):
             return None
@@ -94,9 +93,9 @@ class Bridge(Commands):
             components.journal.seen.flows += 1
         if is_turned_away(flow):
             return None
-        call = self.calls.open(flow, components)
+        call = self.calls.open(flow, components)  # recognise and decide
         if call is not None:
-            return self.calls.answer(call, components)
+            return self.calls.answer(call, components)  # recorded in `response`
         if self.bridge_id in header(flow, "Via"):
             answer_loop(flow, components)
         return None

@@ -16,7 +16,8 @@ from hubv1.addresses import bracketed
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
 from hubv1.hub import HubClient
-from hubv1.journal import Place
+from hubv1.journal.database_url import is_url, masked
+from hubv1.texts import harmless, without_user_info
 
 # Checks and reports are loaded when somebody asks for one: rich and Jinja2 with them.
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Commands:
         try:
             format_of(target)
         except UnknownFormat as error:
-            raise exceptions.CommandError(f"hub.report: {error}") from error
+            raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
             self.reporter().write(self.components.journal.place, target)
 
@@ -128,8 +129,9 @@ def _setup(config: Config, environment: Environment, options: Options) -> "Setup
 
 def _environment_proxy() -> str:
     """The proxy that the environment names, without user and password; empty if there is none."""
+    proxy = without_user_info(getproxies().get("https", ""), mask="")
     try:
-        return str(URL(getproxies().get("https", "")).with_user(None)).rstrip("/")
+        return str(URL(proxy)).rstrip("/")
     except ValueError:
         return ""
 
@@ -148,4 +150,4 @@ def _listener(spec: str, options: Options) -> "Listener":
 
 def _shown(value: object) -> str:
     """The value of an option for people: a URL without its password."""
-    return str(Place(value)) if isinstance(value, str) and "://" in value else repr(value)
+    return masked(value) if isinstance(value, str) and is_url(value) else repr(value)

@@ -13,7 +13,6 @@ from hubv1.fleet import Shipping
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
-from hubv1.recognition import Call
 from hubv1.sharing import Sharing
 
 
@@ -30,11 +29,12 @@ class Environment:
     """Is called with each exchange with Docker's hosts."""
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
+    via: str = field(init=False)
+    """The bridge's own entry in the Via header."""
 
-    @property
-    def via(self) -> str:
-        """The bridge's own entry in the Via header."""
-        return f"1.1 {self.bridge_id}"
+    def __post_init__(self) -> None:
+        """Derive the entry in the Via header."""
+        object.__setattr__(self, "via", f"1.1 {self.bridge_id}")
 
     def transport(self) -> Transport:
         """Open new connections to Docker's hosts."""
@@ -64,11 +64,6 @@ class Components:
             self.journal.waiting,
             self.shipper.standing if self.shipper else None,
         )
-
-    def successor_of(self, call: Call) -> str:
-        """URL of the v2 call to make instead; empty where there is none."""
-        path = call.replacement_path
-        return self.config.url + path if path else ""
 
     def close(self, new: "Components | None" = None) -> "asyncio.Future[None] | None":
         """Close what `new` does not take over; the Hub client closes later, once it is idle."""

@@ -15,8 +15,10 @@ from hubv1.calls import Brownout, Mode, Network, Rule, read_brownout, read_rule
 from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, JournalError
+from hubv1.journal.database_url import masked
 from hubv1.loopback import split_address
 from hubv1.routes import LEGACY_HOSTS
+from hubv1.texts import without_user_info
 
 PREFIX = "hub_"
 LONGEST_DEADLINE = 3_600
@@ -38,6 +40,10 @@ OptionValue = str | int | bool | Sequence[str]
 
 class BadOption(Exception):
     """A value that cannot be used, and what to write instead, in one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        """The value may be quoted in it, a URL with a password perhaps."""
+        super().__init__(without_user_info(sentence))
 
 
 # Readers: each turns the value of an option into its field of Config, or raises BadOption.
@@ -100,7 +106,9 @@ def _url(option: str, url: str) -> str:
     except ValueError:
         is_sound = False
     if not is_sound:
-        raise BadOption(f"{option} takes a URL such as https://hub.docker.com, not {url!r}.")
+        raise BadOption(
+            f"{option} takes a URL such as https://hub.docker.com, not {masked(url)!r}."
+        )
     if parts.query or parts.fragment:
         raise BadOption(f"{option} takes a URL without a query or fragment.")
     return url.rstrip("/")

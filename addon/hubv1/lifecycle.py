@@ -18,6 +18,7 @@ from hubv1.calls import (
     decide,
     gone,
     impossible_name,
+    internal_error,
     loop_detected,
     mode_for,
     redirected,
@@ -28,9 +29,8 @@ from hubv1.calls import (
 from hubv1.components import Components
 from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
-from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
-from hubv1.recognition import Call
-from hubv1.texts import printable
+from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
+from hubv1.routes import Call
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +80,11 @@ class Lifecycle:
         """Do what was decided; nothing for a call that is passed on."""
         if pending.action is Action.TRANSLATE:
             return self._translate(pending, components)
-        if pending.action is Action.REDIRECT:
-            _finish(pending, redirected(components.successor_of(pending.call)), components)
-        elif pending.action is Action.REFUSE:
-            _finish(pending, gone(components.successor_of(pending.call)), components)
+        if pending.action in (Action.REDIRECT, Action.REFUSE):
+            successor = _successor(pending.call, components)
+            is_redirect = pending.action is Action.REDIRECT
+            result = redirected(successor) if is_redirect else gone(successor)
+            _finish(pending, result, successor, components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -127,7 +128,7 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.task.cancel()
-                _finish(pending, restarting(), components)
+                _finish(pending, restarting(), _successor(pending.call, components), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
@@ -138,19 +139,19 @@ class Lifecycle:
         return pending
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
-        call, flow = pending.call, pending.flow
-        if components.environment.bridge_id in header(flow, "Via"):
+        call, client = pending.call, pending.flow.client_conn
+        if components.environment.bridge_id in pending.request.via:
             result = loop_detected()
         elif not call.is_possible:
             result = impossible_name(call)
-        elif flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:
+        elif client.state is ConnectionState.CLOSED and not pending.is_replay:
             # The client was gone before this hook, and client_disconnected had nothing to end.
             pending.leave()
             result = client_left()
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, components)
+            _finish(pending, result, _successor(call, components), components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -169,7 +170,7 @@ def _action(flow: http.HTTPFlow, call: Call, components: Components) -> Action:
     config = components.config
     action = decide(
         call,
-        mode_for(flow, config.rule, config.mode),
+        mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
         live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )
@@ -201,12 +202,22 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         if pending.has_left:
             return client_left()
         raise  # mitmproxy is shutting down
+    except Exception as error:
+        # A hook that raises lets the request pass as it is; a fault of ours must not.
+        logger.exception("The bridge failed on %s", call)
+        return internal_error(error)
 
 
-def _finish(pending: PendingCall, result: Result, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, components.successor_of(pending.call), components)
+    _set_response(pending.flow, result, successor, components)
     pending.response = pending.flow.response
+
+
+def _successor(call: Call, components: Components) -> str:
+    """URL of the v2 call to make instead; empty where there is none."""
+    path = call.replacement_path
+    return components.config.url + path if path else ""
 
 
 def _set_response(
@@ -224,7 +235,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
     """Return once the call is on disk, or is refused because it has to be and cannot."""
     entry = _annotated(pending, components)
     if pending.is_replay:
-        logger.info(printable(f"{entry.line} (a replay, not counted)"))
+        logger.info("%s (a replay, not counted)", entry.line)
         return
     is_recorded = False
     try:
@@ -243,14 +254,14 @@ async def _record(pending: PendingCall, components: Components) -> None:
             _refuse(pending, components)
     if components.metrics is not None:
         components.metrics.count(entry, is_recorded=is_recorded)
-    logger.info(printable(entry.line))
+    logger.info("%s", entry.line)
 
 
 def _annotated(pending: PendingCall, components: Components) -> Entry:
     """The record of a call as it stands, once it is in the flow too."""
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:
-        instead = components.successor_of(pending.call) or pending.call.route.sentence
+        instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
         # A replay keeps the record of what the caller once got.
         before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None
@@ -265,5 +276,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, unrecorded(), components)
+    _finish(pending, unrecorded(), "", components)
     _annotated(pending, components)

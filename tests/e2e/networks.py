@@ -96,7 +96,7 @@ def network(folder: Path) -> Iterator[Network]:
 
 def standin(lab: Network) -> AbstractContextManager[None]:
     """The stand-in for Docker Hub, as the page starts it."""
-    script = lab.script("2. Something in place of the internet").removesuffix("&\n")
+    script = lab.script("2. A stand-in for the internet").removesuffix("&\n")
     script = script.replace(".venv/bin/python", sys.executable)
     script = script.replace("PYTHONPATH=tests", "PYTHONPATH=tests exec")
     return running(lab, "standin", ["bash", "-c", script], "10.77.2.2:8443")

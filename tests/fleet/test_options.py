@@ -44,10 +44,13 @@ def shown(*things: object) -> str:
         ("postgresql+psycopg2://bridge:hunter2@db.example/hub", "takes a URL such as"),
         ("postgresql+psycopg://bridge:hunter2@db.example:port/hub", "takes a URL such as"),
         ("hunter2://:::", "takes a URL such as"),
-        (
-            "postgresql+psycopg://bridge:x@hunter2@db.example/hub",
-            "an @ in a password is",
-        ),
+        ("postgresql+psycopg://bridge:x@hunter2@db.example/hub", "an @ in a password is"),
+        ("postgresql+psycopg://bridge:x@hunter2/y@db.example", "an @ in a password is"),
+        ("postgresql+psycopg://bridge:x/hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://bridge:x?hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://bridge:x#hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://db.example/hub?password=x@hunter2", "an @ in a password is"),
+        ("host=db.example password=hunter2", "takes a URL such as"),
     ],
 )
 def test_a_value_that_is_no_fleet_is_refused_without_showing_it(url: str, words: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
-from hubv1.mitm.captures import Capture, read_capture
 from hubv1.mitm.flow_metadata import annotate
 from hubv1.outcome import Outcome
 from hubv1.routes import LEGACY_HOSTS

@@ -18,8 +18,7 @@ from hubv1.failures import (
 from hubv1.hub import HubClient, Inquiry
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import Listing
+from hubv1.routes import Call, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ async def answer_call(
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = _problem("internal", f"the bridge failed: {type(error).__name__}")
+        result = internal_error(error)
     else:
         result = Result(answer, Outcome.TRANSLATED)
     return replace(
@@ -155,8 +154,7 @@ async def _translated(
 
 def _absence(call: Call) -> Answer:
     """The 404 of the route: clients of `/tags/{tag}` compare its text."""
-    is_tag = call.route.listing is Listing.TAG
-    return translation.unknown_tag() if is_tag else translation.unknown_repository()
+    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
 def _too_late(inquiry: Inquiry) -> Unreachable:
@@ -189,6 +187,11 @@ def client_left() -> Result:
     """The answer that nobody reads: a flow without one would go upstream."""
     said = "the client left before it had an answer"
     return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
+
+
+def internal_error(error: Exception) -> Result:
+    """The answer where the bridge itself is at fault."""
+    return _problem("internal", f"the bridge failed: {type(error).__name__}")
 
 
 def unrecorded() -> Result:

@@ -23,7 +23,7 @@ from hubv1.mitm.flows import (
     requested_scheme,
 )
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
+from hubv1.routes import Call
 from hubv1.texts import bounded, readable
 
 _EXPECTED = {
@@ -33,6 +33,8 @@ _EXPECTED = {
     Action.REDIRECT: Outcome.REDIRECTED,
     Action.REFUSE: Outcome.GONE,
 }
+_LATEST = 10_000_000_000
+"""Unix time in the year 2286."""
 _UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
 
 
@@ -50,6 +52,8 @@ class RequestSnapshot:
     path: str
     """Without the query string."""
     proxy_mode: str
+    via: str
+    """The Via header, by which a bridge recognises requests of its own."""
 
 
 def take_snapshot(
@@ -71,7 +75,7 @@ def take_snapshot(
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
     return RequestSnapshot(
         # A replay sets the request's time anew; the caller called when the flow was made.
-        at=flow.timestamp_created if is_replayed(flow) else request.timestamp_start,
+        at=_seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
         caller=identify(
             header(flow, caller_header),
             header(flow, "User-Agent"),
@@ -83,6 +87,7 @@ def take_snapshot(
         host=bounded(requested_host(flow)),
         path=bounded(readable(request.data.path.partition(b"?")[0])),
         proxy_mode=flow.client_conn.proxy_mode.type_name,
+        via=header(flow, "Via"),
     )
 
 
@@ -154,7 +159,7 @@ class PendingCall:
         return Entry(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
             started_at=datetime.fromtimestamp(request.at, UTC),
-            duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
+            duration_ms=_duration_ms(flow),
             caller=request.caller.name,
             client_address=request.caller.address,
             user_agent_original=request.caller.user_agent,
@@ -196,8 +201,16 @@ def observed_call(flow: http.HTTPFlow, call: Call) -> Entry:
     return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
 
 
-def _end(flow: http.HTTPFlow) -> float:
-    if flow.live:
-        return time.time()
-    response = flow.response
-    return (response.timestamp_end if response else None) or flow.request.timestamp_start
+def _duration_ms(flow: http.HTTPFlow) -> float:
+    """From the arrival of the request until now, or until the end of a recorded response."""
+    start = _seconds(flow.request.timestamp_start)
+    recorded = _seconds(flow.response.timestamp_end) if flow.response else 0.0
+    end = time.time() if flow.live else recorded or start
+    return max(0.0, round((end - start) * 1000, 3)) if start else 0.0
+
+
+def _seconds(timestamp: object) -> float:
+    """A unix time that a flow tells; 0 for what can be none, since a file may hold anything."""
+    if isinstance(timestamp, int | float) and 0 <= timestamp < _LATEST:
+        return float(timestamp)
+    return 0.0

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from hubv1.recognition import Call
-from hubv1.routes import Listing, Verdict
+from hubv1.routes import Call, Listing, Verdict
 
 
 class Mode(StrEnum):

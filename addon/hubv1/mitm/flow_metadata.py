@@ -17,12 +17,13 @@ from mitmproxy.flow import Flow
 from hubv1.journal import Entry
 from hubv1.names import is_tag, repository_or_none
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import ROUTES, route_named
+from hubv1.routes import ROUTES, Call, route_named
 from hubv1.texts import LONGEST, bounded, printable
 
 KEY = "hub_v1"
 """The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
+UPSTREAM_KEY = "hub_v1_upstream"
+"""Key in the metadata of the bridge's own requests (upstream_flows.py)."""
 MARKS = {
     Outcome.TRANSLATED: ":recycle:",
     Outcome.REDIRECTED: ":arrow_right:",
@@ -50,6 +51,11 @@ def claim(flow: http.HTTPFlow) -> None:
 def is_claimed(flow: http.HTTPFlow) -> bool:
     """Whether a bridge takes, or took, care of the flow's call."""
     return isinstance(flow.metadata, dict) and KEY in flow.metadata
+
+
+def is_upstream_flow(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own requests, live or saved."""
+    return isinstance(flow.metadata, dict) and flow.metadata.get(UPSTREAM_KEY) is True
 
 
 def annotate(

@@ -10,16 +10,21 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from hubv1.answers import Answer
-from hubv1.recognition import Call, recognise
+from hubv1.routes import Call, recognise
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
     """The v1 call that a flow is, or None for other traffic."""
-    request = flow.request
-    call = recognise(request.method, request.data.path, lambda: _has_docker_token(request))
+    call = v1_call(flow)
     if call is None or not (is_reverse(flow) or requested_host(flow) in hosts):
         return None
     return call
+
+
+def v1_call(flow: http.HTTPFlow) -> Call | None:
+    """The call that a flow would be if its host were a legacy one."""
+    request = flow.request
+    return recognise(request.method, request.data.path, lambda: _has_docker_token(request))
 
 
 def requested_host(flow: http.HTTPFlow) -> str:

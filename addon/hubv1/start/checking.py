@@ -19,6 +19,7 @@ from hubv1.components import Environment, hub_client
 from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
 from hubv1.mitm import connections
+from hubv1.texts import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
@@ -30,7 +31,7 @@ def check(arguments: Sequence[str]) -> int:
     try:
         found = asyncio.run(_examined(arguments))
     except (BadOption, JournalError, exceptions.OptionsError) as error:
-        sys.stdout.write(f"wrong           options: {error}\n")
+        sys.stdout.write(f"wrong           options: {harmless(str(error))}\n")
         return 1
     sys.stdout.write("\n".join(_lines(found)) + "\n")
     return 0 if found.is_sound else 1

@@ -16,10 +16,10 @@ from hubv1.mitm.flow_metadata import (
     annotate,
     call_of,
     is_claimed,
+    is_upstream_flow,
     saved_record,
     saved_upstream_requests,
 )
-from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 from onstage import make_flow, state_of
