@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from hubv1 import __version__
 from hubv1.fleet.standing import Standing
 from hubv1.journal import Entry, Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -66,6 +66,12 @@ def decode_text(data: bytes) -> str:
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
 
 
+def stripped(text: str) -> str:
+    """`text` of an environment variable, which a file may have been read into: without the byte
+    order mark, line end and white space around it."""
+    return text.strip(_AROUND)
+
+
 def encoding_error(error: UnicodeDecodeError) -> str:
     """What to say of a text that is not in the encoding that it seems to be in."""
     name = error.encoding.upper().removesuffix("-SIG")

@@ -6,8 +6,8 @@ from mitmproxy.addons.upstream_auth import parse_upstream_auth
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
-from hubv1.addresses import bracketed
 from hubv1.hub import Connections
+from hubv1.listen import bracketed
 
 OPTIONS = frozenset(
     {
