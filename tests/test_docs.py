@@ -15,10 +15,9 @@ from sqlalchemy import Table
 from e2e.clients import tool
 from hubv1 import bridging, options, routes
 from hubv1.addon import Bridge
-from hubv1.fleet import Standing
-from hubv1.fleet import tables as fleet_tables
+from hubv1.fleet import ShippingStatus, fleet_schema
 from hubv1.frontend import view
-from hubv1.journal import Selection, tables
+from hubv1.journal import Selection, schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from hubv1.remark import MARKS
@@ -126,14 +125,14 @@ def test_readme_names_every_script(script: str) -> None:
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)
 def test_the_journal_page_lists_every_column(table: Table) -> None:
     assert _columns(JOURNAL, table) == {column.name for column in table.columns}
 
 
 @pytest.mark.parametrize(
     "table",
-    [*fleet_tables.local.sorted_tables, *fleet_tables.shared.sorted_tables],
+    [*fleet_schema.local.sorted_tables, *fleet_schema.shared.sorted_tables],
     ids=lambda table: table.name,
 )
 def test_the_page_of_the_fleet_lists_every_column(table: Table) -> None:
@@ -186,7 +185,7 @@ def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
 
 
 def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
-    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=Standing()))
+    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=ShippingStatus()))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
             shown = answer.read().decode()

@@ -194,7 +194,7 @@ class Bridge:
         if self.parts is not None:
             self.reporter.summarise(self.parts.journal.place)
             if self.parts.shipping is not None:
-                logger.info("hub v1: %s", self.parts.shipping.standing.sentence)
+                logger.info("hub v1: %s", self.parts.shipping.status.sentence)
 
     def _set_up(self, values: dict[str, options.OptionValue]) -> None:
         settings = settings_in(os.environ, values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hubv1 import __version__
-from hubv1.fleet import Shipping
+from hubv1.fleet import Shipper
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
@@ -51,7 +51,7 @@ class Parts:
     hub: HubClient
     sharing: Sharing
     journal: Journal
-    shipping: Shipping | None
+    shipping: Shipper | None
     metrics: Metrics | None
 
     @property
@@ -61,7 +61,8 @@ class Parts:
             self.journal.seen,
             dict(self.hub.statuses),
             self.journal.waiting,
-            self.shipping.standing if self.shipping else None,
+            self.shipping.status if self.shipping else None,
+            self.journal.lost,
         )
 
     def without_metrics(self) -> "Parts":
@@ -129,14 +130,14 @@ def journal_place(settings: Settings, surroundings: Surroundings) -> Place:
 
 def _shipping(
     settings: Settings, surroundings: Surroundings, journal: Journal, old: Parts | None
-) -> Shipping | None:
+) -> Shipper | None:
     if old and old.journal is journal and old.settings.fleet == settings.fleet:
         return old.shipping
-    file = journal.place.file
-    if not settings.fleet or file is None:
+    path = journal.place.path
+    if not settings.fleet or path is None:
         return None
     place, bridge_id = Place(settings.fleet), surroundings.bridge_id
-    return Shipping(file, place, bridge_id, settings.journal_days)
+    return Shipper(path, place, bridge_id, settings.journal_days)
 
 
 def _hub(settings: Settings, surroundings: Surroundings, old: Parts | None) -> HubClient:

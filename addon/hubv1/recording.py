@@ -20,10 +20,9 @@ async def write_down(opened: OpenCall, parts: Parts) -> None:
     if opened.is_replay:
         logger.info(printable(f"{entry.line} (a replay, not counted)"))
         return
-    is_recorded = False
+    is_required = parts.settings.journal_required and opened.is_answered
     try:
-        await parts.journal.record(entry)
-        is_recorded = True
+        await parts.journal.record(entry, is_required=is_required)
     except NotRecorded as loss:
         if loss.first:
             logger.error(
@@ -32,11 +31,11 @@ async def write_down(opened: OpenCall, parts: Parts) -> None:
                 parts.journal.place,
                 loss,
             )
-        if parts.settings.journal_required and opened.is_answered:
+        if is_required:
             _refuse(opened, parts)
             _noted_entry(opened, parts)
     if parts.metrics is not None:
-        parts.metrics.count(entry, is_recorded=is_recorded)
+        parts.metrics.count(entry)
     logger.info(printable(entry.line))
 
 

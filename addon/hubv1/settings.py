@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from hubv1.caller import CallerRules, Network
 from hubv1.credentials import Basic
-from hubv1.fleet.address import check_address
-from hubv1.journal import COUNTS_DAYS, FILE_NAME, JournalError
+from hubv1.fleet import check_fleet_url
+from hubv1.journal import COUNTS_DAYS, NO_FILE, JournalError
 from hubv1.loopback import split_address
 from hubv1.options import BadOption, OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
@@ -48,8 +48,8 @@ class Settings:
     """The bridge's own."""
     challenge: bool
     callers: CallerRules
-    journal: str = field(repr=False)
-    """Empty for the default place; else a path or a URL, perhaps with a password."""
+    journal: str
+    """Path of its file; empty for the default one."""
     journal_days: int
     """For which single calls are kept."""
     journal_required: bool
@@ -79,10 +79,10 @@ def read_settings(values: Mapping[str, OptionValue], secret: str = "", fleet: st
         callers=CallerRules(
             _header(str(values["hub_caller_header"])), _networks(values["hub_trusted_proxies"])
         ),
-        journal=str(values["hub_journal"]),
+        journal=_journal(str(values["hub_journal"])),
         journal_days=_number("hub_journal_days", values, 1, COUNTS_DAYS, "days"),
         journal_required=bool(values["hub_journal_required"]),
-        fleet=_fleet(str(values["hub_fleet"]) or fleet, str(values["hub_journal"])),
+        fleet=_fleet(str(values["hub_fleet"]) or fleet),
         reports=_reports(values["hub_report"]),
         show_upstream=bool(values["hub_show_upstream"]),
         metrics=_address("hub_metrics", str(values["hub_metrics"])),
@@ -157,10 +157,16 @@ def _address(option: str, address: str) -> str:
     return address
 
 
-def _fleet(url: str, journal: str) -> str:
+def _journal(path: str) -> str:
+    if "://" in path:
+        raise BadOption(NO_FILE)
+    return path
+
+
+def _fleet(url: str) -> str:
     try:
         if url:
-            check_address(url, journal or FILE_NAME)
+            check_fleet_url(url)
     except JournalError as error:
         raise BadOption(str(error)) from error
     return url

@@ -11,8 +11,8 @@ from fleet.postgres import Server, a_server
 from hubv1.check import Finding, Standing
 from hubv1.check.shipping import fleet
 from hubv1.check.writing import journal
-from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
+from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Journal, Place
 from samples import make_entry
 
@@ -56,7 +56,7 @@ class TestAFleet:
     def test_that_is_in_use_is_sound_and_tells_how_many_rows_wait_for_it(
         self, url: str, tmp_path: Path
     ) -> None:
-        database = Database(Place(url))
+        database = FleetDatabase(Place(url))
         database.open()
         database.close()
         file = tmp_path / "journal.sqlite3"

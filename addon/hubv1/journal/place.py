@@ -1,6 +1,8 @@
-"""Where a journal is: a path or an SQLAlchemy URL."""
+"""Where a journal is: a file, or for who reads also a fleet's database by its URL."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -19,32 +21,45 @@ class JournalError(Exception):
     """A journal that cannot be used, and why, in one sentence."""
 
 
+_UNAMBIGUOUS = re.compile(r"(?:[^@/?#]*@)?[^@]*", re.DOTALL)
+"""At most one @, and before it nothing that could begin a path: else the rest of a password would
+be taken for a host, and shown."""
+_SECRET = ("password", "sslpassword")
+
+
 class Place:
     """A journal's place. Making one touches nothing."""
 
     def __init__(self, where: str) -> None:
-        """`where` is a path or an SQLAlchemy URL."""
+        """`where` is a path or an SQLAlchemy URL; raises JournalError."""
         self.url = _url(where)
         is_sqlite = self.url.get_backend_name() == "sqlite"
         if is_sqlite and _is_in_memory(self.url):
             raise JournalError("A journal in memory would record nothing: name a file.")
-        self._path = (self.url.database or "") if is_sqlite else ""
+        self._shown = (self.url.database or "") if is_sqlite else ""
+        self.path = Path(os.path.abspath(self._shown)) if is_sqlite else None  # noqa: PTH100  # links stay
+        """As it was named, perhaps a link; None for a server's database."""
 
     def __str__(self) -> str:
         """The place as it may be shown: a path, or a URL without its password."""
         shown = self.url.set(query={})  # a query may hold a password too
-        return self._path or shown.render_as_string(hide_password=True)
+        return self._shown or shown.render_as_string(hide_password=True)
 
     @property
     def file(self) -> Path | None:
         """The journal's file, which its companions lie beside; None for a server's database."""
-        return Path(os.path.realpath(self._path)) if self._path else None
+        return Path(os.path.realpath(self.path)) if self.path else None
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Passwords in the URL, which no text may show."""
-        found = (self.url.password, self.url.query.get("password"))
-        return tuple(str(each) for each in found if each)
+        return tuple(filter(None, self._secrets()))
+
+    def _secrets(self) -> Iterator[str]:
+        yield self.url.password or ""
+        for name in _SECRET:
+            value = self.url.query.get(name, "")
+            yield from (value,) if isinstance(value, str) else value
 
     @property
     def key(self) -> object:
@@ -55,12 +70,16 @@ class Place:
 def _url(where: str) -> URL:
     if "://" not in where:
         return URL.create("sqlite", database=_expanded(where))
+    scheme, _, rest = where.partition("://")
+    if not scheme.startswith("sqlite") and not _UNAMBIGUOUS.fullmatch(rest):
+        raise JournalError(
+            "The journal's URL has an @ too many: in a password write it as %40, and / and ? as "
+            "%2F and %3F."
+        )
     try:
         url = make_url(where)
     except (ArgumentError, ValueError) as error:
         raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
-    if "@" in (url.host or ""):  # the rest of a password, which is not to be shown
-        raise JournalError("The journal's URL has an @ in its password: write it as %40 there.")
     # SQLAlchemy would take another driver than that of requirements.txt.
     return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 from mitmproxy import http
 
 from hubv1.bridging import Result
 from hubv1.caller import CallerRules
-from hubv1.journal import Entry, id_of, new_id
+from hubv1.journal import Entry, id_of, moment_of, new_id
 from hubv1.mitm.asked import asked
 from hubv1.mitm.flows import is_replay
 from hubv1.mitm.notes import call_of
@@ -103,7 +102,7 @@ class OpenCall:
         response = flow.response if self.is_answered else None
         return Entry(
             id=new_id() if self._is_live else id_of(flow.id, asked.at),
-            started_at=datetime.fromtimestamp(asked.at, UTC),
+            started_at=moment_of(asked.at),
             duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
             caller=asked.caller.name,
             client_address=asked.caller.address,

@@ -5,8 +5,8 @@ so what is found there is checked like everything from outside.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +19,13 @@ from hubv1.names import is_tag, repository_or_none
 from hubv1.recognition import Call
 from hubv1.remark import MARKS
 from hubv1.routes import ROUTES, route_named
-from hubv1.texts import LONGEST, bounded
+from hubv1.texts import bounded
 
 KEY = "hub_v1"
 """Where in a flow's metadata; plain types only, since no others can be saved."""
 
 _KNOWN = frozenset(route.name for route in ROUTES)
+_PLAIN = frozenset(field.name for field in fields(Entry)) - {"started_at"}
 _MOST_ASKED = 20
 _MOST = 1_000_000_000
 """Of any number in a call, milliseconds included: eleven days."""
@@ -68,12 +69,14 @@ def noted(flow: http.HTTPFlow) -> Entry | None:
     note = _note(flow)
     if not note:
         return None
+    call = note.get("call")
     try:
-        entry = msgspec.convert(note.get("call"), Entry)
-        entry = replace(entry, id=str(UUID(entry.id)), started_at=entry.started_at.astimezone(UTC))
-    except (msgspec.ValidationError, ValueError, OverflowError):
+        entry = msgspec.convert(call, Entry)
+        if not _is_sound(entry, call):
+            return None
+        return replace(entry, id=str(UUID(entry.id)))
+    except (msgspec.ValidationError, ValueError):
         return None
-    return entry if _is_sound(entry) else None
 
 
 def asked_upstream(flow: Flow) -> Sequence[str]:
@@ -96,16 +99,17 @@ def _note(flow: Flow) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _is_sound(entry: Entry) -> bool:
-    values = entry.row()
-    numbers = [each for each in values if isinstance(each, int | float)]
+def _is_sound(entry: Entry, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
+    """Whether a bridge may have noted it: what had to be bounded, none has."""
+    started_at = msgspec.convert(call["started_at"], datetime)
+    numbers = [each for each in entry.row() if isinstance(each, int | float)]
     return (
         entry.route in _KNOWN
         and entry.verdict is route_named(entry.route).verdict
-        and all(0 <= number < _MOST for number in numbers)
-        and all(
-            len(each) <= LONGEST and "\0" not in each for each in values if isinstance(each, str)
-        )
+        and all(number < _MOST for number in numbers)
+        and all(getattr(entry, name) == call[name] for name in call if name in _PLAIN)
+        and started_at.tzinfo is not None
+        and entry.started_at == started_at
         and _names_are_possible(entry)
     )
 
