@@ -154,19 +154,11 @@ def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
     assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
 
 
-@pytest.mark.parametrize(
-    "password", ["hush@hunter2", "hush@hunter2/x", "hush/hunter2", "hush?hunter2", "hush#hunter2"]
-)
-def test_a_password_that_is_not_encoded_is_explained_without_showing_any_of_it(
-    password: str,
+@pytest.mark.parametrize("between", ["@", "/hunter2@", "?", "#", "@hunter2/"])
+def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it(
+    between: str,
 ) -> None:
-    for where in (f"u:{password}@db.example/hub", f"db.example/hub?password={password}@x"):
-        with pytest.raises(JournalError, match="write it as %40") as refused:
-            Place(f"postgresql://{where}")
-        assert "hush" not in str(refused.value)
-        assert "hunter2" not in str(refused.value)
-
-
-@pytest.mark.parametrize("where", ["u@db/hub", "u:p%40x%2Fy@db/hub?password=a/b", "/hub?host=/run"])
-def test_a_url_that_can_be_read_in_one_way_is_taken(where: str) -> None:
-    assert Place(f"postgresql://{where}").url.database == "hub"
+    with pytest.raises(JournalError, match="write it as %40") as refused:
+        Place(f"postgresql://bridge:hush{between}hunter2@db.example/hub")
+    assert "hush" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)

@@ -50,7 +50,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     connect = sqlite3.connect
 
     def listened(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.set_trace_callback(note)
         return connection
 

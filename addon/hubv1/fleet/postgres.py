@@ -29,8 +29,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
 from hubv1.fleet.outbox import Parcel, by_day
-from hubv1.journal import POSTGRESQL, Entry, JournalError, Place, new_id, schema
+from hubv1.journal import Entry, JournalError, Place, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
+from hubv1.journal.database_url import DatabaseUrlError, read_database_url
 from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
 from hubv1.texts import bounded
@@ -73,13 +74,13 @@ def check_fleet_url(url: str) -> None:
     No sentence shows the URL: what is wrong with it may be in its password.
     """
     try:
-        is_fit = Place(url).url.drivername == POSTGRESQL
-    except JournalError as error:
+        database = read_database_url(url)
+    except DatabaseUrlError:
         raise JournalError(
-            f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / and ? as "
-            f"%2F and %3F."
-        ) from error
-    if not is_fit:
+            f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / as %2F, "
+            "? as %3F and # as %23."
+        ) from None
+    if not database.is_postgresql:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
 
 

@@ -217,7 +217,7 @@ class _Shipment:
             logger.warning(
                 "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
                 entry.id,
-                printable(said(error)),
+                said(error),
             )
 
     def close(self) -> None:
@@ -299,7 +299,5 @@ class _Log:
 
 def reason_of(error: BaseException, place: Place) -> str:
     """What went wrong, in one line and without the fleet's password."""
-    text = printable(" ".join(said(error).split()))
-    for secret in place.secrets:
-        text = text.replace(secret, "***")
-    return bounded(text).rstrip(".")
+    text = " ".join(place.without_secrets(said(error)).split())
+    return bounded(printable(text)).rstrip(".")

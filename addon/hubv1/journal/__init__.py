@@ -5,7 +5,7 @@ from hubv1.journal.entry import Entry, id_of, moment_of, new_id
 from hubv1.journal.gaps import Gap, NotRecorded
 from hubv1.journal.history import Count, History, Summary, summarised
 from hubv1.journal.merge import read_all
-from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
+from hubv1.journal.place import FILE_NAME, JournalError, Place
 from hubv1.journal.reader import read
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.selection import EVERYTHING, Selection, is_named
@@ -18,7 +18,6 @@ __all__ = [
     "EVERYTHING",
     "FILE_NAME",
     "NO_FILE",
-    "POSTGRESQL",
     "Count",
     "Entry",
     "Gap",

@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counted import bounds_of, counted
+from hubv1.journal.database_url import POSTGRESQL
 from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Gap
 from hubv1.journal.history import History, Summary
-from hubv1.journal.place import POSTGRESQL, JournalError, Place
+from hubv1.journal.place import JournalError, Place
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
 from hubv1.outcome import Outcome
@@ -70,7 +71,8 @@ def explained(place: Place) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise JournalError(f"The journal {place} cannot be read: {reason_of(error)}.") from error
+        said = place.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {place} cannot be read: {said}.") from error
     except (ValueError, TypeError) as error:
         raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
 
@@ -199,7 +201,8 @@ def open_for_reading(place: Place) -> Engine:
         _refuse_if_in_parts(place, file)
         return _checked(_unchanging_engine(file), place)
     except (SQLAlchemyError, OSError, ImportError) as error:
-        raise JournalError(f"The journal {place} cannot be used: {reason_of(error)}.") from error
+        said = place.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
 def server_engine(place: Place) -> Engine:
