@@ -4,9 +4,14 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +55,33 @@ def kept_aside(path: Path) -> list[Path]:
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelname != "INFO"]
+
+
+def watch_statements(monkeypatch: pytest.MonkeyPatch, see: Callable[[str], object]) -> None:
+    """`see` is called after each statement of a bridge that writes."""
+
+    class Seen(sqlite3.Cursor):
+        def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+            done = super().execute(statement, *parameters)
+            see(statement)
+            return done
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, *_: Any) -> Any:  # stricter than its type says
+            return super().cursor(Seen)
+
+    monkeypatch.setattr("sqlite3.connect", partial(sqlite3.connect, factory=Connection))
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    while connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]:
+        time.sleep(0.01)
+
+
+def is_emptied_by_another(path: Path) -> bool:
+    """Whether a program is writing what the log has into the file."""
+    [(is_busy, _, _)] = asked(path, "PRAGMA wal_checkpoint(PASSIVE)")
+    return bool(is_busy)
 
 
 class TestAtTheStart:
@@ -289,3 +321,125 @@ class TestWhileItIsWritten:
         asyncio.run(recording())
         journal.close()
         assert asked(path, "SELECT name FROM sqlite_master") == [("books",)]
+
+    def test_damage_is_mended_that_is_met_while_lost_calls_are_written_again(
+        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubv1.journal.connection._CHECKED", 0)  # as of a large file
+        another = tmp_path / "another"
+        write(another, 300)
+        overwrite(another, 20 * PAGE, size(another) - 20 * PAGE)
+        journal = Journal(Place(str(path)), "bridge-1")
+        entries = [make_entry() for _ in range(3)]
+
+        async def recording() -> None:
+            await journal.record(entries[0])
+            another.replace(path)
+            for entry in entries[1:]:
+                await journal.record(entry)
+
+        asyncio.run(recording())
+        journal.close()
+        assert ids(path) == sorted(entry.id for entry in entries)
+        assert len([*path.parent.glob("*Z")]) == 1
+        assert_counts_are_those_of_the_rows(path)
+
+    def test_calls_are_not_lost_where_damage_comes_again_before_the_end(self, path: Path) -> None:
+        journal = Journal(Place(str(path)), "bridge-1")
+        entries = [make_entry() for _ in range(40)]
+
+        async def recording() -> None:
+            for number, entry in enumerate(entries):
+                await journal.record(entry)
+                if number % 20 == 19:
+                    asked(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+                    overwrite(path, PAGE, size(path) - PAGE)
+            with pytest.raises(NotRecorded):  # so soon after the first none is kept aside
+                await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert ids(path) == sorted(entry.id for entry in entries)
+        assert asked(path, "SELECT calls FROM gaps") == [(1,)]
+        assert len([*path.parent.glob("*Z")]) == 2
+        assert_counts_are_those_of_the_rows(path)
+
+    @pytest.mark.parametrize("after", ["BEGIN", "INSERT INTO calls", "COMMIT"])
+    def test_a_log_that_is_emptied_at_the_wrong_moment_costs_no_call(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+    ) -> None:
+        log = path.with_name(f"{path.name}-wal")
+        moments = count()
+
+        def empty(statement: str) -> None:
+            if statement.startswith(after) and next(moments) % 3 == 2:
+                os.truncate(log, 0)
+
+        watch_statements(monkeypatch, empty)
+        journal = Journal(Place(str(path)), "bridge-1")
+
+        async def recording() -> None:
+            for _ in range(60):
+                await journal.record(make_entry())
+
+        asyncio.run(recording())
+        journal.close()
+        assert len(ids(path)) == 60
+        assert_counts_are_those_of_the_rows(path)
+
+    def test_one_that_is_moved_while_another_program_empties_the_log_gets_all_that_it_had(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
+        monkeypatch.setattr("hubv1.journal.connection._COMPLETING_SECONDS", 30)
+        tried = threading.Event()
+        watch_statements(
+            monkeypatch, lambda statement: "checkpoint(FULL)" in statement and tried.set()
+        )
+        journal = Journal(Place(str(path)), "bridge-1")
+        monkeypatch.undo()
+        asyncio.run(journal.record(make_entry()))
+        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+        with (
+            closing(sqlite3.connect(path, **options)) as reader,
+            closing(sqlite3.connect(path, timeout=30, **options)) as other,
+        ):
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM calls").fetchone() == (1,)
+            asyncio.run(journal.record(make_entry()))
+            emptying = threading.Thread(target=empty_log, args=(other,))
+            emptying.start()  # and it waits for the reader
+            while not is_emptied_by_another(path):
+                time.sleep(0.01)
+            moved = path.rename(path.with_name("moved"))
+            assert tried.wait(30)
+            reader.execute("ROLLBACK")
+            emptying.join()
+        entry = make_entry()
+        asyncio.run(journal.record(entry))
+        journal.close()
+        assert len(ids(moved)) == 2
+        assert ids(path) == [entry.id]
+
+
+class TestWithTwoBridges:
+    @pytest.mark.parametrize("divisor", [2, 1_000_000], ids=["a half", "nothing"])
+    def test_one_that_is_cut_short_is_begun_anew_and_no_call_of_either_is_lost(
+        self, path: Path, divisor: int
+    ) -> None:
+        journals = [Journal(Place(str(path)), name) for name in ("bridge-1", "bridge-2")]
+        entries = [make_entry(bridge_id=f"bridge-{number % 2 + 1}") for number in range(90)]
+
+        async def recording() -> None:
+            for number in range(0, 90, 2):
+                pair = zip(journals, entries[number:], strict=False)
+                await asyncio.gather(*(journal.record(entry) for journal, entry in pair))
+                if number % 30 == 28:
+                    os.truncate(path, size(path) // divisor)
+
+        asyncio.run(recording())
+        for journal in journals:
+            journal.close()
+        assert ids(path) == sorted(entry.id for entry in entries)
+        assert asked(path, "SELECT * FROM gaps") == []
+        assert_counts_are_those_of_the_rows(path)

@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
@@ -38,13 +39,21 @@ _LATEST = (
 )
 """They lead through the beginning of the file and to what was written last."""
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
-_KNOWN = "SELECT value FROM json_each(?) WHERE value IN (SELECT id FROM calls)"
+_KNOWN = (
+    "SELECT calls.id FROM json_each(?) JOIN calls ON calls.id = json_each.value"
+    " WHERE length(calls.bridge_id) >= 0"
+)
+"""Reads the row to its end: the index may have what the file has not any more."""
 _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WHERE day = ?"
 _SIZES = (64, 8, 1)
 """Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
 for it again."""
 _COMPLETING_SECONDS = 1
 """How long to wait for others before a file that is left has all that was committed."""
+_AT_ONCE_SECONDS = 0.1
+"""How long to wait for others while they have to wait to open the journal too."""
+_PAUSE_SECONDS = 0.02
+"""Until it is tried again."""
 NO_FILE = (
     "hub_journal takes the path of an SQLite file; to write to a PostgreSQL database as well is "
     "what hub_fleet is for."
@@ -60,6 +69,11 @@ def is_damage(error: BaseException) -> bool:
 def is_full(error: BaseException) -> bool:
     """Whether SQLite said that there is no room on the disk."""
     return _code(error) == sqlite3.SQLITE_FULL
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether SQLite said that another program keeps the file locked."""
+    return _code(error) == sqlite3.SQLITE_BUSY
 
 
 def is_of_the_disk(error: BaseException) -> bool:
@@ -167,7 +181,7 @@ class Connection:
             is_as_before = self.watch.check()
         except files.FileDisturbed:
             # Another program may have emptied the log, once all of it was in the file.
-            if not (self.watch.is_log_empty and self._frames_in_log() == 0):
+            if not (self.watch.is_log_empty and self._is_log_done()):
                 raise
             self.watch.accept_log()
             is_as_before = self.watch.check()
@@ -180,8 +194,7 @@ class Connection:
         Whoever writes has most of it in memory, and would go on. False where nothing could be
         read, since another program has the file locked, say; raises as `check`.
         """
-        uri = f"file:{quote(str(self.watch.file))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as reader:
+        with closing(_read_only(self.watch.file)) as reader:
             try:
                 for statement in _LATEST:
                     reader.execute(statement).fetchall()
@@ -204,9 +217,12 @@ class Connection:
         with suppress(sqlite3.Error):
             self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _frames_in_log(self) -> int:
-        [_, in_log, _] = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return int(in_log)
+    def _is_log_done(self) -> bool:
+        """Whether SQLite has nothing in the log: it may not even read one that others have cut."""
+        with suppress(sqlite3.Error):
+            [_, in_log, _] = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            return int(in_log) == 0
+        return False
 
     def close(self) -> None:
         """Close the file, and write what the log has into it."""
@@ -214,12 +230,12 @@ class Connection:
         self.watch.close()
         self.watch.held.close()
 
-    def leave(self, trouble: Exception) -> files.Held | None:
+    def leave(self, trouble: Exception, ids: Collection[str]) -> files.Held | None:
         """Close a file that is not what it was; hold the lock. Returns the file where all that was
-        committed is in it and it has a name still."""
+        committed is in it, the calls with these ids among that, and it has a name still."""
         watch = self.watch
         is_there = files.identity(watch.file) == watch.identity
-        is_complete = self._may_be_completed(trouble) and self._complete()
+        is_complete = self._may_be_completed(trouble) and self._complete() and self._has(ids)
         if is_there and not is_complete:
             with files.out_of_the_way(watch.file):
                 self._connection.close()
@@ -241,12 +257,29 @@ class Connection:
         return isinstance(trouble, files.FileDisturbed) and trouble.is_log_good
 
     def _complete(self) -> bool:
+        deadline = time.monotonic() + _COMPLETING_SECONDS
         try:
             self._cursor.execute(f"PRAGMA busy_timeout={_COMPLETING_SECONDS * 1000}")
-            row = self._cursor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            while True:
+                row = self._cursor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+                # Another's checkpoint is the one thing that SQLite does not wait for.
+                if not row[0] or time.monotonic() >= deadline:
+                    return bool(not row[0] and row[1] == row[2])
+                time.sleep(_PAUSE_SECONDS)
         except sqlite3.Error:
             return False
-        return bool(not row[0] and row[1] == row[2])
+
+    def _has(self, ids: Collection[str]) -> bool:
+        """Whether the file itself has these calls, wherever it is by now: another bridge may have
+        set it aside since it is damaged."""
+        path = self.watch.held.path
+        if path is None:
+            return False
+        try:
+            with closing(_read_only(path, "&immutable=1")) as reader:
+                return len(known(reader, ids)) == len(ids)
+        except sqlite3.Error:
+            return False
 
 
 def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> frozenset[str]:
@@ -255,6 +288,10 @@ def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> 
         return _NOTHING
     found = cursor.execute(_KNOWN, (json.dumps([*ids]),)).fetchall()
     return frozenset(each for [each] in found)
+
+
+def _read_only(path: Path, more: str = "") -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro{more}", uri=True)
 
 
 def open_for_writing(
@@ -273,17 +310,33 @@ def open_for_writing(
     """
     if place.file is None:
         raise JournalError(NO_FILE)
-    with explained(place), files.locked(place.file.parent):
-        files.make(place.file)
-        found = files.identity(place.file)
-        try:
-            return _prepared(place, place.file, patience)
-        except sqlite3.Error as error:
-            if not (is_damage(error) and (found == mine or _has_traces(place.file))):
-                raise
-            set_aside(place, found, reason_of(error), say)
-        files.make(place.file)
-        return _prepared(place, place.file, patience)
+    deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
+    with explained(place):
+        while True:
+            try:
+                with files.locked(place.file.parent):
+                    return _opened_or_begun(place, place.file, say, mine)
+            except sqlite3.Error as error:
+                # Perhaps by another bridge, which has to close the file before anybody can use it
+                # again, and waits until nobody else is opening it.
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _opened_or_begun(
+    place: Place, file: Path, say: Callable[[str], None], mine: files.Identity | None
+) -> Connection:
+    files.make(file)
+    found = files.identity(file)
+    try:
+        return _prepared(place, file)
+    except sqlite3.Error as error:
+        if not (is_damage(error) and (found == mine or _has_traces(file))):
+            raise
+        set_aside(place, found, reason_of(error), say)
+    files.make(file)
+    return _prepared(place, file)
 
 
 @contextmanager
@@ -322,7 +375,7 @@ def version_complaint(place: Place, version: int) -> str:
     )
 
 
-def _prepared(place: Place, file: Path, patience: float | None) -> Connection:
+def _prepared(place: Place, file: Path) -> Connection:
     """The connection to a journal of this version."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise JournalError(
@@ -332,7 +385,7 @@ def _prepared(place: Place, file: Path, patience: float | None) -> Connection:
     watch = files.Watch(place.path or file, file)
     connection = sqlite3.connect(
         file,
-        timeout=BUSY_SECONDS if patience is None else patience,
+        timeout=_AT_ONCE_SECONDS,
         isolation_level=None,  # the driver would begin transactions by rules of its own
         check_same_thread=False,
     )

@@ -98,6 +98,11 @@ class _Remembered:
     def __bool__(self) -> bool:
         return bool(self.calls or self.gaps or self.ids)
 
+    @property
+    def all_ids(self) -> list[str]:
+        """Those of all calls."""
+        return [*(entry.id for entry in self.calls), *self.ids]
+
     def add(self, other: "_Remembered") -> None:
         self.calls += other.calls
         self.gaps += other.gaps
@@ -163,7 +168,7 @@ class Database:
         try:
             unfit = self._write(connection, entries, notes, patience)
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
+            self._mend(connection, error)
             unfit = self._write(self._opened(patience), entries, notes, patience)
         self._disk_errors = 0
         written = [entry for entry in entries if entry.id not in unfit] if unfit else entries
@@ -184,7 +189,7 @@ class Database:
             with connection.transaction(patience) as cursor:
                 work(cursor)
         except Exception as error:
-            self._mend(connection, error, patience)
+            self._mend(connection, error)
             raise
 
     def look(self, patience: float) -> None:
@@ -195,7 +200,7 @@ class Database:
             connection.check(self._some_ids())
             connection.is_sound(())
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
+            self._mend(connection, error)
         self._opened(patience)
 
     def settle(self, patience: float, *, is_due: bool = False) -> None:
@@ -208,8 +213,13 @@ class Database:
         try:
             self._settle(connection)
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
+            self._mend(connection, error)
             self._opened(patience)
+
+    def expect_end(self) -> None:
+        """The next commit is the last: a damaged file is set aside for it, however soon after
+        another."""
+        self._aside_not_before = 0.0
 
     def close(self) -> None:
         """Empty the log and close what is open."""
@@ -292,19 +302,27 @@ class Database:
 
     def _opened(self, patience: float) -> Connection:
         """The connection to the file that is there now, which has all that was committed."""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             connection = self._connection or self._open(patience)
             if not self._missing:
                 return connection
-            self._write_again(connection, patience)
-            self._check(patience)
+            try:
+                self._write_again(connection, patience)
+            except Exception as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                self._mend(connection, error)
+            else:
+                self._check(patience)
         raise files.FileDisturbed
 
-    def _open(self, patience: float, mine: files.Identity | None = None) -> Connection:
+    def _open(self, patience: float) -> Connection:
         if time.monotonic() < self._not_before:
             raise self._refusal
         try:
-            connection = opening.open_for_writing(self._place, patience, logger.error, mine)
+            connection = opening.open_for_writing(
+                self._place, patience, logger.error, self._identity
+            )
         except JournalError as refusal:
             self._refusal = refusal
             self._not_before = time.monotonic() + REOPENING_SECONDS
@@ -312,15 +330,14 @@ class Database:
         return self._use(connection)
 
     def _use(self, connection: Connection) -> Connection:
-        self._connection = connection
+        self._connection, self._identity = connection, connection.watch.identity
         self._cardinality = Cardinality(connection.kinds_of)
         return connection
 
     def _write_again(self, connection: Connection, patience: float) -> None:
         """Write what is in no file any more."""
         missing = self._missing
-        ids = [*(entry.id for entry in missing.calls), *missing.ids]
-        known = connection.known(ids)
+        known = connection.known(missing.all_ids)
         calls = [entry for entry in missing.calls if entry.id not in known]
         unfit = self._write(connection, calls, Notes(gaps=missing.gaps), patience)
         self._missing = _Remembered()
@@ -341,11 +358,11 @@ class Database:
             try:
                 connection.check(self._some_ids())
             except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-                self._mend(connection, error, patience)
+                self._mend(connection, error)
         if self._missing:
             self._opened(patience)
 
-    def _mend(self, connection: Connection, error: Exception, patience: float) -> None:
+    def _mend(self, connection: Connection, error: Exception) -> None:
         """Open the journal anew where that helps against the error, and raise it where not."""
         if is_full(error):
             connection.make_room()
@@ -359,7 +376,8 @@ class Database:
                 self._leave(connection, trouble)
                 # Until this is done, others cannot tell that the file is in use again.
                 with suppress(JournalError):
-                    self._open(patience, connection.watch.identity)
+                    self._open(0)
+                self._not_before = 0.0
 
     def _trouble(self, connection: Connection, error: Exception) -> Exception | None:
         """What is wrong with the file, if that is why there is an error."""
@@ -400,10 +418,10 @@ class Database:
             logger.error(_GONE, self._place)
         elif isinstance(trouble, files.FileDisturbed):
             logger.warning(_DISTURBED, self._place)
-        held = connection.leave(trouble)
-        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         content = self._settled
         content.add(self._recent)
+        held = connection.leave(trouble, content.all_ids)
+        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         self._settled, self._recent = _Remembered(), _Remembered()
         if held is None:
             self._missing.add(content)

@@ -186,6 +186,13 @@ class Held:
         """Whether it is in some folder still; None where that cannot be told."""
         return None if self._descriptor is None else os.fstat(self._descriptor).st_nlink > 0
 
+    @property
+    def path(self) -> Path | None:
+        """Where it is by now; None where that cannot be told."""
+        with suppress(OSError):
+            return Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # noqa: PTH115  # no link
+        return None
+
     def close(self) -> None:
         """Hold it no more."""
         if self._descriptor is not None:
