@@ -108,7 +108,7 @@ def test_any_bytes_are_a_text_or_a_reason_that_names_an_encoding(data: bytes) ->
         text = decode_text(data)
     except ValueError as error:
         text = str(error)
-        assert "UTF-" in text  # noqa: PT017  # either will do
+        assert "UTF-" in text  # either will do
     assert not text.startswith("\ufeff")
     assert "\r" not in text
 

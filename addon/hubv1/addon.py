@@ -12,6 +12,7 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import options
 from hubv1.bridging import came_round
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.frontend import view
 from hubv1.frontend.examining import Examiner
 from hubv1.frontend.reporting import Reporter
@@ -26,7 +27,6 @@ from hubv1.mitm.showing import Showing, is_own
 from hubv1.parts import Parts, Surroundings, assembled
 from hubv1.remainder import Remainder
 from hubv1.replying import answer
-from hubv1.report.rendering import UnknownFormat, format_of
 from hubv1.settings import settings_in
 
 logger = logging.getLogger(__name__)
@@ -158,10 +158,13 @@ class Bridge:
             Remainder(self.handling, parts.without_metrics()).join(ctx.master.addons)
             return None
         retiring = self.handling.end(parts)
-        if is_over:  # else the script is reloaded
-            seen = parts.journal.seen
-            self.reporter.end(parts.journal.place, seen.flows, parts.settings.reports)
-        return retiring
+        return self._report(parts, retiring) if is_over else retiring  # else it is reloaded
+
+    async def _report(self, parts: Parts, retiring: Awaitable[None] | None) -> None:
+        """Make the last reports, while what is left of the parts is closed."""
+        journal = parts.journal
+        last = self.reporter.end(journal.place, journal.seen.flows, parts.settings.reports)
+        await asyncio.gather(last, *filter(None, [retiring]))
 
     @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
     def show_options(self) -> Sequence[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from hubv1.journal import Entry
 from hubv1.names import repository_or_none
-from hubv1.report.snippets import Field, Replacement, replacement
+from hubv1.replacements import Field, Replacement, replacement
 from hubv1.routes import route_named
 from hubv1.texts import bounded, printable, readable
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from hubv1.caller import CallerRules, Network
 from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import COUNTS_DAYS, FILE_NAME, JournalError
 from hubv1.loopback import split_address
 from hubv1.options import BadOption, OptionValue, listed
 from hubv1.policy import Brownout, Mode, read_brownout
-from hubv1.report.rendering import UnknownFormat, format_of
 
 LONGEST_DEADLINE = 3_600
 LONGEST_CACHE_TTL = 86_400

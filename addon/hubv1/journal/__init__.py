@@ -1,12 +1,12 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
 from hubv1.journal.entry import Entry, id_of, new_id
-from hubv1.journal.history import Gap, History
+from hubv1.journal.history import Gap, History, Overview
 from hubv1.journal.losses import NotRecorded
 from hubv1.journal.merging import read_all
 from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
-from hubv1.journal.reader import read
+from hubv1.journal.reader import read, read_overview
 from hubv1.journal.rejections import Rejection
 from hubv1.journal.seen import Seen
 from hubv1.journal.selection import EVERYTHING, Selection
@@ -26,6 +26,7 @@ __all__ = [
     "Journal",
     "JournalError",
     "NotRecorded",
+    "Overview",
     "Place",
     "Rejection",
     "Seen",
@@ -35,5 +36,6 @@ __all__ = [
     "new_id",
     "read",
     "read_all",
+    "read_overview",
     "summarised",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from hubv1.journal.entry import Entry
 from hubv1.journal.rejections import Rejection
 from hubv1.journal.seen import Seen
-from hubv1.journal.summary import Summary
+from hubv1.journal.summary import Count, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,24 @@ class Gap:
     ended_at: datetime
     calls: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What few rows tell of a journal, however many callers it has."""
+
+    seen: Seen
+    gaps: Sequence[Gap]
+    rejections: Sequence[Rejection]
+    sums: Sequence[Count]
+    """All calls: of callers and repositories they have no names."""
+    latest: Sequence[Count]
+    """The calls of those that called last."""
+    callers: int
+    """How many there are."""
+    repositories: int
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """As a history has it; of a journal always empty."""
 
 
 @dataclass(frozen=True, slots=True)

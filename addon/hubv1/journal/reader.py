@@ -1,16 +1,18 @@
 """Reading a journal: its calls, counted or one by one, and what else was seen."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.journal import rows, tables
-from hubv1.journal.counted import bounds_of, counted
+from hubv1.journal.counted import bounds_of, counted, latest_of, names_of, sums_of
 from hubv1.journal.entry import Entry
-from hubv1.journal.history import Gap, History
+from hubv1.journal.history import Gap, History, Overview
 from hubv1.journal.migrations import version_of
 from hubv1.journal.opening import open_for_reading, reason_of
 from hubv1.journal.place import JournalError, Place
@@ -20,6 +22,8 @@ from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.summary import Summary, summarised
 
 _MOST_REJECTIONS = 1_000
+_STEPS = 10_000
+"""Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
 
 
 @contextmanager
@@ -30,6 +34,32 @@ def read(place: Place, selection: Selection = EVERYTHING) -> Iterator[History]:
     """
     with connected(place) as connection, explained(place):
         yield history_of(place, connection, selection)
+
+
+def read_overview(place: Place, hour: datetime, most: int, seconds: float) -> Overview:
+    """What few rows tell of a journal, and of its `most` latest callers in particular.
+
+    Raises JournalError, also where it takes longer than so many seconds.
+    """
+    until = time.monotonic() + seconds
+    try:
+        with connected(place) as connection, explained(place):
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+            return Overview(
+                _seen(connection, EVERYTHING),
+                tuple(gaps_by_id(connection, EVERYTHING).values()),
+                rejections_of(connection, EVERYTHING),
+                sums_of(connection),
+                latest_of(connection, hour, most),
+                *names_of(connection),
+            )
+    except JournalError as error:
+        if time.monotonic() < until:
+            raise
+        raise JournalError(
+            f"The journal {place} cannot be summed up in {seconds:g} seconds."
+        ) from error
 
 
 @contextmanager
