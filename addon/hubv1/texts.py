@@ -1,6 +1,7 @@
 """Texts from outside: decoded, bounded before they are kept, harmless before they are shown."""
 
 import json
+import re
 from pathlib import Path
 
 LONGEST = 256
@@ -8,6 +9,12 @@ LONGEST = 256
 
 _AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
 """White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
+
+
+_USER_INFO = re.compile(
+    r"(?<=://)(?![^\s/?#@:]*:\*\*\*@)[^\s/?#@:]*:\S*@|(?:(?<=http://)|(?<=https://))[^\s/?#@:]+@"
+)
+"""User and password, unless that is masked already; a user alone where it may be a token."""
 
 
 def bounded(text: str) -> str:
@@ -23,6 +30,17 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def without_user_info(text: str, mask: str = "***@") -> str:
+    """`text` with user names and passwords in its URLs masked, up to the last @ of a word, since a
+    password may have one in it, or a slash."""
+    return _USER_INFO.sub(mask, text) if "@" in text else text
+
+
+def harmless(text: str) -> str:
+    """`text` for a line that people read: printable, and URLs in it without user info."""
+    return printable(without_user_info(text))
 
 
 def readable(raw: bytes) -> str:
@@ -45,13 +63,20 @@ def decode_text(data: bytes) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(_not_decoded(error)) from None
+        raise ValueError(encoding_error(error)) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
     body = text.lstrip(_AROUND)
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
 
 
-def _not_decoded(error: UnicodeDecodeError) -> str:
+def stripped(text: str) -> str:
+    """`text` of an environment variable, which a file may have been read into: without the byte
+    order mark, line end and white space around it."""
+    return text.strip(_AROUND)
+
+
+def encoding_error(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is not in the encoding that it seems to be in."""
     name = error.encoding.upper().removesuffix("-SIG")
     if name != "UTF-8":
         return f"it seems to be {name}, but byte {error.start + 1} is not: save it as UTF-8"

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[2] / "addon"))
 
 addons = importlib.import_module("bridge").addons
-# After the bridge, which loads its parts anew.
 _journal = importlib.import_module("hubv1.journal")
-_parts = importlib.import_module("hubv1.parts")
+_components = importlib.import_module("hubv1.components")
 
 
 class MemoryJournal:
@@ -29,10 +28,10 @@ class MemoryJournal:
         """Nothing is opened."""
         self.place = place
         self.seen = _journal.Seen()
-        self.waiting = 0
+        self.waiting = self.lost = 0
         self.rows: list[list[object]] = []
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, *, is_required: bool) -> None:  # its name
         """Keep the row."""
         self.record_unawaited(entry)
 
@@ -47,4 +46,4 @@ class MemoryJournal:
         """Nothing is open."""
 
 
-vars(_parts)["Journal"] = MemoryJournal
+vars(_components)["Journal"] = MemoryJournal

@@ -12,9 +12,9 @@ from mitmproxy.flow import Flow
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, Seen
-from hubv1.mitm.captures import Capture, CaptureError, read_capture
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 
 Writer = Callable[..., Path]
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
@@ -27,7 +27,8 @@ def recorded(
     """A flow as mitmproxy keeps it, answered 410."""
     flow = tflow.tflow(resp=http.Response.make(410))
     agent = (b"User-Agent", b"curl/8.1 (linux)")
-    flow.request = http.Request.make("GET", f"https://{host}{path}", headers=(agent, *headers))
+    flow.request = http.Request.make("GET", f"https://{host}/", headers=(agent, *headers))
+    flow.request.path = path  # as part of a URL, several slashes would become more still
     flow.request.timestamp_start = STARTED.timestamp()
     flow.request.timestamp_end = flow.request.timestamp_start
     assert flow.response

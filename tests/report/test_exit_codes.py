@@ -83,3 +83,9 @@ def test_calls_answered_in_vain_are_named_whatever_became_of_others() -> None:
 def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost() -> None:
     report = report_of(make_entry(), seen=Seen(flows=0, still_served=2))
     assert (report.seen.flows, report.state) == (3, State.BRIDGED)
+
+
+def test_calls_refused_since_they_could_not_be_recorded_are_not_clean() -> None:
+    report = report_of(seen=Seen(flows=5, refused_unrecorded=2))
+    assert report.state is State.UNBRIDGED
+    assert "2 calls refused, since they could not be recorded." in sentence(report)

@@ -21,7 +21,7 @@ from uuid import uuid4
 from mitmproxy.log import ALERT
 
 from hubv1.journal import JournalError, Place, read_overview
-from hubv1.texts import number, printable
+from hubv1.texts import number
 
 logger = logging.getLogger(__name__)
 
@@ -154,8 +154,7 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
         if intro:
             logger.info("hub v1: %s", intro)
         for at, line in enumerate(lines):
-            text = printable(line)
-            logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), text)
+            logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), line)
 
 
 def _summary(place: Place, seconds: float) -> list[str]:
@@ -205,4 +204,4 @@ def _by_hand(place: Place, path: Path) -> str:
 
 
 def _complain(reason: str) -> None:
-    logger.error("hub v1: there is no report: %s", printable(reason))
+    logger.error("hub v1: there is no report: %s", reason)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hubv1.captures import CaptureError
 from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import JournalError
-from hubv1.mitm.captures import CaptureError
 from hubv1.outcome import BRIDGED, CLEAN, TROUBLE, UNBRIDGED
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.arguments import read_arguments

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from hubv1.captures import STANDARD_INPUT
 from hubv1.formats import SUFFIXES
-from hubv1.mitm.opening import STANDARD_INPUT
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.build import DEFAULT_JOURNAL
 from hubv1.report.compare import FOUND, FailOn

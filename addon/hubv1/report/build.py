@@ -40,7 +40,7 @@ from hubv1.report.model import (
     Window,
 )
 from hubv1.report.period import on_the_hour, selection_of
-from hubv1.routes import Verdict, route_named
+from hubv1.routes import LEGACY_HOSTS, Verdict, route_named
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -113,8 +113,7 @@ def read_sources(
             yield written
             return
         # Journals alone need nothing of mitmproxy, which takes longer to load than most to read.
-        from hubv1.mitm.captures import Capture, read_capture  # noqa: PLC0415  # see above
-        from hubv1.options import LEGACY_HOSTS  # noqa: PLC0415  # see above
+        from hubv1.captures import Capture, read_capture  # noqa: PLC0415  # see above
 
         hosts, told = {*LEGACY_HOSTS, *selection.hosts}, set[str]()
         recorded = [
@@ -300,7 +299,7 @@ def _traffic(
         still_served=still_served,
         hosts=tuple(sorted(hosts)),
         gaps=tuple(sorted(gaps, key=attrgetter("started_at"))),
-        refused_unrecorded=sum(getattr(source.seen, "refused_unrecorded", 0) for source in sources),
+        refused_unrecorded=sum(source.seen.refused_unrecorded for source in sources),
         rejected_tls=sum(source.seen.rejected_tls for source in sources),
         rejections=_rejections(sources),
         elsewhere=_elsewhere(sources),

@@ -17,7 +17,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from hubv1.loopback import is_loopback, is_welcome, split_address
+from hubv1.listen import is_loopback, is_welcome, split_address
 from hubv1.report.model import Report
 from hubv1.report.render.html import (
     LIVE_SCRIPTS,
