@@ -14,6 +14,7 @@ from yarl import URL
 
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.hub import HubClient
 from hubv1.journal.database_url import is_url, masked
 from hubv1.listen import bracketed
@@ -54,8 +55,6 @@ class Commands:
     @command.command("hub.report")  # type: ignore[untyped-decorator]  # mitmproxy's
     def write_report(self, path: types.Path) -> None:
         """Write the report of the journal to a file: .html .md .json .csv or .txt."""
-        from hubv1.report.rendering import UnknownFormat, format_of  # noqa: PLC0415  # see above
-
         target = Path(path).expanduser()
         try:
             format_of(target)

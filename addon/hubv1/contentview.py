@@ -15,7 +15,7 @@ from hubv1.routes import route_named
 from hubv1.texts import bounded, printable, readable
 
 if TYPE_CHECKING:
-    from hubv1.report.snippets import Field, Replacement
+    from hubv1.replacements import Field, Replacement
 
 NAME = "Hub-v1"
 MOST_ELEMENTS = 50
@@ -91,7 +91,7 @@ def _text(data: bytes, flow: Flow | None) -> str:
 
 def side_by_side(entry: Entry, upstream_requests: Sequence[str], body: bytes) -> str:
     """The values of a v1 answer, each beside its source in v2, and what to call instead."""
-    from hubv1.report.snippets import replacement  # noqa: PLC0415  # only when somebody looks
+    from hubv1.replacements import replacement  # noqa: PLC0415  # only when somebody looks
 
     found = replacement(
         route_named(entry.route),

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.outcome import Outcome
-from hubv1.report.as_csv import as_csv
-from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.model import Report
+from hubv1.report.render.data import COLUMNS, UnknownColumn, as_csv, read_columns
 from hubv1.texts import printable
 from report.made import report_of, write_journal
 from report.processes import complaint, report
@@ -32,7 +31,7 @@ FORMULAS = [
 
 
 def rows(made: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(as_csv(made), newline="")))
+    return list(csv.DictReader(StringIO("".join(as_csv(made)), newline="")))
 
 
 def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() -> None:
@@ -60,11 +59,11 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
 
 
 def test_the_header_is_there_also_where_there_is_no_finding() -> None:
-    assert as_csv(report_of()) == ",".join(COLUMNS) + "\r\n"
+    assert "".join(as_csv(report_of())) == ",".join(COLUMNS) + "\r\n"
 
 
 def test_it_is_written_as_rfc_4180_says() -> None:
-    text = as_csv(report_of(make_entry(caller='say "a, b"')), ("caller", "calls"))
+    text = "".join(as_csv(report_of(make_entry(caller='say "a, b"')), ("caller", "calls")))
     assert text == 'caller,calls\r\n"say ""a, b""",1\r\n'
 
 
