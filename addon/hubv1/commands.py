@@ -12,11 +12,11 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 from yarl import URL
 
-from hubv1.addresses import bracketed
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
 from hubv1.hub import HubClient
 from hubv1.journal.database_url import is_url, masked
+from hubv1.listen import bracketed
 from hubv1.texts import harmless, without_user_info
 
 # Checks and reports are loaded when somebody asks for one: rich and Jinja2 with them.

@@ -16,9 +16,9 @@ from hubv1.credentials import Basic
 from hubv1.fleet.address import check_address
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, JournalError
 from hubv1.journal.database_url import masked
-from hubv1.loopback import split_address
+from hubv1.listen import split_address
 from hubv1.routes import LEGACY_HOSTS
-from hubv1.texts import without_user_info
+from hubv1.texts import stripped, without_user_info
 
 PREFIX = "hub_"
 LONGEST_DEADLINE = 3_600
@@ -369,14 +369,14 @@ def read_config(
     `hub_fleet` (HUB_FLEET).
     """
     environment = environment or {}
-    fleet = values["hub_fleet"] or environment.get(FLEET, "").strip()
+    fleet = stripped(str(values["hub_fleet"])) or stripped(environment.get(FLEET, ""))
     given = {**values, "hub_fleet": fleet}
     read: dict[str, Any] = {
         option.name.removeprefix(PREFIX): option.read(option.name, given[option.name])
         for option in OPTIONS
     }
     _check_fleet(read["fleet"], read["journal"])
-    secret = environment.get(SECRET, "").rstrip("\r\n")
+    secret = stripped(environment.get(SECRET, ""))
     return Config(**read, account=_account(read["username"], secret))
 
 

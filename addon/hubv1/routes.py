@@ -229,6 +229,8 @@ def route_named(name: str) -> Route:
     return _BY_NAME.get(name, unknown)
 
 
+_MOST_SEGMENTS = 12
+"""Of a path that are told apart; no row has as many."""
 _PREFIXES = (b"/v1/", b"//")
 _PATTERNS = tuple((route, tuple(route.path.split("/")[2:])) for route in ROUTES)
 
@@ -279,7 +281,7 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     family, _, below = rest.strip(b"/").partition(b"/")
     segments = [decode_segment(family)]
     if below:
-        segments += [decode_segment(segment) for segment in below.lstrip(b"/").split(b"/")]
+        segments += map(decode_segment, below.lstrip(b"/").split(b"/", _MOST_SEGMENTS))
     call = _first_match(method, segments, docker_token)
     if below.startswith(b"/") and call is not None and _lacks_name(call, segments):
         return _first_match(method, [segments[0], "", *segments[1:]], docker_token)

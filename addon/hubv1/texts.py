@@ -11,7 +11,10 @@ _AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
 """White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
 
 
-_USER_INFO = re.compile(r"(?<=://)(?:[^\s/?#@:]*:\S*|[^\s/?#@]*)@")
+_USER_INFO = re.compile(
+    r"(?<=://)(?![^\s/?#@:]*:\*\*\*@)[^\s/?#@:]*:\S*@|(?:(?<=http://)|(?<=https://))[^\s/?#@:]+@"
+)
+"""User and password, unless that is masked already; a user alone where it may be a token."""
 
 
 def bounded(text: str) -> str:
@@ -30,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def without_user_info(text: str, mask: str = "***@") -> str:
-    """`text` with user names and passwords in its URLs masked. Up to the last @ of a word, since a
+    """`text` with user names and passwords in its URLs masked, up to the last @ of a word, since a
     password may have one in it, or a slash."""
     return _USER_INFO.sub(mask, text) if "@" in text else text
 
@@ -64,6 +67,12 @@ def decode_text(data: bytes) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
     body = text.lstrip(_AROUND)
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
+
+
+def stripped(text: str) -> str:
+    """`text` of an environment variable, which a file may have been read into: without the byte
+    order mark, line end and white space around it."""
+    return text.strip(_AROUND)
 
 
 def encoding_error(error: UnicodeDecodeError) -> str:

@@ -154,8 +154,11 @@ def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
     assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
 
 
-def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it() -> None:
+@pytest.mark.parametrize("between", ["@", "/hunter2@", "?", "#", "@hunter2/"])
+def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it(
+    between: str,
+) -> None:
     with pytest.raises(JournalError, match="write it as %40") as refused:
-        Place("postgresql://bridge:hush@hunter2@db.example/hub")
+        Place(f"postgresql://bridge:hush{between}hunter2@db.example/hub")
     assert "hush" not in str(refused.value)
     assert "hunter2" not in str(refused.value)

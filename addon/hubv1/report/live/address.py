@@ -3,7 +3,7 @@
 import socket
 from dataclasses import dataclass
 
-from hubv1.loopback import is_loopback, split_address
+from hubv1.listen import is_loopback, split_address
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 

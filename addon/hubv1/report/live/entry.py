@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from hubv1.loopback import is_welcome
+from hubv1.listen import is_welcome
 from hubv1.report.as_html import error_html
 from hubv1.report.live.address import Address
 

@@ -35,6 +35,23 @@ class TestWhatMitmproxyWrote:
         assert "geheim" not in repr(entries)
         assert [entry.url_path for entry in entries] == [TAGS, "/v1/repositories/acme/tool/images"]
 
+    def test_several_slashes_mean_one(self, tmp_path: Path, write: Writer) -> None:
+        flows = [
+            recorded("//v1/repositories/debian/tags"),
+            recorded("///v1//repositories///debian/tags//?page=2"),
+            recorded("//v1/search?q=debian"),
+            recorded("/v1/repositories/acme//tags"),
+            recorded("//v1/repositories/debian/tags", "mirror.example"),
+        ]
+        path = write(tmp_path / "recording", *flows)
+        history = read_capture(Capture(path, LEGACY_HOSTS))
+        entries = list(history.entries)
+        assert [entry.full_repository for entry in entries] == ["library/debian"] * 2 + [""]
+        assert {entry.route for entry in entries[:2]} == {"GET /v1/repositories/{name}/tags"}
+        assert entries[0].url_path == "//v1/repositories/debian/tags"
+        assert history.seen == Seen(flows=5, still_served=1)
+        assert history.elsewhere == {"mirror.example": 1}
+
     def test_a_call_without_an_answer_is_a_call(self, tmp_path: Path, write: Writer) -> None:
         flow = recorded()
         flow.response, flow.error = None, tflow.terr()
@@ -76,6 +93,26 @@ def test_a_packed_recording_is_read_as_it_is(tmp_path: Path, write: Writer) -> N
     path.write_bytes(gzip.compress(path.read_bytes()))
     entries, seen = read(path)
     assert (len(entries), seen) == (2, Seen(flows=5, still_served=1))
+
+
+def test_of_very_many_such_hosts_the_rest_count_as_others(tmp_path: Path) -> None:
+    flows = [recorded(host=f"h{number}.example") for number in [*range(130), 0, 129]]
+    history = read_capture(Capture(written(tmp_path / "flows", *flows), LEGACY_HOSTS))
+    assert list(history.entries) == []
+    assert len(history.elsewhere) == 101
+    assert (history.elsewhere["h0.example"], history.elsewhere["(others)"]) == (2, 31)
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), 1e20, -1e20])
+def test_a_flow_at_an_impossible_time_costs_no_other(tmp_path: Path, time: float) -> None:
+    odd = recorded()
+    odd.request.timestamp_start = time
+    path = written(tmp_path / "flows", recorded(), odd, recorded(host="example.org"))
+    history = read_capture(Capture(path, LEGACY_HOSTS))
+    assert len(list(history.entries)) == 1
+    [gap] = history.gaps
+    assert (gap.calls, history.seen.flows) == (1, 2)
+    assert "flow 2: its time cannot be read" in gap.reason
 
 
 def test_calls_like_v1_to_other_hosts_are_counted_by_host(tmp_path: Path) -> None:

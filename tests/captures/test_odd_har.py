@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from captures.hars import AGENT, CHROME, URL
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, History, Seen
 from hubv1.routes import LEGACY_HOSTS
-from report.hars import AGENT, CHROME, URL
 from report.recordings import STARTED, complaint, read, recorded, saved
 
 LONE = ["\ud83d", "\ude00", "\ude00\ud83d", "\udce9", "a\ud83d\0"]
@@ -187,9 +187,12 @@ class TestBrokenJson:
             complaint(path)
 
     def test_leaves_the_id_of_the_other_calls_as_it_was(self, path: Path) -> None:
-        _, sound = history_of(path, har(CHROME))
-        _, beside = history_of(path, har(CHROME, with_value("comment", "\ud83d")))
-        assert beside[0].id == sound[0].id
+        sound = {"log": {"entries": [CHROME, CHROME]}}
+        odd = {"log": {"entries": [CHROME, with_value("comment", "\ud83d"), CHROME]}}
+        for indent in (None, 2):
+            _, without = history_of(path, json.dumps(sound, indent=indent))
+            _, beside = history_of(path, json.dumps(odd, indent=indent))
+            assert [beside[0].id, beside[2].id] == [entry.id for entry in without]
 
 
 class TestAnEntryForAnotherHost:
@@ -208,6 +211,10 @@ class TestAnEntryForAnotherHost:
             "https://us er:p@ss@api.example.com/v1/x",
             "https://api.example.com/v1/\n\0\x1b",
             "http://10.0.0.7/v1/x",
+            "https://\x1b[31m\u202e.example/v1/repositories/a/tags",
+            "https://[::1/v1/repositories/a/tags",
+            "https:///v1/repositories/a/tags",
+            "https://user:@/v1/repositories/a/tags",
             "http://[2001:db8::7]:8080/v1/x",
             "wss://api.example.com/v1/x",
             "HTTPS://API.EXAMPLE.COM/v1/x?ä",
@@ -244,6 +251,18 @@ class TestALegacyCall:
     @pytest.mark.parametrize(
         "url",
         [
+            "/v1/repositories/debian/tags",
+            URL.replace("index", "[index"),
+            URL.replace("docker.io", "docker.io]"),
+        ],
+    )
+    def test_that_names_no_host_that_can_be_read_is_a_gap(self, path: Path, url: str) -> None:
+        history, entries = history_of(path, har(CHROME, with_value("request.url", url)))
+        assert (len(entries), [gap.calls for gap in history.gaps]) == (1, [1])
+
+    @pytest.mark.parametrize(
+        "url",
+        [
             URL + "?q=münchen",
             URL + "?" + "x" * 100_000,
             URL + "/?a=b#tags/12",
@@ -251,6 +270,7 @@ class TestALegacyCall:
             URL.upper().replace("/V1/REPOSITORIES/DEBIAN/TAGS", "/v1/repositories/debian/tags"),
             URL.replace("docker.io", "docker.io:443"),
             URL.replace("docker.io", "docker.io:99999"),
+            URL.replace("docker.io", "docker.io:port"),
             URL.replace("docker.io", "docker.io."),
             URL.replace("//", "//user:p%40ss@"),
             URL.replace("//", "//us er:ge@heim@"),

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from captures.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, History, Seen, Selection
 from hubv1.outcome import Outcome
 from hubv1.routes import LEGACY_HOSTS
-from report.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
 
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
 HOUR = timedelta(hours=1)
