@@ -18,9 +18,8 @@ from hubv1 import config, contentview, routes
 from hubv1.addon import Bridge
 from hubv1.calls import PROBLEMS
 from hubv1.commands import Commands
-from hubv1.fleet import Standing
-from hubv1.fleet import tables as fleet_tables
-from hubv1.journal import Selection, tables
+from hubv1.fleet import ShippingStatus, fleet_schema
+from hubv1.journal import Selection, schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
@@ -154,9 +153,9 @@ def test_readme_names_every_script(script: str) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        *tables.metadata.sorted_tables,
-        *fleet_tables.local.sorted_tables,
-        *fleet_tables.shared.sorted_tables,
+        *schema.metadata.sorted_tables,
+        *fleet_schema.local.sorted_tables,
+        *fleet_schema.shared.sorted_tables,
     ],
     ids=lambda table: table.name,
 )
@@ -210,7 +209,7 @@ def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
 
 
 def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
-    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=Standing()))
+    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=ShippingStatus()))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
             shown = answer.read().decode()

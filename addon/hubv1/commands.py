@@ -70,7 +70,7 @@ class Commands:
         if self.components is not None:
             self.reporter().summarise(self.components.journal.place)
             if self.components.shipper is not None:
-                logger.info("hub v1: %s", self.components.shipper.standing.sentence)
+                logger.info("hub v1: %s", self.components.shipper.status.sentence)
 
     def reporter(self) -> "Reporter":
         """What writes reports of the journal. No property: mitmproxy reads those of every addon."""

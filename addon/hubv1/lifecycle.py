@@ -237,12 +237,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
     if pending.is_replay:
         logger.info("%s (a replay, not counted)", entry.line)
         return
-    is_recorded = False
+    is_required = components.config.journal_required and pending.is_answered
     try:
-        await components.journal.record(entry)
-        is_recorded = True
+        await components.journal.record(entry, is_required=is_required)
     except NotRecorded as loss:
-        is_required = components.config.journal_required
         if loss.first:
             logger.error(
                 "Calls are %s but not recorded until the journal %s can be written again: %s",
@@ -250,10 +248,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
                 components.journal.place,
                 loss,
             )
-        if is_required and pending.is_answered:
+        if is_required:
             _refuse(pending, components)
     if components.metrics is not None:
-        components.metrics.count(entry, is_recorded=is_recorded)
+        components.metrics.count(entry)
     logger.info("%s", entry.line)
 
 

@@ -14,8 +14,8 @@ from bench.standins import running_hosts
 from e2e.bridges import running_bridge
 from fleet.asking import Fleet
 from fleet.postgres import Server, a_server
-from hubv1.fleet import Shipping
-from hubv1.fleet.database import Database
+from hubv1.fleet import Shipper
+from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Place
 
 MINUTE = 60
@@ -77,8 +77,8 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
     journal = folder / "backlog.sqlite3"
     write(journal, plan.backlog)
     began = time.monotonic()
-    shipping = Shipping(journal, Place(fleet.url), "hub-v1-bridge-bench")
-    while shipping.standing.shipped_at is None or shipping.standing.waiting:
+    shipping = Shipper(journal, Place(fleet.url), "hub-v1-bridge-bench")
+    while shipping.status.shipped_at is None or shipping.status.waiting:
         time.sleep(0.1)
     seconds = time.monotonic() - began
     shipping.close()
@@ -87,7 +87,7 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
 
 def _report(plan: Plan, fleet: Fleet) -> str:
     """Of counts alone, as every report is: single calls would not be looked at."""
-    database = Database(Place(fleet.url))
+    database = FleetDatabase(Place(fleet.url))
     database.open()
     database.close()
     statement = _COUNTS

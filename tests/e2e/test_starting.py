@@ -22,7 +22,7 @@ from e2e.bridges import (
 )
 from e2e.conftest import StartBridge
 from hubv1.journal import Journal, Place
-from hubv1.journal.tables import SCHEMA_VERSION
+from hubv1.journal.schema import SCHEMA_VERSION
 
 Start = Callable[..., Finished]
 

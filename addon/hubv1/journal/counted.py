@@ -18,11 +18,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from hubv1.journal import tables
-from hubv1.journal.kinds import Kind
-from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.stretches import Stretch, stretches
-from hubv1.journal.summary import Count, Days, Summary
+from hubv1.journal import schema as tables
+from hubv1.journal.counts import Kind
+from hubv1.journal.history import Count, Days, Summary
+from hubv1.journal.selection import EVERYTHING, Selection, Span, spans
 from hubv1.outcome import Outcome
 from hubv1.routes import route_named
 
@@ -124,16 +123,16 @@ def _is_wanted(kind: Kind, selection: Selection) -> bool:
 
 def _parts(selection: Selection) -> Subquery:
     """The rows of counts that make the period, each with its day."""
-    selects = [_part(stretch) for stretch in stretches(selection.since, selection.until)]
+    selects = [_part(span) for span in spans(selection.since, selection.until)]
     return (selects[0] if len(selects) == 1 else union_all(*selects)).subquery()
 
 
-def _part(stretch: Stretch) -> Select[Any]:
-    table = tables.days if stretch.by_day else tables.hours
-    day = tables.days.c.day if stretch.by_day else literal(stretch.day, Date()).label("day")
+def _part(span: Span) -> Select[Any]:
+    table = tables.days if span.by_day else tables.hours
+    day = tables.days.c.day if span.by_day else literal(span.day, Date()).label("day")
     columns = [table.c[name] for name in (*tables.SUMS, "first_at", "last_at")]
-    begin, end = stretch.begin, stretch.end
-    if stretch.by_day:
+    begin, end = span.begin, span.end
+    if span.by_day:
         bounds = bounds_of(tables.days.c.day, begin and begin.date(), end and end.date())
     else:
         bounds = bounds_of(tables.hours.c.hour, begin, end)

@@ -9,23 +9,86 @@ same: of the time of which it has counts but no rows, another has nothing to add
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, func, select
 
-from hubv1.journal import rows, tables
-from hubv1.journal.counted import bounds_of
+from hubv1.journal import reader, schema
 from hubv1.journal.entry import Entry
-from hubv1.journal.history import Gap, History
+from hubv1.journal.gaps import Gap
+from hubv1.journal.history import History, summarised
 from hubv1.journal.place import Place
-from hubv1.journal.reader import connected, explained, gaps_by_id, history_of, rejections_of
-from hubv1.journal.rejections import Rejection
-from hubv1.journal.seen import Seen
+from hubv1.journal.reader import explained
 from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.source import Source, source_of
-from hubv1.journal.summary import summarised
+from hubv1.journal.traffic import Rejection, Seen
 
+_ROWS_AT_ONCE = 10_000
 _IDS_AT_ONCE = 500
+
+
+_NONE = (0, 0, 0, 0)
+
+Times = tuple[datetime, datetime] | None
+"""When the first and the last of some calls were; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A journal that is read with others."""
+
+    place: Place
+    connection: Connection
+    bridges: frozenset[str]
+    """Ids of those that wrote to it."""
+    calls: int
+    """All that it counts."""
+    counted: Times
+    kept: Times
+    """Of those whose rows are still there."""
+
+    def may_share(self, other: "Source") -> bool:
+        """Whether both may hold the same calls."""
+        if not self.counted or not other.counted or self.bridges.isdisjoint(other.bridges):
+            return False
+        return self.counted[0] <= other.counted[1] and other.counted[0] <= self.counted[1]
+
+    def ids(self, *which: ColumnElement[bool]) -> Iterator[str]:
+        """Those of its rows, or of some of them; raises JournalError."""
+        statement = select(schema.calls.c.id).where(*which)
+        with explained(self.place):
+            yield from self.connection.scalars(
+                statement, execution_options={"yield_per": _ROWS_AT_ONCE}
+            )
+
+    def ids_within(self, times: Times) -> Iterator[str]:
+        """Those of its rows of that time."""
+        at = schema.calls.c.started_at
+        return self.ids(at >= times[0], at <= times[1]) if times else iter(())
+
+    def ids_counted_by(self, other: "Source") -> Iterator[str]:
+        """Those of its rows that the other has counted, and has no rows of by now."""
+        if other.counted is None:
+            return iter(())
+        calls, (begin, end) = schema.calls.c, other.counted
+        gone = calls.started_at < other.kept[0] if other.kept else calls.started_at <= end
+        return self.ids(calls.bridge_id.in_(sorted(other.bridges)), calls.started_at >= begin, gone)
+
+
+def _source_of(place: Place, connection: Connection) -> Source:
+    """What is in the journal; raises JournalError."""
+    calls, days = schema.calls.c, schema.days.c
+    with explained(place):
+        bridges = frozenset(connection.scalars(select(schema.seen.c.bridge_id).distinct()))
+        _, kept = _found(connection, func.count(), calls.started_at, calls.started_at)
+        number, counted = _found(connection, func.sum(days.calls), days.first_at, days.last_at)
+    return Source(place, connection, bridges, number, counted, kept)
+
+
+def _found(connection: Connection, number: Any, first: Any, last: Any) -> tuple[int, Times]:  # noqa: ANN401  # expressions
+    row = connection.execute(select(number, func.min(first), func.max(last))).one()
+    return int(row[0] or 0), (row[1], row[2]) if row[1] else None
 
 
 @contextmanager
@@ -39,11 +102,11 @@ def read_all(
     `say` hears of journals that share calls. Raises JournalError.
     """
     with ExitStack() as stack:
-        connections = [(place, stack.enter_context(connected(place))) for place in places]
+        connections = [(place, stack.enter_context(reader.connected(place))) for place in places]
         if len(places) == 1:
-            yield [history_of(*each, selection) for each in connections]
+            yield [reader.history_of(*each, selection) for each in connections]
             return
-        sources = [source_of(*each) for each in connections]
+        sources = [_source_of(*each) for each in connections]
         yield _histories(sources, selection, say)
 
 
@@ -58,7 +121,7 @@ def _histories(
         ids = _ids_left(source, others, [other for other in others if other in whole])
         if ids is None:
             whole.append(source)
-            histories.append(history_of(source.place, source.connection, selection))
+            histories.append(reader.history_of(source.place, source.connection, selection))
         else:
             say(_shared(source.place, others[0].place, len(ids)))
             histories.append(_rest(source, others, ids, selection))
@@ -94,7 +157,7 @@ def _rest(
             entries,
             lambda hour: summarised(entries, hour, selection),
             rejections=_rejections(source, others, selection),
-            has=lambda id_: rows.is_there(source.connection, id_),
+            has=lambda id_: reader.has_call(source.connection, id_),
         )
 
 
@@ -107,36 +170,27 @@ def _shared(place: Place, other: Place, calls: int) -> str:
 def _entries(source: Source, ids: Sequence[str], selection: Selection) -> Iterator[Entry]:
     with explained(source.place):
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            for entry in rows.entries(source.connection, ids[start : start + _IDS_AT_ONCE]):
+            for entry in reader.entries_of(source.connection, ids[start : start + _IDS_AT_ONCE]):
                 if selection.covers(entry.started_at):
                     yield entry
 
 
 def _seen(source: Source, others: Sequence[Source], selection: Selection) -> Seen:
-    """The traffic that nobody else has seen. The row of an hour and a bridge only ever grows."""
-    known: dict[tuple[datetime, str], list[int]] = {}
+    """The traffic that nobody else has seen. The figures of an hour and a bridge only ever grow."""
+    known: reader.Traffic = {}
     for other in others:
-        for key, figures in _traffic(other, selection).items():
+        for key, figures in reader.traffic_of(other.connection, selection).items():
             known[key] = [*map(max, known.get(key, figures), figures)]
-    added = [0, 0, 0]
-    for key, figures in _traffic(source, selection).items():
-        there = known.get(key, [0, 0, 0])
-        added = [a + max(0, b - c) for a, b, c in zip(added, figures, there, strict=True)]
-    return Seen(*added)
-
-
-def _traffic(source: Source, selection: Selection) -> dict[tuple[datetime, str], list[int]]:
-    seen = tables.seen.c
-    statement = select(
-        seen.hour, seen.bridge_id, seen.flows, seen.still_served, seen.rejected_tls
-    ).where(*bounds_of(seen.hour, selection.since, selection.until))
-    found = source.connection.execute(statement)
-    return {(hour, bridge): figures for hour, bridge, *figures in found}
+    mine = reader.traffic_of(source.connection, selection)
+    return reader.sum_of_traffic(
+        [max(0, here - there) for here, there in zip(mine[key], known.get(key, _NONE), strict=True)]
+        for key in mine
+    )
 
 
 def _gaps(source: Source, others: Sequence[Source], selection: Selection) -> list[Gap]:
-    known = {id_ for other in others for id_ in gaps_by_id(other.connection, selection)}
-    mine = gaps_by_id(source.connection, selection)
+    known = {id_ for other in others for id_ in reader.gaps_by_id(other.connection, selection)}
+    mine = reader.gaps_by_id(source.connection, selection)
     return [gap for id_, gap in mine.items() if id_ not in known]
 
 
@@ -145,7 +199,7 @@ def _rejections(source: Source, others: Sequence[Source], selection: Selection) 
     known = {
         (one.client_address, one.server_address)
         for other in others
-        for one in rejections_of(other.connection, selection)
+        for one in reader.rejections_of(other.connection, selection)
     }
-    mine = rejections_of(source.connection, selection)
+    mine = reader.rejections_of(source.connection, selection)
     return [one for one in mine if (one.client_address, one.server_address) not in known]

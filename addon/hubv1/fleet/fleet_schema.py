@@ -5,10 +5,10 @@ whoever writes to the journal, a bridge without a fleet or an older one, is cove
 the rest of the journal knows nothing of all this.
 """
 
-from sqlalchemy import Boolean, Column, Date, Integer, MetaData, String, Table
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text
 
-from hubv1.journal import tables
-from hubv1.journal.tables import UtcDateTime
+from hubv1.journal import schema
+from hubv1.journal.schema import Day, UtcDateTime
 
 local = MetaData()
 """In the journal."""
@@ -16,9 +16,9 @@ local = MetaData()
 shipping = Table(
     "shipping",
     local,
-    Column("journal_id", String(36), nullable=False),
-    Column("fleet_id", String(36), nullable=False),
-    Column("filled_to", String, nullable=False),
+    Column("journal_id", Text, nullable=False),
+    Column("fleet_id", Text, nullable=False),
+    Column("filled_to", Text, nullable=False),
     Column("is_joined", Boolean, nullable=False),
 )
 """One row: which journal is shipped to which fleet, empty before it was ever reached; up to which
@@ -28,7 +28,7 @@ rows that had gone by then."""
 unshipped = Table(
     "unshipped",
     local,
-    Column("id", String(36), primary_key=True),
+    Column("id", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 """Ids of the calls and gaps that the fleet does not have, as far as is known here."""
@@ -37,18 +37,29 @@ unshipped_seen = Table(
     "unshipped_seen",
     local,
     Column("hour", UtcDateTime, primary_key=True),
-    Column("bridge_id", String, primary_key=True),
+    Column("bridge_id", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 unshipped_rejections = Table(
     "unshipped_rejections",
     local,
-    Column("day", Date, primary_key=True),
-    Column("client_address", String, primary_key=True),
-    Column("server_address", String, primary_key=True),
+    Column("day", Day, primary_key=True),
+    Column("client_address", Text, primary_key=True),
+    Column("server_address", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
-CHANGING = ((tables.seen, unshipped_seen), (tables.rejections, unshipped_rejections))
+unshipped_refusals = Table(
+    "unshipped_refusals",
+    local,
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("bridge_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+CHANGING = (
+    (schema.seen, unshipped_seen),
+    (schema.rejections, unshipped_rejections),
+    (schema.refusals, unshipped_refusals),
+)
 """Tables whose rows change, and the keys of those rows that have since they were shipped."""
 
 FILLED = "~"
@@ -62,6 +73,12 @@ _SEEN = """BEGIN
     INSERT INTO unshipped_seen SELECT NEW.hour, NEW.bridge_id
     WHERE NOT EXISTS (
         SELECT 1 FROM unshipped_seen WHERE hour = NEW.hour AND bridge_id = NEW.bridge_id
+    );
+END"""
+_REFUSAL = """BEGIN
+    INSERT INTO unshipped_refusals SELECT NEW.hour, NEW.bridge_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM unshipped_refusals WHERE hour = NEW.hour AND bridge_id = NEW.bridge_id
     );
 END"""
 _REJECTION = """BEGIN
@@ -78,6 +95,8 @@ TRIGGERS = {
     "ship_seen_again": f"AFTER UPDATE ON seen {_SEEN}",
     "ship_rejection": f"AFTER INSERT ON rejections {_REJECTION}",
     "ship_rejection_again": f"AFTER UPDATE ON rejections {_REJECTION}",
+    "ship_refusal": f"AFTER INSERT ON refusals {_REFUSAL}",
+    "ship_refusal_again": f"AFTER UPDATE ON refusals {_REFUSAL}",
     # No longer than counts, so that a fleet which is given up does not fill the disk.
     "keep_unshipped": """BEFORE DELETE ON calls
         WHEN OLD.started_at >= datetime('now', '-400 days') AND (
@@ -92,14 +111,14 @@ and OR IGNORE does not hold in a trigger of an upsert."""
 shared = MetaData()
 """In the fleet's database."""
 
-fleet = Table("fleet", shared, Column("id", String(36), primary_key=True))
+fleet = Table("fleet", shared, Column("id", Text, primary_key=True))
 """One row, which tells this fleet from every other."""
 
 journals = Table(
     "journals",
     shared,
-    Column("id", String(36), primary_key=True),
-    Column("bridge_id", String, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("bridge_id", Text, nullable=False),
     Column("joined_at", UtcDateTime, nullable=False),
     Column("shipped_at", UtcDateTime, nullable=False),
     Column("waiting", Integer, nullable=False),
@@ -110,10 +129,10 @@ waited then."""
 rejections_of_journals = Table(
     "rejections_of_journals",
     shared,
-    Column("journal_id", String(36), primary_key=True),
-    Column("day", Date, primary_key=True),
-    Column("client_address", String, primary_key=True),
-    Column("server_address", String, primary_key=True),
+    Column("journal_id", Text, primary_key=True),
+    Column("day", Day, primary_key=True),
+    Column("client_address", Text, primary_key=True),
+    Column("server_address", Text, primary_key=True),
     Column("times", Integer, nullable=False),
 )
 """How much of `rejections` came from which journal: without it nobody could tell what is new."""

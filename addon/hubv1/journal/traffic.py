@@ -1,20 +1,35 @@
-"""Clients that reject the bridge's certificate: who, for which host, how often and when."""
+"""What the journal holds besides calls: how much traffic there was, and which clients reject the
+bridge's certificate."""
 
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from hubv1.journal.kinds import OTHERS
-from hubv1.journal.statements import Row
+from hubv1.journal.counts import OTHERS, Row
+from hubv1.texts import bounded
 
 CLIENTS_A_DAY = 1_000
 """Addresses and hosts that one day names; anybody can knock from any number of addresses."""
 _MOST_WAITING = 10_000
 
 
+@dataclass(slots=True)
+class Seen:
+    """How much traffic there was, so that no legacy call and nothing seen are not the same."""
+
+    flows: int = 0
+    """All flows, legacy or not."""
+    still_served: int = 0
+    """v1 calls that Hub itself still answers."""
+    rejected_tls: int = 0
+    """TLS handshakes for a legacy host that the client broke off: it does not trust the CA."""
+    refused_unrecorded: int = 0
+    """Legacy calls that were refused because they could not be recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What is known of such a client."""
+    """What is known of a client that rejects the certificate."""
 
     client_address: str
     server_address: str
@@ -44,7 +59,7 @@ class _Day:
 
 
 class Rejections:
-    """Those that wait to be written. A bridge that starts anew names as many again."""
+    """Rejections that wait to be written. A bridge that starts anew names as many again."""
 
     def __init__(self) -> None:
         """None yet."""
@@ -54,7 +69,7 @@ class Rejections:
 
     def note(self, client_address: str, server_address: str, at: datetime) -> None:
         """A client rejected the certificate at that time, UTC."""
-        self._incoming.append((client_address, server_address, at))
+        self._incoming.append((bounded(client_address), bounded(server_address), at))
 
     def rows(self) -> list[Row]:
         """What is to be written; it waits until `written` says that it was."""
