@@ -41,7 +41,7 @@ _NICENESS = 10
 _MARGIN = 0.2
 """Seconds until nobody waits any longer for a thread that should have ended by itself."""
 
-_ADDON = Path(__file__).parents[2]
+_ADDON = Path(__file__).parents[1]
 _T = TypeVar("_T")
 
 
