@@ -23,11 +23,11 @@ from hubv1.journal import Selection, schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.report import arguments, model, rendering
-from hubv1.report.columns import COLUMNS
+from hubv1.report import arguments, model, render
+from hubv1.report.allowlist import read_allowlist
+from hubv1.report.compare import FailOn
 from hubv1.report.environment import variable_of
-from hubv1.report.gate import FailOn
-from hubv1.report.ignoring import read_accepted
+from hubv1.report.render.data import COLUMNS
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,7 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
 
 def test_the_reference_lists_every_format_and_column() -> None:
     formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
-    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(render.FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
     assert tuple(named) == COLUMNS
@@ -140,7 +140,7 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
 def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
     [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
-    [entry] = read_accepted(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
+    [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"
 
 

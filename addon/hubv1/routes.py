@@ -225,8 +225,10 @@ _BY_NAME = {route.name: route for route in ROUTES}
 
 def route_named(name: str) -> Route:
     """The row of this name; for a name of another version, a row that knows nothing more."""
-    unknown = Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
-    return _BY_NAME.get(name, unknown)
+    known = _BY_NAME.get(name)
+    if known is not None:
+        return known
+    return Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
 
 
 _MOST_SEGMENTS = 12

@@ -91,3 +91,8 @@ def encoding_error(error: UnicodeDecodeError) -> str:
 def plainly(error: BaseException) -> str:
     """What went wrong, for a sentence that names the file already: without number and path."""
     return str((isinstance(error, OSError) and error.strerror) or error)
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,12 +1,38 @@
-"""Markdown as GitHub reads it: texts from outside are code, and nothing in them is more."""
+"""Texts from outside, made harmless for the place where they are shown.
+
+In Markdown, as GitHub reads it, they are code and nothing in them is more. In CSV they are no
+formula, whatever a spreadsheet takes for the separator.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 
 from hubv1.texts import printable
 
 _BACKTICKS = re.compile("`+")
+_FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"
+"""Characters that make a spreadsheet compute a cell, the full-width forms included
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+_SEPARATORS = ",;|:\t"
+_FORMULA_CELL = re.compile(rf"(^|[{_SEPARATORS}])(?=[\s\"']*[{_FORMULA}])")
+_QUOTE = '"'
+_CELLS_KEPT = 10_000
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
+
+
+@lru_cache(_CELLS_KEPT)  # most texts of a table come again in its next rows
+def csv_cell(value: str | int) -> str:
+    """A cell of CSV (RFC 4180): text is on one line, with a `'` before what would be a formula.
+
+    Spreadsheets guess the separator, some by where they are used. So a formula is one too behind
+    any separator that they guess, whatever the cell is quoted with.
+    """
+    if isinstance(value, int):
+        return str(value)
+    text = _FORMULA_CELL.sub(r"\1'", printable(value))
+    text = f"'{text}" if value[:1] in {"\t", "\r", "\n"} else text
+    return f'"{text.replace(_QUOTE, _QUOTE * 2)}"' if "," in text or _QUOTE in text else text
 
 
 def plain(text: str) -> str:
@@ -33,36 +59,6 @@ def code_block(lines: Iterable[str], language: str = "text") -> str:
     lines = [printable(line) for line in lines]
     fence = "`" * max(3, max(map(_longest_run, lines), default=0) + 1)
     return "\n".join((f"{fence}{language}", *lines, fence))
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], most: int, size: int) -> str:
-    """A table of the first rows, `most` of them or as many as fit into `size` bytes.
-
-    What is left out is counted below it. Cells are Markdown already; figures are those columns
-    whose names end in a colon.
-    """
-    marks = ("---:" if name.endswith(":") else "---" for name in columns)
-    lines = [_row(name.rstrip(":") for name in columns), _row(marks)]
-    left, is_full = 0, False
-    for at, row in enumerate(rows):
-        line = _row(row)
-        size -= len(line.encode()) + 1
-        is_full = is_full or size < 0 or at >= most
-        if is_full:
-            left += 1
-        else:
-            lines.append(line)
-    return "\n".join([*lines, *_left_out(left)])
-
-
-def _left_out(rows: int) -> Iterator[str]:
-    if rows:
-        yield ""
-        yield f"{rows:,} more {'is' if rows == 1 else 'are'} in the JSON report."
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _longest_run(text: str) -> int:

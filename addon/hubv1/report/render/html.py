@@ -15,21 +15,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hubv1 import __version__
-from hubv1.report.grouping import unanswered
+from hubv1.report.build import QUIET_DAYS
 from hubv1.report.model import Report
-from hubv1.report.moments import minute
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
-from hubv1.report.page.examples import examples
 from hubv1.report.program import program
-from hubv1.report.sentence import sentence
-from hubv1.report.standing import QUIET_DAYS
-from hubv1.report.words import label
+from hubv1.report.prose import label, minute, refused_unrecorded, sentence
 from hubv1.texts import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
 _MOST_NAMES = 100
-_FOLDER = Path(__file__).with_name("page")
+_FOLDER = Path(__file__).parents[1] / "page"
 
 
 def as_html(report: Report) -> str:
@@ -92,8 +88,9 @@ def _of_report(report: Report) -> dict[str, Any]:
             "chart": chart_of(report),
             "callers": callers,
             "most_each": rows.most_each(callers),
+            "this_hour": sum(use.this_hour for use in report.callers),
             "standings": rows.standings(report),
-            "examples": [*examples(report)],
+            "examples": [*rows.examples(report)],
             "heard": rows.heard(report),
             "letters": rows.letters(report),
             "unbridged": rows.shown_unbridged(report),
@@ -118,7 +115,7 @@ def _environment() -> Environment:
         "minute": minute,
         "words": rows.words,
         "classes": rows.CLASSES,
-        "unanswered": unanswered,
+        "refused_unrecorded": refused_unrecorded,
         "code": _code,
         "chart_height": HEIGHT,
         "chart_foot": FOOT,

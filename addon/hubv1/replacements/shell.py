@@ -1,8 +1,10 @@
-"""Replacements with curl and jq.
+"""Replacements for the shell: with curl and jq, and with the tools made for registries.
 
-Secrets go through pipes: what is on a command line is shown to every user of the machine. The last
-command of a script is the one that prints, and fails where it was not given all there is; so a
-list is whole even where a function of somebody's has taken the force out of `set -e`.
+Those (skopeo, crane and regctl) find what `docker login` or their own login left, and read all
+pages by themselves. In the scripts for curl, secrets go through pipes: every user of the machine
+can read command lines. The last command of a script is the one that prints, and it fails where it
+was not given everything; so a list is whole even where `set -e` has no force, as in a function that
+stands in a condition.
 """
 
 _START = """\
@@ -58,6 +60,23 @@ _SIGNED_CURL = '$(curl -fsS -H @- "$url" <<< "Authorization: Bearer $token")'
 
 TAG_LINE = f"curl -fsS -o /dev/null {_TAG}"
 
+_IMAGE = "docker.io/NAMESPACE/REPOSITORY"
+_SKOPEO_LOGIN = """\
+skopeo login --username "$DOCKER_USERNAME" --password-stdin docker.io \\
+  <<< "$DOCKER_TOKEN" > /dev/null
+"""
+
+SKOPEO_TAGS_LINE = f"skopeo list-tags docker://{_IMAGE}"
+_SKOPEO_TAGS = f"""\
+skopeo list-tags docker://{_IMAGE} |
+  jq -r '.Tags | sort_by(. != "latest", .)[]'
+"""
+_SKOPEO_TAG = f"skopeo inspect --raw docker://{_IMAGE}:TAG > /dev/null\n"
+
+OTHER_TAGS = (f"crane ls {_IMAGE}", f"regctl tag ls {_IMAGE}")
+# By HEAD, which Docker does not count as a pull.
+OTHER_TAG = (f"crane digest {_IMAGE}:TAG", f"regctl manifest head {_IMAGE}:TAG")
+
 
 def tags(*, signed: bool) -> str:
     """Every tag of a repository, in v1's order, from the registry: Hub's pages end early."""
@@ -77,3 +96,13 @@ def images(*, signed: bool) -> str:
     """The digest of every image of a repository, once."""
     curl = _SIGNED_CURL if signed else _CURL
     return _START + (_HUB_LOGIN if signed else "") + _IMAGES.replace("@CURL@", curl)
+
+
+def skopeo_tags(*, signed: bool) -> str:
+    """Every tag of a repository, in v1's order."""
+    return _START + (_SKOPEO_LOGIN if signed else "") + _SKOPEO_TAGS
+
+
+def skopeo_tag(*, signed: bool) -> str:
+    """Whether there is a tag, by the exit status alone."""
+    return _START + (_SKOPEO_LOGIN if signed else "") + _SKOPEO_TAG
