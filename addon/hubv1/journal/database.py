@@ -371,6 +371,8 @@ class Database:
             return found  # what SQLite says may come of it
         except sqlite3.Error as found:
             error = found
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         if is_damage(error):
             return error if time.monotonic() >= self._aside_not_before else None
         self._disk_errors += opening.is_of_the_disk(error)
@@ -381,6 +383,8 @@ class Database:
         if not isinstance(trouble, files.FileReplaced | files.FileDisturbed):
             return trouble
         ids = [entry.id for entry in (*self._recent.calls, *self._settled.calls)]
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         try:
             connection.check(ids)
             connection.is_sound(ids)

@@ -246,6 +246,16 @@ class Watch:
         """Whether nothing is in the log, though there was."""
         return self._log is not None and os.fstat(self._log).st_size == 0
 
+    def has_hole_in_log(self) -> bool:
+        """Whether the log was cut and has grown again since: it has zeros in between, which would
+        be written into the file. Not every file system tells."""
+        if self._log is None:
+            return False
+        size = os.fstat(self._log).st_size
+        with suppress(OSError):
+            return size > 0 and os.lseek(self._log, 0, os.SEEK_HOLE) < size
+        return False
+
     def remove_companions(self) -> None:
         """Remove those that were known, where they still are."""
         for name, known in zip(self._names, self._companions, strict=False):
