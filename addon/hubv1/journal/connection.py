@@ -180,16 +180,12 @@ class Connection:
         Whoever writes has most of it in memory, and would go on. False where nothing could be
         read, since another program has the file locked, say; raises as `check`.
         """
-        uri = f"file:{quote(str(self.watch.file))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as reader:
-            try:
-                for statement in _LATEST:
-                    reader.execute(statement).fetchall()
-                found = known(reader, ids)
-            except sqlite3.Error as error:
-                if is_damage(error):
-                    raise
-                return False
+        try:
+            found = _read_back(self.watch.file, "mode=ro", ids)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise
+            return False
         if len(found) < len(ids):
             raise files.FileDisturbed
         return True
@@ -220,9 +216,9 @@ class Connection:
         self.watch.close()
         self.watch.held.close()
 
-    def leave(self, trouble: Exception) -> files.Held | None:
-        """Close a file that is not what it was; hold the lock. Returns the file where all that was
-        committed is in it and it has a name still."""
+    def leave(self, trouble: Exception, ids: Collection[str]) -> files.Held | None:
+        """Close a file that is not what it was; hold the lock. Returns the file where it has a name
+        still, and the calls with these ids in it."""
         watch = self.watch
         is_there = files.identity(watch.file) == watch.identity
         is_complete = self._may_be_completed(trouble) and self._complete()
@@ -235,8 +231,12 @@ class Connection:
         is_unfit = isinstance(trouble, files.FileDisturbed) and not trouble.is_log_kept
         if is_moved or is_unfit:
             watch.remove_companions()
+        if isinstance(trouble, files.FileDisturbed) and files.is_empty(watch.file, watch.identity):
+            # Others that have it open yet would keep it locked for a new journal.
+            with suppress(OSError):
+                files.remove(watch.file)
         watch.close()
-        if is_complete and watch.held.has_name:
+        if is_complete and _has(watch.held, ids):
             return watch.held
         watch.held.close()
         return None
@@ -255,6 +255,30 @@ class Connection:
         except sqlite3.Error:
             return False
         return bool(not row[0] and row[1] == row[2])
+
+
+def _read_back(
+    file: Path, how: str, ids: Collection[str], *, is_suspect: bool = False
+) -> frozenset[str]:
+    """Those of the ids that calls in the file have; raises sqlite3.Error where it is damaged."""
+    uri = f"file:{quote(str(file))}?{how}"
+    with closing(sqlite3.connect(uri, uri=True)) as reader:
+        if is_suspect:
+            _check_whole(reader, file, "quick_check")
+        for statement in _LATEST:
+            reader.execute(statement).fetchall()
+        return known(reader, ids)
+
+
+def _has(held: files.Held, ids: Collection[str]) -> bool:
+    """Whether the calls with these ids are in a file that was moved away, itself alone."""
+    path = held.path
+    if path is None or not held.has_name or files.is_aside(path):
+        return False
+    try:
+        return len(_read_back(path, "mode=ro&immutable=1", ids, is_suspect=True)) == len(ids)
+    except (sqlite3.Error, OSError):
+        return False
 
 
 def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> frozenset[str]:

@@ -103,6 +103,9 @@ class _Remembered:
         self.gaps += other.gaps
         self.ids += other.ids
 
+    def all_ids(self) -> list[str]:
+        return [*(entry.id for entry in self.calls), *self.ids]
+
     def drop(self, entries: Iterable[Entry]) -> None:
         ids = {entry.id for entry in entries}
         self.calls = [entry for entry in self.calls if entry.id not in ids]
@@ -319,8 +322,7 @@ class Database:
     def _write_again(self, connection: Connection, patience: float) -> None:
         """Write what is in no file any more."""
         missing = self._missing
-        ids = [*(entry.id for entry in missing.calls), *missing.ids]
-        known = connection.known(ids)
+        known = connection.known(missing.all_ids())
         calls = [entry for entry in missing.calls if entry.id not in known]
         unfit = self._write(connection, calls, Notes(gaps=missing.gaps), patience)
         self._missing = _Remembered()
@@ -404,11 +406,11 @@ class Database:
             logger.error(_GONE, self._place)
         elif isinstance(trouble, files.FileDisturbed):
             logger.warning(_DISTURBED, self._place)
-        held = connection.leave(trouble)
-        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         content = self._settled
         content.add(self._recent)
         self._settled, self._recent = _Remembered(), _Remembered()
+        held = connection.leave(trouble, content.all_ids())
+        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         if held is None:
             self._missing.add(content)
         else:
