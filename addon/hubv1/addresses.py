@@ -1,7 +1,19 @@
-"""Addresses to listen on, as they are called."""
+"""Addresses to listen on: as they are called, and whether they can be had."""
+
+import errno
+import socket
+from collections.abc import Iterator
+
+from hubv1.texts import plainly
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 """What to listen on means every address of this machine."""
+
+_KINDS = {
+    "tcp": (socket.SOCK_STREAM,),
+    "udp": (socket.SOCK_DGRAM,),
+    "both": (socket.SOCK_STREAM, socket.SOCK_DGRAM),
+}
 
 
 def bracketed(host: str) -> str:
@@ -12,3 +24,47 @@ def bracketed(host: str) -> str:
 def called(host: str, port: int | str | None) -> str:
     """Host and port by which this machine reaches what listens there."""
     return f"{bracketed('127.0.0.1' if host in EVERYWHERE else host)}:{port}"
+
+
+def shown_address(host: str, port: int | None) -> str:
+    """Host and port as people write them, `*` for every address of this machine."""
+    return f"{'*' if host in EVERYWHERE else bracketed(host)}:{port}"
+
+
+def try_to_listen(host: str, port: int, transport: str = "tcp") -> None:
+    """Take the address and give it back at once; `transport` is tcp, udp or both.
+
+    Raises OSError where somebody who wants to listen there could not.
+    """
+    for kind in _KINDS[transport]:
+        for family, address in _to_bind(host, port, kind):
+            with socket.socket(family, kind) as probe:
+                if kind is socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family is socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+
+
+def why_not_listening(error: OSError, host: str, port: int) -> str:
+    """Why nothing can listen at that address, as a sentence."""
+    place = shown_address(host, port)
+    if isinstance(error, socket.gaierror):
+        return f"The name {host} does not resolve."
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is taken: another program listens there."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{place} is for root: this user may not listen on ports that low."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine."
+    return f"{place} cannot be listened on: {plainly(error)}."
+
+
+def _to_bind(
+    host: str, port: int, kind: socket.SocketKind
+) -> Iterator[tuple[socket.AddressFamily, tuple[object, ...]]]:
+    found = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
+    for family, _, _, _, address in found:
+        # Where IPv6 is off, what listens everywhere listens on IPv4 alone.
+        if family is socket.AF_INET or socket.has_dualstack_ipv6() or host:
+            yield family, address

@@ -1,4 +1,4 @@
-"""`python -m hubv1.report` as the process that scripts/report starts."""
+"""The report as the process that scripts/report starts."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from typing import IO
 
 from report.schemas import check_if_report
 
-ADDON = Path(__file__).parents[2] / "addon"
-COMMAND = (sys.executable, "-m", "hubv1.report")
+PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "cli.py"
+COMMAND = (sys.executable, "-P", str(PROGRAM), "report")
 SECONDS = 60
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 
@@ -19,8 +19,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The environment of the tests with `changes`; None takes a variable away."""
     # Python that does not buffer may write a part of a text and forget the rest.
-    usual = {"PYTHONPATH": str(ADDON), "PYTHONUNBUFFERED": None}
-    changed = {**os.environ, **usual, **(changes or {})}
+    changed = {**os.environ, "PYTHONUNBUFFERED": None, **(changes or {})}
     return {name: value for name, value in changed.items() if value is not None}
 
 

@@ -6,15 +6,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from hubv1.journal import FILE_NAME
 from hubv1.journal.selection import is_named
 from hubv1.mitm.opening import Advance
-from hubv1.report.arguments import DEFAULT_JOURNAL
 from hubv1.report.baseline import compared, read_baseline
 from hubv1.report.build import build
 from hubv1.report.gathering import journals, recordings
 from hubv1.report.ignoring import Acceptance, patterns, read_accepted
 from hubv1.report.model import Report
 from hubv1.report.selecting import selection_of
+
+DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
+"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
 
 
 def make(
