@@ -50,9 +50,9 @@ def without_times(text: str) -> str:
     return _MOMENT.sub("", text)
 
 
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
+def complaint(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
     """What a failed command said: one sentence, and nothing where data belongs."""
-    assert done.returncode == 1, done
+    assert done.returncode == code, done
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("scripts/report: ")

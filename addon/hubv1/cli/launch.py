@@ -162,7 +162,7 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpars
         raise click.UsageError(message, context)
 
     parser.error = refuse  # type: ignore[method-assign]  # argparse would end the process
-    parser.print_help = lambda _=None: click.echo(context.get_help())  # type: ignore[method-assign]  # for -h
+    parser.print_help = lambda _=None: click.echo(context.get_help())  # type: ignore[assignment,method-assign]  # for -h
     return parser.parse_args(arguments)
 
 

@@ -4,8 +4,8 @@ Exit codes of every command: 0 done; 1 it failed, or saw nothing at all; 2 wrong
 gate such as `--fail-on` asked for is there. A command returns its exit code, raises UsageError, or
 Failure with a sentence.
 
-A new command is a function with `@click.command` in a module of this package and a line in
-COMMANDS; a script in scripts/ that is a door to it has one line, see scripts/report.
+A new command is a function with `@click.command(cls=Command)` in a module of this package, and a
+line in COMMANDS; a script that is a door to it is like scripts/report.
 """
 
 import platform
@@ -43,6 +43,18 @@ class Failure(click.ClickException):
         super().__init__(message)
         self.code = exit_code
         self.program = click.get_current_context().command_path
+
+
+class Command(click.Command):
+    """The class of every command here: each error of its arguments knows its command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; what click's parser raises has no context."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
 
 class _Commands(click.Group):
@@ -91,7 +103,7 @@ def bridge() -> None:
     """Answers Docker Hub API v1 from API v2, and reports who still calls it."""
 
 
-@click.command("addon-path")
+@click.command("addon-path", cls=Command)
 def addon_path() -> None:
     """Print the file that mitmproxy loads.
 

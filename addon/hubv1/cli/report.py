@@ -2,7 +2,7 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,14 +13,14 @@ from click.core import ParameterSource
 
 import hubv1
 from hubv1.addresses import why_not_listening
-from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Failure, say, versions
+from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions
 from hubv1.cli.sudo import use_callers_home
 from hubv1.journal import JournalError
 from hubv1.journal.selection import is_named
 from hubv1.mitm.captures import CaptureError
 from hubv1.mitm.opening import STANDARD_INPUT
 from hubv1.outcome import Outcome
-from hubv1.report.addressing import MARKDOWN_BY_FORMAT, UnknownCaller, messages, nobody_named
+from hubv1.report.addressing import MARKDOWN_BY_FORMAT, messages, nobody_named
 from hubv1.report.baseline import BaselineError
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.gate import FOUND, FailOn, gate
@@ -117,6 +117,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command(
+    cls=Command,
     context_settings={
         "auto_envvar_prefix": ENVIRONMENT_PREFIX,
         "help_option_names": ["-h", "--help"],
@@ -264,13 +265,11 @@ def _look(form: str, options: Namespace) -> Look:
 def _make(options: Namespace, form: str, look: Look) -> int:
     """Make and write the report; the exit code."""
     if options.output and not options.output.absolute().parent.is_dir():
-        raise Failure(f"There is no folder {options.output.parent} to write the report to.")
+        raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
         with progress(options.captures) as advance:
             made = make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
-    except UnknownCaller as error:
-        raise Failure(str(error), WRONG_USAGE) from error
     except (*_TROUBLES, OSError) as error:
         raise Failure(_words_of(error)) from error
     try:
@@ -297,9 +296,19 @@ def _text(options: Namespace, made: Report, form: str, look: Look) -> str:
     if not is_for_people or options.columns or options.fail_on is not None:
         return rendered(made, form, look)
     if not made.callers:
-        every = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
-        raise nobody_named(options.caller, make(every, made.generated_at, _say))
+        every = make(
+            Namespace(**vars(options) | dict.fromkeys(_NARROWING)), made.generated_at, _say
+        )
+        raise _nobody(options.caller, every)
     return messages(made, markdown=MARKDOWN_BY_FORMAT[form])
+
+
+def _nobody(names: Sequence[str], every: Report) -> Failure:
+    """That these callers made no call that was asked for; `every` has all calls."""
+    is_known = any(is_named(use.caller, names) for use in every.callers)
+    has_seen = gate(every, FailOn.NEVER)[0] == DONE
+    message = str(nobody_named(names, every))
+    return Failure(message, WRONG_USAGE if has_seen and not is_known else FAILED)
 
 
 def _serve(options: Namespace) -> int:
@@ -321,7 +330,8 @@ def _serve(options: Namespace) -> int:
         sentence = why_not_listening(error, address.host, address.port)
         raise Failure(f"--serve: {sentence}") from error
     except UnicodeError as error:  # of a host that no name can be
-        raise Failure(f"--serve: {address.host!r} is no name of a host.") from error
+        sentence = f"--serve: {address.host!r} is no name of a host."
+        raise Failure(sentence, WRONG_USAGE) from error
     return DONE
 
 

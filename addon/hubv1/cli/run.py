@@ -20,7 +20,7 @@ from hubv1.cli.launch import (
     read_plan,
     settings_of,
 )
-from hubv1.cli.main import DONE, FAILED, versions
+from hubv1.cli.main import DONE, FAILED, Command, versions
 from hubv1.cli.sudo import become_caller
 from hubv1.doctor import Checkup
 from hubv1.frontend.examining import examination
@@ -34,7 +34,7 @@ _TRUST = (
 )
 
 
-class _OfMitmproxy(click.Command):
+class _OfMitmproxy(Command):
     """A command that hands on to mitmproxy what is not its own."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
