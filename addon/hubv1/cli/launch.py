@@ -85,6 +85,8 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
     Raises UsageError or Failure where this start cannot go well. Where mitmproxy
     itself finds that out, it exits with 1.
     """
+    if tool is CONSOLE and not sys.stdout.isatty():
+        raise Failure("the console needs a terminal, and standard output is none")
     sys.argv[0] = tool.name  # what mitmproxy calls itself
     if isinstance(sys.stdout, TextIOWrapper):  # else a log in a file lags behind
         sys.stdout.reconfigure(line_buffering=True)
@@ -100,7 +102,8 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
         return tool.parser(options)
 
     try:
-        mitmproxy_main.run(tool.master_class(), make_parser, given, _filters)
+        filters = _filters if tool is MITMDUMP else None
+        mitmproxy_main.run(tool.master_class(), make_parser, given, filters)
     except OSError as error:
         raise Failure(plainly(error)) from error
 
@@ -186,22 +189,19 @@ def _check_modes(specs: Sequence[str]) -> None:
 
 def _check_ports(tool: Tool, options: Options, sudo_line: str) -> None:
     """See that every address can be had, before anything else is said. Raises Failure."""
-    wanted = [(each.host, each.port, each.transport) for each in listeners(options)]
+    elsewhere = "Choose another address: -p and --listen-host, or what is after @ in a mode."
+    wanted = [(each.host, each.port, each.transport, elsewhere) for each in listeners(options)]
     if tool is MITMWEB:
-        wanted.append((options.web_host, options.web_port, "tcp"))
-    for host, port, transport in wanted:
+        wanted.append((options.web_host, options.web_port, "tcp", "Choose another: --web-port."))
+    for host, port, transport, mend in wanted:
         if port is None:
             continue
         try:
             try_to_listen(host, port, transport)
-        except PermissionError as error:
-            sentence = why_not_listening(error, host, port)
-            raise Failure(f"{sentence} Start it with: {sudo_line}") from error
         except OSError as error:
-            raise Failure(
-                f"{why_not_listening(error, host, port)} Choose another address: --listen-host and "
-                "-p, or after @ in a mode; --web-port for the pages of mitmweb."
-            ) from error
+            is_for_root = isinstance(error, PermissionError)
+            way_out = f"Start it with: {sudo_line}" if is_for_root else mend
+            raise Failure(f"{why_not_listening(error, host, port)} {way_out}") from error
 
 
 def _filters(given: argparse.Namespace) -> dict[str, str]:

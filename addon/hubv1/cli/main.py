@@ -9,7 +9,6 @@ line in COMMANDS; a script that is a door to it is like scripts/report.
 """
 
 import platform
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -170,5 +169,5 @@ def _hint(error: click.UsageError) -> str:
     """For those who give the arguments of `run` without saying `run`."""
     is_of_run = error.ctx is not None and error.ctx.command is bridge
     if is_of_run and isinstance(error, click.NoSuchOption):
-        return f" What starts the bridge is: {PROGRAM} run {' '.join(sys.argv[1:])}"
+        return f" What starts the bridge is: {PROGRAM} run …"
     return ""
