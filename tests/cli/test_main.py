@@ -64,7 +64,7 @@ class TestWrongUsage:
             (["run", "--nonsense"], "hub-v1-bridge run: unrecognized arguments: --nonsense"),
             (["run", "-p"], "hub-v1-bridge run: argument --listen-port/-p: expected one argument"),
             (["run", "-p", "high"], "argument --listen-port/-p: invalid int value: 'high'"),
-            (["run", "--set", "listen_port=high"], "not an integer: high"),
+            (["run", "--set", "listen_port=high"], "ot an integer: high"),
             (["run", "-m", "nonsense"], "mode takes no 'nonsense': unknown mode."),
             (
                 ["run", "--set", "hub_ulr=x"],
