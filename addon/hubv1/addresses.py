@@ -3,7 +3,9 @@
 import errno
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from hubv1.loopback import is_loopback
 from hubv1.texts import plainly
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
@@ -14,6 +16,31 @@ _KINDS = {
     "udp": (socket.SOCK_DGRAM,),
     "both": (socket.SOCK_STREAM, socket.SOCK_DGRAM),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A way in which mitmproxy takes calls."""
+
+    kind: str
+    """mitmproxy's name of the mode: regular, reverse, …"""
+    host: str
+    port: int | None
+    """None where the mode listens on no port."""
+    target: str = ""
+    """URL that a reverse proxy stands in front of."""
+    transport: str = "tcp"
+    """tcp, udp or both."""
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether it takes calls from other machines."""
+        return self.port is not None and not is_loopback(self.host)
+
+    @property
+    def address(self) -> str:
+        """Host and port as in a URL."""
+        return called(self.host, self.port)
 
 
 def bracketed(host: str) -> str:

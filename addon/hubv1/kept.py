@@ -7,7 +7,7 @@ ones, it would come to hold twice the room that they have. A long body has memor
 from dataclasses import replace
 from mmap import mmap
 
-from hubv1.bridging import Result
+from hubv1.calls import Result
 
 LONG_BYTES = 64 * 1024
 """Where a body is long: a mapping takes whole pages and a few microseconds."""

@@ -1,7 +1,6 @@
-"""Figures for Prometheus: how many calls, how they ended, how long they took.
+"""Metrics for Prometheus: how many calls there were, how they ended and how long they took.
 
-Who called is nobody's label: there is no end to callers, repositories and tags. That is what the
-journal is for.
+Callers, repositories and tags are no labels, since there is no end to them: the journal has those.
 """
 
 import logging
@@ -33,24 +32,24 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What is not counted here but read when somebody asks."""
+    """Figures that other components count, read when Prometheus scrapes."""
 
     seen: Seen = field(default_factory=Seen)
     upstream: Mapping[str, int] = field(default_factory=dict)
-    """Requests to Docker's hosts by status, `none` where there was no answer."""
+    """Requests to Docker's hosts by status, `none` for those without an answer."""
     waiting: int = 0
-    """Calls that wait for the journal."""
+    """Calls that wait to be written to the journal."""
     fleet: Standing | None = None
-    """How the journal stands with its fleet; None where there is none."""
+    """State of the shipping to the fleet; None without one."""
 
 
 class Metrics:
-    """The figures, and the server that shows them."""
+    """The metrics, and the HTTP server that exposes them."""
 
     def __init__(self, address: str, read: Callable[[], Readings]) -> None:
-        """Serve on `address`, `host:port`; raises ValueError or OSError where that cannot be.
+        """Serve on `address`, `host:port`; raises ValueError or OSError if that is impossible.
 
-        `read` is called in a thread of its own.
+        `read` is called in a thread of the server's.
         """
         registry = CollectorRegistry()
         self._calls = Counter(
@@ -86,11 +85,11 @@ class Metrics:
 
     @property
     def port(self) -> int:
-        """Where the figures are served."""
+        """The port that they are served on."""
         return int(self._server.server_port)
 
     def count(self, entry: Entry, *, is_recorded: bool) -> None:
-        """One more call."""
+        """Count a call."""
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)
         if entry.cache:
@@ -99,7 +98,7 @@ class Metrics:
             self._unrecorded.inc()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -154,7 +153,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the names it has
-        """Whoever says nothing, or breaks off, is no matter for a traceback in the terminal."""
+        """A client that says nothing, or breaks off, deserves no traceback in the terminal."""
         logger.debug("hub_metrics: no answer to %s: %r", client_address, sys.exception())
 
 
@@ -166,14 +165,14 @@ class _Silent(WSGIRequestHandler):
     timeout = 10
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has
-        """Whoever scrapes does it each quarter of a minute."""
+        """Nothing: Prometheus scrapes every few seconds."""
 
 
 def _serving(host: str, port: int, show: "WSGIApplication") -> WSGIServer:
     def shown(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         if not is_welcome(host, environment.get("HTTP_HOST", "")):
             start("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"This is for this machine alone.\n"]
+            return [b"These metrics are for this machine alone.\n"]
         return show(environment, start)
 
     kind = _ServerOfV6 if ":" in host else _Server

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from doctor.setups import LOCAL, NO_NAMES, a_setup, examine, find
-from hubv1.doctor import CheckResult, CheckStatus, Listener
+from hubv1.addresses import Listener
+from hubv1.doctor import CheckResult, CheckStatus
 from hubv1.doctor.checkup import trust_line
 from hubv1.doctor.local_checks import journal, legacy_names, listening, loop, strategy
 from hubv1.hub import Connections

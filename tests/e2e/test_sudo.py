@@ -1,4 +1,4 @@
-"""A hosts file leads clients to ports that only root may listen on: what README says to type then,
+"""What README says to type where a hosts file leads clients to ports that are for root,
 typed by a user who may call sudo."""
 
 import re
@@ -20,13 +20,13 @@ PYTHONPATH={ROOT}/tests {sys.executable} -m standin --host 127.0.0.1 \\
 until curl -s -o /dev/null http://127.0.0.1:8001/; do sleep 0.1; done
 """
 HUB = "--set hub_url=http://127.0.0.1:8001 --set hub_registry_url="
-TAGS = "v1/repositories/debian/tags"
+CALL = "https://index.docker.io/v1/repositories/debian/tags"
 
 SHE_TYPES = """
 {bridge} {hub} >run.log 2>&1 &
 until grep -q 'Ctrl-C ends it' run.log; do kill -0 $! || break; sleep 0.1; done
 cat run.log
-curl -fsS --cacert ~/.mitmproxy/mitmproxy-ca-cert.pem https://index.docker.io/{tags} | head -c 34; echo
+curl -fsS --cacert ~/.mitmproxy/mitmproxy-ca-cert.pem {call} | head -c 34; echo
 grep -h '^CapEff' $(grep -lsP '^Uid:(\t{uid}){{4}}' /proc/[0-9]*/status) | sort -u
 sudo kill $!
 wait $!
@@ -44,10 +44,9 @@ def machine(tmp_path: Path) -> Machine:
     return a_machine(tmp_path)
 
 
-def line_of_readme(pattern: str) -> str:
-    """What README says to type."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (line,) = re.findall(pattern, readme, re.MULTILINE)
+def line_of(page: str, pattern: str) -> str:
+    """What a page says to type."""
+    (line,) = re.findall(pattern, (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
     return str(line)
 
 
@@ -63,17 +62,17 @@ def check_that_all_is_hers(done: subprocess.CompletedProcess[str]) -> None:
 def test_the_line_for_a_checkout_works(machine: Machine) -> None:
     checkout = copy_checkout(machine.home / "bridge")
     give_environment(checkout)
-    line = line_of_readme(r"^\| hosts file \| `(.*?)` \|")
-    script = SHE_TYPES.format(bridge=line, hub=HUB, tags=TAGS, uid=UID, report="scripts/report")
+    line = line_of("README.md", r"^\| \[hosts file\].*? \| `(.*?)` \|")
+    script = SHE_TYPES.format(bridge=line, hub=HUB, call=CALL, uid=UID, report="scripts/report")
     check_that_all_is_hers(machine.run(f"cd bridge\n{script}", as_root=INTERNET))
 
 
 def test_the_line_for_an_installed_bridge_works(machine: Machine) -> None:
     programs = install(machine.home)
-    line = line_of_readme(r"`(sudo \"\$\(command -v hub-v1-bridge\)\" run .*?)`")
+    line = line_of("docs/modes.md", r"`(sudo \"\$\(command -v hub-v1-bridge\)\" run .*?)`")
     line = line.replace("…", "-m reverse:https://registry-1.docker.io@443")
     script = SHE_TYPES.format(
-        bridge=line, hub=HUB, tags=TAGS, uid=UID, report="hub-v1-bridge report"
+        bridge=line, hub=HUB, call=CALL, uid=UID, report="hub-v1-bridge report"
     )
     done = machine.run(f"PATH={programs}:$PATH\n{script}", as_root=INTERNET)
     check_that_all_is_hers(done)

@@ -27,10 +27,8 @@ from hubv1.addresses import try_to_listen, why_not_listening
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file
 from hubv1.cli.sudo import with_sudo
-from hubv1.frontend.examining import listeners
-from hubv1.mitm.given import given_options
-from hubv1.options import OPTIONS, BadOption, complaints
-from hubv1.settings import Settings, settings_in
+from hubv1.commands import listeners
+from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
 from hubv1.texts import plainly
 
 DEFAULTS = {
@@ -146,16 +144,16 @@ def _checked_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Pla
     """The plan, all of its values checked. Raises Failure."""
     try:
         plan = read_plan(tool, options, arguments)
-        settings_of(plan.options)
+        config_of(plan.options)
     except (BadOption, exceptions.OptionsError) as error:
         raise Failure(str(error), WRONG_USAGE) from error
     return plan
 
 
-def settings_of(options: Options) -> Settings:
-    """The bridge's settings in these options and the environment. Raises BadOption."""
+def config_of(options: Options) -> Config:
+    """The bridge's configuration in these options and the environment. Raises BadOption."""
     values = {option.name: getattr(options, option.name) for option in OPTIONS}
-    return settings_in(os.environ, values)
+    return read_config(values, os.environ)
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:

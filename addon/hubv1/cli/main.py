@@ -17,7 +17,7 @@ import click
 from mitmproxy.version import VERSION
 
 import hubv1
-from hubv1.texts import printable
+from hubv1.texts import harmless
 
 PROGRAM = "hub-v1-bridge"
 REPORT_ALIAS = "hub-v1-report"
@@ -141,7 +141,7 @@ def execute(command: click.Command, program: str, arguments: Sequence[str] | Non
 
 def say(program: str, message: str) -> None:
     """A line on standard error."""
-    click.echo(f"{program}: {printable(message)}", err=True)
+    click.echo(f"{program}: {harmless(message)}", err=True)
 
 
 def _explain_usage(error: click.UsageError, program: str) -> None:

@@ -13,12 +13,11 @@ from click.core import ParameterSource
 
 import hubv1
 from hubv1.addresses import why_not_listening
+from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions
 from hubv1.cli.sudo import use_callers_home
 from hubv1.journal import JournalError
 from hubv1.journal.selection import is_named
-from hubv1.mitm.captures import CaptureError
-from hubv1.mitm.opening import STANDARD_INPUT
 from hubv1.outcome import Outcome
 from hubv1.report.addressing import MARKDOWN_BY_FORMAT, messages, nobody_named
 from hubv1.report.baseline import BaselineError

@@ -15,19 +15,20 @@ from hubv1.cli.launch import (
     MITMDUMP,
     MITMWEB,
     Tool,
+    config_of,
     declared_options,
     launch,
     read_plan,
-    settings_of,
 )
 from hubv1.cli.main import DONE, FAILED, Command, versions
 from hubv1.cli.sudo import become_caller
+from hubv1.commands import check_up
+from hubv1.components import Environment, hub_client
+from hubv1.config import BadOption
 from hubv1.doctor import Checkup
-from hubv1.frontend.examining import examination
 from hubv1.journal import JournalError
-from hubv1.mitm import way
-from hubv1.options import BadOption
-from hubv1.parts import Surroundings, hub_client
+from hubv1.mitm.connections import confdir, connections
+from hubv1.texts import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
@@ -121,9 +122,9 @@ def _tool(*, web: bool, console: bool) -> Tool:
 
 def _check(tool: Tool, arguments: Sequence[str]) -> int:
     try:
-        checkup = asyncio.run(_examine(tool, arguments))
+        checkup = asyncio.run(_check_up(tool, arguments))
     except (BadOption, JournalError, exceptions.OptionsError) as error:
-        click.echo(f"wrong           options: {error}")
+        click.echo(f"wrong           options: {harmless(str(error))}")
         return FAILED
     click.echo("\n".join(_lines(checkup)))
     return DONE if checkup.is_sound else FAILED
@@ -137,13 +138,13 @@ def _lines(checkup: Checkup) -> Iterator[str]:
     yield checkup.summary
 
 
-async def _examine(tool: Tool, arguments: Sequence[str]) -> Checkup:
+async def _check_up(tool: Tool, arguments: Sequence[str]) -> Checkup:
     options = read_plan(tool, await declared_options(tool), arguments).options
-    settings = settings_of(options)
+    config = config_of(options)
     bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
-    surroundings = Surroundings(bridge_id, way.connections(options), way.confdir(options))
-    client = hub_client(settings, surroundings)
+    environment = Environment(bridge_id, connections(options), confdir(options))
+    client = hub_client(config, environment)
     try:
-        return await examination(settings, surroundings, client, options, is_running=False)
+        return await check_up(config, environment, client, options, is_running=False)
     finally:
         await client.close()

@@ -4,6 +4,6 @@ The checks know nothing of mitmproxy: what they look at is gathered in a `Setup`
 """
 
 from hubv1.doctor.checkup import Checkup, run_checks
-from hubv1.doctor.setup import CheckResult, CheckStatus, Listener, Setup
+from hubv1.doctor.setup import CheckResult, CheckStatus, Setup
 
-__all__ = ["CheckResult", "CheckStatus", "Checkup", "Listener", "Setup", "run_checks"]
+__all__ = ["CheckResult", "CheckStatus", "Checkup", "Setup", "run_checks"]

@@ -5,10 +5,10 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubv1.addresses import EVERYWHERE
+from hubv1.addresses import EVERYWHERE, Listener
 from hubv1.doctor import hub_checks, local_checks
 from hubv1.doctor.local_checks import Resolved
-from hubv1.doctor.setup import CheckResult, Listener, Setup, skipped
+from hubv1.doctor.setup import CheckResult, Setup, skipped
 from hubv1.hub import HubClient, Transport
 
 SECONDS_FOR_EACH_HOST = 10

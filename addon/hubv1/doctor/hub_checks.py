@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from hubv1 import v2
+from hubv1.config import SECRET
 from hubv1.doctor.diagnosis import diagnose
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.failures import HubFailure, Unauthorized, Unreachable
@@ -16,7 +17,6 @@ from hubv1.hub.reading import value_of
 from hubv1.hub.registry import Registry
 from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
-from hubv1.settings import SECRET
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.addresses import EVERYWHERE, shown_address, try_to_listen, why_not_listening
-from hubv1.doctor.setup import CheckResult, Listener, Setup, ok, skipped, wrong
+from hubv1.addresses import EVERYWHERE, Listener, shown_address, try_to_listen, why_not_listening
+from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.telling import reason_of as reason_of_fleet
@@ -226,7 +226,7 @@ def journal(setup: Setup) -> CheckResult:
             return _of_a_server(place)
         return _of_a_file(place.file, str(place), setup)
     except (JournalError, OSError, ImportError, sqlite3.Error, SQLAlchemyError) as error:
-        reason = reason_of(error).removesuffix(".")
+        reason = place.without_secrets(reason_of(error)).removesuffix(".")
         sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 

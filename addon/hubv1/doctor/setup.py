@@ -4,44 +4,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hubv1.addresses import called
+from hubv1.addresses import Listener
+from hubv1.config import Config
 from hubv1.hub import Connections
 from hubv1.journal import Place
-from hubv1.loopback import is_loopback
-from hubv1.settings import Settings
 from hubv1.texts import printable
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A way in which mitmproxy takes calls."""
-
-    kind: str
-    """mitmproxy's name of the mode: regular, reverse, …"""
-    host: str
-    port: int | None
-    """None where the mode listens on no port."""
-    target: str = ""
-    """URL that a reverse proxy stands in front of."""
-    transport: str = "tcp"
-    """tcp, udp or both."""
-
-    @property
-    def is_for_others(self) -> bool:
-        """Whether it takes calls from other machines."""
-        return self.port is not None and not is_loopback(self.host)
-
-    @property
-    def address(self) -> str:
-        """Host and port as in a URL."""
-        return called(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """A bridge as it runs, or as it would be started."""
 
-    settings: Settings
+    settings: Config
     connections: Connections
     via: str
     """Its entry in the Via header."""
