@@ -93,7 +93,7 @@ def test_every_program_that_is_named_exists(page: Path) -> None:
     ):
         assert program in project["scripts"], program
     # The image and the container of docs/container.md have that name too.
-    named = re.findall(r"hub-v1-bridge(?:\)\")? ([a-z][a-z-]+)", commands_in(page))
+    named = re.findall(r"hub-v1-bridge(?:\)\")? ([a-z][\w-]+)", commands_in(page))
     assert {*named} <= {*COMMANDS, "hub-v1-bridge"}
 
 

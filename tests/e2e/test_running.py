@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from addresses import Address, own_address
 from e2e.bridges import (
     PATIENCE,
     ROOT,
     Mitmdump,
     eventually,
-    free_port,
     running,
     with_authority,
 )
@@ -77,7 +77,15 @@ def test_the_curl_line_of_the_banner_works_as_it_stands(confdir: Path, hub: Stan
 
 
 def test_mitmweb_bridges_too(confdir: Path, hub: Standin) -> None:
-    web = ["--web", "--no-web-open-browser", "--web-port", str(free_port())]
+    pages = own_address()
+    web = [
+        "--web",
+        "--no-web-open-browser",
+        "--web-host",
+        pages.host,
+        "--web-port",
+        str(pages.port),
+    ]
     with running(confdir, [*RUN, *web, *settings_for(confdir, hub), "-p", "0"]) as bridge:
         eventually(lambda: BANNER in bridge.log, "the banner")
         assert "Web server listening at" in bridge.log
@@ -85,11 +93,14 @@ def test_mitmweb_bridges_too(confdir: Path, hub: Standin) -> None:
 
 
 def test_the_console_bridges_too(confdir: Path, hub: Standin) -> None:
-    port = free_port()
-    settings = [*settings_for(confdir, hub), "-p", str(port), "--set", "termlog_verbosity=info"]
-    with on_a_terminal(confdir, [*RUN, "--console", *settings]) as console:
-        bridge = Mitmdump(console, confdir, confdir / "log", confdir / "journal.sqlite3", port)
-        eventually(lambda: _is_open(port), "the console listens")
+    at = own_address()
+    where = ["--listen-host", at.host, "-p", str(at.port)]
+    with on_a_terminal(
+        confdir, [*RUN, "--console", *settings_for(confdir, hub), *where]
+    ) as console:
+        files = confdir / "log", confdir / "journal.sqlite3"
+        bridge = Mitmdump(console, confdir, *files, host=at.host, port=at.port)
+        eventually(lambda: _is_open(at), "the console listens")
         assert ask(bridge, CALL).body.startswith(TINY)
         console.send_signal(signal.SIGTERM)
         assert console.wait(PATIENCE) == 0
@@ -158,6 +169,6 @@ def on_a_terminal(home: Path, command: list[str]) -> Iterator[subprocess.Popen[b
         reader.wait(PATIENCE)
 
 
-def _is_open(port: int) -> bool:
+def _is_open(at: Address) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((at.host, at.port)) == 0

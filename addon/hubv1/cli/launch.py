@@ -94,7 +94,7 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
         options.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
         plan = _checked_plan(tool, options, arguments)
         if plan.serves:
-            _check_ports(tool, plan.options, with_sudo(program, arguments))
+            _check_ports(tool, plan.options, with_sudo(program))
             ctx.master.addons.add(Banner(program, is_for_log=tool is CONSOLE))  # type: ignore[no-untyped-call]  # mitmproxy's
         given[2:2] = [word for script in plan.scripts for word in ("--scripts", script)]
         return tool.parser(options)
@@ -198,7 +198,7 @@ def _check_ports(tool: Tool, options: Options, sudo_line: str) -> None:
             try_to_listen(host, port, transport)
         except OSError as error:
             is_for_root = isinstance(error, PermissionError)
-            way_out = f"Start it with: {sudo_line}" if is_for_root else mend
+            way_out = f"Start it with: {sudo_line} …" if is_for_root else mend
             raise Failure(f"{why_not_listening(error, host, port)} {way_out}") from error
 
 
