@@ -11,6 +11,8 @@ from hubv1.texts import plainly
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 """What to listen on means every address of this machine."""
 
+_MOVED_BY = {"mitmweb": "--web-port PORT", "hub_metrics": "--set hub_metrics=HOST:PORT"}
+
 _KINDS = {
     "tcp": (socket.SOCK_STREAM,),
     "udp": (socket.SOCK_DGRAM,),
@@ -20,10 +22,10 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A way in which mitmproxy takes calls."""
+    """An address on which mitmproxy takes calls, or shows something."""
 
     kind: str
-    """mitmproxy's name of the mode: regular, reverse, …"""
+    """mitmproxy's name of the mode (regular, reverse, …), or mitmweb or hub_metrics."""
     host: str
     port: int | None
     """None where the mode listens on no port."""
@@ -41,6 +43,20 @@ class Listener:
     def address(self) -> str:
         """Host and port as in a URL."""
         return called(self.host, self.port)
+
+    @property
+    def moved_by(self) -> str:
+        """The arguments that let it listen elsewhere."""
+        return _MOVED_BY.get(self.kind, "-p PORT or --listen-host HOST")
+
+    def try_to_listen(self) -> None:
+        """Raises OSError where its address cannot be had now."""
+        if self.port is not None:
+            try_to_listen(self.host, self.port, self.transport)
+
+    def why_not(self, error: OSError) -> str:
+        """What that error means, as a sentence."""
+        return why_not_listening(error, self.host, self.port or 0)
 
 
 def bracketed(host: str) -> str:

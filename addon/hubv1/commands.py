@@ -151,6 +151,8 @@ def listeners(options: Options) -> Iterator[Listener]:
     """The ways in which mitmproxy takes calls with these options; none where it serves nobody."""
     if options.server:
         yield from (_listener(spec, options) for spec in options.mode)
+        if "web_port" in options:
+            yield Listener("mitmweb", options.web_host, options.web_port)
 
 
 def _listener(spec: str, options: Options) -> Listener:

@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
+from hubv1.addresses import why_not_listening
 from hubv1.fleet.standing import Standing
 from hubv1.journal import Entry, Seen
 from hubv1.loopback import is_welcome, split_address
@@ -81,7 +82,8 @@ class Metrics:
         try:
             self._server = _serving(host, port, make_wsgi_app(registry))
         except OSError as error:
-            raise OSError(f"hub_metrics cannot be served on {address}: {error}") from error
+            reason = why_not_listening(error, host, port)
+            raise OSError(f"hub_metrics cannot be served on {address}: {reason}") from error
 
     @property
     def port(self) -> int:

@@ -127,6 +127,15 @@ class TestPorts:
     ) -> None:
         assert said in self.of(tmp_path, Listener("regular", host, 8080)).line
 
+    def test_that_of_the_metrics_is_looked_at_too(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            metrics = {"hub_metrics": f"127.0.0.1:{other.getsockname()[1]}"}
+            free = (Listener("regular", "127.0.0.1", 0),)
+            setup = a_setup(tmp_path, options=metrics, listeners=free, is_running=False)
+            found = listening(setup)
+        assert f"{metrics['hub_metrics']} is taken" in found.line
+        assert "--set hub_metrics=" in found.mend
+
     def test_looking_takes_no_port(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as freed:
             listener = Listener("regular", *freed.getsockname())

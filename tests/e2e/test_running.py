@@ -131,6 +131,11 @@ class TestAStartThatFails:
         assert f"127.0.0.1:{taken} is taken" in said
         assert "--web-port" in said
 
+    def test_says_so_of_the_metrics(self, confdir: Path, taken: str) -> None:
+        said = refused(confdir, "-p", "0", "--set", f"hub_metrics=127.0.0.1:{taken}")
+        assert f"127.0.0.1:{taken} is taken" in said
+        assert "--set hub_metrics=" in said
+
     def test_says_that_an_address_is_none_of_this_machine(self, confdir: Path) -> None:
         said = refused(confdir, "--listen-host", "192.0.2.1")
         assert "192.0.2.1 is no address of this machine." in said

@@ -23,12 +23,13 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.tools import cmdline
 from mitmproxy.tools import main as mitmproxy_main
 
-from hubv1.addresses import try_to_listen, why_not_listening
+from hubv1.addresses import Listener
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file
 from hubv1.cli.sudo import with_sudo
 from hubv1.commands import listeners
 from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
+from hubv1.loopback import split_address
 from hubv1.texts import plainly
 
 DEFAULTS = {
@@ -94,7 +95,7 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
         options.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
         plan = _checked_plan(tool, options, arguments)
         if plan.serves:
-            _check_ports(tool, plan.options, with_sudo(program))
+            _check_ports(plan.options, with_sudo(program))
             ctx.master.addons.add(Banner(program, is_for_log=tool is CONSOLE))  # type: ignore[no-untyped-call]  # mitmproxy's
         given[2:2] = [word for script in plan.scripts for word in ("--scripts", script)]
         return tool.parser(options)
@@ -185,21 +186,18 @@ def _check_modes(specs: Sequence[str]) -> None:
             raise BadOption(f"mode takes no {spec!r}: {error}.") from error
 
 
-def _check_ports(tool: Tool, options: Options, sudo_line: str) -> None:
+def _check_ports(options: Options, sudo_line: str) -> None:
     """See that every address can be had, before anything else is said. Raises Failure."""
-    elsewhere = "Choose another address: -p and --listen-host, or what is after @ in a mode."
-    wanted = [(each.host, each.port, each.transport, elsewhere) for each in listeners(options)]
-    if tool is MITMWEB:
-        wanted.append((options.web_host, options.web_port, "tcp", "Choose another: --web-port."))
-    for host, port, transport, mend in wanted:
-        if port is None:
-            continue
+    metrics = options.hub_metrics
+    shown = [Listener("hub_metrics", *split_address(metrics))] if metrics else []
+    for listener in (*listeners(options), *shown):
         try:
-            try_to_listen(host, port, transport)
+            listener.try_to_listen()
+        except PermissionError as error:
+            raise Failure(f"{listener.why_not(error)} Start it with: {sudo_line} …") from error
         except OSError as error:
-            is_for_root = isinstance(error, PermissionError)
-            way_out = f"Start it with: {sudo_line} …" if is_for_root else mend
-            raise Failure(f"{why_not_listening(error, host, port)} {way_out}") from error
+            mend = f"Choose another address: {listener.moved_by}."
+            raise Failure(f"{listener.why_not(error)} {mend}") from error
 
 
 def _filters(given: argparse.Namespace) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.addresses import EVERYWHERE, Listener, shown_address, try_to_listen, why_not_listening
+from hubv1.addresses import EVERYWHERE, Listener, shown_address
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
@@ -26,7 +26,7 @@ from hubv1.fleet.telling import reason_of as reason_of_fleet
 from hubv1.journal import JournalError, Place, read
 from hubv1.journal.opening import reason_of
 from hubv1.journal.server import server_engine
-from hubv1.loopback import is_loopback
+from hubv1.loopback import is_loopback, split_address
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk of the journal: about a day of calls on a busy machine."""
@@ -65,29 +65,30 @@ def listening(setup: Setup) -> CheckResult:
     """Whether mitmproxy can listen where it is to, and who can use it then, and for what."""
     if not setup.listeners:
         return skipped("listening", "mitmproxy is not to serve anybody.")
+    found = None if setup.is_running else _unavailable(setup)
     for listener in setup.listeners:
-        found = None if setup.is_running else _unavailable(listener)
-        if found := found or _exposed(listener, setup):
-            return found
+        found = found or _exposed(listener, setup)
+    if found:
+        return found
     places = ", ".join(f"{each.kind} {_place(each)}".strip() for each in setup.listeners)
     if any(each.is_for_others for each in setup.listeners):
         return ok("listening", f"Other machines may call it, within bounds: {places}.")
     return ok("listening", f"Only this machine can call it: {places}.")
 
 
-def _unavailable(listener: Listener) -> CheckResult | None:
-    """What is wrong where the address cannot be had now."""
-    if listener.port is None:
-        return None
-    try:
-        try_to_listen(listener.host, listener.port, listener.transport)
-    except PermissionError as error:
-        sentence = why_not_listening(error, listener.host, listener.port)
-        mend = "Start it with sudo: the bridge runs as you all the same. Or take a higher port."
-        return wrong("listening", sentence, mend)
-    except OSError as error:
-        sentence = why_not_listening(error, listener.host, listener.port)
-        return wrong("listening", sentence, "Choose another address: --listen-host, -p.")
+def _unavailable(setup: Setup) -> CheckResult | None:
+    """What is wrong where an address cannot be had now."""
+    metrics = setup.settings.metrics
+    shown = [Listener("hub_metrics", *split_address(metrics))] if metrics else []
+    for listener in (*setup.listeners, *shown):
+        try:
+            listener.try_to_listen()
+        except PermissionError as error:
+            mend = "Start it with sudo: the bridge runs as you all the same. Or take a higher port."
+            return wrong("listening", listener.why_not(error), mend)
+        except OSError as error:
+            mend = f"Choose another address: {listener.moved_by}."
+            return wrong("listening", listener.why_not(error), mend)
     return None
 
 
