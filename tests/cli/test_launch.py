@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 import pytest
+from mitmproxy import exceptions
 
 from hubv1.cli.launch import CONSOLE, MITMDUMP, MITMWEB, Plan, Tool, declared_options, read_plan
 from hubv1.cli.main import bridge_file
+from hubv1.config import BadOption
 
 
 def plan(confdir: Path, line: str = "", tool: Tool = MITMDUMP) -> Plan:
@@ -64,6 +66,15 @@ def test_config_yaml_goes_before_the_defaults_and_a_flag_before_both(tmp_path: P
     options = plan(tmp_path).options
     assert (options.listen_port, options.mode, options.hub_deadline) == (9004, ["socks5"], 7)
     assert plan(tmp_path, "-p 9005").options.listen_port == 9005
+
+
+@pytest.mark.parametrize("content", ["- a list\n", "just text\n", "mode: [\n", "mode: 7\n"])
+def test_a_config_yaml_that_holds_no_options_is_refused_with_a_sentence(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises((BadOption, exceptions.OptionsError)):
+        plan(tmp_path)
 
 
 def test_scripts_of_config_yaml_are_loaded_too_but_the_bridge_once(tmp_path: Path) -> None:

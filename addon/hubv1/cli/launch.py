@@ -25,12 +25,11 @@ from mitmproxy.tools import main as mitmproxy_main
 
 from hubv1.addresses import Listener
 from hubv1.cli.banner import Banner
-from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file
+from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
 from hubv1.cli.sudo import with_sudo
 from hubv1.commands import listeners
 from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
 from hubv1.loopback import split_address
-from hubv1.texts import plainly
 
 DEFAULTS = {
     # The eager strategy connects to the dead legacy host before the bridge can answer.
@@ -104,7 +103,7 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
         filters = _filters if tool is MITMDUMP else None
         mitmproxy_main.run(tool.master_class(), make_parser, given, filters)
     except OSError as error:
-        raise Failure(plainly(error)) from error
+        raise Failure(words_of(error)) from error
 
 
 def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
@@ -120,7 +119,12 @@ def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
     given = _parse(parser, arguments)
     tried.set(*given.setoptions, defer=True)
     folder = Path(tried.confdir)
-    optmanager.load_paths(tried, folder / "config.yaml", folder / "config.yml")
+    try:
+        optmanager.load_paths(tried, folder / "config.yaml", folder / "config.yml")
+    except AttributeError as error:  # YAML, but no mapping
+        raise BadOption(f"config.yaml in {folder} has to hold options as NAME: VALUE.") from error
+    except TypeError as error:  # a value of another type than the option's
+        raise BadOption(f"config.yaml in {folder}: {error}") from error
     configured = [] if given.scripts else tried.scripts
     mitmproxy_main.process_options(parser, tried, given)  # type: ignore[no-untyped-call]  # mitmproxy's
     _add_the_bridges_own(tried)

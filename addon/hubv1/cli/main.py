@@ -17,7 +17,7 @@ import click
 from mitmproxy.version import VERSION
 
 import hubv1
-from hubv1.texts import harmless
+from hubv1.texts import harmless, plainly
 
 PROGRAM = "hub-v1-bridge"
 REPORT_ALIAS = "hub-v1-report"
@@ -142,6 +142,12 @@ def execute(command: click.Command, program: str, arguments: Sequence[str] | Non
 def say(program: str, message: str) -> None:
     """A line on standard error."""
     click.echo(f"{program}: {harmless(message)}", err=True)
+
+
+def words_of(error: Exception) -> str:
+    """An error as a sentence, without Python's number of it."""
+    filename = getattr(error, "filename", None)
+    return f"{filename}: {plainly(error)}." if filename else plainly(error)
 
 
 def _explain_usage(error: click.UsageError, program: str) -> None:

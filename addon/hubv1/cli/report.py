@@ -14,7 +14,7 @@ from click.core import ParameterSource
 import hubv1
 from hubv1.addresses import why_not_listening
 from hubv1.captures import STANDARD_INPUT, CaptureError
-from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions
+from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
 from hubv1.journal import JournalError
 from hubv1.journal.selection import is_named
@@ -270,7 +270,7 @@ def _make(options: Namespace, form: str, look: Look) -> int:
             made = make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
     except (*_TROUBLES, OSError) as error:
-        raise Failure(_words_of(error)) from error
+        raise Failure(words_of(error)) from error
     try:
         write(text, options.output)
     except OSError as error:
@@ -332,12 +332,6 @@ def _serve(options: Namespace) -> int:
         sentence = f"--serve: {address.host!r} is no name of a host."
         raise Failure(sentence, WRONG_USAGE) from error
     return DONE
-
-
-def _words_of(error: Exception) -> str:
-    """A sentence for people, without Python's number of the error."""
-    filename = getattr(error, "filename", None)
-    return f"{filename}: {plainly(error)}." if filename else plainly(error)
 
 
 def _say(message: str) -> None:
