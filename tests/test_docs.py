@@ -21,16 +21,15 @@ from hubv1.calls import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
-from hubv1.fleet import Standing
-from hubv1.fleet import tables as fleet_tables
-from hubv1.journal import Selection, tables
+from hubv1.fleet import ShippingStatus, fleet_schema
+from hubv1.journal import Selection, schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.report import model, rendering
-from hubv1.report.columns import COLUMNS
-from hubv1.report.gate import FailOn
-from hubv1.report.ignoring import read_accepted
+from hubv1.report import model, render
+from hubv1.report.allowlist import read_allowlist
+from hubv1.report.compare import FailOn
+from hubv1.report.render.data import COLUMNS
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -133,7 +132,7 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
 
 def test_the_reference_lists_every_format_and_column() -> None:
     formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
-    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(render.FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
     assert tuple(named) == COLUMNS
@@ -147,7 +146,7 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
 def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
     [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
-    [entry] = read_accepted(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
+    [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"
 
 
@@ -160,9 +159,9 @@ def test_readme_names_every_script(script: str) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        *tables.metadata.sorted_tables,
-        *fleet_tables.local.sorted_tables,
-        *fleet_tables.shared.sorted_tables,
+        *schema.metadata.sorted_tables,
+        *fleet_schema.local.sorted_tables,
+        *fleet_schema.shared.sorted_tables,
     ],
     ids=lambda table: table.name,
 )
@@ -216,7 +215,7 @@ def test_the_page_of_answers_lists_every_route(route: routes.Route) -> None:
 
 
 def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
-    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=Standing()))
+    metrics = Metrics("127.0.0.1:0", lambda: Readings(fleet=ShippingStatus()))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
             shown = answer.read().decode()

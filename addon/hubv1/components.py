@@ -9,7 +9,7 @@ from pathlib import Path
 from hubv1 import __version__
 from hubv1.calls import Limits
 from hubv1.config import Config
-from hubv1.fleet import Shipping
+from hubv1.fleet import Shipper
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
@@ -52,7 +52,7 @@ class Components:
     hub: HubClient
     cache: Sharing
     journal: Journal
-    shipper: Shipping | None
+    shipper: Shipper | None
     metrics: Metrics | None
 
     @property
@@ -62,7 +62,8 @@ class Components:
             self.journal.seen,
             dict(self.hub.statuses),
             self.journal.waiting,
-            self.shipper.standing if self.shipper else None,
+            self.shipper.status if self.shipper else None,
+            self.journal.lost,
         )
 
     def close(self, new: "Components | None" = None) -> "asyncio.Future[None] | None":
@@ -128,13 +129,13 @@ def _journal(config: Config, environment: Environment, old: Components | None) -
 
 def _shipper(
     config: Config, environment: Environment, journal: Journal, old: Components | None
-) -> Shipping | None:
+) -> Shipper | None:
     if old and old.journal is journal and old.config.fleet == config.fleet:
         return old.shipper
-    file = journal.place.file
-    if not config.fleet or file is None:
+    path = journal.place.path
+    if not config.fleet or path is None:
         return None
-    return Shipping(file, Place(config.fleet), environment.bridge_id, config.journal_days)
+    return Shipper(path, Place(config.fleet), environment.bridge_id, config.journal_days)
 
 
 def _hub(config: Config, environment: Environment, old: Components | None) -> HubClient:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.answers import as_deprecated
 from hubv1.calls import (
     Action,
     PendingCall,
@@ -31,6 +30,7 @@ from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
 from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
 from hubv1.routes import Call
+from hubv1.translation import as_deprecated
 
 logger = logging.getLogger(__name__)
 
@@ -237,12 +237,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
     if pending.is_replay:
         logger.info("%s (a replay, not counted)", entry.line)
         return
-    is_recorded = False
+    is_required = components.config.journal_required and pending.is_answered
     try:
-        await components.journal.record(entry)
-        is_recorded = True
+        await components.journal.record(entry, is_required=is_required)
     except NotRecorded as loss:
-        is_required = components.config.journal_required
         if loss.first:
             logger.error(
                 "Calls are %s but not recorded until the journal %s can be written again: %s",
@@ -250,10 +248,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
                 components.journal.place,
                 loss,
             )
-        if is_required and pending.is_answered:
+        if is_required:
             _refuse(pending, components)
     if components.metrics is not None:
-        components.metrics.count(entry, is_recorded=is_recorded)
+        components.metrics.count(entry)
     logger.info("%s", entry.line)
 
 

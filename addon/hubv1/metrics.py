@@ -3,6 +3,7 @@
 Callers, repositories and tags are no labels, since there is no end to them: the journal has those.
 """
 
+import contextlib
 import logging
 import socket
 import sys
@@ -18,10 +19,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
-from hubv1.addresses import why_not_listening
-from hubv1.fleet.standing import Standing
+from hubv1.fleet import ShippingStatus
 from hubv1.journal import Entry, Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address, why_not_listening
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,8 +40,10 @@ class Readings:
     """Requests to Docker's hosts by status, `none` for those without an answer."""
     waiting: int = 0
     """Calls that wait to be written to the journal."""
-    fleet: Standing | None = None
+    fleet: ShippingStatus | None = None
     """State of the shipping to the fleet; None without one."""
+    lost: int = 0
+    """Calls that were answered and are not in the journal."""
 
 
 class Metrics:
@@ -72,11 +74,6 @@ class Metrics:
             ("result",),
             registry=registry,
         )
-        self._unrecorded = Counter(
-            "hub_v1_unrecorded_calls",
-            "Legacy calls that could not be written down.",
-            registry=registry,
-        )
         registry.register(_Read(read))
         host, port = split_address(address)
         try:
@@ -90,17 +87,18 @@ class Metrics:
         """The port that they are served on."""
         return int(self._server.server_port)
 
-    def count(self, entry: Entry, *, is_recorded: bool) -> None:
+    def count(self, entry: Entry) -> None:
         """Count a call."""
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)
         if entry.cache:
             self._cache.labels(entry.cache).inc()
-        if not is_recorded:
-            self._unrecorded.inc()
 
     def close(self) -> None:
         """Stop serving."""
+        with contextlib.suppress(OSError):
+            # Wakes the server's thread, which looks for the end only twice a second.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 
@@ -128,6 +126,16 @@ class _Read(Collector):
                 "TLS handshakes for a legacy host by clients that do not trust the bridge's CA.",
                 now.seen.rejected_tls,
             ),
+            (
+                "hub_v1_unrecorded_calls",
+                "Legacy calls that were answered and are not in the journal.",
+                now.lost,
+            ),
+            (
+                "hub_v1_refused_unrecorded_calls",
+                "Legacy calls that were refused because they could not be recorded.",
+                now.seen.refused_unrecorded,
+            ),
         ):
             yield CounterMetricFamily(name, help_text, value)
         yield GaugeMetricFamily(
@@ -137,13 +145,13 @@ class _Read(Collector):
             yield from _of_fleet(now.fleet)
 
 
-def _of_fleet(standing: Standing) -> Iterator[Metric]:
+def _of_fleet(status: ShippingStatus) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "hub_v1_fleet_backlog",
         "Rows of the journal that the fleet does not have.",
-        standing.waiting,
+        status.waiting,
     )
-    at = standing.shipped_at
+    at = status.shipped_at
     yield GaugeMetricFamily(
         "hub_v1_fleet_last_success_timestamp_seconds",
         "When the fleet was last reached, in seconds since 1970; 0 where it never was.",

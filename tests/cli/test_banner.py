@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.addresses import Listener
 from hubv1.cli.banner import how_to_call
+from hubv1.listen import Listener
 
 CONFDIR = Path("/home/ann/my mitmproxy")
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hubv1.addresses import Listener
 from hubv1.config import OPTIONS, read_config
 from hubv1.doctor import CheckResult, Checkup, Setup, run_checks
 from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import Place
+from hubv1.listen import Listener
 from samples import VIA
 
 SECONDS = 30

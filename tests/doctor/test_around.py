@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from doctor.setups import LOCAL, NO_NAMES, a_setup, examine, find
-from hubv1.addresses import Listener
 from hubv1.doctor import CheckResult, CheckStatus
 from hubv1.doctor.checkup import trust_line
 from hubv1.doctor.local_checks import journal, legacy_names, listening, loop, strategy
 from hubv1.hub import Connections
 from hubv1.journal import Journal, Place
+from hubv1.listen import Listener
 
 NOWHERE = NO_NAMES | {"hub_url": "http://127.0.0.1:1", "hub_registry_url": ""}
 OPEN = Listener("regular", "0.0.0.0", 8080)

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mitmproxy import http
 
@@ -12,7 +11,7 @@ from hubv1.calls.answering import Result
 from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action
 from hubv1.credentials import Credentials, read_credentials
-from hubv1.journal import Entry, id_of, new_id
+from hubv1.journal import Entry, id_of, moment_of, new_id
 from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
@@ -24,7 +23,7 @@ from hubv1.mitm.flows import (
 )
 from hubv1.outcome import Outcome
 from hubv1.routes import Call
-from hubv1.texts import bounded, readable
+from hubv1.texts import readable
 
 _EXPECTED = {
     Action.OBSERVE: Outcome.OBSERVED,
@@ -82,10 +81,10 @@ def take_snapshot(
             client_address(peer, forwarded, trusted_proxies),
         ),
         credentials=read_credentials(authorization),
-        method=bounded(request.method),
+        method=request.method,
         scheme=requested_scheme(flow),
-        host=bounded(requested_host(flow)),
-        path=bounded(readable(request.data.path.partition(b"?")[0])),
+        host=requested_host(flow),
+        path=readable(request.data.path.partition(b"?")[0]),
         proxy_mode=flow.client_conn.proxy_mode.type_name,
         via=header(flow, "Via"),
     )
@@ -158,13 +157,13 @@ class PendingCall:
         response = flow.response if self.is_answered else None
         return Entry(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
-            started_at=datetime.fromtimestamp(request.at, UTC),
+            started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
             caller=request.caller.name,
             client_address=request.caller.address,
             user_agent_original=request.caller.user_agent,
             credentials=request.credentials.kind,
-            user_name=bounded(request.credentials.user),
+            user_name=request.credentials.user,
             http_request_method=request.method,
             url_scheme=request.scheme,
             server_address=request.host,
@@ -181,7 +180,7 @@ class PendingCall:
             cache=result.cache if result else "",
             tags_listed=result.tags_listed if result else None,
             error_type="" if is_replaced else self.error_type,
-            error="" if is_replaced else bounded(self.error),
+            error="" if is_replaced else self.error,
             proxy_mode=request.proxy_mode,
             flow_id=flow.id,
             bridge_id=bridge_id if self._is_live else "",

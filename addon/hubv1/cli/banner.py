@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mitmproxy import ctx
 
-from hubv1.addresses import Listener
 from hubv1.cli.sudo import with_sudo
+from hubv1.listen import Listener
 
 logger = logging.getLogger(__name__)
 

@@ -23,13 +23,12 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.tools import cmdline
 from mitmproxy.tools import main as mitmproxy_main
 
-from hubv1.addresses import Listener
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
 from hubv1.cli.sudo import with_sudo
 from hubv1.commands import listeners
 from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
-from hubv1.loopback import split_address
+from hubv1.listen import Listener, split_address
 
 DEFAULTS = {
     # The eager strategy connects to the dead legacy host before the bridge can answer.

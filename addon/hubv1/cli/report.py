@@ -2,7 +2,7 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,41 +12,32 @@ import click
 from click.core import ParameterSource
 
 import hubv1
-from hubv1.addresses import why_not_listening
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
+from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError
 from hubv1.journal.selection import is_named
+from hubv1.listen import why_not_listening
 from hubv1.outcome import Outcome
-from hubv1.report.addressing import MARKDOWN_BY_FORMAT, messages, nobody_named
-from hubv1.report.baseline import BaselineError
-from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
-from hubv1.report.gate import FOUND, FailOn, gate
-from hubv1.report.ignoring import IgnoreError
-from hubv1.report.live import Address, serve
-from hubv1.report.making import DEFAULT_JOURNAL, make
-from hubv1.report.model import Report
+from hubv1.report.allowlist import AllowlistError
+from hubv1.report.build import DEFAULT_JOURNAL, make
+from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
+from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages, nobody_named
+from hubv1.report.model import Report, State
+from hubv1.report.period import selection_of
 from hubv1.report.progress import progress
-from hubv1.report.rendering import (
-    FORMATS,
-    SUFFIXES,
-    WITH_COLUMNS,
-    Look,
-    UnknownFormat,
-    format_of,
-    look_for,
-    rendered,
-)
-from hubv1.report.selecting import selection_of
-from hubv1.report.sentence import sentence
+from hubv1.report.prose import sentence
+from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render
+from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.serve import Address, serve
 from hubv1.report.writing import write
 from hubv1.routes import ROUTES
 from hubv1.texts import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
-_TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError)
+_TROUBLES = (JournalError, CaptureError, AllowlistError, BaselineError)
 """Each says in one sentence what is wrong."""
 _NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
@@ -282,7 +273,7 @@ def _make(options: Namespace, form: str, look: Look) -> int:
 def _gate(made: Report, options: Namespace, form: str) -> int:
     code, found = gate(made, FailOn(options.fail_on or FailOn.NEVER))
     # A person has to hear that no call may not mean that there was none.
-    is_doubtful = code == FAILED or (made.seen.elsewhere and not made.callers)
+    is_doubtful = made.state is State.NOTHING_SEEN or (made.seen.elsewhere and not made.callers)
     if is_doubtful and (options.output or form != "terminal"):
         _say(sentence(made))
     if found:
@@ -290,22 +281,22 @@ def _gate(made: Report, options: Namespace, form: str) -> int:
     return code
 
 
-def _text(options: Namespace, made: Report, form: str, look: Look) -> str:
+def _text(options: Namespace, made: Report, form: str, look: Look) -> Iterable[str]:
     is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
     if not is_for_people or options.columns or options.fail_on is not None:
-        return rendered(made, form, look)
+        return render(made, form, look)
     if not made.callers:
         every = make(
             Namespace(**vars(options) | dict.fromkeys(_NARROWING)), made.generated_at, _say
         )
         raise _nobody(options.caller, every)
-    return messages(made, markdown=MARKDOWN_BY_FORMAT[form])
+    return [messages(made, markdown=MARKDOWN_BY_FORMAT[form])]
 
 
 def _nobody(names: Sequence[str], every: Report) -> Failure:
     """That these callers made no call that was asked for; `every` has all calls."""
     is_known = any(is_named(use.caller, names) for use in every.callers)
-    has_seen = gate(every, FailOn.NEVER)[0] == DONE
+    has_seen = every.state is not State.NOTHING_SEEN
     message = str(nobody_named(names, every))
     return Failure(message, WRONG_USAGE if has_seen and not is_known else FAILED)
 

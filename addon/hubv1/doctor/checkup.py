@@ -5,11 +5,11 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubv1.addresses import EVERYWHERE, Listener
 from hubv1.doctor import hub_checks, local_checks
 from hubv1.doctor.local_checks import Resolved
 from hubv1.doctor.setup import CheckResult, Setup, skipped
 from hubv1.hub import HubClient, Transport
+from hubv1.listen import EVERYWHERE, Listener
 
 SECONDS_FOR_EACH_HOST = 10
 

@@ -15,18 +15,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.addresses import EVERYWHERE, Listener, shown_address
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
-from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
-from hubv1.fleet.telling import reason_of as reason_of_fleet
-from hubv1.journal import JournalError, Place, read
-from hubv1.journal.opening import reason_of
-from hubv1.journal.server import server_engine
-from hubv1.loopback import is_loopback, split_address
+from hubv1.fleet.postgres import FleetDatabase
+from hubv1.fleet.shipper import reason_of as reason_of_fleet
+from hubv1.journal import NO_FILE, JournalError, Place, read, reason_of
+from hubv1.listen import EVERYWHERE, Listener, is_loopback, shown_address, split_address
+from hubv1.texts import number
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk of the journal: about a day of calls on a busy machine."""
@@ -223,29 +220,17 @@ def journal(setup: Setup) -> CheckResult:
     """Whether the journal could be written now."""
     place = setup.journal
     try:
-        if place.file is None:
-            return _of_a_server(place)
-        return _of_a_file(place.file, str(place), setup)
-    except (JournalError, OSError, ImportError, sqlite3.Error, SQLAlchemyError) as error:
+        return _of_a_file(place, setup)
+    except (JournalError, OSError, sqlite3.Error, SQLAlchemyError) as error:
         reason = place.without_secrets(reason_of(error)).removesuffix(".")
         sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 
 
-def _of_a_server(place: Place) -> CheckResult:
-    engine = server_engine(place)
-    try:
-        with engine.connect() as connection:
-            is_new = not inspect(connection).get_table_names()
-    finally:
-        engine.dispose()
-    if is_new:
-        return ok("journal", f"It will be made in {place}.")
-    with read(place):
-        return ok("journal", f"It is in {place}.")
-
-
-def _of_a_file(file: Path, shown: str, setup: Setup) -> CheckResult:
+def _of_a_file(place: Place, setup: Setup) -> CheckResult:
+    file = place.file
+    if file is None:
+        raise JournalError(NO_FILE)
     folder = file.parent
     if folder == setup.confdir and not folder.exists():
         folder = next(each for each in folder.parents if each.exists())  # it is made at the start
@@ -253,17 +238,17 @@ def _of_a_file(file: Path, shown: str, setup: Setup) -> CheckResult:
         _try_folder(folder)
         state = "It will be made"
     else:
-        with read(Place(shown)):
+        with read(place):
             _try_lock(file)
         state = f"It has {_size(file):,} bytes, the last calls included,"
     free = shutil.disk_usage(folder).free
     if free < LEAST_BYTES:
         return wrong(
             "journal",
-            f"{shown} has {free:,} bytes of its disk left.",
+            f"{place} has {free:,} bytes of its disk left.",
             f"Make room. {_ANOTHER_PLACE}",
         )
-    return ok("journal", f"{state} at {shown}, and can be written.")
+    return ok("journal", f"{state} at {place}, and can be written.")
 
 
 def _try_folder(folder: Path) -> None:
@@ -295,17 +280,17 @@ def fleet(setup: Setup) -> CheckResult:
         return skipped("fleet", "There is none (hub_fleet is empty).")
     place, waiting = Place(setup.settings.fleet), _waiting(setup.journal.file)
     try:
-        with closing(Database(place)) as database:
+        with closing(FleetDatabase(place)) as database:
             is_there = database.look()
     except (JournalError, SQLAlchemyError) as error:
         reason = reason_of_fleet(error, place)
         return wrong(
             "fleet",
-            f"{place} cannot be used: {reason}. Waiting in the journal: {_rows(waiting)}.",
+            f"{place} cannot be used: {reason}. Waiting in the journal: {number(waiting, 'row')}.",
             "Look at hub_fleet and at the server; nothing is lost meanwhile.",
         )
     state = "" if is_there else " Its tables will be made at the start."
-    return ok("fleet", f"{place} answers; still to be shipped: {_rows(waiting)}.{state}")
+    return ok("fleet", f"{place} answers; still to be shipped: {number(waiting, 'row')}.{state}")
 
 
 def _waiting(journal: Path | None) -> int:
@@ -317,7 +302,3 @@ def _waiting(journal: Path | None) -> int:
             return outbox.waiting()
     except SQLAlchemyError:
         return 0
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} {'row' if number == 1 else 'rows'}"

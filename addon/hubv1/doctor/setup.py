@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hubv1.addresses import Listener
 from hubv1.config import Config
 from hubv1.hub import Connections
 from hubv1.journal import Place
+from hubv1.listen import Listener
 from hubv1.texts import printable
 
 
