@@ -103,6 +103,9 @@ class _Remembered:
         self.gaps += other.gaps
         self.ids += other.ids
 
+    def all_ids(self) -> list[str]:
+        return [*(entry.id for entry in self.calls), *self.ids]
+
     def drop(self, entries: Iterable[Entry]) -> None:
         ids = {entry.id for entry in entries}
         self.calls = [entry for entry in self.calls if entry.id not in ids]
@@ -319,8 +322,7 @@ class Database:
     def _write_again(self, connection: Connection, patience: float) -> None:
         """Write what is in no file any more."""
         missing = self._missing
-        ids = [*(entry.id for entry in missing.calls), *missing.ids]
-        known = connection.known(ids)
+        known = connection.known(missing.all_ids())
         calls = [entry for entry in missing.calls if entry.id not in known]
         unfit = self._write(connection, calls, Notes(gaps=missing.gaps), patience)
         self._missing = _Remembered()
@@ -371,6 +373,8 @@ class Database:
             return found  # what SQLite says may come of it
         except sqlite3.Error as found:
             error = found
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         if is_damage(error):
             return error if time.monotonic() >= self._aside_not_before else None
         self._disk_errors += opening.is_of_the_disk(error)
@@ -381,6 +385,8 @@ class Database:
         if not isinstance(trouble, files.FileReplaced | files.FileDisturbed):
             return trouble
         ids = [entry.id for entry in (*self._recent.calls, *self._settled.calls)]
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         try:
             connection.check(ids)
             connection.is_sound(ids)
@@ -400,11 +406,11 @@ class Database:
             logger.error(_GONE, self._place)
         elif isinstance(trouble, files.FileDisturbed):
             logger.warning(_DISTURBED, self._place)
-        held = connection.leave(trouble)
-        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         content = self._settled
         content.add(self._recent)
         self._settled, self._recent = _Remembered(), _Remembered()
+        held = connection.leave(trouble, content.all_ids())
+        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         if held is None:
             self._missing.add(content)
         else:

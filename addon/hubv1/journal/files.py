@@ -20,6 +20,7 @@ Identity = tuple[int, int]
 
 _PRIVATE = 0o600
 _LOG, _INDEX = "-wal", "-shm"
+_ASIDE = ".damaged-"
 _CLOSING = ".closing"
 """Ends the name that a file has for the moment in which a connection to it is dropped."""
 _LOCK_SECONDS = 5.0
@@ -52,6 +53,13 @@ def identity(path: Path | str) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def is_empty(path: Path, which: Identity | None) -> bool:
+    """Whether the file at `path` is that one, and has nothing in it."""
+    with suppress(OSError):
+        return path.stat().st_size == 0 and identity(path) == which
+    return False
 
 
 def companions(path: Path) -> list[Path]:
@@ -95,11 +103,16 @@ def keep_aside(path: Path, damaged: Identity | None) -> Path | None:
     return path.rename(aside)
 
 
+def is_aside(path: Path) -> bool:
+    """Whether that is the name of a damaged file that was kept aside."""
+    return _ASIDE in path.name
+
+
 def _free_name(path: Path) -> Path:
     now = datetime.now(UTC)
-    name = f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}"
+    name = f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%SZ}"
     if path.with_name(name).exists():
-        name = f"{path.name}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
+        name = f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%S.%fZ}"
     return path.with_name(name)
 
 
@@ -186,6 +199,16 @@ class Held:
         """Whether it is in some folder still; None where that cannot be told."""
         return None if self._descriptor is None else os.fstat(self._descriptor).st_nlink > 0
 
+    @property
+    def path(self) -> Path | None:
+        """What it is called by now; None where that cannot be told."""
+        if self._descriptor is None:
+            return None
+        try:
+            return Path(f"/proc/self/fd/{self._descriptor}").readlink()
+        except OSError:
+            return None
+
     def close(self) -> None:
         """Hold it no more."""
         if self._descriptor is not None:
@@ -245,6 +268,16 @@ class Watch:
     def is_log_empty(self) -> bool:
         """Whether nothing is in the log, though there was."""
         return self._log is not None and os.fstat(self._log).st_size == 0
+
+    def has_hole_in_log(self) -> bool:
+        """Whether the log was cut and has grown again since: it has zeros in between, which would
+        be written into the file. Not every file system tells."""
+        if self._log is None:
+            return False
+        size = os.fstat(self._log).st_size
+        with suppress(OSError):
+            return size > 0 and os.lseek(self._log, 0, os.SEEK_HOLE) < size
+        return False
 
     def remove_companions(self) -> None:
         """Remove those that were known, where they still are."""
