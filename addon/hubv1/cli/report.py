@@ -12,6 +12,8 @@ import click
 from click.core import ParameterSource
 
 import hubv1
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import ROUTES
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
@@ -19,7 +21,6 @@ from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError
 from hubv1.journal.selection import is_named
 from hubv1.listen import why_not_listening
-from hubv1.outcome import Outcome
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import DEFAULT_JOURNAL, make
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
@@ -32,8 +33,7 @@ from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render
 from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.serve import Address, serve
 from hubv1.report.writing import write
-from hubv1.routes import ROUTES
-from hubv1.texts import plainly
+from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from hubv1 import v2
+from hubv1.api import v2
+from hubv1.api.errors import HubFailure, Unauthorized, Unreachable
+from hubv1.api.names import Repository
 from hubv1.config import SECRET
 from hubv1.doctor.diagnosis import diagnose
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
-from hubv1.failures import HubFailure, Unauthorized, Unreachable
 from hubv1.hub import HubClient, Inquiry, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.reading import value_of
 from hubv1.hub.registry import Registry
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""
