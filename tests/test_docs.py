@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from mitmproxy.utils import emoji
 from sqlalchemy import Table
@@ -21,15 +22,16 @@ from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.outcome import Outcome
 from hubv1.calls import PROBLEMS
+from hubv1.cli.report import ENVIRONMENT_PREFIX
+from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
-from hubv1.report import arguments, render
+from hubv1.report import render
 from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn
-from hubv1.report.environment import variable_of
 from hubv1.report.render.data import COLUMNS
 from standin import Catalog
 
@@ -103,16 +105,18 @@ def test_the_page_of_answers_lists_every_error(code: str) -> None:
 
 def test_the_reference_shows_every_argument_of_the_report() -> None:
     shown = REFERENCE[REFERENCE.index("scripts/report [") :].partition("```")[0]
-    for action in arguments.parser()._actions:
-        for name in action.option_strings[:1]:
-            assert name == "-h" or f"[{name} " in shown
-        for choice in action.choices or ():
-            assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
+    for option in report_command.params:
+        if isinstance(option, click.Option) and option.name != "version":
+            assert f"[{option.opts[0]} " in shown
+            for choice in getattr(option.type, "choices", ()):
+                assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
 
 
 def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
     named = re.findall(r"`(HUB_REPORT_\w+)", REFERENCE)
-    assert set(named) <= {variable_of(name) for name in vars(arguments.parser().parse_args([]))}
+    options = [each for each in report_command.params if isinstance(each, click.Option)]
+    known = {f"{ENVIRONMENT_PREFIX}_{str(option.name).upper()}" for option in options}
+    assert set(named) <= known
     assert len(set(named)) > 1
 
 
@@ -125,7 +129,9 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
     )
     for call in shown:
         words = shlex.split(call, comments=True)
-        assert arguments.read_arguments(words[: words.index("|")] if "|" in words else words)
+        read = words[: words.index("|")] if "|" in words else words
+        with report_command.make_context("scripts/report", [*read]) as context:
+            assert context.params
 
 
 def test_the_reference_lists_every_format_and_column() -> None:

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from hubv1 import __version__
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import CallRecord, Seen
-from hubv1.listen import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address, why_not_listening
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -79,7 +79,8 @@ class Metrics:
         try:
             self._server = _serving(host, port, make_wsgi_app(registry))
         except OSError as error:
-            raise OSError(f"hub_metrics cannot be served on {address}: {error}") from error
+            reason = why_not_listening(error, host, port)
+            raise OSError(f"hub_metrics cannot be served on {address}: {reason}") from error
 
     @property
     def port(self) -> int:

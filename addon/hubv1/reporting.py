@@ -198,9 +198,9 @@ def _forget(path: Path, token: str) -> None:
 
 
 def _by_hand(place: Place, path: Path) -> str:
-    from hubv1.report.program import program  # noqa: PLC0415  # as in _summary
+    from hubv1.report.prose import report_command  # noqa: PLC0415  # as in _summary
 
-    return f"{program()} --journal {place} -o {path} writes it."
+    return f"{report_command()} --journal {place} -o {path} writes it."
 
 
 def _complain(reason: str) -> None:

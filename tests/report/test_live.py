@@ -127,7 +127,7 @@ class TestTrouble:
             said = complaint(report("--journal", journal, "--serve", address))
         assert str(taken) not in said
         assert address.rpartition(":")[2] in said
-        assert "address already in use" in said
+        assert "is taken: another program listens there" in said
 
     @pytest.mark.parametrize(
         ("arguments", "reason"),
@@ -142,7 +142,7 @@ class TestTrouble:
         self, arguments: tuple[str, ...], reason: str
     ) -> None:
         done = report(*arguments)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert reason in done.stderr
 
 

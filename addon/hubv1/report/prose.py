@@ -6,6 +6,7 @@ set apart; whoever shows them escapes them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.journal import Selection
@@ -30,7 +31,15 @@ _STANDINGS = {
     Standing.NEEDS_CREDENTIALS: "needs credentials",
 }
 SUMMARY_CALLERS = 5
+
+_SCRIPT = "scripts/report"
 """How many callers a summary names."""
+
+
+def report_command() -> str:
+    """What people type for a report: the script of a checkout, or the program where installed."""
+    is_checkout = Path(__file__).parents[3].joinpath(_SCRIPT).is_file()
+    return _SCRIPT if is_checkout else "hub-v1-bridge report"
 
 
 def sentence(report: Outline) -> str:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hubv1.check import Examination, Finding, Listener, Setup, examined
 from hubv1.config import OPTIONS, read_config
+from hubv1.doctor import CheckResult, Checkup, Setup, run_checks
 from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import Place
+from hubv1.listen import Listener
 from samples import VIA
 
 SECONDS = 30
@@ -37,28 +38,29 @@ def a_setup(
         has_login=False,
         is_limited=False,
         environment_proxy="",
+        is_running=True,  # so that no port of this machine has to be free
     )
     return dataclasses.replace(sound, **changes)
 
 
-def examine(setup: Setup, seconds: float = SECONDS) -> Examination:
+def examine(setup: Setup, seconds: float = SECONDS) -> Checkup:
     """All that there is to find."""
 
-    async def looking() -> Examination:
+    async def looking() -> Checkup:
         settings = setup.settings
         transport = Transport(setup.via, "tests", setup.connections)
         client = HubClient(settings.url, settings.registry_url, transport, settings.account)
         try:
-            return await examined(setup, client, transport, seconds)
+            return await run_checks(setup, client, transport, seconds)
         finally:
             await client.close()
 
     return asyncio.run(looking())
 
 
-def find(setup: Setup, subject: str, seconds: float = SECONDS) -> Finding:
+def find(setup: Setup, subject: str, seconds: float = SECONDS) -> CheckResult:
     """What is found of one subject."""
-    (finding,) = (each for each in examine(setup, seconds).findings if each.subject == subject)
+    (finding,) = (each for each in examine(setup, seconds).results if each.subject == subject)
     return finding
 
 

@@ -1,6 +1,7 @@
 """What is looked at on this machine: who can call, where names lead, the journal."""
 
 import os
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from check.setups import LOCAL, NO_NAMES, a_setup, examine, find
-from hubv1.check import Finding, Listener, Standing
-from hubv1.check.leading import legacy_names, loop
-from hubv1.check.listening import exposure, strategy
-from hubv1.check.trust import trust_line
-from hubv1.check.writing import journal
+from doctor.setups import LOCAL, NO_NAMES, a_setup, examine, find
+from hubv1.doctor import CheckResult, CheckStatus
+from hubv1.doctor.checkup import trust_line
+from hubv1.doctor.local_checks import journal, legacy_names, listening, loop, strategy
 from hubv1.hub import Connections
 from hubv1.journal import Journal, Place
+from hubv1.listen import Listener
 
 NOWHERE = NO_NAMES | {"hub_url": "http://127.0.0.1:1", "hub_registry_url": ""}
 OPEN = Listener("regular", "0.0.0.0", 8080)
@@ -26,7 +26,7 @@ DOCKERS = dict.fromkeys(
 
 
 def test_the_eager_strategy_is_wrong_and_told_how_to_change(tmp_path: Path) -> None:
-    assert strategy(a_setup(tmp_path)).standing is Standing.SOUND
+    assert strategy(a_setup(tmp_path)).status is CheckStatus.OK
     found = strategy(a_setup(tmp_path, strategy="eager"))
     assert found.is_wrong
     assert "--set connection_strategy=lazy" in found.mend
@@ -34,7 +34,7 @@ def test_the_eager_strategy_is_wrong_and_told_how_to_change(tmp_path: Path) -> N
 
 def test_nobody_serves_nobody(tmp_path: Path) -> None:
     setup = a_setup(tmp_path, listeners=())
-    assert strategy(setup).standing is exposure(setup).standing is Standing.SKIPPED
+    assert strategy(setup).status is listening(setup).status is CheckStatus.SKIPPED
     assert trust_line(setup, DOCKERS) == ""
 
 
@@ -42,7 +42,7 @@ class TestListening:
     @pytest.mark.parametrize("kind", ["regular", "upstream", "socks5"])
     @pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.1"])
     def test_beyond_loopback_wants_both_bounds(self, tmp_path: Path, kind: str, host: str) -> None:
-        found = exposure(a_setup(tmp_path, listeners=(LOCAL, Listener(kind, host, 8080))))
+        found = listening(a_setup(tmp_path, listeners=(LOCAL, Listener(kind, host, 8080))))
         assert found.is_wrong
         assert "without proxyauth and allow_hosts" in found.sentence
         assert r"--allow-hosts '^(hub\.docker\.com|index\.docker\.io|" in found.mend
@@ -58,7 +58,7 @@ class TestListening:
     def test_tells_the_bound_that_is_missing(
         self, tmp_path: Path, bounds: dict[str, Any], lacking: str
     ) -> None:
-        found = exposure(a_setup(tmp_path, listeners=(OPEN,), **bounds))
+        found = listening(a_setup(tmp_path, listeners=(OPEN,), **bounds))
         assert found.is_wrong == bool(lacking)
         assert lacking in found.sentence
 
@@ -74,7 +74,73 @@ class TestListening:
     def test_for_this_machine_or_one_host_is_sound(
         self, tmp_path: Path, listener: Listener
     ) -> None:
-        assert not exposure(a_setup(tmp_path, listeners=(listener,))).is_wrong
+        assert not listening(a_setup(tmp_path, listeners=(listener,))).is_wrong
+
+
+class TestPorts:
+    """What a bridge that is yet to be started would meet."""
+
+    def of(self, folder: Path, listener: Listener, *, is_running: bool = False) -> CheckResult:
+        return listening(a_setup(folder, listeners=(listener,), is_running=is_running))
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_one_that_another_program_holds_is_wrong(self, tmp_path: Path, host: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, 0), family=family) as other:
+            listener = Listener("regular", host, other.getsockname()[1])
+            found = self.of(tmp_path, listener)
+            assert found.is_wrong
+            assert f"{listener.address} is taken: another program listens there." in found.line
+            assert "-p" in found.mend
+
+    def test_one_that_is_held_on_every_address_is_wrong_for_one_of_them(
+        self, tmp_path: Path
+    ) -> None:
+        with socket.create_server(("0.0.0.0", 0)) as other:
+            listener = Listener("regular", "127.0.0.1", other.getsockname()[1])
+            assert "is taken" in self.of(tmp_path, listener).line
+
+    def test_a_datagram_port_that_is_held_is_wrong_for_wireguard_alone(
+        self, tmp_path: Path
+    ) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            port = other.getsockname()[1]
+            tunnel = Listener("wireguard", "127.0.0.1", port, transport="udp")
+            assert "is taken" in self.of(tmp_path, tunnel).line
+            assert not self.of(tmp_path, Listener("reverse", "127.0.0.1", port)).is_wrong
+
+    def test_the_bridges_own_is_its_own(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as own:
+            listener = Listener("regular", "127.0.0.1", own.getsockname()[1])
+            assert not self.of(tmp_path, listener, is_running=True).is_wrong
+
+    @pytest.mark.parametrize(
+        ("host", "said"),
+        [
+            ("192.0.2.1", "192.0.2.1 is no address of this machine."),
+            ("no-such-host.invalid", "The name no-such-host.invalid does not resolve."),
+        ],
+    )
+    def test_an_address_that_is_none_of_this_machine_is_wrong(
+        self, tmp_path: Path, host: str, said: str
+    ) -> None:
+        assert said in self.of(tmp_path, Listener("regular", host, 8080)).line
+
+    def test_that_of_the_metrics_is_looked_at_too(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            metrics = {"hub_metrics": f"127.0.0.1:{other.getsockname()[1]}"}
+            free = (Listener("regular", "127.0.0.1", 0),)
+            setup = a_setup(tmp_path, options=metrics, listeners=free, is_running=False)
+            found = listening(setup)
+        assert f"{metrics['hub_metrics']} is taken" in found.line
+        assert "--set hub_metrics=" in found.mend
+
+    def test_looking_takes_no_port(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as freed:
+            listener = Listener("regular", *freed.getsockname())
+        for _ in range(2):
+            assert not self.of(tmp_path, listener).is_wrong
 
 
 class TestNames:
@@ -96,8 +162,8 @@ class TestNames:
     def test_a_hosts_file_in_front_of_a_reverse_proxy_is_sound(self, tmp_path: Path) -> None:
         leads = DOCKERS | {"index.docker.io": True}
         setup = a_setup(tmp_path, listeners=(IN_PLACE,))
-        assert legacy_names(setup, leads).standing is Standing.SOUND
-        assert loop(setup, leads).standing is Standing.SOUND
+        assert legacy_names(setup, leads).status is CheckStatus.OK
+        assert loop(setup, leads).status is CheckStatus.OK
 
     @pytest.mark.parametrize(
         ("name", "said"),
@@ -127,21 +193,21 @@ class TestNames:
 
     def test_behind_a_parent_proxy_its_names_count(self, tmp_path: Path) -> None:
         setup = a_setup(tmp_path, connections=Connections(proxy="http://10.0.0.1:3128"))
-        assert loop(setup, DOCKERS | {"hub.docker.com": True}).standing is Standing.SKIPPED
+        assert loop(setup, DOCKERS | {"hub.docker.com": True}).status is CheckStatus.SKIPPED
 
 
 class TestTheJournal:
-    def of(self, place: str, folder: Path) -> Finding:
+    def of(self, place: str, folder: Path) -> CheckResult:
         return journal(a_setup(folder, journal=Place(place)))
 
     def test_that_is_not_there_yet_is_not_made_by_looking(self, tmp_path: Path) -> None:
         found = journal(a_setup(tmp_path))
-        assert found.standing is Standing.SOUND
+        assert found.status is CheckStatus.OK
         assert f"It will be made at {tmp_path / 'journal.sqlite3'}" in found.sentence
         assert list(tmp_path.iterdir()) == []
 
     def test_in_a_confdir_that_a_start_would_make_is_sound(self, tmp_path: Path) -> None:
-        assert journal(a_setup(tmp_path / "home" / ".mitmproxy")).standing is Standing.SOUND
+        assert journal(a_setup(tmp_path / "home" / ".mitmproxy")).status is CheckStatus.OK
 
     def test_that_a_bridge_has_open_is_sound_and_tells_its_place_and_size(
         self, tmp_path: Path
@@ -152,7 +218,7 @@ class TestTheJournal:
             found = journal(a_setup(tmp_path))
         finally:
             written.close()
-        assert found.standing is Standing.SOUND
+        assert found.status is CheckStatus.OK
         assert str(file) in found.sentence
         assert "bytes" in found.sentence
 
@@ -184,7 +250,7 @@ class TestTheJournal:
     def test_that_another_program_keeps_locked_is_wrong(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hubv1.check.writing.LOCK_SECONDS", 0.1)
+        monkeypatch.setattr("hubv1.doctor.local_checks.LOCK_SECONDS", 0.1)
         file = tmp_path / "journal.sqlite3"
         Journal(Place(str(file)), "tests").close()
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:

@@ -1,4 +1,4 @@
-"""Why a host of Docker's gave no answer: a failure of the Hub client in plain words."""
+"""Why a host of Docker's gave no answer, and what to do: failures of the Hub client in words."""
 
 import ssl
 
@@ -14,8 +14,8 @@ from hubv1.api.errors import (
     Unreachable,
 )
 
-Words = tuple[str, str]
-"""What is wrong, and how to mend it."""
+Diagnosis = tuple[str, str]
+"""What is wrong, and how to mend it: a sentence each."""
 
 _ANOTHER_WAY = "or go through a parent proxy: -m upstream:http://PROXY:PORT."
 _AUTHORITY = (
@@ -23,8 +23,8 @@ _AUTHORITY = (
 )
 
 
-def in_words(failure: HubFailure, option: str) -> Words:
-    """What a failure means; `option` is the one that names the host."""
+def diagnose(failure: HubFailure, option: str) -> Diagnosis:
+    """What a failure means; `option` names the host."""
     if isinstance(failure, Unreachable):
         return _unreachable(failure)
     for kind, sentence, mend in _ANSWERED:
@@ -49,13 +49,13 @@ _AUTHENTICATION = (
     "Set them: --set upstream_auth=USER:PASSWORD.",
 )
 _NOT_NOW = (9, 10)
-"""OpenSSL's codes for a certificate that is not yet valid, and one that is no more."""
+"""OpenSSL's codes for a certificate that is not valid yet, and for one that has expired."""
 _FILES = (
     "Look at ssl_verify_upstream_trusted_ca, ssl_verify_upstream_trusted_confdir and client_certs."
 )
 
 
-def _unreachable(failure: Unreachable) -> Words:
+def _unreachable(failure: Unreachable) -> Diagnosis:
     cause = failure.__cause__
     if isinstance(cause, aiohttp.ClientHttpProxyError):
         if cause.status == 407:
@@ -77,8 +77,8 @@ def _unreachable(failure: Unreachable) -> Words:
     )
 
 
-def _unconnected(cause: BaseException | None) -> Words | None:
-    """Where the connection itself could not be made."""
+def _unconnected(cause: BaseException | None) -> Diagnosis | None:
+    """What kept the connection itself from being made; None where it was made."""
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         flaw = cause.certificate_error
         reason = getattr(flaw, "verify_message", str(flaw))

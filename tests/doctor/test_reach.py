@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from check.setups import NO_NAMES, a_setup, always_saying, examine, find
-from hubv1.check import Setup, Standing
+from doctor.setups import NO_NAMES, a_setup, always_saying, examine, find
+from hubv1.doctor import CheckStatus, Setup
 from hubv1.hub import Connections
 from samples import VIA
 from standin import Catalog, Settings, Standin, bodies, faults
@@ -40,7 +40,7 @@ def test_a_sound_set_up_is_found_sound(hub: Standin, tmp_path: Path) -> None:
     found = examine(before(hub, tmp_path))
     assert found.is_sound
     assert found.summary == "Nothing is wrong with what was looked at."
-    skipped = [each.subject for each in found.findings if each.standing is Standing.SKIPPED]
+    skipped = [each.subject for each in found.results if each.status is CheckStatus.SKIPPED]
     assert skipped == ["account", "fleet"]
 
 
@@ -93,7 +93,7 @@ def test_a_token_service_in_trouble_is_the_registrys_trouble(hub: Standin, tmp_p
 
 def test_a_registry_that_is_not_used_is_not_looked_at(hub: Standin, tmp_path: Path) -> None:
     found = find(before(hub, tmp_path, options={"hub_registry_url": ""}), "registry")
-    assert found.standing is Standing.SKIPPED
+    assert found.status is CheckStatus.SKIPPED
 
 
 def test_a_certificate_that_is_not_trusted_is_told_with_the_option_for_its_ca(
@@ -143,7 +143,7 @@ def test_a_parent_proxy_that_lets_nobody_through_is_told_from_hub(
         urls = {"hub_url": hub_url, "hub_registry_url": hub_url}
         setup = a_setup(tmp_path, options=NO_NAMES | urls, connections=Connections(proxy=proxy))
         found = examine(setup)
-    told = {each.subject: each.line for each in found.findings if each.is_wrong}
+    told = {each.subject: each.line for each in found.results if each.is_wrong}
     assert said in told["Docker Hub"]
     assert said in told["registry"]
 
@@ -171,7 +171,7 @@ class TestTheAccount:
         setup = before(hub, folder, secret=secret, options={"hub_username": "joe"})
         found = find(setup, "account")
         assert "geheimnis" not in found.line
-        return f"{found.standing}: {found.line}"
+        return f"{found.status}: {found.line}"
 
     def test_that_hub_lets_in_is_sound(self, hub: Standin, tmp_path: Path) -> None:
         assert self.found(hub, tmp_path, "geheimnis").startswith("ok: ")

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from check.setups import NO_NAMES, a_setup
+from doctor.setups import NO_NAMES, a_setup
 from fleet.postgres import Server, a_server
-from hubv1.check import Finding, Standing
-from hubv1.check.shipping import fleet
-from hubv1.check.writing import journal
+from hubv1.doctor import CheckResult, CheckStatus
+from hubv1.doctor.local_checks import fleet, journal
 from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Journal, Place
@@ -39,17 +38,17 @@ def tables_of(server: Server, url: str) -> int:
 
 
 class TestAFleet:
-    def of(self, url: str, folder: Path) -> Finding:
+    def of(self, url: str, folder: Path) -> CheckResult:
         return fleet(a_setup(folder, options=NO_NAMES | {"hub_fleet": url}))
 
     def test_that_is_not_set_is_not_looked_at(self, tmp_path: Path) -> None:
-        assert fleet(a_setup(tmp_path)).standing is Standing.SKIPPED
+        assert fleet(a_setup(tmp_path)).status is CheckStatus.SKIPPED
 
     def test_that_is_empty_is_sound_and_stays_so(
         self, server: Server, url: str, tmp_path: Path
     ) -> None:
         found = self.of(url, tmp_path)
-        assert found.standing is Standing.SOUND
+        assert found.status is CheckStatus.OK
         assert "Its tables will be made at the start" in found.sentence
         assert tables_of(server, url) == 0
 
@@ -69,7 +68,7 @@ class TestAFleet:
         finally:
             written.close()
         found = self.of(url, tmp_path)
-        assert found.standing is Standing.SOUND
+        assert found.status is CheckStatus.OK
         assert found.sentence.endswith("answers; still to be shipped: 1 row.")
 
     @pytest.mark.parametrize("port", ["1", "its own"])
