@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from hubv1.hub import upstream
+from hubv1.hub import http
 from standin import Catalog, Standin
 
 with warnings.catch_warnings():
@@ -23,7 +23,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong is tried as often as ever, but not as late."""
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from hubv1.credentials import Basic, Bearer, read_credentials
-from hubv1.hub import Connections, HubClient, Inquiry, Transport
-from hubv1.hub.logins import Logins
+from hubv1.hub import Connections, HubClient, RequestBudget, Transport
+from hubv1.hub.auth import HubAuth
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry
-from hubv1.hub.upstream import Upstream
 from hubv1.options import OPTIONS
 from hubv1.parts import Surroundings
 from hubv1.settings import read_settings
@@ -43,7 +42,7 @@ def shown(*things: object) -> str:
 
 def test_no_object_that_holds_a_secret_shows_it() -> None:
     given = Basic("acme", SECRET)
-    upstream = Upstream(Transport(VIA, "tests"))
+    upstream = Transport(VIA, "tests")
     settings = read_settings(
         {option.name: option.default for option in OPTIONS}
         | {"hub_username": "own", "hub_journal": f"postgresql://own:{OWN}@127.0.0.1/hub"},
@@ -54,14 +53,14 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
         Bearer(SECRET),
         read_credentials(SIGNED["Authorization"]),
         read_credentials(f"Bearer {SECRET}"),
-        Inquiry(given),
-        Inquiry(Bearer(SECRET)),
+        RequestBudget(given),
+        RequestBudget(Bearer(SECRET)),
         Request("GET", "http://a/b", {"Authorization": f"Bearer {SECRET}"}),
         Request("POST", "http://a/b", {}, {"identifier": "acme", "secret": SECRET}),
         settings,
         Surroundings("bridge-1", Connections(), Path(), imposed=SIGNED["Authorization"]),
         HubClient("http://a", "http://b", Transport(VIA, "tests"), given),
-        Logins("http://a", upstream),
+        HubAuth("http://a", upstream),
         Registry("http://b", upstream),
     )
     assert "acme" in text

@@ -10,7 +10,7 @@ import pytest
 from cachetools import TTLCache
 
 from hub.gate import until
-from hubv1 import refusals, sharing
+from hubv1 import cache
 from hubv1.bridging import Result
 from hubv1.credentials import Basic
 from hubv1.outcome import Outcome
@@ -43,10 +43,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (sharing, refusals):
-        monkeypatch.setattr(module, "time", made)
-    monkeypatch.setattr(sharing, "TTLCache", partial(TTLCache, timer=made))
-    monkeypatch.setattr(refusals, "_Latest", partial(refusals._Latest, timer=made))
+    monkeypatch.setattr(cache, "time", made)
+    monkeypatch.setattr(cache, "TTLCache", partial(TTLCache, timer=made))
+    monkeypatch.setattr(cache, "_Latest", partial(cache._Latest, timer=made))
     return made
 
 
@@ -234,10 +233,10 @@ class TestAfterARefusal:
     ) -> None:
         assert after_refusal(hub, clock, path, faults.status(status)) == [ALPINE]
 
-    def test_of_a_tag_that_is_gone_neither_it_nor_a_list_is_shown(
+    def test_of_a_tag_that_is_gone_nothing_of_its_repository_is_shown(
         self, hub: Standin, clock: Clock
     ) -> None:
-        assert after_refusal(hub, clock, TAG, faults.status(404)) == [OTHER_TAG, ALPINE]
+        assert after_refusal(hub, clock, TAG, faults.status(404)) == [ALPINE]
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_a_tag_that_may_not_be_seen_nothing_of_the_repository_is_shown(
@@ -293,14 +292,14 @@ class TestAfterARefusal:
 def test_with_credentials_an_answer_counts_for_more_bytes(
     monkeypatch: pytest.MonkeyPatch, hub: Standin
 ) -> None:
-    monkeypatch.setattr(sharing, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(cache, "MOST_BYTES", 20_000)
 
     async def playing(callers: Callers) -> None:
         for each in EVERY:
             await callers.call(each, JOE)
             await callers.call(each)
-            kept = callers.sharing._kept
+            kept = callers.cache._kept
             assert sum(one.size for one in kept.values()) == kept.currsize <= 20_000
-        assert len(callers.sharing._kept) < 2 * len(EVERY)
+        assert len(callers.cache._kept) < 2 * len(EVERY)
 
     played(hub.url, playing)

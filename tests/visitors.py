@@ -7,9 +7,9 @@ from typing import Any, Self
 from cachetools import TTLCache
 
 from hubv1.bridging import Result, Terms, answer_call
+from hubv1.cache import AnswerCache
 from hubv1.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub import HubClient, Transport
-from hubv1.sharing import Sharing
 from samples import VIA, recognised
 from standin import Call, Catalog, Standin
 
@@ -60,7 +60,7 @@ class Visitors:
         ttl: int = 0,
         terms: Terms | None = None,
     ) -> None:
-        self.sharing = Sharing(ttl)
+        self.cache = AnswerCache(ttl)
         self.client = HubClient(hub.url, hub.registry_url, Transport(VIA, "tests"), account)
         self.terms = terms or Terms(20)
 
@@ -73,7 +73,7 @@ class Visitors:
     async def ask(self, path: str, given: Credentials = ANONYMOUS) -> Result:
         """The answer to one call, made as the addon makes it."""
         call = recognised(path)
-        return await self.sharing.answer(
+        return await self.cache.answer(
             call, lambda: answer_call(call, self.client, self.terms, given), given
         )
 

@@ -133,9 +133,10 @@ class Handling:
 
     async def _shared(self, opened: OpenCall, parts: Parts) -> Result:
         call, given = opened.call, opened.asked.credentials
-        terms = Terms(parts.settings.deadline, parts.settings.challenge)
+        caller = opened.asked.caller.name
+        terms = Terms(parts.settings.deadline, parts.settings.challenge, caller)
         opened.waiting = asyncio.ensure_future(
-            parts.sharing.answer(call, lambda: answer_call(call, parts.hub, terms, given), given)
+            parts.cache.answer(call, lambda: answer_call(call, parts.hub, terms, given), given)
         )
         try:
             return await opened.waiting

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hubv1 import __version__
+from hubv1.cache import AnswerCache
 from hubv1.fleet import Shipping
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.rules import Rules, read_rules
 from hubv1.settings import Settings
-from hubv1.sharing import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Surroundings:
     connections: Connections
     confdir: Path
     """mitmproxy's, which at a first start is not there yet."""
-    witness: Callable[[Exchange], None] | None = None
+    observer: Callable[[Exchange], None] | None = None
     """Is shown the bridge's own calls."""
     imposed: str = field(default="", repr=False)
     """The Authorization that mitmproxy gives to all requests behind a reverse proxy, if any."""
@@ -38,7 +38,7 @@ class Surroundings:
     def transport(self) -> Transport:
         """New connections to Docker's hosts."""
         agent = f"hub-v1-bridge/{__version__}"
-        return Transport(self.via, agent, self.connections, self.witness)
+        return Transport(self.via, agent, self.connections, self.observer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Parts:
     surroundings: Surroundings
     rules: Rules
     hub: HubClient
-    sharing: Sharing
+    cache: AnswerCache
     journal: Journal
     shipping: Shipping | None
     metrics: Metrics | None
@@ -96,7 +96,7 @@ def assembled(
     """
     rules = read_rules(settings.mode, settings.rules)
     hub = _hub(settings, surroundings, old)
-    sharing = _sharing(settings, hub, old)
+    cache = _cache(settings, hub, old)
     with ExitStack() as undoing:
         journal = _journal(settings, surroundings, old)
         if old is None or journal is not old.journal:
@@ -110,7 +110,7 @@ def assembled(
     journal.keep_for(settings.journal_days)
     if shipping is not None:
         shipping.keep_for(settings.journal_days)
-    return Parts(settings, surroundings, rules, hub, sharing, journal, shipping, metrics)
+    return Parts(settings, surroundings, rules, hub, cache, journal, shipping, metrics)
 
 
 def _journal(settings: Settings, surroundings: Surroundings, old: Parts | None) -> Journal:
@@ -151,11 +151,11 @@ def hub_client(settings: Settings, surroundings: Surroundings) -> HubClient:
     return HubClient(settings.url, settings.registry_url, transport, settings.account)
 
 
-def _sharing(settings: Settings, hub: HubClient, old: Parts | None) -> Sharing:
+def _cache(settings: Settings, hub: HubClient, old: Parts | None) -> AnswerCache:
     """Answers are those of one Hub."""
     if old and old.hub is hub and old.settings.cache_ttl == settings.cache_ttl:
-        return old.sharing
-    return Sharing(settings.cache_ttl)
+        return old.cache
+    return AnswerCache(settings.cache_ttl)
 
 
 def _way(settings: Settings, surroundings: Surroundings) -> tuple[object, ...]:

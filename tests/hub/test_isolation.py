@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hubv1 import refusals, sharing
+from hubv1 import cache
 from hubv1.bridging import Result, Terms
 from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
@@ -43,8 +43,7 @@ PATHS = [TAGS, TAG, IMAGES]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Seconds that pass at once, for answers that are kept."""
     clock = Clock()
-    for module in (sharing, refusals):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=clock))
     return clock
 
 

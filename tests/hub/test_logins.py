@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hubv1.bridging import Result
 from hubv1.credentials import ANONYMOUS, Basic, Bearer
-from hubv1.hub import logins as module
+from hubv1.hub import auth as module
 from standin import Call, Standin, faults
 from standin.rules import Action, Proceed
 from visitors import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from hubv1.failures import Incomplete, NotFound
-from hubv1.hub import Inquiry
+from hubv1.hub import RequestBudget
 from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
@@ -65,13 +65,13 @@ def hub() -> Iterator[Standin]:
 
 def names_of(
     hub: Standin,
-    inquiry: Inquiry | None = None,
+    inquiry: RequestBudget | None = None,
     registry_url: str | None = None,
     repository: Repository = MANY,
 ) -> list[str]:
     """The names, sorted as the catalogue has them; duplicates stay."""
     registry = hub.registry_url if registry_url is None else registry_url
-    spent = inquiry or Inquiry()
+    spent = inquiry or RequestBudget()
     names = with_client(hub.url, lambda client: client.tag_names(repository, spent), registry)
     return sorted(names, key=str.encode)
 
@@ -87,7 +87,7 @@ def asked(hub: Standin, listener: str) -> list[str]:
 @pytest.mark.parametrize("size", [401, 1_000, 1_001, 15_590])
 def test_a_long_list_takes_four_calls_of_any_anonymous_caller(hub: Standin, size: int) -> None:
     hub.catalog.add_generated("many", size)
-    inquiry = Inquiry()
+    inquiry = RequestBudget()
     assert names_of(hub, inquiry) == present(hub)
     assert (inquiry.upstream_calls, inquiry.source) == (4, "registry")
     assert [call.listener for call in hub.calls] == ["hub", "registry", "auth", "registry"]
@@ -96,7 +96,7 @@ def test_a_long_list_takes_four_calls_of_any_anonymous_caller(hub: Standin, size
 @pytest.mark.parametrize(("size", "calls"), [(0, 1), (100, 1), (399, 4), (400, 4)])
 def test_a_short_list_is_not_asked_of_the_registry(hub: Standin, size: int, calls: int) -> None:
     hub.catalog.add_generated("many", size)
-    inquiry = Inquiry()
+    inquiry = RequestBudget()
     assert names_of(hub, inquiry) == present(hub)
     assert (inquiry.upstream_calls, inquiry.source) == (calls, "hub")
     assert {call.listener for call in hub.calls} == {"hub"}
@@ -104,7 +104,7 @@ def test_a_short_list_is_not_asked_of_the_registry(hub: Standin, size: int, call
 
 def test_a_registry_that_wants_no_token_takes_two_calls(hub: Standin) -> None:
     hub.faults.add(LIST, faults.status(200, {"tags": present(hub)}), listener="registry")
-    inquiry = Inquiry()
+    inquiry = RequestBudget()
     assert names_of(hub, inquiry) == present(hub)
     assert (inquiry.upstream_calls, inquiry.source) == (2, "registry")
 
@@ -114,7 +114,7 @@ def test_a_token_may_go_by_its_oauth_name(hub: Standin) -> None:
         return {"access_token": payload["token"]}
 
     hub.faults.add("/token", faults.rewrite(renamed), listener="auth")
-    inquiry = Inquiry()
+    inquiry = RequestBudget()
     assert names_of(hub, inquiry) == present(hub)
     assert inquiry.source == "registry"
 
@@ -137,7 +137,7 @@ def test_tags_that_came_since_hub_counted_are_in_the_list(hub: Standin) -> None:
 
 
 def test_without_a_registry_url_no_registry_is_asked(hub: Standin) -> None:
-    inquiry = Inquiry()
+    inquiry = RequestBudget()
     assert names_of(hub, inquiry, registry_url="") == present(hub)
     assert inquiry.upstream_calls == len(asked(hub, "hub")) == len(hub.calls) == HUBS_PAGES
 
@@ -163,7 +163,7 @@ class TestAUselessRegistry:
         words: str,
     ) -> None:
         hub.faults.add("/", action, listener=listener)
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         assert names_of(hub, inquiry) == present(hub)
         assert inquiry.source == "hub"
         assert len(asked(hub, "hub")) == HUBS_PAGES
@@ -199,7 +199,7 @@ class TestAUselessRegistry:
         hub.faults.add(LIST, faults.html(), listener="registry", times=1)
         sources = []
         for _ in range(2):
-            inquiry = Inquiry()
+            inquiry = RequestBudget()
             assert names_of(hub, inquiry) == present(hub)
             sources.append(inquiry.source)
         assert sources == ["hub", "registry"]

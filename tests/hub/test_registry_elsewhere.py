@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from hubv1.failures import Nonsense
-from hubv1.hub import Inquiry, Transport
+from hubv1.hub import RequestBudget, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry
-from hubv1.hub.upstream import Upstream
 from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, faults
@@ -37,7 +36,7 @@ def elsewhere() -> Iterator[Standin]:
         yield running
 
 
-def names_of(hub: Standin, inquiry: Inquiry) -> list[str]:
+def names_of(hub: Standin, inquiry: RequestBudget) -> list[str]:
     """The names, which have to be all that there are."""
     names = with_client(hub.url, lambda client: client.tag_names(MANY, inquiry), hub.registry_url)
     assert sorted(names, key=str.encode) == list(hub.catalog["many"].shelf.ascending)
@@ -58,7 +57,7 @@ class TestTheRealm:
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         self.challenge(hub, by_name(elsewhere.auth_url) + "/token")
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert elsewhere.calls == []
         assert inquiry.upstream_calls == 1 + HUBS_PAGES
@@ -82,7 +81,7 @@ class TestTheRealm:
         self, hub: Standin, caplog: pytest.LogCaptureFixture, realm: str
     ) -> None:
         self.challenge(hub, realm.format(port=hub.auth_url.rpartition(":")[2]))
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert inquiry.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
@@ -95,8 +94,8 @@ class TestTheRealm:
             Reply("", 200, {}, b'{"token": "abc"}'),
             Reply("", 200, {}, b'{"tags": ["1"]}'),
         )
-        registry = Registry("https://registry-1.docker.io", Upstream(transport))
-        assert asyncio.run(registry.tag_names(MANY, Inquiry())) == {"1"}
+        registry = Registry("https://registry-1.docker.io", transport)
+        assert asyncio.run(registry.tag_names(MANY, RequestBudget())) == ["1"]
         whole_list = f"https://registry-1.docker.io{LIST}"
         query = "?service=registry.docker.io&scope=repository:library/many:pull"
         assert transport.asked == [
@@ -109,9 +108,7 @@ class TestTheRealm:
         basic = {"WWW-Authenticate": 'Basic realm="https://auth.docker.io/token"'}
         transport = Scripted(Reply("", 401, basic, b""))
         with pytest.raises(Nonsense):
-            asyncio.run(
-                Registry("https://127.0.0.1", Upstream(transport)).tag_names(MANY, Inquiry())
-            )
+            asyncio.run(Registry("https://127.0.0.1", transport).tag_names(MANY, RequestBudget()))
 
 
 class TestTheLink:
@@ -125,7 +122,7 @@ class TestTheLink:
         self, hub: Standin, size: int, count: int
     ) -> None:
         hub.settings.registry_page = size
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert inquiry.source == "registry"
         first, *pages = [call for call in hub.calls if call.listener == "registry"]
@@ -138,7 +135,7 @@ class TestTheLink:
         rest = {"tags": list(hub.catalog["many"].shelf.ascending[100:])}
         self.continued(hub, f"{hub.registry_url}{LIST}?last=x&n=100")
         hub.faults.add("last=x", faults.status(200, rest), listener="registry")
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert (inquiry.upstream_calls, inquiry.source) == (3, "registry")
 
@@ -148,7 +145,7 @@ class TestTheLink:
         for url in (elsewhere.registry_url, by_name(hub.registry_url), hub.auth_url):
             hub.forget_calls()
             self.continued(hub, f"{url}{LIST}?last=x")
-            inquiry = Inquiry()
+            inquiry = RequestBudget()
             names_of(hub, inquiry)
             assert inquiry.upstream_calls == 1 + HUBS_PAGES
             assert len([call for call in hub.calls if call.listener != "hub"]) == 1
@@ -173,7 +170,7 @@ class TestTheLink:
         self, hub: Standin, caplog: pytest.LogCaptureFixture, link: str
     ) -> None:
         self.continued(hub, link)
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert (inquiry.upstream_calls, inquiry.source) == (1 + HUBS_PAGES, "hub")
         assert "continues its list of tags at another place" in caplog.text
@@ -183,7 +180,7 @@ class TestTheLink:
     ) -> None:
         page = faults.status(200, {"tags": ["1"]}, {"Link": f'<{LIST}?last=1>; rel="next"'})
         hub.faults.add(LIST, page, listener="registry")
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert inquiry.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
         assert f"more than {MOST_PAGES} pages" in caplog.text
@@ -191,7 +188,7 @@ class TestTheLink:
     def test_a_page_that_fails_makes_no_shorter_list(self, hub: Standin) -> None:
         hub.settings.registry_page = 100
         hub.faults.add("last=", faults.status(500), listener="registry", skip=1)
-        inquiry = Inquiry()
+        inquiry = RequestBudget()
         names_of(hub, inquiry)
         assert inquiry.source == "hub"
 
@@ -204,6 +201,6 @@ class Scripted(Transport):
         self.replies = list(replies)
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def send(self, request: Request, inquiry: Inquiry) -> Reply:
+    async def send(self, request: Request, inquiry: RequestBudget) -> Reply:
         self.asked.append((request.url, dict(request.headers)))
         return self.replies.pop(0)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from hubv1.check.finding import Finding, skipped, sound, wrong
-from hubv1.hub.messages import Reply
+from hubv1.hub import Reply
 
 TOLERANCE = 60
 """Seconds that this clock and Hub's may differ."""

@@ -9,11 +9,7 @@ from hubv1.check.causes import in_words
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.failures import HubFailure, Unauthorized, Unreachable
-from hubv1.hub import HubClient, Inquiry, Transport
-from hubv1.hub.messages import Reply, Request
-from hubv1.hub.reading import value_of
-from hubv1.hub.registry import Registry
-from hubv1.hub.upstream import Upstream
+from hubv1.hub import HubClient, Registry, Reply, Request, RequestBudget, Transport
 from hubv1.names import Repository
 from hubv1.settings import SECRET
 
@@ -27,11 +23,12 @@ async def hub(setup: Setup, transport: Transport, seconds: float) -> tuple[Findi
     """Whether API v2 answers; and its reply, if there was one."""
     url = setup.settings.url
     sample = f"{url}/v2/namespaces/{SAMPLE.namespace}/repositories/{SAMPLE.name}/tags/latest"
-    asking = transport.send(Request("GET", sample, {}), Inquiry(seconds=seconds))
+    budget = RequestBudget(seconds=seconds)
+    asking = transport.send(Request("GET", sample, {}), budget)
     reply: Reply | None = None
     try:
         reply = await _in_time(asking, seconds)
-        value_of(reply, v2.read_tag, setup.via)
+        transport.decode(reply, v2.read_tag, budget)
     except HubFailure as failure:
         return _failed(setup, "Docker Hub", "hub_url", failure), reply
     return sound("Docker Hub", f"{url} answers{_by_way(setup)}."), reply
@@ -44,7 +41,7 @@ async def registry(setup: Setup, transport: Transport, seconds: float) -> Findin
         return skipped(
             "registry", "hub_registry_url is empty, so long lists come from Hub's pages alone."
         )
-    asking = Registry(url, Upstream(transport)).tag_names(SAMPLE, Inquiry(seconds=seconds))
+    asking = Registry(url, transport).tag_names(SAMPLE, RequestBudget(seconds=seconds))
     try:
         await _in_time(asking, seconds)
     except HubFailure as failure:
@@ -60,7 +57,7 @@ async def account(setup: Setup, client: HubClient, seconds: float) -> Finding:
             "account", "There is none (hub_username is empty): Hub's anonymous limits hold."
         )
     try:
-        await _in_time(client.sign_in(SAMPLE, Inquiry(seconds=seconds)), seconds)
+        await _in_time(client.sign_in(SAMPLE, RequestBudget(seconds=seconds)), seconds)
     except Unauthorized as refusal:
         return wrong(
             "account",
