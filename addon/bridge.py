@@ -1,48 +1,39 @@
 """Answers Docker Hub API v1 from API v2. Load it with `mitmdump -s addon/bridge.py`."""
 
-import importlib
+import json
 import logging
+import shlex
 import sys
-from types import ModuleType
-
-logger = logging.getLogger(__name__)
+from pathlib import Path
 
 
-def _taken_out() -> dict[str, ModuleType]:
-    """The parts that are loaded, taken out so that Python reads their files anew.
-
-    mitmproxy loads this file again when it has changed, but leaves what it imports as it was.
-    """
-    names = [name for name in sys.modules if name.partition(".")[0] == "hubv1"]
-    importlib.invalidate_caches()
-    return {name: sys.modules.pop(name) for name in names}
-
-
-def _bridge() -> list[object]:
-    """The addon, made of the parts as they are now."""
-    return [importlib.import_module("hubv1.addon").Bridge()]
-
-
-def _bridge_or_former() -> list[object]:
-    """The same, or of the former parts where those of now cannot be loaded."""
-    former = _taken_out()
+def _load() -> list[object]:
     try:
-        return _bridge()
-    except Exception as error:
-        if former:
-            logger.exception("The changed Hub v1 bridge cannot be loaded: the former one goes on.")
-            _taken_out()
-            sys.modules.update(former)
-            return _bridge()
-        if not isinstance(error, ModuleNotFoundError):
-            raise
-        # An error in the log ends mitmproxy's start-up, and a traceback would hide the sentence.
-        logger.error(
+        from hubv1.addon import Bridge  # noqa: PLC0415  # what it needs may be missing
+    except ModuleNotFoundError as error:
+        if getattr(sys, "frozen", False):
+            raise  # to which mitmproxy adds advice for its binaries
+        # An error in the log ends mitmproxy's start, and a traceback would hide the sentence.
+        logging.getLogger(__name__).error(
             "The Hub v1 bridge needs the Python package %s, which mitmproxy's Python does not "
-            "have. Install it there with: pip install -r requirements.txt",
+            "have. Install it there with: %s",
             error.name,
+            shlex.join([sys.executable, "-m", "pip", "install", *_what_to_install()]),
         )
         return []
+    return [Bridge()]
 
 
-addons = _bridge_or_former()
+def _what_to_install() -> list[str]:
+    """The requirements of this checkout, else the project from where it was installed."""
+    root = Path(__file__).resolve().parents[1]
+    if (root / "requirements.txt").is_file():
+        return ["-r", str(root / "requirements.txt")]
+    for file in root.glob("hub_v1_bridge-*.dist-info/direct_url.json"):
+        origin = json.loads(file.read_text(encoding="utf-8"))
+        vcs = origin.get("vcs_info", {}).get("vcs")
+        return [f"{vcs}+{origin['url']}" if vcs else origin["url"]]
+    return ["hub-v1-bridge"]
+
+
+addons = _load()

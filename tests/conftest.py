@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from e2e.forked import close_fork_server
 from hubv1.hub import http
 from standin import Catalog, Standin
 
@@ -24,6 +25,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong is tried as often as ever, but not as late."""
     monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forks() -> Iterator[None]:
+    """The server of `e2e.forked` ends with the tests."""
+    yield
+    close_fork_server()
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from hubv1.bridging import Result, Terms, answer_call
+from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, Transport
 from hubv1.journal import Entry, new_id
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call, recognise
-from hubv1.routes import Verdict
+from hubv1.routes import Call, Verdict, recognise
 
 VIA = "1.1 hub-v1-bridge-0a1b2c3d"
 
@@ -76,4 +75,4 @@ def with_client(url: str, use: Callable[[HubClient], Awaitable[_T]], registry_ur
 
 def answer_from(url: str, path: str, deadline: float = 10) -> Result:
     """What a client gets that asks for a v1 path, with API v2 at `url`."""
-    return with_client(url, lambda client: answer_call(recognised(path), client, Terms(deadline)))
+    return with_client(url, lambda client: answer_call(recognised(path), client, Limits(deadline)))

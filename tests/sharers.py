@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hubv1.bridging import Result, Terms, answer_call
 from hubv1.cache import AnswerCache
+from hubv1.calls import Limits, Result, answer_call
 from hubv1.credentials import ANONYMOUS, Credentials
 from hubv1.hub import HubClient, Transport
 from samples import VIA, recognised
@@ -19,7 +19,7 @@ class Callers:
     def __init__(self, url: str, seconds: int, deadline: float = 10) -> None:
         self.cache = AnswerCache(seconds)
         self.client = HubClient(url, "", Transport(VIA, "tests"))
-        self.terms = Terms(deadline)
+        self.terms = Limits(deadline)
 
     async def call(self, path: str, credentials: Credentials = ANONYMOUS) -> Result:
         call = recognised(path)

@@ -137,7 +137,7 @@ class TestTranslation:
                 flows = [make_flow() for _ in range(40)]
                 await asyncio.gather(*map(stage.play, flows))
                 assert {answered(flow).raw_content for flow in flows} == {TAGS}
-                assert stage.bridge.handling.open_calls == {}
+                assert stage.bridge.calls.pending == {}
 
         asyncio.run(playing())
         assert len({row.flow_id for row in entries(tmp_path / "journal.sqlite3")}) == 40

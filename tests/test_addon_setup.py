@@ -17,7 +17,7 @@ from mitmproxy.test import tflow
 from mitmproxy.tls import TlsData
 
 from hubv1.addon import Bridge
-from hubv1.options import OPTIONS
+from hubv1.config import OPTIONS
 from hubv1.outcome import Outcome
 from onstage import a_stage, answer, entries, make_flow, on_stage, traffic
 from report.made import write_journal
@@ -127,14 +127,14 @@ class TestWhileRunning:
     ) -> None:
         async def playing() -> None:
             async with on_stage(tmp_path, hub.url) as stage:
-                parts = stage.bridge.parts
+                components = stage.bridge.components
                 with pytest.raises(exceptions.OptionsError, match=said):
                     stage.configure(**bad)
                 [name] = bad
                 assert getattr(stage.context.options, name) != bad[name]
-                assert stage.bridge.parts
-                assert parts
-                assert stage.bridge.parts.journal is parts.journal
+                assert stage.bridge.components
+                assert components
+                assert stage.bridge.components.journal is components.journal
                 flow = await stage.play(make_flow())
                 assert flow.response
                 assert flow.response.status_code == 200

@@ -145,6 +145,6 @@ def test_each_call_is_one_line_of_the_log_that_nobody_can_forge(
     flow = make_flow(headers={"User-Agent": "\x1b[31mevil\u2028x/1"})
     with caplog.at_level("INFO", logger="hubv1"):
         played(tmp_path, hub, flow)
-    [line] = [record.getMessage() for record in caplog.records if "recording" in record.name]
+    [line] = [record.getMessage() for record in caplog.records if "lifecycle" in record.name]
     assert line.startswith("hub v1: GET /v1/repositories/debian/tags from \\x1b[31mevil")
     assert line.isprintable()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hubv1.beside import MOST_ELEMENTS, beside
+from hubv1.contentview import MOST_ELEMENTS, side_by_side
 from hubv1.outcome import Outcome
 from samples import make_entry
 
@@ -14,7 +14,7 @@ TAG_ROUTE = "GET /v1/repositories/{name}/tags/{tag_name}"
 
 def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead() -> None:
     body = b'[{"layer": "", "name": "latest"}, {"layer": "", "name": "12"}]'
-    lines = [line.rstrip() for line in beside(make_entry(), ASKED, body).splitlines()]
+    lines = [line.rstrip() for line in side_by_side(make_entry(), ASKED, body).splitlines()]
     assert lines == [
         "GET /v1/repositories/debian/tags: translated 200",
         "",
@@ -40,7 +40,7 @@ def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead
 
 def test_the_values_of_one_tag_are_traced_to_its_id_and_digest() -> None:
     entry = make_entry(route=TAG_ROUTE, tag="12")
-    said = beside(entry, ASKED, b'[{"pk": 7, "id": "b89ca5ca"}]')
+    said = side_by_side(entry, ASKED, b'[{"pk": 7, "id": "b89ca5ca"}]')
     assert "[0].pk = 7          | id" in said
     assert '[0].id = "b89ca5ca" | digest (its first 8 hex digits, after sha256:)' in said
     assert "/repositories/debian/tags/12" in said
@@ -48,28 +48,28 @@ def test_the_values_of_one_tag_are_traced_to_its_id_and_digest() -> None:
 
 def test_an_answer_that_is_no_list_stands_beside_its_status() -> None:
     entry = make_entry(route=TAG_ROUTE, tag="no", http_response_status_code=404)
-    assert "Tag not found | status 404" in beside(entry, ASKED, b"Tag not found")
+    assert "Tag not found | status 404" in side_by_side(entry, ASKED, b"Tag not found")
 
 
 def test_long_lists_are_cut_and_counted() -> None:
     body = json.dumps([{"layer": "", "name": str(number)} for number in range(15_000)]).encode()
-    said = beside(make_entry(), ASKED, body)
+    said = side_by_side(make_entry(), ASKED, body)
     assert f"… and {15_000 - MOST_ELEMENTS} more" in said
     assert len(said) < 20_000
 
 
 def test_a_call_that_nothing_replaces_says_what_to_do() -> None:
     entry = make_entry(route="* /v1/images/…", outcome=Outcome.PASSED, namespace="", repository="")
-    said = beside(entry, (), b"")
+    said = side_by_side(entry, (), b"")
     assert "Pull with a current docker, skopeo or crane." in said
     assert "asked:\n    nothing\n" in said
 
 
 def test_an_answer_that_was_kept_asked_nothing() -> None:
-    assert "an equal call had the answer" in beside(make_entry(cache="hit"), (), b"[]")
+    assert "an equal call had the answer" in side_by_side(make_entry(cache="hit"), (), b"[]")
 
 
 @pytest.mark.parametrize("body", [b"\x00\x1b[2J\xff", b"[" * 100_000, b"[1, 2]", b'{"a": 1}', b""])
 def test_whatever_the_answer_is_the_text_is_fit_for_a_terminal(body: bytes) -> None:
-    said = beside(make_entry(caller="x\x1b[2J"), ["y\r\n\x07"], body)
+    said = side_by_side(make_entry(caller="x\x1b[2J"), ["y\r\n\x07"], body)
     assert said.replace("\n", "").isprintable()

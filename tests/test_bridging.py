@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.bridging import Result, Terms, answer_call, came_round
+from hubv1.calls import Limits, Result, answer_call, loop_detected
 from hubv1.hub import HubClient
 from hubv1.hub.http import ATTEMPTS
 from hubv1.outcome import Outcome
@@ -112,7 +112,17 @@ class TestAbsence:
         [
             (f"{R}/Debian/tags", b'{"error": "Repository not found"}'),
             (f"{R}/debian/tags/a%2Fb", b"Tag not found"),
-            (f"{R}/DEBIAN/tags/latest", b'{"error": "Repository not found"}'),
+            (f"{R}/DEBIAN/tags/latest", b"Tag not found"),
+            (f"{R}/Acme/App/tags/latest/", b"Tag not found"),
+            (f"{R}/acme//tags/latest", b"Tag not found"),
+            (f"/{R}//tags/latest", b"Tag not found"),
+            (f"{R}/{'a' * 300}/tags/latest", b"Tag not found"),
+            (f"{R}/d%C3%A9bian/tags/%31", b"Tag not found"),
+            (f"{R}/debian/tags/{'1' * 129}", b"Tag not found"),
+            (f"{R}/debian/tags/feature/x", b"Tag not found"),
+            (f"{R}/a/b/c/tags/latest", b"Tag not found"),
+            (f"{R}/acme//tags", b'{"error": "Repository not found"}'),
+            (f"{R}//tags/", b'{"error": "Repository not found"}'),
             (f"{R}/../images", b'{"error": "Repository not found"}'),
             (f"{R}/a/b/c/d", b'{"error": "Repository not found"}'),
             (f"{R}/", b'{"error": "Repository not found"}'),
@@ -243,7 +253,7 @@ class TestTrouble:
         async def closed(client: HubClient) -> Result:
             auth, client._auth = client._auth, None  # type: ignore[assignment]  # what a programmer may forget
             try:
-                return await answer_call(recognised(TAGS), client, Terms(5))
+                return await answer_call(recognised(TAGS), client, Limits(5))
             finally:
                 client._auth = auth
 
@@ -254,7 +264,7 @@ class TestTrouble:
         assert "The bridge failed on" in caplog.text
 
     def test_a_request_of_the_bridge_itself_is_a_loop(self) -> None:
-        result = came_round()
+        result = loop_detected()
         assert (result.answer.status, result.outcome) == (508, Outcome.FAILED)
         assert result.error_type == "loop"
         assert result.upstream_calls == 0

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hubv1 import cache
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from sharers import SECONDS, Callers, played
 from standin import Catalog, Settings, Standin, faults
 

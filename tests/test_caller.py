@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.caller import Caller, Network, client_address, identify
+from hubv1.calls import Caller, Network, client_address, identify
 from hubv1.texts import LONGEST
 
 

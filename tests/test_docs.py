@@ -12,35 +12,45 @@ import pytest
 from mitmproxy.utils import emoji
 from sqlalchemy import Table
 
-from e2e.clients import tool
-from hubv1 import bridging, options, routes
+from demo.clients import all_clients
+from e2e.clients import clean_environment, output, tool
+from hubv1 import config, contentview, routes
 from hubv1.addon import Bridge
+from hubv1.calls import PROBLEMS
+from hubv1.commands import Commands
 from hubv1.fleet import Standing
 from hubv1.fleet import tables as fleet_tables
-from hubv1.frontend import view
 from hubv1.journal import Selection, tables
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.remark import MARKS
 from hubv1.report import arguments, model, rendering
 from hubv1.report.columns import COLUMNS
 from hubv1.report.environment import variable_of
 from hubv1.report.gate import FailOn
 from hubv1.report.ignoring import read_accepted
+from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ANSWERS = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
-FRONTENDS = (ROOT / "docs" / "frontends.md").read_text(encoding="utf-8")
-METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-FLEET = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
-JOURNAL = (ROOT / "docs" / "journal.md").read_text(encoding="utf-8")
-REPORT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+ANSWERS = _page("answers.md")
+FRONTENDS = _page("frontends.md")
+METRICS = _page("metrics.md")
+OPTIONS = _page("options.md")
+REFERENCE = _page("report-reference.md")
+REPORT = _page("report.md")
+TABLES = _page("tables.md")
 
 
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name)
-def test_readme_lists_every_option_with_its_default(option: options.Option) -> None:
-    row = next(line for line in README.splitlines() if line.startswith(f"| `{option.name}`"))
+@pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
+def test_the_page_of_options_lists_each_with_its_default(option: config.Option) -> None:
+    row = next(line for line in OPTIONS.splitlines() if line.startswith(f"| `{option.name}`"))
     default = row.split("|")[2].strip()
     if isinstance(option.default, list):
         assert default == ", ".join(f"`{each}`" for each in option.default)
@@ -50,40 +60,55 @@ def test_readme_lists_every_option_with_its_default(option: options.Option) -> N
         assert default == (f"`{shown}`" if shown != "" else "empty")
 
 
-def test_readme_lists_no_option_that_there_is_not() -> None:
-    listed = set(re.findall(r"^\| `(hub_\w+)`", README, re.MULTILINE))
-    assert listed == {option.name for option in options.OPTIONS}
+def test_the_page_of_options_lists_no_other() -> None:
+    listed = set(re.findall(r"^\| `(hub_\w+)`", OPTIONS, re.MULTILINE))
+    assert listed == {option.name for option in config.OPTIONS}
 
 
 @pytest.mark.parametrize(
-    "name", [each.command_name for each in vars(Bridge).values() if hasattr(each, "command_name")]
+    "name", [each.command_name for each in vars(Commands).values() if hasattr(each, "command_name")]
 )
-def test_readme_lists_every_command(name: str) -> None:
-    assert f"`{name}`" in README or f"`{name} " in README
+def test_the_page_of_options_lists_every_command(name: str) -> None:
+    assert re.search(rf"^\| `{name}[ `]", OPTIONS, re.MULTILINE)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_readme_lists_every_outcome_with_its_exit_code(outcome: Outcome) -> None:
-    assert re.search(rf"^\| `{outcome}` \|.*\| [23]", README, re.MULTILINE)
+def test_the_page_of_options_lists_every_outcome(outcome: Outcome) -> None:
+    assert re.search(rf"^\| `{outcome}` \| .+ \| (yes|no)", OPTIONS, re.MULTILINE)
 
 
-@pytest.mark.parametrize("code", [*bridging.TROUBLES])
+def test_readme_is_short() -> None:
+    assert len(README.split()) <= 1600
+
+
+def test_the_search_that_readme_shows_finds_the_calls_of_real_clients(tmp_path: Path) -> None:
+    [line] = re.findall(r"^\$ (grep .*) \.$", README, re.MULTILINE)
+    clients = [client for client in all_clients(Catalog.default()) if client.is_legacy]
+    for number, client in enumerate(clients):
+        (tmp_path / f"{number}.sh").write_text(client.command, encoding="utf-8")
+    (tmp_path / "login.json").write_text('{"auths": {"https://index.docker.io/v1/": {}}}')
+    (tmp_path / "new.sh").write_text("curl https://hub.docker.com/v2/repositories/acme/app/tags")
+    found = output(f"cd {tmp_path}; {line} -l .", clean_environment(tmp_path)).split()
+    assert sorted(found) == sorted(f"./{number}.sh" for number in range(len(clients)))
+
+
+@pytest.mark.parametrize("code", [*PROBLEMS])
 def test_the_page_of_answers_lists_every_error(code: str) -> None:
-    status, _ = bridging.TROUBLES[code]
+    status, _ = PROBLEMS[code]
     assert re.search(rf"\| {status} problem\+json.*`{code}`", ANSWERS)
 
 
-def test_readme_shows_every_argument_of_the_report() -> None:
-    shown, _, rest = README[README.index("scripts/report [") :].partition("```")
+def test_the_reference_shows_every_argument_of_the_report() -> None:
+    shown = REFERENCE[REFERENCE.index("scripts/report [") :].partition("```")[0]
     for action in arguments.parser()._actions:
         for name in action.option_strings[:1]:
             assert name == "-h" or f"[{name} " in shown
         for choice in action.choices or ():
-            assert re.search(rf"\b{choice}\b", shown) or f"| `{choice}` |" in rest
+            assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
 
 
-def test_the_report_page_tells_how_an_argument_stands_in_the_environment() -> None:
-    named = re.findall(r"`(HUB_REPORT_\w+)", REPORT)
+def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
+    named = re.findall(r"`(HUB_REPORT_\w+)", REFERENCE)
     assert set(named) <= {variable_of(name) for name in vars(arguments.parser().parse_args([]))}
     assert len(set(named)) > 1
 
@@ -100,8 +125,8 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
         assert arguments.read_arguments(words[: words.index("|")] if "|" in words else words)
 
 
-def test_the_report_page_lists_every_format_and_column() -> None:
-    formats, rest = REPORT[REPORT.index("| format |") :].split("| column |")
+def test_the_reference_lists_every_format_and_column() -> None:
+    formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
     assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
@@ -109,8 +134,8 @@ def test_the_report_page_lists_every_format_and_column() -> None:
 
 
 @pytest.mark.parametrize("fail_on", FailOn)
-def test_the_report_page_lists_everything_to_fail_on(fail_on: FailOn) -> None:
-    assert re.search(rf"^\| `{fail_on}` \|", REPORT, re.MULTILINE)
+def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
+    assert re.search(rf"^\| `{fail_on}` \|", REFERENCE, re.MULTILINE)
 
 
 def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
@@ -126,23 +151,22 @@ def test_readme_names_every_script(script: str) -> None:
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
-def test_the_journal_page_lists_every_column(table: Table) -> None:
-    assert _columns(JOURNAL, table) == {column.name for column in table.columns}
-
-
 @pytest.mark.parametrize(
     "table",
-    [*fleet_tables.local.sorted_tables, *fleet_tables.shared.sorted_tables],
+    [
+        *tables.metadata.sorted_tables,
+        *fleet_tables.local.sorted_tables,
+        *fleet_tables.shared.sorted_tables,
+    ],
     ids=lambda table: table.name,
 )
-def test_the_page_of_the_fleet_lists_every_column(table: Table) -> None:
-    assert _columns(FLEET, table) == {column.name for column in table.columns}
+def test_the_page_of_tables_lists_every_column(table: Table) -> None:
+    assert _columns(table) == {column.name for column in table.columns}
 
 
-def _columns(page: str, table: Table) -> set[str]:
+def _columns(table: Table) -> set[str]:
     """Those that the page lists in the section of the table."""
-    section = re.split(r"^##+ ", page, flags=re.MULTILINE)
+    section = re.split(r"^##+ ", TABLES, flags=re.MULTILINE)
     text = next(part for part in section if part.startswith(f"{table.name}:"))
     return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
 
@@ -160,8 +184,8 @@ def _columns(page: str, table: Table) -> set[str]:
         ("baseline", model.Comparison),
     ],
 )
-def test_the_report_page_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
-    row = next(line for line in REPORT.splitlines() if line.startswith(f"| `{field}`"))
+def test_the_reference_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
+    row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `{field}`"))
     assert dataclasses.is_dataclass(parts)
     assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
 
@@ -177,7 +201,7 @@ def test_the_page_of_front_ends_names_every_command_and_the_content_view() -> No
     assert commands
     for name in commands:
         assert f"`{getattr(Bridge, name).command_name}" in FRONTENDS
-    assert f"`{view.NAME}`" in FRONTENDS
+    assert f"`{contentview.NAME}`" in FRONTENDS
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: route.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from addresses import own_address
 from hubv1.journal import Seen
 from hubv1.loopback import is_welcome, split_address
 from hubv1.metrics import Metrics, Readings
@@ -21,14 +22,8 @@ Figures = Mapping[tuple[str, ...], float]
 """Values by name and labels, in the order of the labels' names."""
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def get(port: int, host: str = "127.0.0.1") -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def get(port: int, host: str = "127.0.0.1", at: str = "127.0.0.1") -> tuple[int, str]:
+    connection = http.client.HTTPConnection(at, port, timeout=60)
     try:
         connection.request("GET", "/metrics", headers={"Host": host})
         response = connection.getresponse()
@@ -37,8 +32,8 @@ def get(port: int, host: str = "127.0.0.1") -> tuple[int, str]:
         connection.close()
 
 
-def figures(port: int) -> Figures:
-    status, text = get(port)
+def figures(port: int, at: str = "127.0.0.1") -> Figures:
+    status, text = get(port, at=at)
     assert status == 200
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -48,16 +43,16 @@ def figures(port: int) -> Figures:
 
 
 def test_calls_are_counted_by_route_and_outcome_and_timed(tmp_path: Path, hub: Standin) -> None:
-    port = free_port()
+    address = own_address()
 
     async def playing() -> Figures:
-        async with on_stage(tmp_path, hub.url, hub_metrics=f"127.0.0.1:{port}") as stage:
+        async with on_stage(tmp_path, hub.url, hub_metrics=str(address)) as stage:
             for path in ("/v1/repositories/debian/tags", "/v1/repositories/debian/tags/12"):
                 await stage.play(make_flow(path))
             await stage.play(make_flow("/v1/repositories/debian/tags"))
             await stage.play(make_flow("/v1/_ping"), answer(410))
             await stage.play(make_flow("/v1/search?q=x"), answer())
-            return await asyncio.to_thread(figures, port)
+            return await asyncio.to_thread(figures, address.port, address.host)
 
     seen = asyncio.run(playing())
     route = "GET /v1/repositories/{name}/tags"
@@ -74,13 +69,13 @@ def test_calls_are_counted_by_route_and_outcome_and_timed(tmp_path: Path, hub: S
 
 
 def test_a_request_without_an_answer_is_counted_as_such(tmp_path: Path, hub: Standin) -> None:
-    port = free_port()
+    address = own_address()
     hub.faults.add("/tags", faults.drop())
 
     async def playing() -> Figures:
-        async with on_stage(tmp_path, hub.url, hub_metrics=f"127.0.0.1:{port}") as stage:
+        async with on_stage(tmp_path, hub.url, hub_metrics=str(address)) as stage:
             await stage.play(make_flow("/v1/repositories/debian/tags"))
-            return await asyncio.to_thread(figures, port)
+            return await asyncio.to_thread(figures, address.port, address.host)
 
     assert asyncio.run(playing())["hub_v1_upstream_calls_total", "none"] >= 4
 
@@ -171,18 +166,18 @@ def test_an_address_that_is_taken_stops_the_start(
 
 
 def test_figures_move_with_their_option(tmp_path: Path, hub: Standin) -> None:
-    first, second = free_port(), free_port()
+    first, second = own_address(), own_address()
 
     async def playing() -> None:
-        async with on_stage(tmp_path, hub.url, hub_metrics=f"127.0.0.1:{first}") as stage:
-            stage.configure(hub_metrics=f"127.0.0.1:{second}")
-            assert await asyncio.to_thread(figures, second)
+        async with on_stage(tmp_path, hub.url, hub_metrics=str(first)) as stage:
+            stage.configure(hub_metrics=str(second))
+            assert await asyncio.to_thread(figures, second.port, second.host)
             with pytest.raises(OSError, match="refused"):
-                await asyncio.to_thread(figures, first)
+                await asyncio.to_thread(figures, first.port, first.host)
 
     asyncio.run(playing())
     with pytest.raises(OSError, match="refused"):
-        figures(second)
+        figures(second.port, second.host)
 
 
 def test_a_scraper_that_says_nothing_leaves_no_traceback_in_the_terminal(
@@ -191,7 +186,7 @@ def test_a_scraper_that_says_nothing_leaves_no_traceback_in_the_terminal(
     monkeypatch.setattr("hubv1.metrics._Silent.timeout", 0.05)
     metrics = Metrics("127.0.0.1:0", Readings)
     try:
-        with socket.create_connection(("127.0.0.1", metrics.port), timeout=10) as silent:
+        with socket.create_connection(("127.0.0.1", metrics.port), timeout=60) as silent:
             assert silent.recv(1) == b""
     finally:
         metrics.close()

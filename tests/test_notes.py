@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 
 from hubv1.journal import id_of
-from hubv1.mitm.notes import KEY, asked_upstream, call_of, is_claimed, leave, noted
-from hubv1.mitm.showing import is_own
+from hubv1.mitm.flow_metadata import (
+    KEY,
+    annotate,
+    call_of,
+    is_claimed,
+    saved_record,
+    saved_upstream_requests,
+)
+from hubv1.mitm.upstream_flows import is_upstream_flow
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 from onstage import make_flow, state_of
@@ -21,13 +28,13 @@ from samples import make_entry, recognised
 
 def test_a_call_that_was_noted_is_read_as_it_was() -> None:
     flow, entry = make_flow(), make_entry(http_response_status_code=None, tag="1.0")
-    leave(flow, entry, "a comment")
-    assert noted(flow) == entry
+    annotate(flow, entry, "a comment")
+    assert saved_record(flow) == entry
 
 
 def test_a_flow_with_a_note_can_be_saved() -> None:
     flow, entry = make_flow(), make_entry()
-    leave(flow, entry, "a comment")
+    annotate(flow, entry, "a comment")
     saved = tnetstring.loads(tnetstring.dumps(state_of(flow)))
     assert isinstance(saved, dict)
     assert (saved["comment"], saved["marked"]) == ("a comment", ":recycle:")
@@ -41,31 +48,31 @@ def test_the_call_of_a_note_is_the_call_that_was_made() -> None:
 def test_a_mark_and_a_comment_of_the_users_own_stay() -> None:
     flow = make_flow()
     flow.marked, flow.comment = ":fire:", "ask Joe"
-    leave(flow, make_entry(), "a comment")
-    leave(flow, make_entry(outcome=Outcome.FAILED), "another")
+    annotate(flow, make_entry(), "a comment")
+    annotate(flow, make_entry(outcome=Outcome.FAILED), "another")
     assert (flow.marked, flow.comment) == (":fire:", "ask Joe")
 
 
 def test_a_comment_that_the_user_went_on_writing_stays() -> None:
     flow = make_flow()
-    leave(flow, make_entry(), "a comment")
+    annotate(flow, make_entry(), "a comment")
     flow.comment += ", ask Joe"
-    leave(flow, make_entry(outcome=Outcome.FAILED), "another")
+    annotate(flow, make_entry(outcome=Outcome.FAILED), "another")
     assert (flow.marked, flow.comment) == (":x:", "a comment, ask Joe")
 
 
 def test_the_bridges_own_mark_and_comment_are_renewed() -> None:
     flow = make_flow()
-    leave(flow, make_entry(), "a comment")
-    leave(flow, make_entry(outcome=Outcome.GONE), "another")
+    annotate(flow, make_entry(), "a comment")
+    annotate(flow, make_entry(outcome=Outcome.GONE), "another")
     assert (flow.marked, flow.comment) == (":no_entry:", "another")
 
 
 def test_times_of_other_zones_are_taken_as_utc() -> None:
     flow, entry = make_flow(), make_entry()
     elsewhere = entry.started_at.astimezone(timezone(timedelta(hours=2)))
-    leave(flow, replace(entry, started_at=elsewhere), "")
-    read = noted(flow)
+    annotate(flow, replace(entry, started_at=elsewhere), "")
+    read = saved_record(flow)
     assert read
     assert read.started_at == entry.started_at
     assert read.started_at.tzinfo is UTC
@@ -74,7 +81,7 @@ def test_times_of_other_zones_are_taken_as_utc() -> None:
 def _with(**changes: Any) -> Any:
     """A note of which some values are not those that a bridge would write."""
     flow = make_flow()
-    leave(flow, make_entry(), "")
+    annotate(flow, make_entry(), "")
     flow.metadata[KEY]["call"].update(changes)
     return flow
 
@@ -108,33 +115,33 @@ def _with(**changes: Any) -> Any:
     ids=str,
 )
 def test_a_note_that_cannot_be_true_is_none(changes: dict[str, Any]) -> None:
-    assert noted(_with(**changes)) is None
+    assert saved_record(_with(**changes)) is None
 
 
 @pytest.mark.parametrize("note", [None, "", [], {}, 7, {"call": None}, {"call": {}}, {"call": []}])
 def test_what_is_no_note_is_none(note: Any) -> None:
     flow = make_flow()
     flow.metadata[KEY] = note
-    assert noted(flow) is None
+    assert saved_record(flow) is None
 
 
 @pytest.mark.parametrize("metadata", [None, 7, "hub_v1", ["hub_v1"], True], ids=repr)
 def test_metadata_that_are_none_are_no_trouble(metadata: Any) -> None:
     flow = make_flow()
     flow.metadata = metadata
-    assert noted(flow) is None
+    assert saved_record(flow) is None
     assert not is_claimed(flow)
-    assert not is_own(flow)
-    assert asked_upstream(flow) == ()
-    leave(flow, entry := make_entry(), "a comment")
-    assert noted(flow) == entry
+    assert not is_upstream_flow(flow)
+    assert saved_upstream_requests(flow) == ()
+    annotate(flow, entry := make_entry(), "a comment")
+    assert saved_record(flow) == entry
 
 
-def test_a_flow_whose_note_is_junk_can_be_noted() -> None:
+def test_a_flow_whose_note_is_junk_can_be_saved_record() -> None:
     flow = make_flow()
     flow.metadata[KEY] = "junk"
-    leave(flow, entry := make_entry(), "a comment")
-    assert noted(flow) == entry
+    annotate(flow, entry := make_entry(), "a comment")
+    assert saved_record(flow) == entry
     assert flow.comment == "a comment"
 
 
@@ -148,7 +155,7 @@ _FIELDS = sorted(_with().metadata[KEY]["call"])
 
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JUNK, min_size=1, max_size=4))
 def test_whatever_a_note_holds_it_is_sound_or_none(changes: dict[str, Any]) -> None:
-    read = noted(_with(**changes))
+    read = saved_record(_with(**changes))
     if read is not None:
         assert read.outcome in Outcome
         assert read.verdict in Verdict

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from hubv1.components import Environment
+from hubv1.config import OPTIONS, read_config
 from hubv1.credentials import Basic, Bearer, read_credentials
 from hubv1.hub import Connections, HubClient, RequestBudget, Transport
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry
-from hubv1.options import OPTIONS
-from hubv1.parts import Surroundings
-from hubv1.settings import read_settings
 from onstage import answered, make_flow, on_stage
 from samples import VIA
 from standin import Standin, faults
@@ -43,10 +42,10 @@ def shown(*things: object) -> str:
 def test_no_object_that_holds_a_secret_shows_it() -> None:
     given = Basic("acme", SECRET)
     upstream = Transport(VIA, "tests")
-    settings = read_settings(
+    config = read_config(
         {option.name: option.default for option in OPTIONS}
         | {"hub_username": "own", "hub_journal": f"postgresql://own:{OWN}@127.0.0.1/hub"},
-        OWN,
+        {"HUB_SECRET": OWN},
     )
     text = shown(
         given,
@@ -57,8 +56,10 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
         RequestBudget(Bearer(SECRET)),
         Request("GET", "http://a/b", {"Authorization": f"Bearer {SECRET}"}),
         Request("POST", "http://a/b", {}, {"identifier": "acme", "secret": SECRET}),
-        settings,
-        Surroundings("bridge-1", Connections(), Path(), imposed=SIGNED["Authorization"]),
+        config,
+        Environment(
+            "bridge-1", Connections(), Path(), imposed_authorization=SIGNED["Authorization"]
+        ),
         HubClient("http://a", "http://b", Transport(VIA, "tests"), given),
         HubAuth("http://a", upstream),
         Registry("http://b", upstream),
@@ -94,8 +95,8 @@ def test_a_bridge_with_an_account_shows_no_secret_in_options_parts_and_log(
                 200,
                 502,
             ]
-            opened = stage.bridge.handling.open_calls
-            return "".join([*listed, *seen, shown(stage.bridge.parts, stage.bridge, opened)])
+            opened = stage.bridge.calls.pending
+            return "".join([*listed, *seen, shown(stage.bridge.components, stage.bridge, opened)])
 
     hub.faults.add("/broken/", faults.html())
     text = asyncio.run(playing()) + caplog.text

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from hubv1.config import OPTIONS, BadOption, complaints, read_config
 from hubv1.credentials import Basic
-from hubv1.options import LEGACY_HOSTS, OPTIONS, BadOption, complaints
-from hubv1.settings import read_settings
+from hubv1.routes import LEGACY_HOSTS
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
 USERINFO = [
@@ -33,7 +33,7 @@ def with_values(**values: Any) -> dict[str, Any]:
 
 def refusal(**values: Any) -> str:
     with pytest.raises(BadOption) as refused:
-        read_settings(with_values(**values))
+        read_config(with_values(**values))
     return str(refused.value)
 
 
@@ -43,15 +43,15 @@ def test_every_option_has_the_prefix_a_sentence_and_a_default_that_is_sound() ->
         assert option.help.endswith(".")
     assert len(DEFAULTS) == len(OPTIONS)
     assert complaints(DEFAULTS) == {}
-    sound = read_settings(DEFAULTS)
+    sound = read_config(DEFAULTS)
     assert sound.hosts == set(LEGACY_HOSTS)
     assert sound.url == "https://hub.docker.com"
     assert sound.deadline == 30
-    assert (sound.callers.header, sound.journal) == ("", "")
+    assert (sound.caller_header, sound.journal) == ("", "")
 
 
 def test_values_are_brought_into_one_form() -> None:
-    made = read_settings(
+    made = read_config(
         with_values(
             hub_hosts=[" Index.Docker.IO. ", "hub.local"],
             hub_url="http://127.0.0.1:8080/hub/",
@@ -63,7 +63,7 @@ def test_values_are_brought_into_one_form() -> None:
     )
     assert made.hosts == {"index.docker.io", "hub.local"}
     assert made.url == "http://127.0.0.1:8080/hub"
-    assert (made.deadline, made.callers.header) == (3600, "X-CI_Job")
+    assert (made.deadline, made.caller_header) == (3600, "X-CI_Job")
     assert (made.journal, made.journal_days) == ("/var/lib/journal.sqlite3", 400)
 
 
@@ -141,17 +141,17 @@ def test_a_query_in_a_url_is_not_repeated() -> None:
         ({"hub_deadline": True}, "hub_deadline takes a whole number, not True."),
         ({"hub_deadline": 1.5}, "hub_deadline takes a whole number, not 1.5."),
         ({"hub_deadline": None}, "hub_deadline takes a whole number, not None."),
-        ({"hub_url": 5}, "hub_url takes a text, not 5."),
+        ({"hub_url": 5}, "hub_url takes a string, not 5."),
         ({"hub_url": ["http://a", "http://b"]}, "hub_url takes one value, but was given 2."),
         ({"hub_url": []}, "hub_url takes one value, but was given none."),
         ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
-        ({"hub_hosts": "a.b"}, "hub_hosts takes a list of texts, not 'a.b'."),
-        ({"hub_hosts": [5]}, "hub_hosts takes a list of texts, not [5]."),
+        ({"hub_hosts": "a.b"}, "hub_hosts takes a list of strings, not 'a.b'."),
+        ({"hub_hosts": [5]}, "hub_hosts takes a list of strings, not [5]."),
         ({"hub_journal_days": ["a week"]}, "hub_journal_days takes a whole number, not 'a week'."),
         ({"hub_usrname": ["acme"]}, "Did you mean hub_username?"),
         ({"hub_username": ["a", "b"]}, "hub_username takes one value, but was given 2."),
         ({"hub_username": []}, "hub_username takes one value, but was given none."),
-        ({"hub_username": 5}, "hub_username takes a text, not 5."),
+        ({"hub_username": 5}, "hub_username takes a string, not 5."),
         ({"hub_chalenge": []}, "Did you mean hub_challenge?"),
         ({"hub_challenge": ["yes"]}, "hub_challenge takes true or false, not 'yes'."),
         ({"hub_challenge": ["True"]}, "hub_challenge takes true or false, not 'True'."),
@@ -211,17 +211,17 @@ def test_an_option_that_would_hold_a_secret_is_none_and_its_value_not_repeated()
 class TestTheBridgesOwnAccount:
     def refusal(self, user: str, secret: str) -> str:
         with pytest.raises(BadOption) as refused:
-            read_settings(with_values(hub_username=user), secret)
+            read_config(with_values(hub_username=user), {"HUB_SECRET": secret})
         return str(refused.value)
 
     def test_is_a_name_with_a_secret_from_elsewhere(self) -> None:
-        made = read_settings(with_values(hub_username="acme"), "hunter2")
+        made = read_config(with_values(hub_username="acme"), {"HUB_SECRET": "hunter2"})
         assert made.account == Basic("acme", "hunter2")
         assert "hunter2" not in repr(made)
 
     @pytest.mark.parametrize("secret", ["", "hunter2"])
     def test_is_none_without_a_name(self, secret: str) -> None:
-        assert read_settings(DEFAULTS, secret).account is None
+        assert read_config(DEFAULTS, {"HUB_SECRET": secret}).account is None
 
     @pytest.mark.parametrize(
         ("user", "secret", "said"),
@@ -243,5 +243,5 @@ class TestTheBridgesOwnAccount:
 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_challenge_is_asked_for_or_not(value: bool) -> None:  # noqa: FBT001  # an option's value
-    assert read_settings(with_values(hub_challenge=value)).challenge is value
-    assert read_settings(DEFAULTS).challenge is False
+    assert read_config(with_values(hub_challenge=value)).challenge is value
+    assert read_config(DEFAULTS).challenge is False

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.addon import Bridge
-from hubv1.options import OPTIONS
+from hubv1.commands import Commands
+from hubv1.config import OPTIONS
 from hubv1.report.arguments import parser
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def test_every_option_of_the_bridge_that_is_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_of_the_bridge_that_is_named_exists(page: Path) -> None:
     commands = {
-        member.command_name for member in vars(Bridge).values() if hasattr(member, "command_name")
+        member.command_name for member in vars(Commands).values() if hasattr(member, "command_name")
     }
     named = set(re.findall(r"`(hub\.[a-z.]+)[ `]", text_of(page)))
     assert {each for each in named if not each.endswith(".com")} <= commands

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.names import Repository
-from hubv1.recognition import recognise
-from hubv1.routes import ROUTES, Listing, Route, Verdict
+from hubv1.routes import ROUTES, Listing, Route, Verdict, recognise
 from samples import recognised
 
 R = "/v1/repositories"
@@ -119,9 +118,7 @@ def test_other_v1_calls_are_recognised_and_left_unanswered(
     [
         R,
         f"{R}/",
-        f"{R}//tags/latest",
-        f"{R}/debian//tags",
-        f"{R}/debian/tags//",
+        f"{R}//",
         f"{R}/debian/tags/a/b/c",
         f"{R}/a/b/c/tags",
         f"{R}/a/b/json",
@@ -154,9 +151,62 @@ def test_names_that_hub_does_not_allow_make_a_call_impossible(path: str) -> None
     assert not call.is_possible
 
 
-def test_a_base_that_ends_in_a_slash_makes_no_difference() -> None:
-    call = recognised("/v1//repositories/debian/tags")
-    assert (call.route.listing, str(call.repository)) == (Listing.TAGS, "library/debian")
+SLASHES = st.integers(1, 4).map("/".__mul__)
+
+
+@given(
+    st.sampled_from(sorted(EXAMPLES.values())),
+    st.lists(SLASHES, min_size=4, max_size=4),
+    st.sampled_from(["", "?n=25", "?q=//v1//repositories"]),
+)
+def test_any_number_of_slashes_around_v1_and_repositories_and_at_the_end_means_one(
+    example: tuple[str, str, bool], slashes: list[str], query: str
+) -> None:
+    method, path, docker_token = example
+    _, v1, family, *below = path.partition("?")[0].rstrip("/").split("/", 3)
+    before_v1, before_family, before_names, at_the_end = slashes
+    doubled = before_v1 + v1 + before_family + family
+    doubled += "".join(before_names + names for names in below) + at_the_end + query
+    plain = recognised(path, method, docker_token=docker_token)
+    assert recognised(doubled, method, docker_token=docker_token) == plain
+
+
+@pytest.mark.parametrize("start", ["/", "//", "///"])
+@pytest.mark.parametrize(
+    ("below", "listing"),
+    [
+        # A variable for the whole name, or for one of its parts, that is not set.
+        ("//tags", Listing.TAGS),
+        ("///tags/", Listing.TAGS),
+        ("//images", Listing.IMAGES),
+        ("//tags/latest", Listing.TAG),
+        ("/acme//tags", Listing.TAGS),
+        ("/acme//tags/latest", Listing.TAG),
+        ("/acme//images/", Listing.IMAGES),
+        ("/acme///tags", Listing.NOTHING),
+        ("/acme//app/tags", Listing.NOTHING),
+        ("/acme/app//tags", Listing.NOTHING),
+        ("/acme/app/tags//latest", Listing.NOTHING),
+        ("/debian/tags//latest", Listing.NOTHING),
+        ("/acme//app", Listing.NOTHING),
+        ("//auth", Listing.NOTHING),
+        ("/acme//auth", Listing.NOTHING),
+    ],
+)
+def test_an_empty_segment_inside_a_name_is_an_impossible_name(
+    start: str, below: str, listing: Listing
+) -> None:
+    call = recognised(f"{start}v1/repositories{below}")
+    assert call.route.listing is listing
+    assert call.repository is None
+    assert not call.is_possible
+    assert call.replacement_path == ""
+
+
+@pytest.mark.parametrize("below", ["//tags/latest", "/acme//tags", "//auth"])
+def test_publishing_under_an_empty_name_is_passed_on_as_publishing(below: str) -> None:
+    call = recognised(f"{R}{below}", "PUT")
+    assert (call.route.name, call.repository) == (f"DELETE/PUT {R}/…", None)
 
 
 def test_percent_encoding_in_names_is_undone_before_they_are_looked_at() -> None:
@@ -179,7 +229,11 @@ def test_percent_encoding_in_names_is_undone_before_they_are_looked_at() -> None
         ("GET", "/v1/"),
         ("GET", "/v10/repositories/debian/tags"),
         ("GET", "/V1/repositories/debian/tags"),
-        ("GET", "//v1/repositories/debian/tags"),
+        ("GET", "//v1"),
+        ("GET", "//v1/"),
+        ("GET", "//v2/repositories/debian/tags"),
+        ("GET", "//index.docker.io/v1/repositories/debian/tags"),
+        ("GET", "//"),
         ("GET", "/x/v1/repositories/debian/tags"),
         ("GET", "/%761/repositories/debian/tags"),
         ("GET", "/v1/repositoriesx/debian/tags"),
@@ -211,7 +265,7 @@ def test_the_docker_token_is_only_asked_for_where_it_matters(path: str) -> None:
 
 @given(st.sampled_from(["GET", "HEAD", "PUT", "POST", "x"]), st.binary())
 def test_no_path_is_too_odd_to_be_judged(method: str, path: bytes) -> None:
-    if not path.startswith(b"/v1/"):
+    if not path.lstrip(b"/").startswith(b"v1/"):
         assert recognise(method, path, no_question) is None
     below = recognise(method, b"/v1/repositories/" + path, lambda: True)
     assert below is not None
@@ -238,6 +292,37 @@ def test_what_is_sent_on_is_made_of_checked_names_alone(segments: list[bytes]) -
         assert ".." not in (namespace, name, *tag)
 
 
+@pytest.mark.parametrize(
+    ("path", "is_for_tag"),
+    [
+        (f"{R}/debian/tags/12", True),
+        (f"{R}/acme/app/tags/12/", True),
+        (f"{R}/Debian/tags/12", True),
+        (f"{R}/{'a' * 300}/tags/12", True),
+        (f"{R}/debian/tags/{'a' * 129}", True),
+        (f"{R}/debian/tags/feature/x", True),
+        (f"{R}/acme/app/tags/feature/x/y", True),
+        (f"{R}/acme/team/app/tags/12", True),
+        (f"{R}/acme%2Fapp/tags/a%2Fb", True),
+        (f"{R}//tags/12", True),
+        (f"{R}//tags/feature/x", True),
+        (f"{R}/acme//tags//12", True),
+        (f"{R}/debian/tags", False),
+        (f"{R}/debian/tags//", False),
+        (f"{R}/tags/tags", False),
+        (f"{R}/Acme/App/tags", False),
+        (f"{R}/acme/team/app/tags", False),
+        (f"{R}/acme/app/images", False),
+        (f"{R}/acme/team/app/images", False),
+        (R, False),
+    ],
+)
+def test_a_call_for_one_tag_is_known_as_one_however_impossible_its_names_are(
+    path: str, *, is_for_tag: bool
+) -> None:
+    assert recognised(path).is_for_tag is is_for_tag
+
+
 @pytest.mark.parametrize("tag", ["images", "tags"])
 def test_a_tag_may_be_called_like_a_route(tag: str) -> None:
     call = recognised(f"{R}/debian/tags/{tag}")
@@ -248,6 +333,8 @@ def test_a_tag_may_be_called_like_a_route(tag: str) -> None:
     )
 
 
-@pytest.mark.parametrize("path", [f"{R}//", f"{R}/Debian", f"{R}/a/%00", f"{R}/../_ping"])
+@pytest.mark.parametrize(
+    "path", [f"{R}//", "//v1//repositories///", f"{R}/Debian", f"{R}/a/%00", f"{R}/../_ping"]
+)
 def test_reading_a_repository_of_an_impossible_name_is_not_passed_on(path: str) -> None:
     assert recognised(path).route.listing is Listing.NOTHING

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from addresses import own_address
 from checkouts import (
     PATIENCE,
     PROBE,
@@ -84,12 +84,6 @@ def test_two_first_starts_at_once_in_a_copied_checkout_make_one_environment(
 # --- scripts/run ----------------------------------------------------------------------------------
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def _wait_for(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and not condition():
@@ -114,16 +108,16 @@ def _running(command: Sequence[object], log: Path) -> Iterator[subprocess.Popen[
 def test_the_curl_line_that_it_prints_gets_the_tags(
     checkout: Path, tmp_path: Path, mode: str
 ) -> None:
-    log = tmp_path / "log"
+    log, at = tmp_path / "log", own_address()
     with Standin() as hub:
         settings = {"confdir": tmp_path / "conf dir", "hub_url": hub.url}
         settings["hub_journal"] = tmp_path / "journal.sqlite3"
-        command = [checkout / "scripts" / "run", "--listen-port", _free_port()]
+        command = [checkout / "scripts" / "run", "--listen-host", at.host, "--listen-port", at.port]
         command += [word for pair in settings.items() for word in ("--set", "{}={}".format(*pair))]
         if mode == "reverse":
             command += ["-m", f"reverse:{hub.registry_url}"]
         with _running(command, log):
-            assert _wait_for(lambda: "listening at 127.0.0.1:" in log.read_text()), log.read_text()
+            assert _wait_for(lambda: f"listening at {at}" in log.read_text()), log.read_text()
             assert "eager" not in log.read_text()
             said = log.read_text().replace("\\\n", "")
             curl = next(line for line in said.splitlines() if line.startswith("  curl"))

@@ -11,7 +11,7 @@ from cachetools import TTLCache
 
 from hub.gate import until
 from hubv1 import cache
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.credentials import Basic
 from hubv1.outcome import Outcome
 from sharers import Callers, played

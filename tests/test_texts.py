@@ -1,10 +1,12 @@
 """Texts from outside: bounded, on one line, never a reason to fail."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.texts import LONGEST, bounded, printable, readable
+from hubv1.texts import LONGEST, bounded, decode_text, printable, read_text, readable
 
 
 def test_a_text_is_kept_whole_up_to_the_limit_and_cut_visibly_beyond_it() -> None:
@@ -61,3 +63,56 @@ def test_any_bytes_become_a_text_that_can_be_stored(raw: bytes) -> None:
 )
 def test_bytes_that_are_no_text_stay_visible(raw: bytes, text: str) -> None:
     assert readable(raw) == text
+
+
+_TEXT = 'caller = "Łódź/*"\nreason = "moved"'
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("after", ["", "\n\n", " \t\f\xa0", "\x1a"])
+def test_a_text_is_read_however_an_editor_saved_it(
+    tmp_path: Path, encoding: str, newline: str, after: str
+) -> None:
+    file = tmp_path / "text"
+    file.write_bytes((_TEXT + after).replace("\n", newline).encode(encoding))
+    assert read_text(file) == _TEXT
+
+
+def test_lines_keep_their_numbers_where_white_space_or_a_second_mark_stands_before_the_text() -> (
+    None
+):
+    assert decode_text("\ufeff\ufeff \r\n\xa0\n  a\n b".encode()) == "\n\na\n b"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("# nötig\n# gelöscht".encode("latin-1"), r"not UTF-8: line 1 has the byte 0xF6"),
+        (b"a\r\n\x80", "not UTF-8: line 2 has the byte 0x80, .*Windows-1252"),
+        ("a = 1".encode("utf-16") + b"\0", "UTF-16"),
+        (b"\xff\xfe\0\0\xff\xff\xff\xff", "UTF-32"),
+    ],
+)
+def test_an_encoding_that_cannot_be_read_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        decode_text(data)
+
+
+@given(st.binary())
+def test_any_bytes_are_a_text_or_a_reason_that_names_an_encoding(data: bytes) -> None:
+    try:
+        text = decode_text(data)
+    except ValueError as error:
+        text = str(error)
+        assert "UTF-" in text  # either will do
+    assert not text.startswith("\ufeff")
+    assert "\r" not in text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r")))
+def test_every_text_in_utf_8_is_kept_but_for_what_is_around_it(text: str) -> None:
+    assert decode_text(text.encode()).strip() in text

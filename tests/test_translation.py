@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -161,30 +162,78 @@ def test_even_a_name_that_no_hub_allows_stays_ascii_on_one_line(found: list[Tag]
     assert sorted(each["name"] for each in json.loads(body)) == sorted(tag.name for tag in found)
 
 
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["count", "results", "next", "name", "id", "digest", "images"]), inner
-        )
-    ),
-    max_leaves=12,
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+UNKNOWN = st.dictionaries(st.sampled_from(["v2", "full_size", "tag_status", "x"]), ANYTHING)
+ODD_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+def objects(**fields: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    """JSON objects with these fields, and some that nobody knows."""
+    return st.builds(lambda known, more: more | known, st.fixed_dictionaries(fields), UNKNOWN)
+
+
+ODD_DIGESTS = DIGESTS | ODD_TEXTS
+ODD_IMAGES = st.none() | st.lists(objects(digest=ODD_DIGESTS) | UNKNOWN, max_size=3)
+ODD_TAGS = objects(
+    name=ODD_TEXTS, id=st.integers(-(2**63), 2**63 - 1), digest=ODD_DIGESTS, images=ODD_IMAGES
 )
 
 
-@given(JSON_VALUES, JSON_VALUES, st.integers(0, 60))
-def test_a_payload_of_any_form_is_translated_or_named_nonsense(
-    count: object, results: object, cut: int
+@given(st.lists(ODD_TAGS, max_size=4), st.integers(0, 10**6))
+def test_odd_values_of_the_right_type_become_an_answer_that_v1_could_have_given(
+    tags: list[dict[str, Any]], count: int
 ) -> None:
-    whole = json.dumps({"count": count, "results": results}).encode()
-    for payload in (whole, whole[:cut], json.dumps(results).encode()):
+    payload = json.dumps({"count": count, "results": tags}).encode()
+    named, whole = v2.read_names(payload), v2.read_tags(payload)
+    listed = json.loads(translation.tag_list(each.name for each in named.results).body)
+    assert sorted(each["name"] for each in listed) == sorted(tag["name"] for tag in tags)
+    ids = [each["id"] for each in json.loads(translation.image_list(whole.results).body)]
+    assert all(re.fullmatch("[0-9a-f]{64}", each) for each in ids)
+    for given_tag in tags:
+        answer = translation.one_tag(v2.read_tag(json.dumps(given_tag).encode()))
+        [layer] = ast.literal_eval(answer.body.decode("ascii"))
+        assert layer["pk"] == given_tag["id"]
+        assert re.fullmatch("([0-9a-f]{8})?", layer["id"])
+
+
+def perhaps(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return right | ANYTHING
+
+
+HALF_RIGHT_TAGS = objects(
+    name=perhaps(ODD_TEXTS),
+    id=perhaps(st.integers()),
+    digest=perhaps(ODD_DIGESTS),
+    images=perhaps(st.lists(perhaps(objects(digest=perhaps(ODD_DIGESTS))), max_size=2)),
+)
+
+
+@given(
+    perhaps(objects(count=perhaps(st.integers()), results=perhaps(st.lists(HALF_RIGHT_TAGS)))),
+    perhaps(HALF_RIGHT_TAGS),
+    st.none() | st.integers(0, 60),
+)
+def test_a_payload_of_any_form_is_read_or_refused_as_one_that_cannot_be(
+    page: object, tag: object, cut: int | None
+) -> None:
+    for read, payload in ((v2.read_tags, page), (v2.read_names, page), (v2.read_tag, tag)):
         try:
-            page = v2.read_tags(payload)
-            names = v2.read_names(payload)
-            tag = v2.read_tag(payload)
+            found = read(json.dumps(payload).encode()[:cut])
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        assert translation.tag_list(each.name for each in names.results).status == 200
-        assert translation.image_list(page.results).status == 200
-        assert translation.one_tag(tag).status == 200
+        # What was read is what was sent: nothing is taken for something else on the way.
+        assert isinstance(payload, dict)
+        if isinstance(found, Tag):
+            assert (found.name, found.id) == (payload["name"], payload["id"])
+        else:
+            names = [each["name"] for each in payload["results"]]
+            assert [each.name for each in found.results] == names
+            assert found.count == payload["count"]

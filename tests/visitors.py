@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from cachetools import TTLCache
 
-from hubv1.bridging import Result, Terms, answer_call
 from hubv1.cache import AnswerCache
+from hubv1.calls import Limits, Result, answer_call
 from hubv1.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub import HubClient, Transport
 from samples import VIA, recognised
@@ -58,11 +58,11 @@ class Visitors:
         *,
         account: Basic | None = None,
         ttl: int = 0,
-        terms: Terms | None = None,
+        terms: Limits | None = None,
     ) -> None:
         self.cache = AnswerCache(ttl)
         self.client = HubClient(hub.url, hub.registry_url, Transport(VIA, "tests"), account)
-        self.terms = terms or Terms(20)
+        self.terms = terms or Limits(20)
 
     async def __aenter__(self) -> Self:
         return self

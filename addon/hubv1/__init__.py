@@ -8,4 +8,8 @@ a reload; those, `mitm` and the hooks in `addon` import mitmproxy. Beside the wa
 becomes mitmdump with the bridge, and `check` looks whether the set-up is sound.
 """
 
+from hubv1.logs import install as _install_log_escapes
+
 __version__ = "0.1.0"
+
+_install_log_escapes()

@@ -1,220 +1,177 @@
-"""The addon: options, commands and hooks, each a few lines over the parts."""
+"""The mitmproxy addon: options, hooks and commands."""
 
 import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable
 
-from mitmproxy import command, connection, ctx, exceptions, http, tls, types
+from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
-from hubv1 import options
-from hubv1.bridging import came_round
-from hubv1.frontend import view
-from hubv1.frontend.examining import Examiner
-from hubv1.frontend.reporting import Reporter
-from hubv1.frontend.view import BesideView
-from hubv1.handling import Handling
-from hubv1.journal import JournalError, Place
+from hubv1 import contentview
+from hubv1.commands import Commands
+from hubv1.components import Environment, build_components
+from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
+from hubv1.journal import JournalError
+from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
-from hubv1.mitm import way
+from hubv1.mitm import connections
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
-from hubv1.mitm.given import given_options
-from hubv1.mitm.showing import Showing, is_own
-from hubv1.parts import Parts, Surroundings, assembled
-from hubv1.remainder import Remainder
-from hubv1.replying import answer
-from hubv1.report.rendering import UnknownFormat, format_of
-from hubv1.settings import settings_in
+from hubv1.mitm.upstream_flows import UpstreamFlows, is_upstream_flow
+from hubv1.texts import harmless
 
 logger = logging.getLogger(__name__)
 
+_NAMES = frozenset(option.name for option in OPTIONS)
 _EAGER = (
-    "connection_strategy=eager connects to a host before the bridge sees a call. Behind CONNECT "
-    "the bridge prevents that; elsewhere, where a legacy host is dead or its name no longer "
-    "resolves, reverse and transparent modes drop the client and SOCKS fails. Set "
-    "connection_strategy=lazy."
+    "connection_strategy=eager connects to a host before the bridge sees the call. Behind CONNECT "
+    "the bridge prevents that. Elsewhere, if a legacy host is dead or its name no longer resolves, "
+    "reverse and transparent modes drop the client and SOCKS fails. Set connection_strategy=lazy."
 )
 
 
-class Bridge:
-    """The mitmproxy addon that answers Docker Hub API v1."""
+class Bridge(Commands):
+    """The mitmproxy addon that answers Docker Hub API v1 from API v2."""
 
     name = "hub_v1_bridge"
 
     def __init__(self) -> None:
-        """A bridge that does nothing before it is configured."""
+        """A bridge does nothing before it is configured."""
+        super().__init__()
         self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
-        self.parts: Parts | None = None
-        self.handling = Handling()
-        self.examiner = Examiner()
-        self.reporter = Reporter()
-        self.showing = Showing()
+        self.calls = Lifecycle()
+        self.upstream_flows = UpstreamFlows()
         self.is_running = False
-        self.retiring: asyncio.Future[None] | None = None
+        self.closing: asyncio.Future[None] | None = None
 
     def load(self, loader: Loader) -> None:
-        """Declare the options, and complain of those that mitmproxy would pass over."""
-        for option in options.OPTIONS:
+        """Declare the options, and complain about values that mitmproxy would ignore."""
+        for option in OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
-        view.register(BesideView())
+        contentview.register()
         given = loader.master.options
-        for name, complaint in options.complaints(given_options(given)).items():
+        for name, complaint in complaints(given_options(given)).items():
             logger.error(complaint)
             del given.deferred[name]  # or mitmproxy adds a traceback of its own
 
     def configure(self, updated: set[str]) -> None:
-        """Take over new values of options."""
-        names = {option.name for option in options.OPTIONS}
-        if not updated & (names | way.OPTIONS):
+        """Apply new values of options, or refuse them all."""
+        if not updated & (_NAMES | connections.OPTIONS):
             return
         try:
-            self._set_up({name: getattr(ctx.options, name) for name in names})
-        except (options.BadOption, JournalError, OSError) as error:
+            self._set_up()
+        except (BadOption, JournalError, OSError) as error:
             if self.is_running:
-                raise exceptions.OptionsError(str(error)) from error  # type: ignore[no-untyped-call]  # mitmproxy's
-            # An exception would bring its traceback along; an error in the log ends the start too.
+                raise exceptions.OptionsError(harmless(str(error))) from error  # type: ignore[no-untyped-call]  # mitmproxy's
+            # An error in the log ends the start as well, and brings no traceback along.
             logger.error(str(error))
 
     def running(self) -> None:
-        """Say what is set up in a way that will fail."""
+        """Warn of a set-up that will fail."""
         self.is_running = True
         if ctx.options.server and ctx.options.connection_strategy == "eager":
             logger.warning(_EAGER)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Let a call to a dead legacy host come as far as the bridge."""
-        if self.parts is not None and ctx.options.connection_strategy == "eager":
-            accept_connect(flow, self.parts.settings.hosts)
+        """Accept a CONNECT to a legacy host, which may be dead."""
+        if self.components is not None and ctx.options.connection_strategy == "eager":
+            accept_connect(flow, self.components.config.hosts)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Open a legacy call whose body goes upstream before `request` fires, if it ever does."""
-        if flow.request.stream and self.parts is not None and not is_turned_away(flow):
-            self.handling.open(flow, self.parts)
+        if flow.request.stream and self.components is not None and not is_turned_away(flow):
+            self.calls.open(flow, self.components)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Answer a legacy call; other traffic passes after a comparison or two."""
-        parts = self.parts
-        if parts is None or is_own(flow):
+        """Recognise a legacy call, decide what becomes of it and answer it; `response` records it.
+
+        Other traffic passes after a comparison or two.
+        """
+        components = self.components
+        if components is None or is_upstream_flow(flow):
             return None
         if not is_replay(flow):
-            parts.journal.seen.flows += 1
+            components.journal.seen.flows += 1
         if is_turned_away(flow):
             return None
-        opened = self.handling.open(flow, parts)
-        if opened is not None:
-            return self.handling.treat(opened, parts)
+        call = self.calls.open(flow, components)
+        if call is not None:
+            return self.calls.answer(call, components)
         if self.bridge_id in header(flow, "Via"):
-            answer(flow, came_round(), "", parts)
+            answer_loop(flow, components)
         return None
 
     def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Write down a call whose body leaves before `response` fires."""
+        """Record a call whose body leaves before `response` fires."""
         return self.response(flow) if flow.response and flow.response.stream else None
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Write down a call before its answer leaves."""
-        return self.handling.close(flow, self.parts) if self.parts is not None else None
+        """Record a call before its answer leaves."""
+        return self.calls.record(flow, self.components) if self.components is not None else None
 
     def error(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Write down a call that got no answer."""
-        if self.parts is not None:
-            self.handling.cut_short(flow, str(flow.error), self.parts)
+        """Record a call that got no answer."""
+        if self.components is not None:
+            self.calls.cut_short(flow, str(flow.error), self.components)
         return self.response(flow)
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Stop the work for a client that is gone."""
-        if self.parts is not None:
-            self.handling.leave(client, self.parts)
+        if self.components is not None:
+            self.calls.leave(client, self.components)
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
-        """Count a client that does not trust the bridge's CA: it has no other way to tell."""
+        """Count a client that does not trust the bridge's CA; no flow tells of it."""
         host = (data.conn.sni or "").lower()
-        if self.parts is not None and host in self.parts.settings.hosts:
+        if self.components is not None and host in self.components.config.hosts:
             address = data.conn.peername[0] if data.conn.peername else "unknown address"
-            self.parts.journal.note_rejection(address, host)
+            self.components.journal.note_rejection(address, host)
             logger.warning(
-                "hub v1: the client at %s asked for %s and rejects the bridge's certificate: "
+                "hub v1: the client at %s called %s and rejects the bridge's certificate: "
                 "it has to trust mitmproxy's CA",
                 address,
                 host,
             )
 
     def done(self) -> Awaitable[None] | None:
-        """Write down what is cut, and close everything; if only the script ends, its calls go on.
+        """Record the calls under way and close everything, at shutdown or when the script ends.
 
         A plain function, since mitmproxy does not reload scripts whose `done` is a coroutine; at
         shutdown it awaits what is returned.
         """
-        self.examiner.stop()
-        view.unregister()
-        parts, self.parts = self.parts, None
-        if parts is None:
+        self.stop_checking()
+        contentview.unregister()
+        components, self.components = self.components, None
+        if components is None:
             return None
-        is_over = ctx.master.should_exit.is_set()
-        if self.handling.open_calls and not is_over:
-            Remainder(self.handling, parts.without_metrics()).join(ctx.master.addons)
-            return None
-        retiring = self.handling.end(parts)
-        if is_over:  # else the script is reloaded
-            seen = parts.journal.seen
-            self.reporter.end(parts.journal.place, seen.flows, parts.settings.reports)
-        return retiring
+        is_shutdown = ctx.master.should_exit.is_set()
+        if is_shutdown:
+            self.calls.shut_down(components)
+        else:
+            self.calls.restart(components)
+        closing = components.close()
+        if is_shutdown:
+            journal = components.journal
+            self.reporter().end(journal.place, journal.seen.flows, components.config.report)
+        return closing
 
-    @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
-    def show_options(self) -> Sequence[str]:
-        """The bridge's options with their values and meaning."""
-        return [
-            f"{option.name}={_shown(getattr(ctx.options, option.name))}: {option.help}"
-            for option in options.OPTIONS
-        ]
-
-    @command.command("hub.check")  # type: ignore[untyped-decorator]  # mitmproxy's
-    def check(self) -> None:
-        """Look at the way to Docker Hub and back, and log what is wrong and how to mend it."""
-        if self.parts is not None:
-            self.examiner.begin(self.parts, ctx.options)
-
-    @command.command("hub.report")  # type: ignore[untyped-decorator]  # mitmproxy's
-    def write_report(self, path: types.Path) -> None:
-        """Write the report of the journal to a file: .html .md .json .csv or .txt."""
-        target = Path(path).expanduser()
-        try:
-            format_of(target)
-        except UnknownFormat as error:
-            raise exceptions.CommandError(f"hub.report: {error}") from error
-        if self.parts is not None:
-            self.reporter.write(self.parts.journal.place, target)
-
-    @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
-    def summarise(self) -> None:
-        """Log the report of the journal in a few lines."""
-        if self.parts is not None:
-            self.reporter.summarise(self.parts.journal.place)
-            if self.parts.shipping is not None:
-                logger.info("hub v1: %s", self.parts.shipping.standing.sentence)
-
-    def _set_up(self, values: dict[str, options.OptionValue]) -> None:
-        settings = settings_in(os.environ, values)
-        surroundings = Surroundings(
+    def _set_up(self) -> None:
+        values = {name: getattr(ctx.options, name) for name in _NAMES}
+        config = read_config(values, os.environ)
+        environment = Environment(
             self.bridge_id,
-            way.connections(ctx.options),
-            way.confdir(ctx.options),
-            self.showing,
-            way.imposed_authorization(ctx.options),
+            connections.connections(ctx.options),
+            connections.confdir(ctx.options),
+            self.upstream_flows,
+            connections.imposed_authorization(ctx.options),
         )
-        old, self.parts = self.parts, assembled(settings, surroundings, self._readings, self.parts)
-        self.showing.is_on = settings.show_upstream
+        old = self.components
+        self.components = build_components(config, environment, self._readings, old)
+        self.upstream_flows.is_on = config.show_upstream
         if old is not None:
-            self.retiring = old.retire(self.parts)
+            self.closing = old.close(self.components)
 
     def _readings(self) -> Readings:
-        parts = self.parts
-        return parts.readings if parts is not None else Readings()
-
-
-def _shown(value: object) -> str:
-    """The value of an option for people: an URL without its password."""
-    return str(Place(value)) if isinstance(value, str) and "://" in value else repr(value)
+        components = self.components
+        return components.readings if components is not None else Readings()

@@ -1,16 +1,26 @@
-"""The route table: every v1 call that turns up, as one row of data.
+"""The route table, one row for each kind of v1 call, and the recognition of a call by it.
 
 The six retired routes and their successors are those of Docker's page "Docker Hub API v1
 (deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. A path is matched segment
-by segment: `{braces}` stand for one segment, `…` for whatever is left. The first row that fits
+by segment: `{braces}` stand for one segment, `…` for whatever is left. The first row that matches
 decides, so the rows for single cases stand above those for whole families.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from hubv1.names import Repository
+from hubv1.names import (
+    OFFICIAL_NAMESPACE,
+    Repository,
+    decode_segment,
+    is_tag,
+    repository_or_none,
+)
+
+LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
+"""The names under which Docker served API v1."""
 
 _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
@@ -217,3 +227,109 @@ def route_named(name: str) -> Route:
     """The row of this name; for a name of another version, a row that knows nothing more."""
     unknown = Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
     return _BY_NAME.get(name, unknown)
+
+
+_PREFIXES = (b"/v1/", b"//")
+_PATTERNS = tuple((route, tuple(route.path.split("/")[2:])) for route in ROUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A recognised v1 call."""
+
+    route: Route
+    repository: Repository | None = None
+    """None where the route has no repository, or its name is one that Hub does not allow."""
+    tag: str | None = None
+    """None where the route has no tag, or the tag is one that Hub does not allow."""
+    is_for_tag: bool = False
+    """Whether it asks for one tag, if only by the look of a path that no route has."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether Hub could have what the call asks for."""
+        if self.route.listing in (None, Listing.NOTHING):
+            return self.route.listing is None
+        return self.repository is not None and (
+            self.route.listing is not Listing.TAG or self.tag is not None
+        )
+
+    @property
+    def replacement_path(self) -> str:
+        """Path of the v2 call to make instead; empty where there is none."""
+        if self.repository is None or (self.route.listing and not self.is_possible):
+            return ""
+        return self.route.replacement_for(self.repository, self.tag or "")
+
+
+def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Call | None:
+    """The v1 call of a request line, or None for other traffic.
+
+    `path` is the request target as it stands on the wire, query string included; `docker_token`
+    tells whether the request has `X-Docker-Token: true`, and is only asked where that matters.
+    """
+    # Other traffic must cost nothing: one comparison of bytes, before anything else is done.
+    if not path.startswith(_PREFIXES):
+        return None
+    version, _, rest = path.partition(b"?")[0].lstrip(b"/").partition(b"/")
+    if version != b"v1":
+        return None
+    # Scripts put `$BASE/v1/` after a base that ends in a slash: several slashes mean one, but not
+    # inside a name, where they are an unset variable.
+    family, _, below = rest.strip(b"/").partition(b"/")
+    segments = [decode_segment(family)]
+    if below:
+        segments += [decode_segment(segment) for segment in below.lstrip(b"/").split(b"/")]
+    call = _first_match(method, segments, docker_token)
+    if below.startswith(b"/") and call is not None and _lacks_name(call, segments):
+        return _first_match(method, [segments[0], "", *segments[1:]], docker_token)
+    return call
+
+
+def _first_match(
+    method: str, segments: Sequence[str], docker_token: Callable[[], bool]
+) -> Call | None:
+    for route, pattern in _PATTERNS:
+        if route.methods and method not in route.methods:
+            continue
+        found = _match(pattern, segments)
+        if found is None or (route.docker_token and not docker_token()):
+            continue
+        call = _call(route, found, segments)
+        # A row that is passed on is only for names that exist; the rows below are for the rest.
+        if route.listing is not None or "{name}" not in found or call.repository is not None:
+            return call
+    return None
+
+
+def _lacks_name(call: Call, segments: Sequence[str]) -> bool:
+    """Whether `repositories//tags` has a name left out, sooner than being a repository `tags`."""
+    below = segments[1:]
+    is_of_a_name = below[:1] == ["tags"] or below in (["images"], ["auth"])
+    return is_of_a_name and call.route.listing in (None, Listing.NOTHING)
+
+
+def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    if pattern[-1] == "…":
+        pattern = pattern[:-1]
+        segments = segments[: len(pattern)]
+    if len(pattern) != len(segments):
+        return None
+    found = {}
+    for expected, actual in zip(pattern, segments, strict=True):
+        if expected.startswith("{"):
+            found[expected] = actual
+        elif expected != actual:
+            return None
+    return found
+
+
+def _call(route: Route, found: dict[str, str], segments: Sequence[str]) -> Call:
+    repository = None
+    if "{name}" in found:
+        namespace = found.get("{namespace}", OFFICIAL_NAMESPACE)
+        repository = repository_or_none(namespace, found["{name}"])
+    tag = found.get("{tag_name}")
+    # After `repositories` and a name at least: a tag with a slash in it, or a name with too many.
+    is_for_tag = route.listing is not None and "tags" in segments[2:-1]
+    return Call(route, repository, tag if tag is not None and is_tag(tag) else None, is_for_tag)

@@ -1,7 +1,17 @@
-"""Texts from outside: bounded before they are kept, made harmless before they are shown."""
+"""Texts from outside: decoded, bounded before they are kept, harmless before they are shown."""
+
+import json
+import re
+from pathlib import Path
 
 LONGEST = 256
 """Characters that are kept of anything a client or server wrote."""
+
+_AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
+"""White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
+
+
+_USER_INFO = re.compile(r"(?<=://)(?:[^\s/?#@:]*:\S*|[^\s/?#@]*)@")
 
 
 def bounded(text: str) -> str:
@@ -19,9 +29,54 @@ def printable(text: str) -> str:
     )
 
 
+def without_user_info(text: str, mask: str = "***@") -> str:
+    """`text` with user names and passwords in its URLs masked. Up to the last @ of a word, since a
+    password may have one in it, or a slash."""
+    return _USER_INFO.sub(mask, text) if "@" in text else text
+
+
+def harmless(text: str) -> str:
+    """`text` for a line that people read: printable, and URLs in it without user info."""
+    return printable(without_user_info(text))
+
+
 def readable(raw: bytes) -> str:
     """Bytes from the wire as text, whatever they are; nothing is lost, nothing raises."""
     return raw.decode("utf-8", "backslashreplace")
+
+
+def read_text(path: Path) -> str:
+    """The text in a file that somebody wrote, as `decode_text` has it; raises OSError too."""
+    return decode_text(path.read_bytes())
+
+
+def decode_text(data: bytes) -> str:
+    """Text from a file, whatever editor saved it; raises ValueError that names the encoding.
+
+    UTF-8, or UTF-16 or UTF-32 as Windows writes them. A byte order mark and white space around
+    the text go, lines end with a newline, and each keeps its number.
+    """
+    encoding = json.detect_encoding(data)  # by the mark, or by where the NULs are
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(encoding_error(error)) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
+    body = text.lstrip(_AROUND)
+    return "\n" * text.count("\n", 0, len(text) - len(body)) + body
+
+
+def encoding_error(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is not in the encoding that it seems to be in."""
+    name = error.encoding.upper().removesuffix("-SIG")
+    if name != "UTF-8":
+        return f"it seems to be {name}, but byte {error.start + 1} is not: save it as UTF-8"
+    line = error.object.count(b"\n", 0, error.start) + 1
+    byte = error.object[error.start]
+    return (
+        f"it is not UTF-8: line {line} has the byte 0x{byte:02X}, as in ISO 8859-1 or "
+        "Windows-1252: save it as UTF-8"
+    )
 
 
 def plainly(error: BaseException) -> str:

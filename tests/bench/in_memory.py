@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[2] / "addon"))
 
 addons = importlib.import_module("bridge").addons
-# After the bridge, which loads its parts anew.
 _journal = importlib.import_module("hubv1.journal")
-_parts = importlib.import_module("hubv1.parts")
+_components = importlib.import_module("hubv1.components")
 
 
 class MemoryJournal:
@@ -47,4 +46,4 @@ class MemoryJournal:
         """Nothing is open."""
 
 
-vars(_parts)["Journal"] = MemoryJournal
+vars(_components)["Journal"] = MemoryJournal

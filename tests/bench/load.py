@@ -6,49 +6,54 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 CLIENTS = 4
+_HERE = "127.0.0.1"
 _OK = b"HTTP/1.1 200"
 
+_Place = tuple[str, int]
+"""Host and port."""
 
-def send(port: int, paths: list[str], *, keep_alive: bool) -> int:
+
+def send(port: int, paths: list[str], *, keep_alive: bool, host: str = _HERE) -> int:
     """Call every path once through the proxy on `port`, some clients side by side.
 
     Gives the bytes of all bodies.
     """
     shares = [paths[number::CLIENTS] for number in range(CLIENTS)]
     client = _over_one_connection if keep_alive else _one_connection_each
+    to = (host, port)
     with ThreadPoolExecutor(CLIENTS) as clients:
-        return sum(done.result() for done in [clients.submit(client, port, one) for one in shares])
+        return sum(done.result() for done in [clients.submit(client, to, one) for one in shares])
 
 
 def send_at_once(port: int, path: str, calls: int) -> list[bytes]:
     """The bodies of as many equal calls, each on a connection that was open before the first."""
     with ExitStack() as stack:
-        connections = [stack.enter_context(_connected(port)) for _ in range(calls)]
+        connections = [stack.enter_context(_connected((_HERE, port))) for _ in range(calls)]
         for connection in connections:
             connection.sendall(_request(path, "close"))
         return [_body(path, _to_its_end(connection)) for connection in connections]
 
 
-def _one_connection_each(port: int, paths: list[str]) -> int:
+def _one_connection_each(to: _Place, paths: list[str]) -> int:
     size = 0
     for path in paths:
-        with _connected(port) as connection:
+        with _connected(to) as connection:
             connection.sendall(_request(path, "close"))
             size += len(_body(path, _to_its_end(connection)))
     return size
 
 
-def _over_one_connection(port: int, paths: list[str]) -> int:
+def _over_one_connection(to: _Place, paths: list[str]) -> int:
     size = 0
-    with _connected(port) as connection:
+    with _connected(to) as connection:
         for path in paths:
             connection.sendall(_request(path, "keep-alive"))
             size += _one_answer(path, connection)
     return size
 
 
-def _connected(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port))
+def _connected(to: _Place) -> socket.socket:
+    return socket.create_connection(to)
 
 
 def _to_its_end(connection: socket.socket) -> bytes:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
+from addresses import Address
 from bench.load import send
 from bench.plan import Plan
 from bench.standins import running_hosts
@@ -41,14 +42,15 @@ def _asked(folder: Path, paths: list[str], bridges: int, text: str = "") -> int:
     folder.mkdir()
     with ExitStack() as stack:
         hosts = stack.enter_context(running_hosts(folder, "bench/=100", counted=True))
-        ports = {}
+        addresses = {}
         for name in NAMES[:bridges]:
             started = running_bridge(
                 folder / name, "--mode", f"reverse:{hosts.hub}", hub_url=hosts.hub
             )
-            ports[name] = stack.enter_context(started).port
-        port = ports[NAMES[0]]
+            bridge = stack.enter_context(started)
+            addresses[name] = Address(bridge.host, bridge.port)
+        address = addresses[NAMES[0]]
         if bridges > 1:
-            port = stack.enter_context(running_balancer(folder, ports, text))
-        send(port, paths, keep_alive=False)
+            address = stack.enter_context(running_balancer(folder, addresses, text))
+        send(address.port, paths, keep_alive=False, host=address.host)
         return hosts.asked_by_bridge()

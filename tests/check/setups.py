@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hubv1.check import Examination, Finding, Listener, Setup, examined
+from hubv1.config import OPTIONS, read_config
 from hubv1.hub import Connections, HubClient, Transport
 from hubv1.journal import Place
-from hubv1.options import OPTIONS
-from hubv1.settings import read_settings
 from samples import VIA
 
 SECONDS = 30
@@ -28,7 +27,7 @@ def a_setup(
     """`options` are the bridge's, `changes` for the set-up itself."""
     values = {option.name: option.default for option in OPTIONS} | (options or {})
     sound = Setup(
-        settings=read_settings(values, secret),
+        settings=read_config(values, {"HUB_SECRET": secret}),
         connections=Connections(),
         via=VIA,
         journal=Place(str(folder / "journal.sqlite3")),

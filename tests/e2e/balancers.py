@@ -1,13 +1,14 @@
 """nginx in front of three bridges, as docs/fleet.md sets it up."""
 
-import http.client
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.bridges import ROOT, eventually, free_port
+from addresses import Address, own_address
+from e2e.bridges import ROOT, eventually
 from e2e.clients import tool
 
 PAGE = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
@@ -22,22 +23,22 @@ def block(language: str) -> str:
 
 @contextmanager
 def running_balancer(
-    folder: Path, ports: Mapping[str, int], text: str | None = None
-) -> Iterator[int]:
-    """Nginx with the page's configuration, or another one like it; gives its port."""
-    port = free_port()
-    text = (text or block("nginx")).replace("listen 8080", f"listen 127.0.0.1:{port}")
-    for name, own in ports.items():
+    folder: Path, bridges: Mapping[str, Address], text: str | None = None
+) -> Iterator[Address]:
+    """Nginx with the page's configuration, or another one like it; gives its address."""
+    address = own_address()
+    text = (text or block("nginx")).replace("listen 8080", f"listen {address}")
+    for name, own in bridges.items():
         assert f"server {name}:8080" in text
-        text = text.replace(f"{name}:8080", f"127.0.0.1:{own}")
+        text = text.replace(f"{name}:8080", str(own))
     config = folder / "nginx.conf"
     config.write_text(_of_its_own(folder) + text.replace("http {", f"http {{ {_paths(folder)}"))
     nginx = tool("nginx", "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     command = [nginx, "-c", str(config), "-p", str(folder), "-e", str(folder / "nginx.log")]
     with subprocess.Popen(command) as process:
         try:
-            eventually(lambda: _listens(port), "nginx listens")
-            yield port
+            eventually(lambda: _listens(process, address), "nginx listens")
+            yield address
         finally:
             process.terminate()
 
@@ -52,8 +53,10 @@ def _paths(folder: Path) -> str:
     return "access_log off; " + "".join(f"{kind}_temp_path {folder};" for kind in kinds)
 
 
-def _listens(port: int) -> bool:
-    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port)) as to:
-        to.connect()
-        return True
-    return False
+def _listens(process: subprocess.Popen[bytes], address: Address) -> bool:
+    assert process.poll() is None, "nginx ended"
+    try:
+        socket.create_connection((address.host, address.port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -4,18 +4,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from addresses import Address
 from e2e.clients import clean_environment
+from e2e.forked import Process, fork_server
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "bridge.py"
@@ -23,10 +24,13 @@ MITMDUMP = Path(sys.executable).parent / "mitmdump"
 PATIENCE = 60
 """Seconds after which a test gives up; far more than anything here takes on a slow machine."""
 
+ANYWHERE = Address("127.0.0.1", 0)
+"""A free port, which the log names."""
+
 NO_HUB = "http://127.0.0.1:1"
 """A port that nothing listens on."""
 
-_LISTENING = re.compile(r"listening at (?:\S+ and )?(?:127\.0\.0\.1|10\.\S+):(\d+)")
+_LISTENING = re.compile(r"listening at (?:\S+ and )?(127\.\S+|10\.\S+):(\d+)\.")
 
 Row = dict[str, Any]
 Finished = subprocess.CompletedProcess[str]
@@ -36,16 +40,17 @@ Finished = subprocess.CompletedProcess[str]
 class Mitmdump:
     """A running mitmdump."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     confdir: Path
     log_file: Path
     journal: Path
+    host: str = "127.0.0.1"
     port: int = 0
     _rows_told: int = field(default=0, repr=False)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def authority(self) -> Path:
@@ -84,17 +89,16 @@ class Mitmdump:
 def running_mitmdump(
     confdir: Path,
     *arguments: str,
-    port: int = 0,
+    at: Address = ANYWHERE,
     under: Sequence[str] = (),
     program: Path = MITMDUMP,
 ) -> Iterator[Mitmdump]:
-    """A mitmdump on a free port; checked to end well, unless the test itself ended it.
+    """A mitmdump that listens there; checked to end well, unless the test itself ended it.
 
     `under` is a command line that runs another, and becomes it.
     """
-    with running(
-        confdir, [*under, *command(confdir, *arguments, port=port, program=program)]
-    ) as started:
+    line = command(confdir, *arguments, at=at, program=program)
+    with running(confdir, [*under, *line]) as started:
         yield started
 
 
@@ -102,18 +106,11 @@ def running_mitmdump(
 def running(confdir: Path, command_line: Sequence[str]) -> Iterator[Mitmdump]:
     """The same for a command line of the test's own, with its journal in the confdir."""
     confdir.mkdir(parents=True, exist_ok=True)
-    log_file = confdir / "log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            command_line,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(confdir),
-        )
-    started = Mitmdump(process, confdir, log_file, confdir / "journal.sqlite3")
+    (log := confdir / "log").write_bytes(b"")
+    process = _started(command_line, clean_environment(confdir), log)
+    started = Mitmdump(process, confdir, log, confdir / "journal.sqlite3")
     try:
-        started.port = _port(started)
+        started.host, started.port = _listening_at(started)
         yield started
         if process.poll() is None:
             started.end()
@@ -125,17 +122,19 @@ def running(confdir: Path, command_line: Sequence[str]) -> Iterator[Mitmdump]:
 
 @contextmanager
 def running_bridge(
-    confdir: Path, *arguments: str, port: int = 0, under: Sequence[str] = (), **given: str
+    confdir: Path, *arguments: str, at: Address = ANYWHERE, under: Sequence[str] = (), **given: str
 ) -> Iterator[Mitmdump]:
     """A mitmdump with the bridge; `given` is for `bridge_arguments`."""
     everything = [*bridge_arguments(confdir, **given), *arguments]
-    with running_mitmdump(confdir, *everything, port=port, under=under) as bridge:
+    with running_mitmdump(confdir, *everything, at=at, under=under) as bridge:
         yield bridge
 
 
-def command(confdir: Path, *arguments: str, port: int = 0, program: Path = MITMDUMP) -> list[str]:
-    """The command line of a mitmdump that listens on that local port, 0 for any."""
-    settings = [f"confdir={confdir}", "listen_host=127.0.0.1", f"listen_port={port}"]
+def command(
+    confdir: Path, *arguments: str, at: Address = ANYWHERE, program: Path = MITMDUMP
+) -> list[str]:
+    """The command line of a mitmdump that listens there."""
+    settings = [f"confdir={confdir}", f"listen_host={at.host}", f"listen_port={at.port}"]
     settings.append("flow_detail=0")  # what is in the log then comes from the bridge
     return [str(program), *(each for one in settings for each in ("--set", one)), *arguments]
 
@@ -162,22 +161,28 @@ def bridge_arguments(
 def finished(confdir: Path, *arguments: str, **environment: str) -> Finished:
     """A mitmdump that ends by itself, with everything that it said."""
     confdir.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        command(confdir, *arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=clean_environment(confdir, **environment),
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    (log := confdir / "said").write_bytes(b"")
+    line = command(confdir, *arguments)
+    process = _started(line, clean_environment(confdir, **environment), log)
+    try:
+        code = process.wait(PATIENCE)
+    finally:
+        process.kill()
+    return Finished(line, code, log.read_text(encoding="utf-8"))
 
 
-def free_port() -> int:
-    """A port that was free a moment ago, for those who have to know it beforehand."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return int(taken.getsockname()[1])
+def _started(command_line: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """A process that writes to the log; where it is a plain mitmdump, it is forked."""
+    if command_line[0] == str(MITMDUMP) and "PYTHONPATH" not in environment:
+        return fork_server().start(command_line, environment, log)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command_line,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
 
 
 def with_authority(confdir: Path, authority: Path) -> Path:
@@ -200,7 +205,7 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def _port(started: Mitmdump) -> int:
+def _listening_at(started: Mitmdump) -> tuple[str, int]:
     def listening() -> bool:
         assert started.process.poll() is None, f"mitmdump ended:\n{started.log}"
         return _LISTENING.search(started.log) is not None
@@ -208,4 +213,4 @@ def _port(started: Mitmdump) -> int:
     eventually(listening, f"listening ({os.fspath(started.log_file)})")
     found = _LISTENING.search(started.log)
     assert found
-    return int(found[1])
+    return found[1], int(found[2])

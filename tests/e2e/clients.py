@@ -20,6 +20,7 @@ PATIENCE = 60
 class Proxy(Protocol):
     """What clients need to know of a bridge."""
 
+    host: str
     port: int
 
     @property
@@ -107,7 +108,7 @@ def ask(
 ) -> Answer:
     """One request as written, on a connection of its own: a URL for a forward proxy, a path for
     a reverse proxy. Follows nothing and raises for no status."""
-    with closing(http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE)) as to:
+    with closing(http.client.HTTPConnection(proxy.host, proxy.port, timeout=PATIENCE)) as to:
         return ask_on(to, target, method, body, headers)
 
 
@@ -128,7 +129,7 @@ def ask_on(
 @contextmanager
 def connected(proxy: Proxy) -> Iterator[socket.socket]:
     """A bare connection, for requests that no library would send."""
-    with closing(socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)) as connection:
+    with closing(socket.create_connection((proxy.host, proxy.port), PATIENCE)) as connection:
         yield connection
 
 

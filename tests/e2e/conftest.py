@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from mitmproxy.certs import CertStore
 
-from e2e.bridges import Mitmdump, running_bridge, running_mitmdump, with_authority
+from addresses import Address
+from e2e.bridges import ANYWHERE, Mitmdump, running_bridge, running_mitmdump, with_authority
 from e2e.installed import install
 from e2e.origins import Origin, running_origin
 from standin import Catalog, Quirk, Settings, Standin, make_tag
@@ -115,12 +116,12 @@ def start_bridge(tmp_path: Path, authority: Path) -> StartBridge:
     def start(
         *arguments: str,
         name: str = "bridge",
-        port: int = 0,
+        at: Address = ANYWHERE,
         under: Sequence[str] = (),
         **given: str,
     ) -> AbstractContextManager[Mitmdump]:
         confdir = with_authority(tmp_path / name, authority)
-        return running_bridge(confdir, *arguments, port=port, under=under, **given)
+        return running_bridge(confdir, *arguments, at=at, under=under, **given)
 
     return start
 

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from addresses import Address
 from e2e.bridges import ADDON, PATIENCE, ROOT, Mitmdump, eventually, running_mitmdump
 from e2e.clients import clean_environment, lacking, output, tool
 
@@ -95,7 +96,7 @@ def network(folder: Path) -> Iterator[Network]:
 
 def standin(lab: Network) -> AbstractContextManager[None]:
     """The stand-in for Docker Hub, as the page starts it."""
-    script = lab.script("2. Something in place of the internet").removesuffix("&\n")
+    script = lab.script("2. A stand-in for the internet").removesuffix("&\n")
     script = script.replace(".venv/bin/python", sys.executable)
     script = script.replace("PYTHONPATH=tests", "PYTHONPATH=tests exec")
     return running(lab, "standin", ["bash", "-c", script], "10.77.2.2:8443")
@@ -125,7 +126,7 @@ def as_if_run(
     defaults = ("connection_strategy=lazy", f"hub_journal={confdir / 'journal.sqlite3'}")
     settings = [word for setting in defaults for word in ("--set", setting)]
     everything = ["-s", str(ADDON), *settings, *arguments]
-    return running_mitmdump(confdir, *everything, port=port, under=under)
+    return running_mitmdump(confdir, *everything, at=Address("127.0.0.1", port), under=under)
 
 
 def _try_out(prefix: str) -> None:

@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from e2e.bridges import PATIENCE, eventually, free_port
+from addresses import Address, own_address
+from e2e.bridges import PATIENCE, eventually
 from e2e.clients import clean_environment, tool
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -19,14 +20,14 @@ PUSHERS = 4
 
 
 @contextmanager
-def running_registry(folder: Path) -> Iterator[str]:
-    """The `127.0.0.1:port` of a registry that keeps its files in this folder."""
-    program, port = tool("docker-registry"), free_port()
+def running_registry(folder: Path) -> Iterator[Address]:
+    """The address of a registry that keeps its files in this folder."""
+    program, address = tool("docker-registry"), own_address()
     config = {
         "version": 0.1,
         "log": {"level": "error"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
+        "http": {"addr": str(address)},
     }
     file = folder / "config.yml"
     file.write_text(json.dumps(config), encoding="utf-8")  # which is YAML too
@@ -39,14 +40,14 @@ def running_registry(folder: Path) -> Iterator[str]:
             env=clean_environment(folder),
         )
     try:
-        eventually(lambda: _answers(process, port), "docker-registry answers")
-        yield f"127.0.0.1:{port}"
+        eventually(lambda: _answers(process, address), "docker-registry answers")
+        yield address
     finally:
         process.kill()
         process.wait(PATIENCE)
 
 
-def push(registry: str, repository: str, tags: Sequence[str]) -> None:
+def push(registry: Address, repository: str, tags: Sequence[str]) -> None:
     """One tiny image under all these names."""
     config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
     digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
@@ -68,8 +69,8 @@ def push(registry: str, repository: str, tags: Sequence[str]) -> None:
         list(pool.map(push_some, [tags[start::PUSHERS] for start in range(PUSHERS)]))
 
 
-def _connection(registry: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(registry, timeout=PATIENCE)
+def _connection(registry: Address) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(registry.host, registry.port, timeout=PATIENCE)
 
 
 def _sent(
@@ -83,9 +84,9 @@ def _sent(
     return response.headers.get("Location", "")
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], registry: Address) -> bool:
     assert process.poll() is None, "docker-registry ended"
-    with closing(_connection(f"127.0.0.1:{port}")) as connection:
+    with closing(_connection(registry)) as connection:
         try:
             connection.request("GET", "/v2/")
             return connection.getresponse().status == 200

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from e2e.bridges import PATIENCE, ROOT, free_port, with_authority
+from addresses import Address, own_address
+from e2e.bridges import PATIENCE, ROOT, with_authority
 from e2e.clients import clean_environment, tool
 from standin import Standin
 
@@ -33,7 +34,7 @@ class Runner:
     """As much of GitHub's runner as the steps need."""
 
     folder: Path
-    port: int
+    address: Address
     programs: Path
     environment: dict[str, str] = field(init=False)
     groups: list[int] = field(default_factory=list)
@@ -88,9 +89,10 @@ class Runner:
 def runner(programs: Path, authority: Path, hub: Standin, tmp_path: Path) -> Iterator[Runner]:
     for name in ("curl", "wget"):
         tool(name)
-    made = Runner(tmp_path, free_port(), programs)
+    made = Runner(tmp_path, own_address(), programs)
     confdir = with_authority(tmp_path / "temp" / "hub-v1", authority)
-    config = f"hub_url: {hub.url}\nhub_registry_url: ''\nlisten_port: {made.port}\n"
+    config = f"hub_url: {hub.url}\nhub_registry_url: ''\n"
+    config += f"listen_host: {made.address.host}\nlisten_port: {made.address.port}\n"
     (confdir / "config.yaml").write_text(config)
     try:
         yield made
@@ -101,7 +103,8 @@ def runner(programs: Path, authority: Path, hub: Standin, tmp_path: Path) -> Ite
 def test_its_steps_bridge_the_job_and_leave_both_reports(runner: Runner, hub: Standin) -> None:
     (job,) = workflow()["jobs"].values()
     runner.environment |= {
-        name: value.replace("8080", str(runner.port)) for name, value in job["env"].items()
+        name: value.replace("127.0.0.1:8080", str(runner.address))
+        for name, value in job["env"].items()
     }
     steps = [step for step in job["steps"] if "run" in step]
     begin, itself, report = steps

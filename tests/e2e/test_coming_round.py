@@ -1,6 +1,7 @@
 """A call that comes round to the bridge that made it ends at once, and says what to change."""
 
-from e2e.bridges import Mitmdump, free_port
+from addresses import own_address
+from e2e.bridges import Mitmdump
 from e2e.clients import ask
 from e2e.conftest import StartBridge
 from standin import Standin
@@ -12,10 +13,10 @@ TOOL = b'[{"layer": "", "name": "1.0"}]'
 def test_a_hub_url_that_leads_back_to_the_bridge_is_answered_508(
     start_bridge: StartBridge, hub: Standin
 ) -> None:
-    port = free_port()
-    own = f"http://127.0.0.1:{port}"
+    address = own_address()
+    own = f"http://{address}"
     mode = f"reverse:{hub.registry_url}"
-    with start_bridge("--mode", mode, hub_url=own, port=port) as bridge:
+    with start_bridge("--mode", mode, hub_url=own, at=address) as bridge:
         for _ in range(2):
             answer = ask(bridge, TAGS)
             assert answer.status == 508

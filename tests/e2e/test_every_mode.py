@@ -74,11 +74,12 @@ def host_keeping(open_doors: OpenDoors) -> Iterator[Doors]:
         yield opened
 
 
-def _answers(opened: Doors, way: Way, server_address: str) -> None:
+def _answers(opened: Doors, way: Way, server_address: str, path: str = PATH) -> None:
     opened.bridge.new_rows()
-    assert opened.curl(way.listener, way.client) == TOOL
+    assert opened.curl(way.listener, way.client.replace(PATH, path)) == TOOL
     row = opened.bridge.new_row()
     assert row["outcome"] == "translated"
+    assert row["route"] == "GET /v1/repositories/{namespace}/{name}/tags"
     found = (row["proxy_mode"], row["server_address"], row["url_scheme"])
     assert found == (way.proxy_mode, server_address, way.url_scheme)
 
@@ -86,6 +87,13 @@ def _answers(opened: Doors, way: Way, server_address: str) -> None:
 @BY_EVERY_WAY
 def test_v1_is_answered_by_every_way_although_its_host_is_dead(lazy: Doors, way: Way) -> None:
     _answers(lazy, way, way.server_address)
+
+
+@BY_EVERY_WAY
+def test_a_base_that_ends_in_a_slash_makes_no_difference_by_any_way(lazy: Doors, way: Way) -> None:
+    path = "//v1//repositories//acme/tool/tags//"
+    assert PATH in way.client
+    _answers(lazy, way, way.server_address, path)
 
 
 @pytest.mark.parametrize("name", HOST_KEPT)

@@ -1,5 +1,6 @@
 """Three bridges and their fleet under load, while one after the other is killed."""
 
+import http.client
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -50,8 +51,8 @@ class Load:
             url = f"http://index.docker.io/v1/repositories/tiny/tags?{number}-{calls}"
             try:
                 answer = ask(self.bridges[number], url, headers={"User-Agent": f"load{number}/1"})
-            except OSError:
-                continue  # it is the one that is killed
+            except (OSError, http.client.HTTPException):
+                continue  # killed before its answer was whole
             if answer.status == 200:
                 self.answered += 1
 

@@ -9,7 +9,7 @@ import pytest
 from e2e.bridges import NO_HUB, Mitmdump, eventually, running_bridge
 from e2e.clients import Answer, ask
 from e2e.conftest import StartBridge
-from standin import Standin, bodies, faults
+from standin import Held, Standin, bodies, faults
 from standin.rules import Action
 
 ELSEWHERE = "http://127.0.0.1:1/v2/elsewhere"
@@ -141,14 +141,17 @@ def test_a_limit_on_requests_is_passed_on_in_seconds(
         assert ask(bridge, f"{hub.registry_url}/v1/search?q=php").status == 200
 
 
-def test_a_call_that_hangs_holds_up_no_other(impatient: Mitmdump, hub: Standin) -> None:
-    hub.faults.add("/stuck/", faults.hang())
+def test_a_call_that_waits_for_hub_holds_up_no_other(bridge: Mitmdump, hub: Standin) -> None:
+    stuck = Held()
+    hub.faults.add("/stuck/", stuck)
     with ThreadPoolExecutor(1) as pool:
-        stuck = pool.submit(ask, impatient, f"{SOME}/stuck/tags")
-        eventually(lambda: bool(hub.calls), "the first call is with Hub")
-        assert ask(impatient, f"{SOME}/fluent/tags").status == 200
-        assert stuck.result().status == 502
-    assert [row["repository"] for row in impatient.new_rows()] == ["fluent", "stuck"]
+        waiting = pool.submit(ask, bridge, f"{SOME}/stuck/tags")
+        eventually(lambda: stuck.here == 1, "the first call is with Hub")
+        assert ask(bridge, f"{SOME}/fluent/tags").status == 200
+        assert stuck.here == 1
+        stuck.release()
+        assert waiting.result().status == 200
+    assert [row["repository"] for row in bridge.new_rows()] == ["fluent", "stuck"]
 
 
 @pytest.mark.parametrize("trouble", ["hang", "drip"])
@@ -162,7 +165,9 @@ def test_a_hub_that_takes_for_ever_is_given_up_at_the_deadline(
     row = impatient.new_row()
     assert (row["outcome"], row["error_type"]) == ("failed", "unreachable")
     assert row["duration_ms"] >= 2_000
-    assert ask(impatient, f"{SOME}/after-{trouble}/tags").status == 200
+    # On a busy machine two seconds may be too few even for a Hub that answers.
+    after = f"{SOME}/after-{trouble}/tags"
+    eventually(lambda: ask(impatient, after).status == 200, "the next call is served")
 
 
 def test_a_hub_that_is_down_altogether_is_a_problem_and_not_an_absence(

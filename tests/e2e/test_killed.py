@@ -4,7 +4,6 @@ journal, once, and counted."""
 import random
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +53,10 @@ def started(bridge: Mitmdump, name: str, repositories: int = MANY) -> Load:
 
 
 def kill(bridge: Mitmdump, load: Load) -> None:
-    """At some moment after its first calls."""
-    first = f"SELECT 1 FROM calls WHERE repository LIKE '{load.name}-%' LIMIT 1"  # noqa: S608  # a name of our own
-    eventually(lambda: bool(query(bridge.journal, first)), "a first call")
-    time.sleep(random.uniform(0.02, 0.5))  # noqa: S311  # no secret
+    """At some moment among its first calls."""
+    so_far = f"SELECT count(*) n FROM calls WHERE repository LIKE '{load.name}-%'"  # noqa: S608  # a name of our own
+    some = random.randint(1, 4 * AT_ONCE)  # noqa: S311  # no secret
+    eventually(lambda: query(bridge.journal, so_far)[0]["n"] >= some, "some calls")
     bridge.process.kill()
     bridge.process.wait(PATIENCE)
 

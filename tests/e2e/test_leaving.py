@@ -3,48 +3,41 @@
 import asyncio
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 
-from e2e.bridges import PATIENCE, Mitmdump, Row, eventually, running_bridge, with_authority
+from e2e.bridges import (
+    PATIENCE,
+    Mitmdump,
+    Row,
+    bridge_arguments,
+    eventually,
+    running_mitmdump,
+    with_authority,
+)
 from e2e.clients import ask, behind, clean_environment, connected, tool
 from e2e.conftest import StartBridge
 from hub.gate import until
 from onstage import entries, make_flow, on_stage
-from standin import Standin, faults
-from standin.rules import Action, Proceed
+from standin import Held, Standin, faults
 
 HOST = "index.docker.io/v1/repositories/bench"
 DEADLINE = 3_600
-AT_ONCE = 10
-"""Seconds; a hundredth of the deadline and enough for a slow machine."""
 
 
-class Held:
-    """Requests that get no answer, and how many of them are under way."""
+WITNESS = """
+import logging
 
-    def __init__(self) -> None:
-        self.here = 0
-        self.met = 0
-
-    def action(self) -> Action:
-        async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
-            self.here += 1
-            self.met += 1
-            try:
-                return await faults.hang()(request, proceed)
-            finally:
-                self.here -= 1
-
-        return act
+def request(flow):
+    logging.info("heard: %s", flow.request.path)
+"""
+"""A script that says so before the bridge hears of a call: what it says, the bridge does next."""
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +45,11 @@ def forward(
     tmp_path_factory: pytest.TempPathFactory, authority: Path, shared_hub: Standin
 ) -> Iterator[Mitmdump]:
     confdir = with_authority(tmp_path_factory.mktemp("patient"), authority)
+    witness = confdir / "witness.py"
+    witness.write_text(WITNESS, encoding="utf-8")
     patience = ("--set", f"hub_deadline={DEADLINE}")
-    with running_bridge(confdir, *patience, hub_url=shared_hub.url) as bridge:
+    arguments = bridge_arguments(confdir, hub_url=shared_hub.url)
+    with running_mitmdump(confdir, "-s", str(witness), *arguments, *patience) as bridge:
         yield bridge
 
 
@@ -68,7 +64,7 @@ def patient(forward: Mitmdump, hub: Standin) -> Mitmdump:
 def held(hub: Standin) -> Held:
     """What is asked of a repository whose name begins with `held`."""
     made = Held()
-    hub.faults.add("/held", made.action())
+    hub.faults.add("/held", made)
     return made
 
 
@@ -92,11 +88,9 @@ def curl(bridge: Mitmdump, *arguments: str, is_proxy: bool = True) -> Iterator[N
 
 
 def is_over(held: Held, bridge: Mitmdump, rows: int = 1) -> list[Row]:
-    """The new rows, once nothing is under way any more; fails where that takes its time."""
-    started = time.monotonic()
+    """The new rows, once nothing is under way any more, which is long before the deadline."""
     eventually(lambda: held.here == 0, "the requests to Hub are ended")
     eventually(lambda: len(bridge.rows()) >= bridge._rows_told + rows, "the rows are written")
-    assert time.monotonic() - started < AT_ONCE
     return bridge.new_rows()
 
 
@@ -126,7 +120,6 @@ def test_what_a_killed_curl_asked_for_is_given_up_at_once(
         assert patient.new_rows() == []
     (row,) = is_over(held, patient)
     assert has_left(row)
-    assert row["duration_ms"] < PATIENCE * 1_000
     assert held.met == 1
     assert ask(patient, f"http://{HOST}/fine/tags").status == 200
 
@@ -149,36 +142,39 @@ def test_the_same_through_a_reverse_proxy_and_nothing_goes_to_the_old_host(
 def test_another_who_waits_for_the_same_still_gets_it(
     patient: Mitmdump, hub: Standin, leaver: int
 ) -> None:
-    what = f"https://{HOST}/shared{leaver}/tags"
-    hub.faults.add(f"/shared{leaver}", faults.latency(3))
+    what, held = f"https://{HOST}/shared{leaver}/tags", Held()
+    hub.faults.add(f"/shared{leaver}", held)
+
+    def heard() -> int:
+        return patient.log.count(f"heard: /v1/repositories/bench/shared{leaver}/tags")
+
     with ThreadPoolExecutor(1) as pool:
         if leaver:
             stays = pool.submit(ask, patient, what.replace("https", "http"))
-            eventually(lambda: len(hub.calls) == 1, "Hub is asked")
+            eventually(lambda: held.here == 1, "Hub is asked")
         with curl(patient, what):
-            eventually(lambda: len(hub.calls) == 1, "Hub is asked")
+            eventually(lambda: held.here == 1, "Hub is asked")
             if not leaver:
                 stays = pool.submit(ask, patient, what.replace("https", "http"))
-            time.sleep(1)
+            eventually(lambda: heard() == 2, "both wait")
         eventually(lambda: len(patient.rows()) > patient._rows_told, "the row of who left")
         assert has_left(patient.new_row())
         assert not stays.done()
+        held.release()
         assert stays.result(PATIENCE).status == 200
     assert patient.new_row()["outcome"] == "translated"
     assert len(hub.calls) == 1
 
 
-def test_a_client_may_leave_between_two_tries(patient: Mitmdump, hub: Standin) -> None:
-    hub.faults.add("/failing", faults.status(429, headers={"Retry-After": "6"}))
-    with curl(patient, f"http://{HOST}/failing/tags"):
-        eventually(lambda: len(hub.calls) == 1, "Hub is asked")
-        time.sleep(0.5)
-    eventually(lambda: len(patient.rows()) > patient._rows_told, "the row")
-    row = patient.new_row()
-    assert has_left(row)
-    assert row["duration_ms"] < 5_000
+def test_a_client_may_leave_between_two_tries(start_bridge: StartBridge, hub: Standin) -> None:
+    hub.faults.add("/limited", faults.status(429, headers={"Retry-After": "9"}))
+    patience = ("--set", f"hub_deadline={DEADLINE}")
+    with start_bridge(*patience, hub_url=hub.url) as bridge:
+        with curl(bridge, f"http://{HOST}/limited/tags"):
+            eventually(lambda: [call.status for call in hub.calls] == [429], "Hub has answered")
+        eventually(lambda: bool(bridge.rows()), "the row")
+        assert has_left(bridge.new_row())
     assert len(hub.calls) == 1
-    time.sleep(6)  # the pause holds for everybody
 
 
 def test_a_client_may_leave_as_soon_as_it_has_asked(patient: Mitmdump, held: Held) -> None:
@@ -211,7 +207,7 @@ def test_a_call_that_is_passed_on_ends_with_its_client_too(
     start_bridge: StartBridge, hub: Standin
 ) -> None:
     held = Held()
-    hub.faults.add("/v1/_ping", held.action(), listener="registry")
+    hub.faults.add("/v1/_ping", held, listener="registry")
     with start_bridge("--mode", f"reverse:{hub.registry_url}", hub_url=hub.url) as bridge:
         with curl(bridge, f"{bridge.url}/v1/_ping", is_proxy=False):
             eventually(lambda: held.here == 1, "the old host is asked")

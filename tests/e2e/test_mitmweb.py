@@ -10,7 +10,7 @@ import pytest
 from e2e.bridges import Row, eventually, with_authority
 from e2e.clients import ask, connected
 from e2e.webs import Mitmweb, running_web
-from hubv1.options import OPTIONS
+from hubv1.config import OPTIONS
 from standin import Standin
 
 BASE = "http://index.docker.io/v1/repositories"

@@ -55,7 +55,7 @@ class Desk:
     @contextmanager
     def bridge(self, command: str, *more: str, under: Sequence[str] = ()) -> Iterator[Mitmdump]:
         """The bridge that a line starts, led to the stand-in."""
-        _, *arguments = shlex.split(command.removesuffix("&"))
+        _, *arguments = shlex.split(command.removesuffix("&").removeprefix("sudo "))
         hub = ["hub_url=https://hub.docker.com:8443", "hub_registry_url="]
         hub.append(f"ssl_verify_upstream_trusted_ca={self.lab.folder / 'tls' / 'ca.pem'}")
         everything = [*arguments, *(word for each in hub for word in ("--set", each)), *more]
@@ -82,7 +82,7 @@ class Desk:
 
 def _parts(block: str) -> list[str]:
     """What comes before the bridge, the command that starts it, and what comes after."""
-    return re.split(r"^(scripts/run .*&)\n", block, maxsplit=1, flags=re.MULTILINE)
+    return re.split(r"^((?:sudo )?scripts/run .*&)\n", block, maxsplit=1, flags=re.MULTILINE)
 
 
 def _calls(lines: str) -> int:

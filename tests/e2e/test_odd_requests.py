@@ -60,7 +60,11 @@ def _get(target: bytes) -> bytes:
         b"a/" * 5_000 + b"tags",
         b"\xff\xfe/tags",
         b"t\xc3\xafny/tags",
-        b"//tags",
+        b"/tags",
+        b"/tags/1.0",
+        b"tiny//tags",
+        b"acme//tool/tags",
+        b"acme/tool//tags//1.0",
         b"tiny/tags/..",
         b"tiny/tags/%2e%2e%2fimages",
         b"tiny/tags/" + b"x" * 129,
@@ -78,6 +82,7 @@ def test_a_name_that_hub_does_not_allow_is_404_and_asks_nobody(
     assert "x-evil" not in answer.headers
     row = front.new_row()
     assert row["outcome"] == "refused"
+    assert (row["namespace"], row["repository"]) in (("", ""), ("library", "tiny"))
     assert len(row["url_path"]) <= 256
     assert hub.calls == []
     assert origin.arrivals == []
@@ -87,6 +92,20 @@ def test_percent_encoding_and_a_slash_at_the_end_change_nothing(front: Mitmdump)
     answer = raw(front, _get(b"/v1/repositories/acme/%74%6f%6fl/tags/?page_size=1&x"))
     assert (answer.status, answer.body) == (200, TOOL)
     assert front.new_row()["repository"] == "tool"
+
+
+@pytest.mark.parametrize("start", [b"", b"http://index.docker.io", b"HTTP://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "path", [b"//v1/repositories/acme/tool/tags", b"///v1//repositories///acme/tool/tags//?page=2"]
+)
+def test_several_slashes_mean_one_in_the_origin_form_and_the_absolute_form(
+    front: Mitmdump, start: bytes, path: bytes
+) -> None:
+    answer = raw(front, _get(start + path))
+    assert (answer.status, answer.body) == (200, TOOL)
+    row = front.new_row()
+    assert (row["namespace"], row["repository"]) == ("acme", "tool")
+    assert row["route"] == "GET /v1/repositories/{namespace}/{name}/tags"
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])

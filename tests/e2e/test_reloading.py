@@ -1,10 +1,10 @@
-"""mitmproxy loads the script anew when its file changes; the bridge does so with all its parts."""
+"""mitmproxy loads the script anew when its file changes: calls under way are told to come again."""
 
 import os
 import shutil
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,55 +12,49 @@ from pathlib import Path
 import psutil
 import pytest
 
+from addresses import own_address
 from e2e.bridges import (
     ADDON,
-    PATIENCE,
     Mitmdump,
     bridge_arguments,
     eventually,
-    free_port,
     running_mitmdump,
     with_authority,
 )
 from e2e.clients import ask, connected
-from standin import Standin, faults
+from standin import Held, Standin, faults
 
 BASE = "http://index.docker.io/v1/repositories"
-GONE = "Docker Hub API v1 has been retired."
 
 
 class Checkout:
-    """A copy of the addon that a test may change, and the mitmdump that runs it."""
+    """A copy of the addon that a test may touch, and the mitmdump that runs it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.script = folder / "bridge.py"
         self.bridge: Mitmdump
 
-    def change(self, part: str, old: str, new: str) -> None:
-        """Change a part, as an editor would."""
-        file = self.folder / "hubv1" / part
-        text = file.read_text(encoding="utf-8")
-        assert old in text
-        file.write_text(text.replace(old, new), encoding="utf-8")
-
-    def touch(self) -> None:
+    def reload(self) -> None:
         """Have the script loaded anew, and wait until it is."""
         loads = self.bridge.log.count("Loading script")
-        script = self.folder / "bridge.py"
         # mitmproxy compares times; on some file systems they are whole seconds.
-        later = max(time.time(), script.stat().st_mtime) + 2
-        os.utime(script, (later, later))
+        later = max(time.time(), self.script.stat().st_mtime) + 2
+        os.utime(self.script, (later, later))
         eventually(lambda: self.bridge.log.count("Loading script") > loads, "loading")
+
+    def unload(self) -> None:
+        """Take the script away, and wait until mitmproxy sees it."""
+        self.script.unlink()
+        eventually(lambda: "Un-loading script" in self.bridge.log, "unloading")
 
 
 @contextmanager
 def running_copy(folder: Path, authority: Path, hub: Standin, *more: str) -> Iterator[Checkout]:
     made = Checkout(folder / "addon")
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ADDON.parent, made.folder, ignore=ignored)
+    shutil.copytree(ADDON.parent, made.script.parent, ignore=ignored)
     confdir = with_authority(folder / "conf", authority)
-    arguments = bridge_arguments(confdir, hub_url=hub.url)
-    arguments[1] = str(made.folder / "bridge.py")
+    arguments = bridge_arguments(confdir, hub_url=hub.url, addon=str(made.script))
     with running_mitmdump(confdir, *arguments, *more) as made.bridge:
         yield made
 
@@ -71,67 +65,62 @@ def checkout(tmp_path: Path, authority: Path, hub: Standin) -> Iterator[Checkout
         yield made
 
 
-def test_a_part_that_was_changed_is_at_work_once_the_script_is_touched(
-    tmp_path: Path, authority: Path, hub: Standin
+@pytest.mark.parametrize("change", [Checkout.reload, Checkout.unload])
+def test_calls_under_way_get_503_and_are_written_down_once(
+    checkout: Checkout,
+    hub: Standin,
+    change: Callable[[Checkout], None],
 ) -> None:
-    with running_copy(tmp_path, authority, hub, "--set", "hub_mode=gone") as checkout:
-        assert GONE in ask(checkout.bridge, f"{BASE}/tiny/tags").body.decode()
-        checkout.change("bridging.py", GONE, "It is over.")
-        checkout.touch()
-        answer = ask(checkout.bridge, f"{BASE}/tiny/tags").body.decode()
-    assert "It is over." in answer
-    assert [row["outcome"] for row in checkout.bridge.rows()] == ["gone", "gone"]
-
-
-def test_calls_under_way_are_answered_and_written_down_once(
-    checkout: Checkout, hub: Standin
-) -> None:
-    bridge, names = checkout.bridge, [f"bench/slow{number}" for number in range(8)]
-    hub.faults.add("/slow", faults.latency(3))
-    with ThreadPoolExecutor(len(names)) as clients:
+    bridge, names = checkout.bridge, [f"bench/held{number}" for number in range(8)]
+    hub.faults.add("/held", faults.hang())
+    with ThreadPoolExecutor(len(names) + 1) as clients:
+        # The last one waits for the answer to the call before it.
         asking = [clients.submit(ask, bridge, f"{BASE}/{name}/tags") for name in names]
+        asking.append(clients.submit(ask, bridge, f"{BASE}/{names[-1]}/tags"))
         eventually(lambda: len(hub.calls) == len(names), "Hub is asked")
-        checkout.touch()
-        assert ask(bridge, f"{BASE}/tiny/tags").status == 200
-        assert bridge.rows()
-        assert not any(each.done() for each in asking)
+        eventually(lambda: bridge.log.count("client connect\n") == len(asking), "all are here")
+        assert bridge.rows() == []
+        change(checkout)
         answers = [each.result() for each in asking]
-    assert {answer.status for answer in answers} == {200}
-    rows = bridge.rows()
-    assert [row["outcome"] for row in rows] == ["translated"] * (len(names) + 1)
-    assert len({row["bridge_id"] for row in rows}) == 2
+        rows = bridge.rows()  # each was there before its answer left
+    assert {answer.status for answer in answers} == {503}
+    assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+    assert all(b'"restarting"' in answer.body for answer in answers)
+    assert len(rows) == len(answers)
+    assert {(row["outcome"], row["error_type"]) for row in rows} == {("failed", "restarting")}
+    assert {row["http_response_status_code"] for row in rows} == {503}
     assert len({row["flow_id"] for row in rows}) == len(rows)
 
 
-def test_calls_of_before_that_are_cut_at_shutdown_are_written_down(
-    tmp_path: Path, authority: Path, hub: Standin
+def test_the_bridge_of_after_answers_the_calls_from_then_on(
+    checkout: Checkout, hub: Standin
 ) -> None:
-    hub.faults.add("/hangs/", faults.hang())
-    with (
-        running_copy(tmp_path, authority, hub) as checkout,
-        ThreadPoolExecutor(2) as clients,
-    ):
-        asking = clients.submit(ask, checkout.bridge, f"{BASE}/bench/hangs/tags")
-        eventually(lambda: len(hub.calls) == 1, "Hub is asked")
-        checkout.touch()
-        checkout.bridge.end()
-        assert asking.exception()
-    [row] = checkout.bridge.rows()
-    assert (row["outcome"], row["error_type"]) == ("failed", "shutdown")
+    bridge = checkout.bridge
+    hub.faults.add("/held/", faults.hang())
+    with ThreadPoolExecutor(1) as clients:
+        assert ask(bridge, f"{BASE}/tiny/tags").status == 200
+        asking = clients.submit(ask, bridge, f"{BASE}/bench/held/tags")
+        eventually(lambda: len(hub.calls) == 2, "Hub is asked")
+        checkout.reload()
+        assert asking.result().status == 503
+        assert ask(bridge, f"{BASE}/tiny/tags").status == 200
+    rows = bridge.rows()
+    assert [row["outcome"] for row in rows] == ["translated", "failed", "translated"]
+    assert len({row["bridge_id"] for row in rows}) == 2
 
 
 def test_nothing_is_left_of_the_bridge_of_before(
     tmp_path: Path, authority: Path, hub: Standin
 ) -> None:
-    metrics = free_port()
-    option = ("--set", f"hub_metrics=127.0.0.1:{metrics}")
+    metrics = own_address()
+    option = ("--set", f"hub_metrics={metrics}")
     with running_copy(tmp_path, authority, hub, *option) as checkout:
         ask(checkout.bridge, f"{BASE}/tiny/tags")
         before = _held(checkout.bridge)
-        checkout.touch()
+        checkout.reload()
         ask(checkout.bridge, f"{BASE}/tiny/tags")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{metrics}/metrics") as answer:
+        with opener.open(f"http://{metrics}/metrics") as answer:
             shown = answer.read().decode()
         eventually(lambda: _held(checkout.bridge) == before, "the former bridge lets go")
     assert 'hub_v1_calls_total{outcome="translated"' in shown
@@ -143,7 +132,7 @@ def test_the_report_of_the_end_waits_for_the_end(
     report = tmp_path / "out.json"
     with running_copy(tmp_path, authority, hub, "--set", f"hub_report={report}") as checkout:
         ask(checkout.bridge, f"{BASE}/tiny/tags")
-        checkout.touch()
+        checkout.reload()
         ask(checkout.bridge, f"{BASE}/tiny/tags/1")
         assert "in this run" not in checkout.bridge.log
         assert not report.exists()
@@ -160,31 +149,11 @@ def _held(bridge: Mitmdump) -> tuple[int, int, int]:
     return process.num_threads(), len(files), len(sockets)
 
 
-def test_a_change_that_cannot_be_loaded_leaves_the_former_parts_at_work(
-    checkout: Checkout,
-) -> None:
-    assert ask(checkout.bridge, f"{BASE}/tiny/tags").status == 200
-    checkout.change("bridging.py", "async def answer_call(", "async def answer_call((")
-    checkout.touch()
-    eventually(
-        lambda: "cannot be loaded: the former one goes on" in checkout.bridge.log, "a complaint"
-    )
-    assert ask(checkout.bridge, f"{BASE}/tiny/tags/1").status == 200
-    checkout.change("bridging.py", "async def answer_call((", "async def answer_call(")
-    checkout.touch()
-    assert ask(checkout.bridge, f"{BASE}/tiny/images").status == 200
-    outcomes = [row["outcome"] for row in checkout.bridge.rows()]
-    assert outcomes == ["translated"] * 3
-    # Ended here, since a traceback in the log is no fault this time.
-    checkout.bridge.process.terminate()
-    assert checkout.bridge.process.wait(PATIENCE) == 0
-
-
-def test_calls_under_way_end_as_ever_whichever_way_they_end(
+def test_calls_that_were_passed_on_get_their_answer_and_are_written_down_without_it(
     tmp_path: Path, authority: Path, hub: Standin
 ) -> None:
-    hub.faults.add("/held/", faults.hang())
-    hub.faults.add("/v1/", faults.latency(3), listener="registry")
+    held = Held()
+    hub.faults.add("/v1/", held, listener="registry")
     front = ("--mode", f"reverse:{hub.registry_url}", "--set", "stream_large_bodies=1k")
     host = "Host: index.docker.io\r\n"
     upload = f"PUT /v1/images/0123/layer HTTP/1.1\r\n{host}Content-Length: 4000\r\n\r\n"
@@ -194,22 +163,16 @@ def test_calls_under_way_end_as_ever_whichever_way_they_end(
         ThreadPoolExecutor(1) as clients,
     ):
         bridge = checkout.bridge
-        with connected(bridge) as leaving:
-            leaving.sendall(f"GET /v1/repositories/bench/held/tags HTTP/1.1\r\n{host}\r\n".encode())
-            uploading.sendall(upload.encode() + b"x" * 2_000)
-            passed = clients.submit(ask, bridge, "/v1/_ping")
-            eventually(lambda: len(hub.calls) == 3, "all are under way")
-            checkout.touch()
-        eventually(lambda: len(bridge.rows()) == 1, "the row of the one that left")
+        uploading.sendall(upload.encode() + b"x" * 2_000)
+        passed = clients.submit(ask, bridge, "/v1/_ping")
+        eventually(lambda: len(hub.calls) == 2, "both are under way")
+        checkout.reload()
+        eventually(lambda: len(bridge.rows()) == 2, "the rows")
+        rows = bridge.rows()
+        held.release()
         uploading.sendall(b"x" * 2_000)
         assert passed.result().status == 410
         assert uploading.recv(1_000).startswith(b"HTTP/1.1 410")
-        eventually(lambda: len(bridge.rows()) == 3, "the other rows")
-    rows = bridge.rows()
-    assert [(row["outcome"], row["error_type"]) for row in rows] == [
-        ("failed", "client_left"),
-        ("passed", ""),
-        ("passed", ""),
-    ]
-    assert len({row["flow_id"] for row in rows}) == 3
-    assert len({row["bridge_id"] for row in rows}) == 1
+        assert bridge.rows() == rows
+    assert [(row["outcome"], row["error_type"]) for row in rows] == [("passed", "restarting")] * 2
+    assert {row["http_response_status_code"] for row in rows} == {None}

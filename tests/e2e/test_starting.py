@@ -1,7 +1,9 @@
 """A set-up that cannot work ends the start, with a sentence that says what to change."""
 
 import re
+import shlex
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from e2e.bridges import (
     ADDON,
+    ROOT,
     Finished,
     Mitmdump,
     bridge_arguments,
@@ -169,7 +172,11 @@ def test_a_missing_package_is_named_with_the_way_to_install_it(
     stub.write_text(f"raise ModuleNotFoundError('No module', name={package!r})", encoding="utf-8")
     sentence = _sentence(start(PYTHONPATH=str(tmp_path / "stubs")))
     assert f"needs the Python package {package}" in sentence
-    assert "pip install -r requirements.txt" in sentence
+    line = sentence.partition(" have. Install it there with: ")[2]
+    assert line.endswith(f" -m pip install -r {ROOT / 'requirements.txt'}")
+    # Everything is there already, so that pip has nothing to fetch.
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_eager_strategy_is_warned_about_with_the_setting_to_change(

@@ -47,7 +47,7 @@ def test_a_journal_is_for_its_owner_alone(bridge: Mitmdump) -> None:
 def test_a_client_that_leaves_before_its_answer_leaves_a_failed_call(
     bridge: Mitmdump, hub: Standin
 ) -> None:
-    hub.faults.add("/left/", faults.latency(1))
+    hub.faults.add("/left/", faults.hang())
     _send_and_leave(bridge, hub, "bench/left/tags")
     eventually(lambda: len(_of(bridge, "left")) == 1, "a row for the client that left")
     (row,) = _of(bridge, "left")
@@ -57,7 +57,7 @@ def test_a_client_that_leaves_before_its_answer_leaves_a_failed_call(
 
 
 def test_a_client_that_left_was_sent_no_status(bridge: Mitmdump, hub: Standin) -> None:
-    hub.faults.add("/unsent/", faults.latency(1))
+    hub.faults.add("/unsent/", faults.hang())
     _send_and_leave(bridge, hub, "bench/unsent/tags")
     eventually(lambda: len(_of(bridge, "unsent")) == 1, "a row for the client that left")
     assert _of(bridge, "unsent")[0]["http_response_status_code"] is None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from addresses import own_address
 from e2e.bridges import (
     MITMDUMP,
     PATIENCE,
     Mitmdump,
     bridge_arguments,
     eventually,
-    free_port,
     running_mitmdump,
 )
 
@@ -71,8 +71,9 @@ class Mitmweb:
 @contextmanager
 def running_web(confdir: Path, *arguments: str, **given: str) -> Iterator[Mitmweb]:
     """A mitmweb with the bridge; `given` is for `bridge_arguments`."""
-    port = free_port()
-    settings = ["web_open_browser=false", f"web_port={port}", f"web_password={_PASSWORD}"]
+    pages = own_address()
+    settings = ["web_open_browser=false", f"web_host={pages.host}", f"web_port={pages.port}"]
+    settings.append(f"web_password={_PASSWORD}")
     everything = [
         *(each for one in settings for each in ("--set", one)),
         *bridge_arguments(confdir, **given),
@@ -80,4 +81,4 @@ def running_web(confdir: Path, *arguments: str, **given: str) -> Iterator[Mitmwe
     ]
     with running_mitmdump(confdir, *everything, program=MITMWEB) as proxy:
         eventually(lambda: "Web server listening at" in proxy.log, "mitmweb's own pages")
-        yield Mitmweb(proxy, f"http://127.0.0.1:{port}")
+        yield Mitmweb(proxy, f"http://{pages}")

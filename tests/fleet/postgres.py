@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from e2e.bridges import free_port
+from addresses import own_address
 from e2e.clients import tool
 
 PATIENCE = 60
@@ -24,7 +24,7 @@ USER, PASSWORD = "hub", "hush-hush"
 
 _RULES = f"""
 local all postgres trust
-host all {USER} 127.0.0.1/32 scram-sha-256
+host all {USER} 127.0.0.0/8 scram-sha-256
 """
 _SETTINGS = (
     "fsync=off",  # nobody pulls the plug here
@@ -36,11 +36,12 @@ _SETTINGS = (
 
 
 class Server:
-    """A server with a folder and a port of its own."""
+    """A server with a folder and an address of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        address = own_address()
+        self.host, self.port = address.host, address.port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,7 +64,7 @@ class Server:
 
     def start(self, *settings: str) -> None:
         """Start it and wait until it answers."""
-        every = [*_SETTINGS, *settings, f"port={self.port}", "listen_addresses=127.0.0.1"]
+        every = [*_SETTINGS, *settings, f"port={self.port}", f"listen_addresses={self.host}"]
         every.append(f"unix_socket_directories={self.folder}")
         options = [word for each in every for word in ("-c", each)]
         with (self.folder / "log").open("ab") as log:
@@ -106,7 +107,7 @@ class Server:
         return self.url(name)
 
     def url(self, name: str, password: str = PASSWORD) -> str:
-        return f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+psycopg://{USER}:{password}@{self.host}:{self.port}/{name}"
 
     def own_url(self, database: str) -> str:
         """For its own administrator."""

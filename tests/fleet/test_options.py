@@ -14,11 +14,10 @@ from fleet.asking import Fleet
 from fleet.conftest import StartShipping
 from fleet.postgres import PASSWORD, USER
 from fleet.writing import some_calls, write
+from hubv1.config import OPTIONS, BadOption, Config, read_config
 from hubv1.fleet import Shipping
 from hubv1.fleet.database import Database
 from hubv1.journal import JournalError, Place
-from hubv1.options import OPTIONS, BadOption
-from hubv1.settings import Settings, read_settings
 from onstage import on_stage
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
@@ -27,8 +26,8 @@ SECRET = "hun%74er2"
 NOWHERE = f"postgresql+psycopg://{USER}:{SECRET}@127.0.0.1:1/hub?password=hunter2"
 
 
-def settings(fleet: str, environment: str = "", **values: Any) -> Settings:
-    return read_settings({**DEFAULTS, "hub_fleet": fleet, **values}, fleet=environment)
+def settings(fleet: str, environment: str = "", **values: Any) -> Config:
+    return read_config({**DEFAULTS, "hub_fleet": fleet, **values}, {"HUB_FLEET": environment})
 
 
 def shown(*things: object) -> str:
@@ -45,10 +44,13 @@ def shown(*things: object) -> str:
         ("postgresql+psycopg2://bridge:hunter2@db.example/hub", "takes a URL such as"),
         ("postgresql+psycopg://bridge:hunter2@db.example:port/hub", "takes a URL such as"),
         ("hunter2://:::", "takes a URL such as"),
-        (
-            "postgresql+psycopg://bridge:x@hunter2@db.example/hub",
-            "an @ in a password is",
-        ),
+        ("postgresql+psycopg://bridge:x@hunter2@db.example/hub", "an @ in a password is"),
+        ("postgresql+psycopg://bridge:x@hunter2/y@db.example", "an @ in a password is"),
+        ("postgresql+psycopg://bridge:x/hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://bridge:x?hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://bridge:x#hunter2@db.example/hub", "/ as %2F, ? as %3F and # as"),
+        ("postgresql+psycopg://db.example/hub?password=x@hunter2", "an @ in a password is"),
+        ("host=db.example password=hunter2", "takes a URL such as"),
     ],
 )
 def test_a_value_that_is_no_fleet_is_refused_without_showing_it(url: str, words: str) -> None:
@@ -92,13 +94,15 @@ def test_no_object_and_no_text_shows_the_password(
 
     async def playing() -> str:
         async with on_stage(tmp_path, hub_fleet=NOWHERE) as stage:
-            parts = stage.bridge.parts
-            assert parts
-            assert parts.shipping
-            shipping = parts.shipping
+            components = stage.bridge.components
+            assert components
+            assert components.shipper
+            shipping = components.shipper
             eventually(lambda: bool(shipping.standing.trouble), "in trouble")
             listed = stage.context.master.commands.call_strings("hub.options", [])
-            return "".join(listed) + shown(parts, parts.settings, shipping, shipping.standing)
+            return "".join(listed) + shown(
+                components, components.config, shipping, shipping.standing
+            )
 
     text = asyncio.run(playing()) + shown(Place(NOWHERE), Database(Place(NOWHERE)))
     assert f"hub_fleet=postgresql+psycopg://{USER}:***@127.0.0.1:1/hub" in text
@@ -112,13 +116,13 @@ def test_a_fleet_that_is_away_stops_no_start_and_no_option_is_needed_for_none(
 ) -> None:
     async def playing() -> None:
         async with on_stage(tmp_path, hub_fleet=NOWHERE) as stage:
-            assert stage.bridge.parts
-            assert stage.bridge.parts.shipping
-            first = stage.bridge.parts.shipping
+            assert stage.bridge.components
+            assert stage.bridge.components.shipper
+            first = stage.bridge.components.shipper
             stage.configure(hub_deadline=10)
-            assert stage.bridge.parts.shipping is first
+            assert stage.bridge.components.shipper is first
             stage.configure(hub_fleet="")
-            assert stage.bridge.parts.shipping is None
+            assert stage.bridge.components.shipper is None
             first.close()  # it ends by itself, but may log until then, and the stage must be there
 
     asyncio.run(playing())
@@ -129,9 +133,11 @@ def test_service_and_password_files_work(
 ) -> None:
     services, passwords = tmp_path / "services", tmp_path / "passwords"
     services.write_text(
-        f"[hub]\nhost=127.0.0.1\nport={fleet.server.port}\nuser={USER}\ndbname={fleet.name}\n"
+        f"[hub]\nhost={fleet.server.host}\nport={fleet.server.port}\nuser={USER}\ndbname={fleet.name}\n"
     )
-    passwords.write_text(f"127.0.0.1:{fleet.server.port}:{fleet.name}:{USER}:{PASSWORD}\n")
+    passwords.write_text(
+        f"{fleet.server.host}:{fleet.server.port}:{fleet.name}:{USER}:{PASSWORD}\n"
+    )
     passwords.chmod(0o600)
     monkeypatch.setenv("PGSERVICEFILE", str(services))
     monkeypatch.setenv("PGPASSFILE", str(passwords))

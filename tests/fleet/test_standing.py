@@ -63,9 +63,9 @@ def test_the_summary_on_demand_says_it(tmp_path: Path, caplog: pytest.LogCapture
 
     async def playing() -> None:
         async with on_stage(tmp_path, hub_fleet="postgresql://127.0.0.1:1/hub") as stage:
-            assert stage.bridge.parts
-            assert stage.bridge.parts.shipping
-            shipping = stage.bridge.parts.shipping
+            assert stage.bridge.components
+            assert stage.bridge.components.shipper
+            shipping = stage.bridge.components.shipper
             eventually(lambda: bool(shipping.standing.trouble), "in trouble")
             stage.context.master.commands.call_strings("hub.summary", [])
 

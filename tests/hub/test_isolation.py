@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from hubv1 import cache
-from hubv1.bridging import Result, Terms
+from hubv1.calls import Limits, Result
 from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
 from visitors import (
@@ -149,7 +149,7 @@ def test_200_callers_at_once_each_get_their_own(hub: Standin) -> None:
 
 
 class TestAChallenge:
-    terms = Terms(20, challenge=True)
+    terms = Limits(20, challenge=True)
 
     @pytest.mark.parametrize("path", [*PATHS, f"{V1}/nobody/nothing/tags", f"{V1}/debian/tags/9"])
     @pytest.mark.parametrize("kind", ["none", "token", "basic", "other"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.credentials import ANONYMOUS, Basic, Bearer
 from hubv1.hub import auth as module
 from standin import Call, Standin, faults

@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from hub.gate import until
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.credentials import Bearer, Credentials, read_credentials
 from hubv1.hub import auth as module
 from standin import Call, Standin, faults

@@ -7,7 +7,7 @@ from base64 import b64decode
 
 import pytest
 
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.credentials import ANONYMOUS, Basic, Credentials
 from standin import Call, Standin, faults
 from visitors import (

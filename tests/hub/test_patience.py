@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from hub.gate import PATIENCE, Gate, until
-from hubv1.bridging import Terms, answer_call
+from hubv1.calls import Limits, answer_call
 from hubv1.failures import HubFailure, NotFound, RateLimited, Unreachable
 from hubv1.hub import HubClient, RequestBudget, http
 from hubv1.hub.client import PAGES_AT_ONCE
@@ -179,7 +179,7 @@ def test_nothing_is_tried_again_when_it_would_be_too_late(
 def test_silence_at_first_leaves_time_for_the_answer(hub: Standin, path: str) -> None:
     hub.faults.add("/tags", faults.hang(), times=1)
     call = recognised(f"/v1/repositories/{path}")
-    result = with_client(hub.url, lambda client: answer_call(call, client, Terms(4)))
+    result = with_client(hub.url, lambda client: answer_call(call, client, Limits(4)))
     assert result.answer.status == 200
     assert result.upstream_calls == len(hub.calls) == 2
 
@@ -188,7 +188,7 @@ def test_silence_is_told_at_the_deadline_with_the_last_trouble(hub: Standin) -> 
     hub.faults.add("/tags", faults.hang())
     call = recognised("/v1/repositories/small/tags")
     started = time.monotonic()
-    result = with_client(hub.url, lambda client: answer_call(call, client, Terms(1)))
+    result = with_client(hub.url, lambda client: answer_call(call, client, Limits(1)))
     assert 0.9 < time.monotonic() - started < PATIENCE / 3
     assert (result.answer.status, result.error_type) == (502, "unreachable")
     assert "said nothing" in result.error
@@ -222,7 +222,7 @@ class TestPages:
 
         async def use(client: HubClient) -> None:
             call = recognised("/v1/repositories/many/images")
-            result = await answer_call(call, client, Terms(3))
+            result = await answer_call(call, client, Limits(3))
             assert (result.answer.status, result.error_type) == (502, "unreachable")
             await gate.is_left()
             await nothing_happens(lambda: len(hub.calls))
@@ -238,7 +238,7 @@ class TestPages:
 
         async def use(client: HubClient) -> None:
             call = recognised("/v1/repositories/many/images")
-            result = await answer_call(call, client, Terms(0.8))
+            result = await answer_call(call, client, Limits(0.8))
             assert (result.answer.status, result.error_type) == (502, "unreachable")
             assert "answered 500" in result.error
             await nothing_happens(lambda: len(hub.calls))

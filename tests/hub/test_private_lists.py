@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.bridging import Result
+from hubv1.calls import Result
 from hubv1.hub import auth as module
 from standin import Standin, faults
 from visitors import (

@@ -16,8 +16,12 @@ from hubv1.outcome import Outcome
 from journal.asking import asked
 from samples import make_entry
 
-PAGE = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^\$ (sqlite3 ~/\.mitmproxy.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+JOURNAL = (DOCS / "journal.md").read_text(encoding="utf-8")
+TABLES = (DOCS / "tables.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"^\$ (sqlite3 ~/\.mitmproxy.*?)\n```", JOURNAL + TABLES, re.MULTILINE | re.DOTALL
+)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TAGS = "GET /v1/repositories/{name}/tags"
 
@@ -41,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_page_lists_every_column_of_a_view(view: str) -> None:
-    section = PAGE[PAGE.index(f"\n## {view}: a view") + 1 :].partition("\n## ")[0]
+    section = TABLES[TABLES.index(f"\n## {view}: a view") + 1 :].partition("\n## ")[0]
     listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)))
     assert sorted(listed) == sorted(VIEWS[view].selected_columns.keys())
 
@@ -63,7 +67,7 @@ def test_every_view_has_an_example_that_answers(path: Path, name: str) -> None:
 
 
 def test_a_spreadsheet_gets_a_view_with_the_names_of_its_columns(path: Path) -> None:
-    [example] = re.findall(r"^\$ (sqlite3 -header .*? > (\S+))$", PAGE, re.MULTILINE | re.DOTALL)
+    [example] = re.findall(r"^\$ (sqlite3 -header .*? > (\S+))$", JOURNAL, re.MULTILINE | re.DOTALL)
     tool("sqlite3")
     folder = path.parents[1]
     subprocess.run(

@@ -80,7 +80,7 @@ def run(pasted: Snippet, home: Path, **more: str) -> Finished:
 
 def _trust_without_tls(code: str, home: Path) -> None:
     """Has skopeo believe a registry that has no certificate."""
-    hosts = sorted(set(re.findall(r"127\.0\.0\.1:\d+", code)))
+    hosts = sorted(set(re.findall(r"127[.\d]+:\d+", code)))
     entries = (f'[[registry]]\nlocation = "{host}"\ninsecure = true\n' for host in hosts)
     settings = home / ".config" / "containers" / "registries.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ from mitmproxy.flow import Flow
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, Seen
-from hubv1.mitm.captures import Capture, CaptureError, read_capture
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 
 Writer = Callable[..., Path]
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from mitmproxy.test import tflow
 
+from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
-from hubv1.mitm.captures import Capture, read_capture
-from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
+from hubv1.routes import LEGACY_HOSTS, Verdict
 from report.recordings import STARTED, TAGS, TRAFFIC, Writer, read, recorded, saved, written
 
 
@@ -96,7 +95,7 @@ def test_calls_like_v1_to_other_hosts_are_counted_by_host(tmp_path: Path) -> Non
 def test_whoever_follows_the_reading_hears_of_every_byte(tmp_path: Path) -> None:
     path = written(tmp_path / "flows", *TRAFFIC * 20)
     heard: list[int] = []
-    list(read_capture(Capture(path, LEGACY_HOSTS, advance=heard.append)).entries)
+    list(read_capture(Capture(path, LEGACY_HOSTS, on_read=heard.append)).entries)
     assert sum(heard) == path.stat().st_size
     assert len(heard) > 2
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
-from hubv1.mitm.captures import Capture, read_capture
-from hubv1.mitm.notes import leave
-from hubv1.options import LEGACY_HOSTS
+from hubv1.mitm.flow_metadata import annotate
 from hubv1.outcome import Outcome
+from hubv1.routes import LEGACY_HOSTS
 from report.made import report_of, write_journal
 from report.processes import report
 from report.recordings import recorded, written
@@ -100,7 +100,7 @@ def test_a_call_that_a_saved_flow_and_a_journal_tell_of_is_counted_once(tmp_path
     flows = []
     for entry in known, other:
         flow = recorded()
-        leave(flow, entry, "")
+        annotate(flow, entry, "")
         flows.append(flow)
     path = write_journal(tmp_path / "journal", known, seen=Seen(flows=5))
     body = told("--journal", path, written(tmp_path / "flows", *flows))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import Entry, History, Seen, Selection
-from hubv1.mitm.captures import Capture, CaptureError, read_capture
-from hubv1.options import LEGACY_HOSTS
 from hubv1.outcome import Outcome
+from hubv1.routes import LEGACY_HOSTS
 from report.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
 
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
@@ -94,11 +94,11 @@ class TestEachForm:
     def test_the_same_entry_in_another_file_is_the_same_call(
         self, tmp_path: Path, form: dict[str, Any]
     ) -> None:
-        told: set[str] = set()
+        seen_ids: set[str] = set()
         calls = []
         for name, content in ("a", har(form)), ("b", har(form, form, later(form))):
             (tmp_path / name).write_bytes(content)
-            capture = Capture(tmp_path / name, LEGACY_HOSTS, told=told)
+            capture = Capture(tmp_path / name, LEGACY_HOSTS, seen_ids=seen_ids)
             calls.append(len(list(read_capture(capture).entries)))
         assert calls == [1, 2]
 

@@ -136,7 +136,7 @@ def test_skopeo_finds_a_tag_in_a_real_registry(
 ) -> None:
     with running_registry(tmp_path) as registry:
         push(registry, "acme/three", ["1.0"])
-        place = replace(urls(hub), images=registry)
+        place = replace(urls(hub), images=str(registry))
         found = replacement(
             TAG, Repository("acme", "three"), tag, signed=False, paged=False, urls=place
         )

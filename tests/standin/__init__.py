@@ -29,6 +29,7 @@ The order of tags is made up on purpose: nobody may rely on it.
 from . import bodies, faults
 from .calls import Call
 from .catalog import Catalog, Repository
+from .held import Held
 from .inprocess import Standin
 from .settings import Settings
 from .tags import Image, Quirk, Tag, make_tag
@@ -36,6 +37,7 @@ from .tags import Image, Quirk, Tag, make_tag
 __all__ = [
     "Call",
     "Catalog",
+    "Held",
     "Image",
     "Quirk",
     "Repository",

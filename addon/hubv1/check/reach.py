@@ -8,10 +8,10 @@ from hubv1 import v2
 from hubv1.check.causes import in_words
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
+from hubv1.config import SECRET
 from hubv1.failures import HubFailure, Unauthorized, Unreachable
 from hubv1.hub import HubClient, Registry, Reply, Request, RequestBudget, Transport
 from hubv1.names import Repository
-from hubv1.settings import SECRET
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""

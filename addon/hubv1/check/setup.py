@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubv1.addresses import called
+from hubv1.config import Config
 from hubv1.hub import Connections
 from hubv1.journal import Place
 from hubv1.loopback import is_loopback
-from hubv1.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Listener:
 class Setup:
     """A bridge as it is, or as it would be started."""
 
-    settings: Settings
+    settings: Config
     connections: Connections
     via: str
     """Its entry in the Via header."""

@@ -34,7 +34,7 @@ def journal(setup: Setup) -> Finding:
             return _of_a_server(place)
         return _of_a_file(place.file, str(place), setup)
     except (JournalError, OSError, ImportError, sqlite3.Error, SQLAlchemyError) as error:
-        reason = reason_of(error).removesuffix(".")
+        reason = place.without_secrets(reason_of(error)).removesuffix(".")
         sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 

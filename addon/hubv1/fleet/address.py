@@ -1,6 +1,7 @@
 """What may stand in `hub_fleet`."""
 
-from hubv1.journal import POSTGRESQL, JournalError, Place
+from hubv1.journal import JournalError, Place
+from hubv1.journal.database_url import DatabaseUrlError, read_database_url
 
 _EXAMPLE = "a URL such as postgresql+psycopg://bridge@db.example/hub"
 
@@ -12,12 +13,13 @@ def check_address(url: str, journal: str) -> None:
     No sentence shows the URL: what is wrong with it may be in its password.
     """
     try:
-        parts = Place(url).url
-    except JournalError as error:
+        database = read_database_url(url)
+    except DatabaseUrlError:
         raise JournalError(
-            f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there."
-        ) from error
-    if parts.drivername != POSTGRESQL:
+            f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / as %2F, "
+            "? as %3F and # as %23."
+        ) from None
+    if not database.is_postgresql:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
     if Place(journal).file is None:
         raise JournalError(

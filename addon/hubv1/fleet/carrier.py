@@ -14,7 +14,6 @@ from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.parcel import Parcel
 from hubv1.journal import JournalError, files
 from hubv1.journal.opening import reason_of
-from hubv1.texts import printable
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +82,7 @@ class Carrier:
             logger.warning(
                 "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
                 entry.id,
-                printable(reason_of(error)),
+                reason_of(error),
             )
 
     def close(self) -> None:

@@ -52,7 +52,5 @@ class Telling:
 
 def reason_of(error: BaseException, place: Place) -> str:
     """What went wrong, in one line and without the fleet's password."""
-    text = printable(" ".join(said(error).split()))
-    for secret in place.secrets:
-        text = text.replace(secret, "***")
-    return bounded(text).rstrip(".")
+    text = " ".join(place.without_secrets(said(error)).split())
+    return bounded(printable(text)).rstrip(".")

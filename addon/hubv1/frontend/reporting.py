@@ -15,7 +15,6 @@ from hubv1.report.rendering import format_of, rendered
 from hubv1.report.sentence import number
 from hubv1.report.summary import summary
 from hubv1.report.writing import write_whole
-from hubv1.texts import printable
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def _write(report: Report, path: Path) -> None:
 
 def _log_summary(report: Report, level: int) -> None:
     for at, line in enumerate(summary(report)):
-        logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), printable(line))
+        logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), line)
 
 
 def _complain(error: Exception) -> None:

@@ -4,7 +4,7 @@ from hubv1.journal.entry import Entry, id_of, new_id
 from hubv1.journal.history import Gap, History
 from hubv1.journal.losses import NotRecorded
 from hubv1.journal.merging import read_all
-from hubv1.journal.place import FILE_NAME, POSTGRESQL, JournalError, Place
+from hubv1.journal.place import FILE_NAME, JournalError, Place
 from hubv1.journal.pruning import COUNTS_DAYS
 from hubv1.journal.reader import read
 from hubv1.journal.rejections import Rejection
@@ -18,7 +18,6 @@ __all__ = [
     "DAYS",
     "EVERYTHING",
     "FILE_NAME",
-    "POSTGRESQL",
     "Count",
     "Entry",
     "Gap",

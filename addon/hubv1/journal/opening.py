@@ -91,7 +91,8 @@ def _explained(place: Place) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-        raise JournalError(f"The journal {place} cannot be used: {reason_of(error)}.") from error
+        said = place.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
 def _engine(place: Place, begin: str, patience: float | None = None) -> Engine:

@@ -4,15 +4,12 @@ import os
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from hubv1.journal import files
+from hubv1.journal.database_url import DatabaseUrl, DatabaseUrlError, is_url, read_database_url
 
 FILE_NAME = "hub-journal.sqlite3"
 """Of the journal in mitmproxy's confdir."""
-
-POSTGRESQL = "postgresql+psycopg"
-"""The database of a fleet, and its driver, as URLs name them."""
 
 
 class JournalError(Exception):
@@ -24,16 +21,21 @@ class Place:
 
     def __init__(self, where: str) -> None:
         """`where` is a path or an SQLAlchemy URL."""
-        self.url = _url(where)
-        is_sqlite = self.url.get_backend_name() == "sqlite"
-        if is_sqlite and _is_in_memory(self.url):
-            raise JournalError("A journal in memory would record nothing: name a file.")
-        self._path = (self.url.database or "") if is_sqlite else ""
+        self._database = _server_database(where)
+        self._path = ""
+        self.url = self._database.url if self._database else _sqlite_url(where)
+        if self._database is None:
+            if _is_in_memory(self.url):
+                raise JournalError("A journal in memory would record nothing: name a file.")
+            self._path = self.url.database or ""
 
     def __str__(self) -> str:
         """The place as it may be shown: a path, or a URL without its password."""
-        shown = self.url.set(query={})  # a query may hold a password too
-        return self._path or shown.render_as_string(hide_password=True)
+        return str(self._database or self._path)
+
+    def without_secrets(self, text: str) -> str:
+        """A text about it, such as a driver's error, without what is secret in the URL."""
+        return self._database.without_secrets(text) if self._database else text
 
     @property
     def file(self) -> Path | None:
@@ -41,28 +43,22 @@ class Place:
         return Path(os.path.realpath(self._path)) if self._path else None
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """Passwords in the URL, which no text may show."""
-        found = (self.url.password, self.url.query.get("password"))
-        return tuple(str(each) for each in found if each)
-
-    @property
     def key(self) -> object:
         """Equal for two places of the same journal, by whatever names."""
         return (self.file and files.identity(self.file)) or self.url
 
 
-def _url(where: str) -> URL:
-    if "://" not in where:
-        return URL.create("sqlite", database=_expanded(where))
+def _server_database(where: str) -> DatabaseUrl | None:
+    if not is_url(where) or where.startswith("sqlite:"):
+        return None
     try:
-        url = make_url(where)
-    except (ArgumentError, ValueError) as error:
-        raise JournalError("The journal is neither a path nor an SQLAlchemy URL.") from error
-    if "@" in (url.host or ""):  # the rest of a password, which is not to be shown
-        raise JournalError("The journal's URL has an @ in its password: write it as %40 there.")
-    # SQLAlchemy would take another driver than that of requirements.txt.
-    return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
+        return read_database_url(where)
+    except DatabaseUrlError as error:
+        raise JournalError(str(error)) from None
+
+
+def _sqlite_url(where: str) -> URL:
+    return make_url(where) if is_url(where) else URL.create("sqlite", database=_expanded(where))
 
 
 def _is_in_memory(url: URL) -> bool:

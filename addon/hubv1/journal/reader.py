@@ -53,7 +53,8 @@ def explained(place: Place) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise JournalError(f"The journal {place} cannot be read: {reason_of(error)}.") from error
+        said = place.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {place} cannot be read: {said}.") from error
     except (ValueError, TypeError) as error:
         raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
 

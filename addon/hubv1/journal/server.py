@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection, create_engine
 
-from hubv1.journal.place import POSTGRESQL, Place
+from hubv1.journal.database_url import POSTGRESQL
+from hubv1.journal.place import Place
 
 _WAYS = {
     "connect_timeout": "10",

@@ -1,1 +1,1 @@
-"""Where the bridge meets mitmproxy: reading flows and answering them."""
+"""mitmproxy's own things: flows, their metadata, and its options for upstream connections."""

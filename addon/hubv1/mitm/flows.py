@@ -1,4 +1,4 @@
-"""Reading a flow, live or recorded, and answering it."""
+"""Reading and answering flows, live or recorded."""
 
 import time
 from collections.abc import Container
@@ -10,24 +10,29 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from hubv1.answers import Answer
-from hubv1.recognition import Call, recognise
+from hubv1.routes import Call, recognise
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
     """The v1 call that a flow is, or None for other traffic."""
-    request = flow.request
-    call = recognise(request.method, request.data.path, lambda: _has_docker_token(request))
-    if call is None or not (is_reverse(flow) or asked_host(flow) in hosts):
+    call = v1_call(flow)
+    if call is None or not (is_reverse(flow) or requested_host(flow) in hosts):
         return None
     return call
 
 
-def asked_host(flow: http.HTTPFlow) -> str:
-    """The name of the host that the client means, in lower case and without user info.
+def v1_call(flow: http.HTTPFlow) -> Call | None:
+    """The call that a flow would be if its host were a legacy one."""
+    request = flow.request
+    return recognise(request.method, request.data.path, lambda: _has_docker_token(request))
 
-    A host written into the request line decides (RFC 9112, 3.2.2). In transparent modes there is
-    only an address, so the Host header does. Behind a reverse proxy that header is overwritten,
-    but over TLS the client has named its host.
+
+def requested_host(flow: http.HTTPFlow) -> str:
+    """The host that the client asked for, in lower case and without user info.
+
+    The host in the request line decides (RFC 9112, 3.2.2). Transparent modes have only an address,
+    so there the Host header decides. A reverse proxy overwrites that header, but over TLS the
+    client named its host by SNI.
     """
     request = flow.request
     if is_reverse(flow):
@@ -37,23 +42,23 @@ def asked_host(flow: http.HTTPFlow) -> str:
     return host.rpartition("@")[2].lower().rstrip(".")
 
 
-def asked_scheme(flow: http.HTTPFlow) -> str:
-    """`http` or `https`, as the client spoke it; a reverse proxy's request has the origin's."""
+def requested_scheme(flow: http.HTTPFlow) -> str:
+    """`http` or `https`, whichever the client used; a reverse proxy's request has the origin's."""
     if is_reverse(flow):
         return "https" if flow.client_conn.tls else "http"
     return flow.request.scheme
 
 
 def header(flow: http.HTTPFlow, name: str) -> str:
-    """The value of a request header, empty where there is none."""
+    """The value of a request header, empty if there is none."""
     return flow.request.headers.get(name, "") if name else ""
 
 
 def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
-    """Make `answer` the flow's response, so that nothing goes upstream.
+    """Set the flow's response, so that nothing goes upstream.
 
-    To HEAD goes what GET would get without its body; the length is that of the body left out.
-    The client sees the bridge as its origin, which owes it a Date (RFC 9110, 6.6.1).
+    HEAD gets what GET would, without the body but with its length. To the client the bridge is
+    the origin server, so it adds a Date (RFC 9110, 6.6.1).
     """
     now = time.time()
     headers = [(name.encode(), value.encode()) for name, value in answer.headers]
@@ -72,11 +77,11 @@ def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
 
 
 def accept_connect(flow: http.HTTPFlow, hosts: Container[str]) -> None:
-    """Accept a CONNECT to a legacy host without a connection to it.
+    """Accept a CONNECT to a legacy host without connecting to it.
 
-    With connection_strategy=eager mitmproxy would try one first, and answer 502 where it fails.
+    With connection_strategy=eager mitmproxy would connect first, and answer 502 if that fails.
     """
-    if flow.response is None and asked_host(flow) in hosts:
+    if flow.response is None and requested_host(flow) in hosts:
         flow.response = http.Response.make(200)
         flow.response.reason = "Connection established"
 
@@ -87,17 +92,17 @@ def is_reverse(flow: http.HTTPFlow) -> bool:
 
 
 def is_turned_away(flow: http.HTTPFlow) -> bool:
-    """Whether proxyauth refused the client: it has called nobody yet, and will call again."""
+    """Whether proxyauth refused the client, which will call again with a password."""
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
 
 
 def is_replayed(flow: http.HTTPFlow) -> bool:
-    """Whether mitmproxy's user has made the request again, perhaps just now."""
+    """Whether the flow is a replay by mitmproxy's user, live or saved."""
     return flow.is_replay == "request"
 
 
 def is_replay(flow: http.HTTPFlow) -> bool:
-    """Whether mitmproxy's user makes the request again just now: no caller does."""
+    """Whether mitmproxy's user is replaying the request now, so that no caller made it."""
     return flow.live and is_replayed(flow)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hubv1.captures import CaptureError
 from hubv1.journal import JournalError
-from hubv1.mitm.captures import CaptureError
 from hubv1.outcome import CLEAN, TROUBLE
 from hubv1.report.addressing import (
     MARKDOWN_BY_FORMAT,

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from hubv1.captures import STANDARD_INPUT
 from hubv1.journal import FILE_NAME
-from hubv1.mitm.opening import STANDARD_INPUT
 from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.environment import from_environment, variable_of

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hubv1.captures import Capture, OnRead, read_capture
 from hubv1.journal import History, Place, Selection, read_all
-from hubv1.mitm.captures import Capture, read_capture
-from hubv1.mitm.opening import Advance
-from hubv1.options import LEGACY_HOSTS
+from hubv1.routes import LEGACY_HOSTS
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def journals(
 
 
 def recordings(
-    paths: Sequence[Path], selection: Selection, journals: Sequence[History], advance: Advance
+    paths: Sequence[Path], selection: Selection, journals: Sequence[History], advance: OnRead
 ) -> list[History]:
     """What is wanted of each recording and is in none of the journals; raises CaptureError.
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from hubv1.captures import OnRead
 from hubv1.journal.selection import is_named
-from hubv1.mitm.opening import Advance
 from hubv1.report.arguments import DEFAULT_JOURNAL
 from hubv1.report.baseline import compared, read_baseline
 from hubv1.report.build import build
@@ -21,7 +21,7 @@ def make(
     options: Namespace,
     now: datetime,
     say: Callable[[str], None],
-    advance: Advance = lambda _: None,
+    advance: OnRead = lambda _: None,
 ) -> Report:
     """The report as of `now` (UTC); `say` hears what is worth a look about how it was made.
 

@@ -14,13 +14,12 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import process_options
 
 from hubv1.check import Examination
-from hubv1.frontend.examining import examination
+from hubv1.commands import examination
+from hubv1.components import Environment, hub_client
+from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
-from hubv1.mitm import way
-from hubv1.mitm.given import given_options
-from hubv1.options import OPTIONS, BadOption, complaints
-from hubv1.parts import Surroundings, hub_client
-from hubv1.settings import settings_in
+from hubv1.mitm import connections
+from hubv1.texts import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."
@@ -32,7 +31,7 @@ def check(arguments: Sequence[str]) -> int:
     try:
         found = asyncio.run(_examined(arguments))
     except (BadOption, JournalError, exceptions.OptionsError) as error:
-        sys.stdout.write(f"wrong           options: {error}\n")
+        sys.stdout.write(f"wrong           options: {harmless(str(error))}\n")
         return 1
     sys.stdout.write("\n".join(_lines(found)) + "\n")
     return 0 if found.is_sound else 1
@@ -49,12 +48,14 @@ def _lines(found: Examination) -> Iterator[str]:
 async def _examined(arguments: Sequence[str]) -> Examination:
     options = _options(arguments)
     values = {option.name: getattr(options, option.name) for option in OPTIONS}
-    settings = settings_in(os.environ, values)
+    config = read_config(values, os.environ)
     bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
-    surroundings = Surroundings(bridge_id, way.connections(options), way.confdir(options))
-    client = hub_client(settings, surroundings)
+    environment = Environment(
+        bridge_id, connections.connections(options), connections.confdir(options)
+    )
+    client = hub_client(config, environment)
     try:
-        return await examination(settings, surroundings, client, options)
+        return await examination(config, environment, client, options)
     finally:
         await client.close()
 

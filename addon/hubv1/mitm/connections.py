@@ -1,4 +1,4 @@
-"""The way to Docker's hosts, by mitmproxy's own options."""
+"""How mitmproxy's own options apply to the bridge's requests to Docker's hosts."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ OPTIONS = frozenset(
         "upstream_auth",
     }
 )
-"""Those that have a say in it."""
+"""mitmproxy's options that apply to them."""
 
 
 def connections(options: Options) -> Connections:
-    """The settings for the bridge's own requests: what holds for the proxy's holds for them.
+    """The connection settings of the bridge's own requests: those of the proxy itself.
 
-    In upstream mode they go through the parent proxy as well; of several, through the first.
+    In upstream mode they go through the parent proxy as well, through the first of several.
     """
     modes = [ProxyMode.parse(spec) for spec in options.mode]
     parent = next((mode for mode in modes if isinstance(mode, UpstreamMode)), None)
@@ -41,13 +41,12 @@ def connections(options: Options) -> Connections:
 
 
 def imposed_authorization(options: Options) -> str:
-    """What `upstream_auth` makes of the Authorization of a call to a reverse proxy, whoever it is
-    from."""
-    # It belongs to an addon of mitmproxy's, which need not be there.
+    """The Authorization that `upstream_auth` puts into every call to a reverse proxy."""
+    # It belongs to one of mitmproxy's addons, which need not be loaded.
     given = options.upstream_auth if "upstream_auth" in options else None
     return parse_upstream_auth(given).decode() if given else ""
 
 
 def confdir(options: Options) -> Path:
-    """The folder of mitmproxy's, which at a first start is not there yet."""
+    """Mitmproxy's confdir, which does not exist yet at the first start."""
     return Path(options.confdir).expanduser()

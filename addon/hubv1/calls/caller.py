@@ -9,42 +9,32 @@ from hubv1.texts import bounded
 Network = IPv4Network | IPv6Network
 
 _MOST_HOPS = 20
-"""Proxies in a row that are believed; a list that is longer is made up."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallerRules:
-    """How a caller is told from others."""
-
-    header: str = ""
-    """Request header with its name; empty for none."""
-    trusted_proxies: tuple[Network, ...] = ()
-    """Where proxies are whose X-Forwarded-For is believed."""
+"""Proxies in a row that are trusted; a longer list is made up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One caller, as far as a call tells."""
+    """Who made a call, as far as the call tells."""
 
     name: str
-    """What the caller header says, else the user agent's product at its address."""
+    """The value of the caller header, else the user agent's product at its address."""
     address: str
     user_agent: str
 
 
 def identify(named: str, user_agent: str, address: str) -> Caller:
-    """The caller of a call; `named` is the value of the caller header, empty without one."""
+    """Name the caller of a call; `named` is the value of the caller header, empty without one."""
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
     name = named.strip() or f"{product} at {address or 'unknown address'}"
-    return Caller(bounded(name), address, bounded(user_agent))
+    return Caller(bounded(name), bounded(address), bounded(user_agent))
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
     """The address of a client behind trusted proxies.
 
-    Each proxy adds the address it was called from at the end of X-Forwarded-For, and whatever
-    stood there before may be made up. So the list counts from its end, for as long as the one
-    who wrote an address is trusted.
+    Each proxy appends the address that called it to X-Forwarded-For; whatever stood there before
+    may be made up. So the list is read from its end, as long as whoever wrote an address is
+    trusted.
     """
     address = peer
     for hop in _from_the_end(forwarded_for):
@@ -64,7 +54,7 @@ def _from_the_end(values: Sequence[str]) -> Iterator[str]:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, perhaps with a port: `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123`."""
+    """Parse an address, perhaps with a port: `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123`."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,35 +1,36 @@
-"""What is to become of a call, decided before anything is done about it."""
+"""What is to become of a call: modes, brownouts, and the action that follows from them."""
 
 import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from hubv1.recognition import Call
-from hubv1.routes import Listing, Verdict
+from hubv1.routes import Call, Listing, Verdict
 
 
 class Mode(StrEnum):
-    """What the six retired routes are for now, for everybody or for some callers."""
+    """What becomes of calls to the six retired routes, for everybody or for some callers."""
 
     TRANSLATE = "translate"
+    """Answered from API v2."""
     OBSERVE = "observe"
-    """Passed on untouched and written down."""
+    """Passed on untouched and recorded."""
     REDIRECT = "redirect"
-    """Sent to the documented v2 URL."""
+    """Sent to the v2 URL."""
     GONE = "gone"
+    """Answered 410."""
     BROWNOUT = "brownout"
-    """Gone now and then, so that whoever still calls takes notice."""
+    """Gone from time to time, so that whoever still calls notices."""
 
 
 class Action(Enum):
-    """The ways to treat a call."""
+    """What the bridge does with one call."""
 
     COUNT = auto()
-    """Hub serves it still: let it pass and only count it."""
+    """Pass it on and only count it, since Hub still serves it."""
     OBSERVE = auto()
-    """Touch nothing and write it down; all that is left to do with a recording."""
+    """Pass it on untouched and record it. Nothing else can be done with a recorded call."""
     PASS = auto()
-    """Nothing to translate: let it pass and write it down."""
+    """Pass it on and record it, since there is nothing to translate."""
     TRANSLATE = auto()
     """Answer it from API v2."""
     REDIRECT = auto()
@@ -40,8 +41,8 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Brownout:
-    """Windows at the beginning of each period; periods begin when the unix time divides by them,
-    so that an hour's begin on the hour, UTC."""
+    """A window at the start of each period. Periods start at multiples of their length in unix
+    time: those of an hour on the hour, UTC."""
 
     gone: int
     """Seconds."""
@@ -57,32 +58,31 @@ _WINDOWS = re.compile(r"(\d{1,6})([smhd])/(\d{1,6})([smhd])", re.ASCII)
 
 
 def read_brownout(text: str) -> Brownout:
-    """Of `5m/1h`: for the first 5 minutes of each hour. Raises ValueError."""
+    """Read windows such as `5m/1h`, the first 5 minutes of each hour. Raises ValueError."""
     found = _WINDOWS.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is not such as 5m/1h")
+        raise ValueError(f"{text!r} is no such window")
     gone, period = (int(found[at]) * _SECONDS[found[at + 1]] for at in (1, 3))
     if not 0 < gone <= period:
-        raise ValueError(f"{text!r} is longer than its period, or nothing")
+        raise ValueError(f"{text!r} is empty or longer than its period")
     return Brownout(gone, period)
 
 
 def decide(call: Call, mode: Mode = Mode.TRANSLATE, *, live: bool, is_dark: bool = False) -> Action:
-    """The action for `call`.
+    """Decide what to do with a call.
 
-    `live` is false for calls that come from a recording; `is_dark` tells whether it is the time
-    of a brownout.
+    `live` is false for a recorded call; `is_dark` says whether a brownout is on.
     """
     if call.route.verdict is Verdict.SERVED:
         return Action.COUNT
     if not live:
         return Action.OBSERVE
     if call.route.listing is None:
-        return Action.PASS  # what the bridge does not answer it does not end either
+        return Action.PASS  # what the bridge does not answer, it does not end either
     if mode is Mode.BROWNOUT:
         mode = Mode.GONE if is_dark else Mode.TRANSLATE
     if mode is Mode.REDIRECT and (call.route.listing is Listing.NOTHING or not call.is_possible):
-        return Action.TRANSLATE  # there is no URL for what cannot exist: 404
+        return Action.TRANSLATE  # what cannot exist has no URL: 404
     return _ACTIONS[mode]
 
 

@@ -1,6 +1,6 @@
-"""The bridge's own calls to Docker's hosts as flows, for those who ask to see them.
+"""The bridge's own requests to Docker's hosts as flows (hub_show_upstream).
 
-Credentials and tokens are masked before there is a flow: it may be saved, and shown to anybody.
+Credentials and tokens are masked before a flow is made: it may be saved, and shown to anybody.
 """
 
 import asyncio
@@ -16,44 +16,44 @@ from hubv1.credentials import Basic, Bearer, read_credentials
 from hubv1.hub import Exchange, Reply
 
 KEY = "hub_v1_upstream"
-"""Says in a flow's metadata that it is the bridge's own."""
+"""Key in the metadata of the bridge's own flows."""
 MASK = "***"
 COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
 
 MOST_BODY_BYTES = 1024 * 1024
-"""What is kept of an answer."""
+"""Bytes of a response body that are shown."""
 
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 _FRAMING = ("content-encoding", "transfer-encoding", "content-length")
-"""Of an answer that is decoded by now."""
+"""Headers about the encoding of a body, which is decoded by now."""
 _HERE = ("127.0.0.1", 0)
 _TOKEN = re.compile(rb'token"\s*:', re.IGNORECASE)
 
 
-class Showing:
-    """Puts each exchange through mitmproxy's hooks, as if it were read from a file."""
+class UpstreamFlows:
+    """An observer of exchanges that runs each through mitmproxy's hooks, as if read from a file."""
 
     def __init__(self) -> None:
-        """Shows nothing before it is on."""
+        """Off until `is_on` is set."""
         self.is_on = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, exchange: Exchange) -> None:
-        """Show this exchange, once whoever waits for it has it."""
+        """Show an exchange, after whoever waits for it has the response."""
         if self.is_on:
-            task = asyncio.ensure_future(_shown(flow_of(exchange)))
+            task = asyncio.ensure_future(_show(flow_of(exchange)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
 
-def is_own(flow: http.HTTPFlow) -> bool:
-    """Whether the flow is one of the bridge's own calls, shown or saved."""
+def is_upstream_flow(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own requests, live or saved."""
     # A file may have anything there.
     return isinstance(flow.metadata, dict) and flow.metadata.get(KEY) is True
 
 
 def flow_of(exchange: Exchange) -> http.HTTPFlow:
-    """The flow of an exchange, without anything secret."""
+    """Make a flow of an exchange, without its secrets."""
     asked, secrets = exchange.request, _secrets(exchange)
     body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
     headers = _headers(exchange.headers.items(), secrets)
@@ -73,7 +73,7 @@ def flow_of(exchange: Exchange) -> http.HTTPFlow:
 
 
 def _response(reply: Reply, secrets: Sequence[str]) -> http.Response:
-    """The answer; nothing of a body that holds a token, or repeats what it was given."""
+    """The response, with its body masked if it contains a token or repeats a secret."""
     body = reply.body[:MOST_BODY_BYTES]
     if _TOKEN.search(reply.body) or any(secret.encode() in reply.body for secret in secrets):
         body = MASK.encode()
@@ -91,7 +91,7 @@ def _headers(pairs: Iterable[tuple[str, str]], secrets: Sequence[str]) -> http.H
 
 
 def _secrets(exchange: Exchange) -> list[str]:
-    """What the request was given to keep, and what its caller was."""
+    """The secrets of a request and of the caller it was made for."""
     asked = exchange.request
     authorization = asked.headers.get("Authorization", "")
     found = [authorization.partition(" ")[2], (asked.body or {}).get("secret", "")]
@@ -107,7 +107,7 @@ def _secrets(exchange: Exchange) -> list[str]:
     return [secret for secret in found if secret]
 
 
-async def _shown(flow: http.HTTPFlow) -> None:
+async def _show(flow: http.HTTPFlow) -> None:
     # Not mitmproxy's own way of loading: in reverse mode it would change the host.
     for hook in eventsequence.iterate(flow):
         await ctx.master.addons.handle_lifecycle(hook)

@@ -1,4 +1,4 @@
-"""From a recognised call to its answer: the one way through client and translation."""
+"""Answering one recognised call: v1's bytes from API v2, or the error that stands for them."""
 
 import asyncio
 import logging
@@ -21,8 +21,7 @@ from hubv1.failures import (
 from hubv1.hub import HubClient, RequestBudget
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.recognition import Call
-from hubv1.routes import Listing
+from hubv1.routes import Call, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ _CACHE_STATUS = {
     "": "",
 }
 
-TROUBLES = {
+PROBLEMS = {
     "forbidden": (403, Outcome.REFUSED),
     "rate_limited": (429, Outcome.REFUSED),
     "incomplete": (502, Outcome.REFUSED),
@@ -47,20 +46,19 @@ TROUBLES = {
     "internal": (502, Outcome.FAILED),
     "loop": (508, Outcome.FAILED),
     "not_recorded": (503, Outcome.REFUSED),
+    "restarting": (503, Outcome.FAILED),
 }
-"""Status and outcome for each way in which no v1 answer can be made."""
+"""Status and outcome of each error that the bridge answers in place of v1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """The conditions under which calls are answered."""
+class Limits:
+    """What the options say about answers."""
 
     deadline: float
-    """Seconds that a caller waits at most."""
+    """Seconds within which a caller gets an answer."""
     challenge: bool = False
     """Whether an anonymous caller's 404 becomes a 401, for clients that wait for one."""
-    caller: str = ""
-    """Who called, so that no caller takes up all connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +68,12 @@ class Result:
     answer: Answer
     outcome: Outcome
     error_type: str = ""
-    """What went wrong, in one word: why there is no v1 answer, or an old one, or a 401."""
+    """What went wrong, in one word: the reason for an error, an old answer or a 401."""
     error: str = ""
-    """The same for people."""
+    """What went wrong, for people."""
     upstream_calls: int = 0
-    asked: tuple[str, ...] = ()
-    """What Docker's hosts were asked for it, and how often, one place and status each."""
+    upstream_requests: tuple[str, ...] = ()
+    """The requests to Docker's hosts that it took, each with its status and how often."""
     source: str = ""
     """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
     read on; empty where nobody was asked."""
@@ -85,17 +83,16 @@ class Result:
     """How the registry refused the caller where Hub was down: `unauthorized`, `forbidden` or
     `not_found`."""
     cache: str = ""
-    """How far equal calls shared it: `hit`, `stale`, `collapsed`, `miss`, or `bypass` where none
-    are kept; empty where nobody was asked."""
+    """`hit`, `stale`, `collapsed` (it is the answer of an equal call) or `miss`; `bypass` with the
+    cache off, empty where nobody was asked."""
     freshness: int = 0
-    """Of a stale one: the seconds for which it could have been reused still, so a negative
-    number."""
+    """Seconds until a stale answer expires, so a negative number."""
     age: int = 0
-    """Of one that was kept: the seconds since Hub gave it."""
+    """Seconds since Hub gave a cached answer."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether this is an answer in full, and not an error of any kind."""
+        """Whether this is a full v1 answer, and no error of any kind."""
         return self.outcome is Outcome.TRANSLATED and self.answer.status == 200
 
     @property
@@ -117,26 +114,35 @@ class Result:
 
 
 async def answer_call(
-    call: Call, hub: HubClient, terms: Terms, credentials: Credentials = ANONYMOUS
+    call: Call,
+    hub: HubClient,
+    limits: Limits,
+    credentials: Credentials = ANONYMOUS,
+    caller: str = "",
 ) -> Result:
-    """The v1 answer to `call`, or the error that stands for it, within the deadline."""
+    """Answer a call as v1 would have, or with an error that says why not, within the deadline.
+
+    `caller` is the name of whoever called, so that none takes up all connections.
+    """
     if not call.is_possible or call.repository is None:
-        return impossible(call)
-    budget = RequestBudget(credentials, terms.deadline, terms.caller)
+        return impossible_name(call)
+    budget = RequestBudget(credentials, limits.deadline, caller)
     try:
-        async with asyncio.timeout(terms.deadline):
+        async with asyncio.timeout(limits.deadline):
             answer = await _translated(call.repository, call, hub, budget)
     except TimeoutError:
-        result = _in_place_of(call, _too_late(budget))
+        result = _failed(call, _too_late(budget))
     except NotFound:
-        is_challenged = terms.challenge and isinstance(credentials, Anonymous)
-        result = Result(_absent(call, is_challenged=is_challenged), Outcome.TRANSLATED)
+        # What Hub hides from anonymous callers may be private, and theirs.
+        is_challenged = limits.challenge and isinstance(credentials, Anonymous)
+        absence = translation.unauthorized() if is_challenged else _absence(call)
+        result = Result(absence, Outcome.TRANSLATED)
     except HubFailure as failure:
-        result = _in_place_of(call, failure)
+        result = _failed(call, failure)
     except Exception as error:
-        # A hook that raises lets the request through as it is; a fault of ours must not.
+        # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = _trouble("internal", f"the bridge failed: {type(error).__name__}")
+        result = _problem("internal", f"the bridge failed: {type(error).__name__}")
     else:
         result = Result(answer, Outcome.TRANSLATED)
     finally:
@@ -144,7 +150,7 @@ async def answer_call(
     return replace(
         result,
         upstream_calls=budget.upstream_calls,
-        asked=tuple(
+        upstream_requests=tuple(
             what if times == 1 else f"{what}, {times} times" for what, times in budget.asked.items()
         ),
         source=budget.source,
@@ -174,12 +180,9 @@ async def _in_turns(translate: Callable[[list[_T]], Answer], values: list[_T]) -
     return await asyncio.to_thread(translate, values)
 
 
-def _absent(call: Call, *, is_challenged: bool) -> Answer:
-    if is_challenged:
-        # What Hub shows to nobody may be private, and theirs.
-        return translation.unauthorized()
-    is_tag = call.route.listing is Listing.TAG
-    return translation.unknown_tag() if is_tag else translation.unknown_repository()
+def _absence(call: Call) -> Answer:
+    """The 404 of the route: clients of `/tags/{tag}` compare its text."""
+    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
 def _too_late(budget: RequestBudget) -> Unreachable:
@@ -187,13 +190,13 @@ def _too_late(budget: RequestBudget) -> Unreachable:
     return Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
 
 
-def came_round() -> Result:
-    """For a request that this bridge itself sent."""
-    return _trouble("loop", "this request came back to the bridge that sent it")
+def loop_detected() -> Result:
+    """The answer to a request that this bridge itself sent."""
+    return _problem("loop", "this request came back to the bridge that sent it")
 
 
 def redirected(successor: str) -> Result:
-    """For a caller that is to learn the way itself.
+    """Redirect to the v2 call.
 
     308 keeps the method; the query of v1 means nothing to v2, so it is left out.
     """
@@ -202,39 +205,44 @@ def redirected(successor: str) -> Result:
 
 
 def gone(successor: str) -> Result:
-    """For a caller that is to see what the end of v1 will be like."""
+    """Answer 410, as v1 will at its end."""
     instead = f" Call {successor} instead." if successor else ""
     said = f"Docker Hub API v1 has been retired.{instead}"
     return Result(problem(410, "gone", said), Outcome.GONE)
 
 
-def abandoned() -> Result:
-    """For a client that is gone; its flow needs an answer all the same, or it would go upstream."""
+def client_left() -> Result:
+    """The answer that nobody reads: a flow without one would go upstream."""
     said = "the client left before it had an answer"
     return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
 
 
 def unrecorded() -> Result:
-    """For a call that has to be written down and cannot be."""
-    return _trouble(
+    """Refuse a call that has to be recorded and cannot be."""
+    return _problem(
         "not_recorded",
         "this call could not be recorded, and hub_journal_required says not to serve it then",
     )
 
 
-def impossible(call: Call) -> Result:
-    """A name that Hub does not allow: the 404 of v1, without asking anybody."""
-    wrong_tag = call.repository is not None and call.route.listing is Listing.TAG
+def restarting() -> Result:
+    """The answer to a call that is under way when the addon is unloaded or reloaded."""
+    return _problem("restarting", "the bridge is being restarted: try again", ("Retry-After", "1"))
+
+
+def impossible_name(call: Call) -> Result:
+    """The 404 of v1 for a name that Hub does not allow, without asking anybody."""
+    is_tag = call.repository is not None and call.route.listing is Listing.TAG
     return Result(
-        translation.unknown_tag() if wrong_tag else translation.unknown_repository(),
+        _absence(call),
         Outcome.REFUSED,
         "impossible_name",
-        f"Docker Hub allows no such {'tag' if wrong_tag else 'repository'} name",
+        f"Docker Hub allows no such {'tag' if is_tag else 'repository'} name",
     )
 
 
-def _in_place_of(call: Call, failure: HubFailure) -> Result:
-    """What a caller gets where Hub gave no value to translate; no failure is an absence."""
+def _failed(call: Call, failure: HubFailure) -> Result:
+    """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
     said = str(failure)
     if isinstance(failure, Unauthorized):
         return Result(translation.unauthorized(), Outcome.TRANSLATED, failure.code, said)
@@ -242,11 +250,11 @@ def _in_place_of(call: Call, failure: HubFailure) -> Result:
         said = f"{said}. {_how_to_complete(call)}"
     if isinstance(failure, TooLong):
         said = f"{said}. {_what_to_ask_instead(call)}"
-    return _trouble(failure.code, said, *_retry_after(failure))
+    return _problem(failure.code, said, *_retry_after(failure))
 
 
-def _trouble(code: str, said: str, *headers: tuple[str, str]) -> Result:
-    status, outcome = TROUBLES[code]
+def _problem(code: str, said: str, *headers: tuple[str, str]) -> Result:
+    status, outcome = PROBLEMS[code]
     return Result(problem(status, code, said, *headers), outcome, code, said)
 
 

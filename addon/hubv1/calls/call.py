@@ -1,0 +1,203 @@
+"""One v1 call: what it asked for, how far it is, and its record for the journal."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mitmproxy import http
+
+from hubv1.calls.answering import Result
+from hubv1.calls.caller import Caller, Network, client_address, identify
+from hubv1.calls.policy import Action
+from hubv1.credentials import Credentials, read_credentials
+from hubv1.journal import Entry, id_of, new_id
+from hubv1.mitm.flow_metadata import call_of
+from hubv1.mitm.flows import (
+    header,
+    is_replay,
+    is_replayed,
+    is_reverse,
+    requested_host,
+    requested_scheme,
+)
+from hubv1.outcome import Outcome
+from hubv1.routes import Call
+from hubv1.texts import bounded, readable
+
+_EXPECTED = {
+    Action.OBSERVE: Outcome.OBSERVED,
+    Action.PASS: Outcome.PASSED,
+    Action.TRANSLATE: Outcome.TRANSLATED,
+    Action.REDIRECT: Outcome.REDIRECTED,
+    Action.REFUSE: Outcome.GONE,
+}
+_UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSnapshot:
+    """A request as the client made it: another addon (map_remote, say) may change it later."""
+
+    at: float
+    """Unix time of its arrival."""
+    caller: Caller
+    credentials: Credentials
+    method: str
+    scheme: str
+    host: str
+    path: str
+    """Without the query string."""
+    proxy_mode: str
+
+
+def take_snapshot(
+    flow: http.HTTPFlow,
+    caller_header: str = "",
+    trusted_proxies: Sequence[Network] = (),
+    imposed_authorization: str = "",
+) -> RequestSnapshot:
+    """Read from a flow all that is recorded of its request.
+
+    `imposed_authorization` is what mitmproxy itself puts in the place of the caller's behind a
+    reverse proxy: it opens nothing to callers.
+    """
+    request = flow.request
+    authorization = header(flow, "Authorization")
+    if authorization == imposed_authorization and is_reverse(flow):
+        authorization = ""
+    peer = flow.client_conn.peername[0] if flow.client_conn.peername else ""
+    forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
+    return RequestSnapshot(
+        # A replay sets the request's time anew; the caller called when the flow was made.
+        at=flow.timestamp_created if is_replayed(flow) else request.timestamp_start,
+        caller=identify(
+            header(flow, caller_header),
+            header(flow, "User-Agent"),
+            client_address(peer, forwarded, trusted_proxies),
+        ),
+        credentials=read_credentials(authorization),
+        method=bounded(request.method),
+        scheme=requested_scheme(flow),
+        host=bounded(requested_host(flow)),
+        path=bounded(readable(request.data.path.partition(b"?")[0])),
+        proxy_mode=flow.client_conn.proxy_mode.type_name,
+    )
+
+
+class PendingCall:
+    """A v1 call from its first hook to its record."""
+
+    def __init__(
+        self, flow: http.HTTPFlow, call: Call, action: Action, request: RequestSnapshot
+    ) -> None:
+        """The outcome is the one that `action` promises, until something else happens."""
+        self.flow = flow
+        self.call = call
+        self.action = action
+        self.request = request
+        self.is_replay = is_replay(flow)
+        self.outcome = _EXPECTED[action]
+        self.result: Result | None = None
+        """The bridge's result; None while there is none, and for calls that are passed on."""
+        self.error_type = ""
+        self.error = ""
+        self.is_answered = True
+        """False once the call was cut short, whatever response its flow has by then."""
+        self.has_left = False
+        """Whether its client is gone."""
+        self.task: asyncio.Future[Result] | None = None
+        """The work on its answer that is under way."""
+        self.response: http.Response | None = None
+        """The bridge's response, once the flow has it."""
+        self.saved: Entry | None = None
+        """The record that an earlier bridge left in a saved flow."""
+        self._is_live = flow.live
+
+    @classmethod
+    def of_saved_flow(cls, flow: http.HTTPFlow, saved: Entry) -> "PendingCall":
+        """The call of a saved flow in which a bridge left its record."""
+        pending = cls(flow, call_of(saved), Action.OBSERVE, take_snapshot(flow))
+        pending.saved = saved
+        return pending
+
+    def finish(self, result: Result) -> None:
+        """Take over the bridge's result."""
+        self.result = result
+        self.outcome = result.outcome
+        self.error_type, self.error = result.error_type, result.error
+        self.is_answered = not self.has_left
+
+    def leave(self) -> None:
+        """The client is gone: cancel the work that nobody else waits for."""
+        self.has_left = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def cut_short(self, error_type: str, error: str) -> None:
+        """The call ends without an answer: a failure if the bridge would have given one."""
+        if self.outcome not in _UNTOUCHED:
+            self.outcome = Outcome.FAILED
+        if not (self.has_left and self.error_type):  # else the cause is known better
+            self.error_type, self.error = error_type, error
+        self.is_answered = False
+
+    def record(self, bridge_id: str) -> Entry:
+        """The record of the call as it stands now."""
+        if self.saved is not None:
+            return self.saved
+        flow, request, repository = self.flow, self.request, self.call.repository
+        is_replaced = self._is_replaced()
+        result = None if is_replaced else self.result
+        response = flow.response if self.is_answered else None
+        return Entry(
+            id=new_id() if self._is_live else id_of(flow.id, request.at),
+            started_at=datetime.fromtimestamp(request.at, UTC),
+            duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
+            caller=request.caller.name,
+            client_address=request.caller.address,
+            user_agent_original=request.caller.user_agent,
+            credentials=request.credentials.kind,
+            user_name=bounded(request.credentials.user),
+            http_request_method=request.method,
+            url_scheme=request.scheme,
+            server_address=request.host,
+            url_path=request.path,
+            route=self.call.route.name,
+            namespace=repository.namespace if repository else "",
+            repository=repository.name if repository else "",
+            tag=self.call.tag or "",
+            verdict=self.call.route.verdict,
+            outcome=Outcome.OBSERVED if is_replaced else self.outcome,
+            http_response_status_code=response.status_code if response else None,
+            upstream_calls=self.result.upstream_calls if self.result else 0,
+            source=result.source if result else "",
+            cache=result.cache if result else "",
+            tags_listed=result.tags_listed if result else None,
+            error_type="" if is_replaced else self.error_type,
+            error="" if is_replaced else bounded(self.error),
+            proxy_mode=request.proxy_mode,
+            flow_id=flow.id,
+            bridge_id=bridge_id if self._is_live else "",
+        )
+
+    def _is_replaced(self) -> bool:
+        """Whether another addon replaced the bridge's response by its own."""
+        return (
+            self.is_answered
+            and self.response is not None
+            and self.flow.response is not self.response
+        )
+
+
+def observed_call(flow: http.HTTPFlow, call: Call) -> Entry:
+    """The record of a call in a recording that no bridge made."""
+    return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
+
+
+def _end(flow: http.HTTPFlow) -> float:
+    if flow.live:
+        return time.time()
+    response = flow.response
+    return (response.timestamp_end if response else None) or flow.request.timestamp_start

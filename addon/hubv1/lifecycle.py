@@ -1,0 +1,269 @@
+"""A v1 call from its first hook to its row: opened, answered, recorded, cut short, left."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+
+from mitmproxy import connection, http
+from mitmproxy.connection import ConnectionState
+
+from hubv1.answers import as_deprecated
+from hubv1.calls import (
+    Action,
+    PendingCall,
+    Result,
+    answer_call,
+    client_left,
+    decide,
+    gone,
+    impossible_name,
+    loop_detected,
+    mode_for,
+    redirected,
+    restarting,
+    take_snapshot,
+    unrecorded,
+)
+from hubv1.components import Components
+from hubv1.journal import Entry, NotRecorded
+from hubv1.mitm import flow_metadata
+from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
+from hubv1.routes import Call
+
+logger = logging.getLogger(__name__)
+
+_LOOP = (
+    "A call came back to this bridge: hub_url %s leads here, perhaps through a hosts file or a "
+    "redirect on this machine. Set hub_url to an address that does not."
+)
+
+
+class Lifecycle:
+    """The calls that are under way, by the ids of their flows.
+
+    Every method takes the components of the moment, so that new options apply from the next step.
+    """
+
+    def __init__(self) -> None:
+        """No calls yet."""
+        self.pending: dict[str, PendingCall] = {}
+
+    def open(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
+        """Recognise a legacy call that is to be recorded, and decide what becomes of it."""
+        known = self.pending.get(flow.id)
+        if known is not None:
+            return known
+        if flow.live and flow_metadata.is_claimed(flow) and not is_replay(flow):
+            return None  # the addon was reloaded meanwhile, and the one before recorded the call
+        saved = None if flow.live else flow_metadata.saved_record(flow)
+        if saved is not None:
+            return self._begin(PendingCall.of_saved_flow(flow, saved))
+        config = components.config
+        call = legacy_call(flow, config.hosts)
+        if call is None:
+            return None
+        action = _action(flow, call, components)
+        if action is Action.COUNT:
+            components.journal.seen.still_served += not is_replay(flow)
+            return None
+        request = take_snapshot(
+            flow,
+            config.caller_header,
+            config.trusted_proxies,
+            components.environment.imposed_authorization,
+        )
+        return self._begin(PendingCall(flow, call, action, request))
+
+    def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
+        """Do what was decided; nothing for a call that is passed on."""
+        if pending.action is Action.TRANSLATE:
+            return self._translate(pending, components)
+        if pending.action is Action.REDIRECT:
+            _finish(pending, redirected(components.successor_of(pending.call)), components)
+        elif pending.action is Action.REFUSE:
+            _finish(pending, gone(components.successor_of(pending.call)), components)
+        return None
+
+    def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
+        """Record the call, if the flow is one; its answer does not leave before that is done."""
+        pending = self.pending.pop(flow.id, None)
+        return None if pending is None else _record(pending, components)
+
+    def cut_short(self, flow: http.HTTPFlow, error: str, components: Components) -> None:
+        """Note that a flow ends without an answer, perhaps before its request was complete."""
+        is_incomplete = flow.request.stream or not _is_heard(flow)
+        if is_incomplete and not flow_metadata.is_claimed(flow):
+            self.open(flow, components)
+        pending = self.pending.get(flow.id)
+        if pending is None:
+            return
+        if pending.action is Action.TRANSLATE and not _is_heard(flow):
+            pending.leave()
+            pending.finish(client_left())
+        pending.cut_short("connection", error)
+
+    def leave(self, client: connection.Client, components: Components) -> None:
+        """Stop the work for a client that is gone."""
+        for pending in list(self.pending.values()):
+            # A replay goes on without the client that once made the call.
+            if pending.flow.client_conn.id != client.id or pending.is_replay:
+                continue
+            pending.leave()
+            if not pending.flow.live:
+                # Killed while it was intercepted: mitmproxy fires no hook for it any more.
+                pending.cut_short("connection", str(pending.flow.error))
+                self._record_unawaited(pending, components)
+
+    def shut_down(self, components: Components) -> None:
+        """Record the calls that the end of the process cuts."""
+        for pending in list(self.pending.values()):
+            pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
+            self._record_unawaited(pending, components)
+
+    def restart(self, components: Components) -> None:
+        """Answer 503 to the calls that the bridge still works on, and record all pending ones."""
+        for pending in list(self.pending.values()):
+            if pending.task is not None and pending.response is None:
+                pending.task.cancel()
+                _finish(pending, restarting(), components)
+            elif pending.response is None:
+                pending.cut_short("restarting", "the bridge was restarted before the answer came")
+            self._record_unawaited(pending, components)
+
+    def _begin(self, pending: PendingCall) -> PendingCall:
+        self.pending[pending.flow.id] = pending
+        flow_metadata.claim(pending.flow)
+        return pending
+
+    async def _translate(self, pending: PendingCall, components: Components) -> None:
+        call, flow = pending.call, pending.flow
+        if components.environment.bridge_id in header(flow, "Via"):
+            result = loop_detected()
+        elif not call.is_possible:
+            result = impossible_name(call)
+        elif flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:
+            # The client was gone before this hook, and client_disconnected had nothing to end.
+            pending.leave()
+            result = client_left()
+        else:
+            result = await _ask(pending, components)
+        if pending.response is None:  # else a restart has answered
+            _finish(pending, result, components)
+
+    def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
+        """Record a call that nobody waits for any more; closing the journal writes its row."""
+        del self.pending[pending.flow.id]
+        entry = _annotated(pending, components)
+        if not pending.is_replay:
+            components.journal.record_unawaited(entry)
+
+
+def answer_loop(flow: http.HTTPFlow, components: Components) -> None:
+    """Answer 508 to a request of the bridge's own that is no v1 call."""
+    _set_response(flow, loop_detected(), "", components)
+
+
+def _action(flow: http.HTTPFlow, call: Call, components: Components) -> Action:
+    config = components.config
+    action = decide(
+        call,
+        mode_for(flow, config.rule, config.mode),
+        live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
+        is_dark=config.brownout.is_on(time.time()),
+    )
+    if flow.request.stream and action is not Action.COUNT:
+        return Action.PASS  # its body goes upstream already, so it cannot be answered
+    return action
+
+
+def _is_heard(flow: http.HTTPFlow) -> bool:
+    """Whether the request was read to its end, so that its hook has fired."""
+    return flow.request.timestamp_end is not None
+
+
+async def _ask(pending: PendingCall, components: Components) -> Result:
+    """The result for a call from Docker's hosts, or from an equal call."""
+    call, request = pending.call, pending.request
+    credentials, caller = request.credentials, request.caller.name
+    pending.task = asyncio.ensure_future(
+        components.cache.answer(
+            call,
+            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
+            credentials,
+        )
+    )
+    try:
+        return await pending.task
+    except asyncio.CancelledError:
+        if pending.result is not None:
+            return pending.result  # that of a restart
+        if pending.has_left:
+            return client_left()
+        raise  # mitmproxy is shutting down
+
+
+def _finish(pending: PendingCall, result: Result, components: Components) -> None:
+    pending.finish(result)
+    _set_response(pending.flow, result, components.successor_of(pending.call), components)
+    pending.response = pending.flow.response
+
+
+def _set_response(
+    flow: http.HTTPFlow, result: Result, successor: str, components: Components
+) -> None:
+    """Answer the flow, with the headers of a deprecated resource."""
+    if result.error_type == "loop":
+        logger.error(_LOOP, components.config.url)
+    environment = components.environment
+    cache_headers = result.cache_headers(environment.bridge_id)
+    answer_flow(flow, as_deprecated(result.answer, successor, environment.via, *cache_headers))
+
+
+async def _record(pending: PendingCall, components: Components) -> None:
+    """Return once the call is on disk, or is refused because it has to be and cannot."""
+    entry = _annotated(pending, components)
+    if pending.is_replay:
+        logger.info("%s (a replay, not counted)", entry.line)
+        return
+    is_recorded = False
+    try:
+        await components.journal.record(entry)
+        is_recorded = True
+    except NotRecorded as loss:
+        is_required = components.config.journal_required
+        if loss.first:
+            logger.error(
+                "Calls are %s but not recorded until the journal %s can be written again: %s",
+                "refused" if is_required else "answered",
+                components.journal.place,
+                loss,
+            )
+        if is_required and pending.is_answered:
+            _refuse(pending, components)
+    if components.metrics is not None:
+        components.metrics.count(entry, is_recorded=is_recorded)
+    logger.info("%s", entry.line)
+
+
+def _annotated(pending: PendingCall, components: Components) -> Entry:
+    """The record of a call as it stands, once it is in the flow too."""
+    entry = pending.record(components.environment.bridge_id)
+    if pending.saved is None:
+        instead = components.successor_of(pending.call) or pending.call.route.sentence
+        comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
+        # A replay keeps the record of what the caller once got.
+        before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None
+        requests = pending.result.upstream_requests if pending.result else ()
+        flow_metadata.annotate(pending.flow, before or entry, comment, requests)
+    return entry
+
+
+def _refuse(pending: PendingCall, components: Components) -> None:
+    flow = pending.flow
+    if flow.response and flow.response.stream and flow.killable:
+        # Its head has left already.
+        flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
+        return
+    _finish(pending, unrecorded(), components)
+    _annotated(pending, components)

@@ -1,0 +1,50 @@
+"""What a bridge loads that nobody asks for a report, and that ships to no fleet."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.bridges import ADDON
+
+LEFT_ALONE = ("hubv1.report", "hubv1.check", "rich", "jinja2", "psycopg")
+START = """
+import asyncio, sys
+from mitmproxy import options
+from mitmproxy.addons import proxyserver
+from mitmproxy.test import taddons
+
+known = set(sys.modules)
+sys.path.insert(0, sys.argv[1])
+import bridge
+
+async def start():
+    [addon] = bridge.addons
+    confdir = options.Options(confdir=sys.argv[2])
+    with taddons.context(proxyserver.Proxyserver(), addon, options=confdir) as context:
+        context.configure(addon, hub_deadline=5)
+        addon.running()
+        assert addon.components
+        print(*set(sys.modules) - known, sep="\\n")
+        await addon.done()
+
+asyncio.run(start())
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules that a bridge adds to those of mitmproxy, in an interpreter of its own."""
+    confdir = tmp_path_factory.mktemp("conf")
+    command = [sys.executable, "-W", "ignore", "-c", START, str(ADDON.parent), str(confdir)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (Path(confdir) / "hub-journal.sqlite3").is_file()
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", LEFT_ALONE)
+def test_a_bridge_starts_without(loaded: set[str], module: str) -> None:
+    assert "hubv1.addon" in loaded
+    assert not {each for each in loaded if each == module or each.startswith(f"{module}.")}

@@ -1,0 +1,76 @@
+"""How far one bridged call walks through the house: the modules that it enters, in order."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import hubv1
+from onstage import answered, make_flow, on_stage
+from standin import Standin
+
+HOUSE = str(Path(hubv1.__file__).parent)
+MOST_MODULES = 42
+
+
+class Route:
+    """The modules of hubv1 that are entered while it is watched, in every thread."""
+
+    def __init__(self) -> None:
+        self.is_watched = False
+        self.modules: list[str] = []
+        self.crossings = 0
+        self._before: dict[int, str] = {}
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        if event != "call" or not self.is_watched:
+            return
+        file = frame.f_code.co_filename
+        if not file.startswith(HOUSE):
+            return
+        module = file.removeprefix(HOUSE + "/")
+        if module not in self.modules:
+            self.modules.append(module)
+        room = module.rpartition("/")[0] or module
+        thread = threading.get_ident()
+        self.crossings += self._before.get(thread, room) != room
+        self._before[thread] = room
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        self.is_watched = True
+        try:
+            yield
+        finally:
+            self.is_watched = False
+
+    def __str__(self) -> str:
+        lines = [f"{number:3}  {module}" for number, module in enumerate(self.modules, 1)]
+        return "\n".join([*lines, f"{self.crossings} changes of room"])
+
+
+def test_a_bridged_call_walks_through_few_modules(tmp_path: Path, hub: Standin) -> None:
+    route = Route()
+
+    async def playing() -> int:
+        async with on_stage(tmp_path, hub.url) as stage:
+            # The first call sets up what later ones find.
+            await stage.play(make_flow("/v1/repositories/debian/tags/12"))
+            with route.watched():
+                flow = await stage.play(make_flow("/v1/repositories/debian/tags"))
+            return answered(flow).status_code
+
+    threading.setprofile(route)
+    sys.setprofile(route)
+    try:
+        status = asyncio.run(playing())
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]  # which takes None as well
+    sys.stdout.write(f"{route}\n")
+    assert status == 200
+    assert len(hub.calls) == 2
+    assert 10 < len(route.modules) <= MOST_MODULES
