@@ -238,6 +238,37 @@ class TestAfterARefusal:
     ) -> None:
         assert after_refusal(hub, clock, TAG, faults.status(404)) == [ALPINE]
 
+    def test_a_tag_that_is_gone_ends_no_other_answer_before_its_time(
+        self, hub: Standin, clock: Clock
+    ) -> None:
+        async def meanwhile(callers: Callers) -> list[str]:
+            await callers.call(OTHER_TAG)
+            hub.catalog.remove_tag("debian", "latest")
+            assert (await callers.call(TAG)).answer.status == 404
+            caches = []
+            for seconds in (FRESH - 1, 2):
+                clock.now += seconds
+                caches.append((await callers.call(OTHER_TAG)).cache)
+            return caches
+
+        assert played(hub.url, meanwhile, FRESH) == ["hit", "miss"]
+
+    def test_what_is_there_again_may_be_shown_again(self, hub: Standin, clock: Clock) -> None:
+        async def back(callers: Callers) -> bool:
+            await callers.call(f"{TAGS}/no-such")
+            clock.now += 1
+            await callers.call(TAG)
+            clock.now += 20
+            goes_wrong(hub, DOWN)
+            return is_old(await callers.call(TAG))
+
+        assert played(hub.url, back, FRESH)
+
+    def test_nothing_is_shown_that_was_under_way_before_a_tag_was_gone(
+        self, hub: Standin, clock: Clock
+    ) -> None:
+        assert self.under_way(hub, clock, TAG, 404, OTHER_TAG) == [404, 502]
+
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_a_tag_that_may_not_be_seen_nothing_of_the_repository_is_shown(
         self, hub: Standin, clock: Clock, status: int
@@ -269,9 +300,11 @@ class TestAfterARefusal:
     ) -> None:
         assert self.under_way(hub, clock, TAG, 404) == [404, 502]
 
-    def under_way(self, hub: Standin, clock: Clock, refused: str, status: int) -> list[int]:
+    def under_way(
+        self, hub: Standin, clock: Clock, refused: str, status: int, listed: str = ""
+    ) -> list[int]:
         """The refusal, and what is said of a list that was read meanwhile once Hub is down."""
-        listed = IMAGES if refused == TAGS else TAGS
+        listed = listed or (IMAGES if refused == TAGS else TAGS)
 
         async def playing(callers: Callers) -> list[int]:
             hub.faults.add("/tags", faults.latency(0.5))
