@@ -27,9 +27,9 @@ def hub() -> Iterator[Standin]:
 
 
 def tags_of(
-    hub: Standin, inquiry: RequestBudget | None = None, repository: Repository = MANY
+    hub: Standin, budget: RequestBudget | None = None, repository: Repository = MANY
 ) -> list[str]:
-    found = with_client(hub.url, lambda client: client.tags(repository, inquiry or RequestBudget()))
+    found = with_client(hub.url, lambda client: client.tags(repository, budget or RequestBudget()))
     return [tag.name for tag in found]
 
 
@@ -42,12 +42,12 @@ def present(hub: Standin) -> list[str]:
 
 
 def test_a_long_list_is_read_page_by_page_and_each_tag_is_given_once(hub: Standin) -> None:
-    inquiry = RequestBudget()
-    assert sorted(tags_of(hub, inquiry)) == present(hub)
+    budget = RequestBudget()
+    assert sorted(tags_of(hub, budget)) == present(hub)
     assert [call.path for call in hub.calls] == [
         f"{PATH}?page_size=100&page={number}" for number in (1, 2, 3)
     ]
-    assert inquiry.upstream_calls == 3
+    assert budget.upstream_calls == 3
 
 
 @pytest.mark.parametrize(("size", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2)])

@@ -7,7 +7,7 @@ import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from cachetools import LRUCache
 
@@ -21,6 +21,7 @@ _TOKEN = re.compile(r"[\w.~+/-]+=*", re.ASCII)
 _MOST_SECRETS = 2_000
 _UNMISTAKABLE = 8
 """Characters from which on a secret of somebody else is masked too: a short one may be a word."""
+_BACKSLASH = re.compile(r"\\(?=[\W])")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 _LOOKS_SECRET = re.compile(
     r"dckr_[a-z]+_[\w-]+"  # Docker's own access tokens
@@ -127,27 +128,31 @@ class Secrets:
 
     def __init__(self) -> None:
         """No secrets yet."""
-        self._own: frozenset[str] = frozenset()
+        self.own: frozenset[str] = frozenset()
+        """The forms of the bridge's own secrets."""
         self._sent: LRUCache[Credentials, frozenset[str]] = LRUCache(_MOST_SECRETS)
 
     def keep(self, own: Credentials) -> None:
         """Mask the secrets in these credentials for good: they are the bridge's own."""
-        self._own |= _forms(own)
+        self.own |= forms_of(own)
 
     def remember(self, sent: Credentials) -> None:
         """Mask the secrets in these credentials for as long as they are among the last sent."""
         if self._sent.get(sent) is None:
             self._sent[sent] = frozenset(
-                form for form in _forms(sent) if len(form) >= _UNMISTAKABLE
+                form for form in forms_of(sent) if len(form) >= _UNMISTAKABLE
             )
 
     def masked(self, text: str, *given: Credentials) -> str:
         """`text` without any secret; `given` are those that were sent for its own call."""
         if not text:
             return text
-        known = self._own.union(*self._sent.values(), *map(_forms, given))
+        known = self.own.union(forms_of(*given), *self._sent.values())
         for form in sorted((form for form in known if form in text), key=len, reverse=True):
             text = text.replace(form, MASK)
+        # In an encoding that nobody thought of, or in two of them.
+        if any(form in decoded for decoded in _decoded(text) for form in known):
+            return MASK
         return _LOOKS_SECRET.sub(MASK, text)
 
 
@@ -156,16 +161,25 @@ def pair_of(given: Basic) -> str:
     return b64encode(f"{given.user}:{given.secret}".encode()).decode()
 
 
-def _forms(credentials: Credentials) -> frozenset[str]:
-    """The ways in which a text may have what is secret in them."""
+def forms_of(*given: Credentials) -> frozenset[str]:
+    """The ways in which a text may have what is secret in these credentials."""
+    texts = {text for credentials in given for text in _secret_texts(credentials) if text}
+    return frozenset(form for text in texts for form in (text, *_encoded(text)))
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """What a text may mean, if that is another."""
+    readings = {unquote(text), unquote_plus(text), html.unescape(text), _BACKSLASH.sub("", text)}
+    yield from readings - {text}
+
+
+def _secret_texts(credentials: Credentials) -> tuple[str, ...]:
     match credentials:
         case Basic(user, secret):
-            texts = [secret, f"{user}:{secret}"]
+            return secret, f"{user}:{secret}"
         case Bearer(token):
-            texts = [token]
-        case _:
-            texts = []
-    return frozenset(form for text in texts if text for form in (text, *_encoded(text)))
+            return (token,)
+    return ()
 
 
 def _encoded(text: str) -> Iterator[str]:

@@ -89,12 +89,12 @@ def test_a_connection_that_closes_without_a_word_is_opened_twice_for_each_try(
     hub: Standin,
 ) -> None:
     hub.faults.add("/tags", faults.drop())
-    inquiry = RequestBudget()
+    budget = RequestBudget()
     with pytest.raises(Unreachable):
-        with_client(hub.url, lambda client: client.tags(SMALL, inquiry))
+        with_client(hub.url, lambda client: client.tags(SMALL, budget))
     # aiohttp itself asks once more and at once, as a kept connection may have ended by chance.
     assert len(hub.calls) <= 2 * ATTEMPTS
-    assert inquiry.upstream_calls == ATTEMPTS
+    assert budget.upstream_calls == ATTEMPTS
 
 
 def ask_again(hub: Standin) -> int:

@@ -36,9 +36,9 @@ def elsewhere() -> Iterator[Standin]:
         yield running
 
 
-def names_of(hub: Standin, inquiry: RequestBudget) -> list[str]:
+def names_of(hub: Standin, budget: RequestBudget) -> list[str]:
     """The names, which have to be all that there are."""
-    names = with_client(hub.url, lambda client: client.tag_names(MANY, inquiry), hub.registry_url)
+    names = with_client(hub.url, lambda client: client.tag_names(MANY, budget), hub.registry_url)
     assert sorted(names, key=str.encode) == list(hub.catalog["many"].shelf.ascending)
     return names
 
@@ -57,16 +57,29 @@ class TestTheRealm:
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         self.challenge(hub, by_name(elsewhere.auth_url) + "/token")
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
+        budget = RequestBudget()
+        names_of(hub, budget)
         assert elsewhere.calls == []
-        assert inquiry.upstream_calls == 1 + HUBS_PAGES
+        assert budget.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
     @pytest.mark.parametrize(
         "realm",
         [
+            "http://127.0.0.1:{auth}/token",
             "https://127.0.0.1:{port}/token",
+            "http://127.0.0.1/token",
+            "http://127.0.0.1:80/token",
+            "http://[::ffff:127.0.0.1]:{port}/token",
+            "http://127.1:{port}/token",
+            "http://joe@127.0.0.1:{port}/token",
+            "http://joe:secret@127.0.0.1:{port}/token",
+            "ws://127.0.0.1:{port}/token",
+            "https://auth.docker.io:8443/token",
+            "https://auth.docker.io:80/token",
+            "https://auth.docker.io./token",
+            "https://joe@auth.docker.io/token",
+            "https://127.0.0.1@auth.docker.io:444/token",
             "http://auth.docker.io/token",
             "https://auth.docker.io.example/token",
             "https://auth.docker.io@example.test/token",
@@ -80,14 +93,28 @@ class TestTheRealm:
     def test_what_is_neither_the_registrys_nor_dockers_is_not_asked(
         self, hub: Standin, caplog: pytest.LogCaptureFixture, realm: str
     ) -> None:
-        self.challenge(hub, realm.format(port=hub.auth_url.rpartition(":")[2]))
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert inquiry.upstream_calls == 1 + HUBS_PAGES
+        ports = {"port": hub.registry_url, "auth": hub.auth_url}
+        numbers = {name: url.rpartition(":")[2] for name, url in ports.items()}
+        self.challenge(hub, realm.format(**numbers))
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
-    def test_dockers_own_is_asked_over_tls(self) -> None:
-        realm = "https://auth.docker.io/token"
+    @pytest.mark.parametrize("origin", ["{url}", "HTTP://127.0.0.1:{port}"])
+    def test_the_registrys_own_origin_is_asked_however_it_is_written(
+        self, hub: Standin, origin: str
+    ) -> None:
+        port = hub.registry_url.rpartition(":")[2]
+        self.challenge(hub, origin.format(url=hub.registry_url, port=port) + "/token")
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (4, "registry")
+
+    @pytest.mark.parametrize(
+        "realm", ["https://auth.docker.io/token", "https://AUTH.docker.io:443/token"]
+    )
+    def test_dockers_own_is_asked_over_tls(self, realm: str) -> None:
         refusal = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io"'}
         transport = Scripted(
             Reply("", 401, refusal, b""),
@@ -100,7 +127,7 @@ class TestTheRealm:
         query = "?service=registry.docker.io&scope=repository:library/many:pull"
         assert transport.asked == [
             (whole_list, {}),
-            (realm + query, {}),
+            (f"https://auth.docker.io/token{query}", {}),
             (whole_list, {"Authorization": "Bearer abc"}),
         ]
 
@@ -122,9 +149,9 @@ class TestTheLink:
         self, hub: Standin, size: int, count: int
     ) -> None:
         hub.settings.registry_page = size
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert inquiry.source == "registry"
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.source == "registry"
         first, *pages = [call for call in hub.calls if call.listener == "registry"]
         assert "authorization" not in first.headers
         assert len(pages) == count
@@ -135,9 +162,9 @@ class TestTheLink:
         rest = {"tags": list(hub.catalog["many"].shelf.ascending[100:])}
         self.continued(hub, f"{hub.registry_url}{LIST}?last=x&n=100")
         hub.faults.add("last=x", faults.status(200, rest), listener="registry")
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert (inquiry.upstream_calls, inquiry.source) == (3, "registry")
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (3, "registry")
 
     def test_another_host_gets_no_request(
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
@@ -145,9 +172,9 @@ class TestTheLink:
         for url in (elsewhere.registry_url, by_name(hub.registry_url), hub.auth_url):
             hub.forget_calls()
             self.continued(hub, f"{url}{LIST}?last=x")
-            inquiry = RequestBudget()
-            names_of(hub, inquiry)
-            assert inquiry.upstream_calls == 1 + HUBS_PAGES
+            budget = RequestBudget()
+            names_of(hub, budget)
+            assert budget.upstream_calls == 1 + HUBS_PAGES
             assert len([call for call in hub.calls if call.listener != "hub"]) == 1
         assert elsewhere.calls == []
         assert caplog.text.count("continues its list of tags at another place") == 3
@@ -164,15 +191,16 @@ class TestTheLink:
             "mailto:joe@example.test",
             "http://[::1",
             "http://127.0.0.1:999999/",
+            "http://joe:secret@127.0.0.1:{port}/v2/library/many/tags/list?last=x",
         ],
     )
     def test_another_place_gets_no_request(
         self, hub: Standin, caplog: pytest.LogCaptureFixture, link: str
     ) -> None:
-        self.continued(hub, link)
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert (inquiry.upstream_calls, inquiry.source) == (1 + HUBS_PAGES, "hub")
+        self.continued(hub, link.replace("{port}", hub.registry_url.rpartition(":")[2]))
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (1 + HUBS_PAGES, "hub")
         assert "continues its list of tags at another place" in caplog.text
 
     def test_a_list_that_never_ends_is_given_up(
@@ -180,17 +208,17 @@ class TestTheLink:
     ) -> None:
         page = faults.status(200, {"tags": ["1"]}, {"Link": f'<{LIST}?last=1>; rel="next"'})
         hub.faults.add(LIST, page, listener="registry")
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert inquiry.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
         assert f"more than {MOST_PAGES} pages" in caplog.text
 
     def test_a_page_that_fails_makes_no_shorter_list(self, hub: Standin) -> None:
         hub.settings.registry_page = 100
         hub.faults.add("last=", faults.status(500), listener="registry", skip=1)
-        inquiry = RequestBudget()
-        names_of(hub, inquiry)
-        assert inquiry.source == "hub"
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.source == "hub"
 
 
 class Scripted(Transport):
@@ -201,6 +229,6 @@ class Scripted(Transport):
         self.replies = list(replies)
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def send(self, request: Request, inquiry: RequestBudget) -> Reply:
+    async def send(self, request: Request, budget: RequestBudget) -> Reply:
         self.asked.append((request.url, dict(request.headers)))
         return self.replies.pop(0)

@@ -20,7 +20,7 @@ import msgspec
 from yarl import URL
 
 from hubv1 import v2
-from hubv1.credentials import Basic, Secrets, read_credentials
+from hubv1.credentials import Basic, Secrets
 from hubv1.failures import (
     Forbidden,
     HubFailure,
@@ -294,7 +294,8 @@ class Transport:
 
     async def _exchange(self, request: Request, budget: RequestBudget) -> Reply:
         """Send the request and count what comes of it."""
-        self._remember_secrets(request)
+        for sent in request.credentials:
+            self.secrets.remember(sent)
         budget.upstream_calls += 1
         self._under_way += 1
         status, reply, trouble, started_at = "none", None, "", time.time()
@@ -318,9 +319,17 @@ class Transport:
             self._under_way -= 1
             if self._observer is not None:
                 headers = {**self._headers, **request.headers}
-                given = budget.credentials
                 self._observer(
-                    Exchange(request, headers, reply, trouble, given, started_at, time.time())
+                    Exchange(
+                        request,
+                        headers,
+                        reply,
+                        trouble,
+                        budget.credentials,
+                        self.secrets.own,
+                        started_at,
+                        time.time(),
+                    )
                 )
 
     async def _reply(self, request: Request, budget: RequestBudget) -> Reply:
@@ -410,13 +419,6 @@ class Transport:
         return (
             {"Proxy-Authorization": f"Basic {b64encode(given.encode()).decode()}"} if given else {}
         )
-
-    def _remember_secrets(self, request: Request) -> None:
-        if request.body is not None:
-            login = Basic(request.body.get("identifier", ""), request.body.get("secret", ""))
-            self.secrets.remember(login)
-        if authorization := request.headers.get("Authorization", ""):
-            self.secrets.remember(read_credentials(authorization))
 
 
 async def _decoded(response: aiohttp.ClientResponse, *, is_needed: bool) -> AsyncIterator[bytes]:

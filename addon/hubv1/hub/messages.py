@@ -3,11 +3,18 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
+from hubv1.credentials import (
+    ANONYMOUS,
+    Anonymous,
+    Basic,
+    Credentials,
+    forms_of,
+    read_credentials,
+)
 
 LONGEST_SILENCE = 10
 """Seconds that a host may say nothing before it is asked again."""
@@ -51,6 +58,14 @@ class Request:
     """Whether the answer may be a very long list, which stays in memory to the end of the call."""
 
     @property
+    def credentials(self) -> Iterator[Credentials]:
+        """Those that are sent with it."""
+        if self.body is not None:
+            yield Basic(self.body.get("identifier", ""), self.body.get("secret", ""))
+        if authorization := self.headers.get("Authorization", ""):
+            yield read_credentials(authorization)
+
+    @property
     def place(self) -> str:
         """The URL without its query, as it may be shown."""
         return self.url.partition("?")[0]
@@ -82,9 +97,16 @@ class Exchange:
     """Why there is no reply."""
     credentials: Credentials
     """Of whoever it was for."""
+    own_secrets: frozenset[str] = field(repr=False)
+    """The bridge's own, in all forms."""
     started_at: float
     ended_at: float
     """Unix times."""
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """All that the reply may repeat and nobody may see, in all forms."""
+        return self.own_secrets | forms_of(self.credentials, *self.request.credentials)
 
 
 @dataclass(slots=True)
