@@ -70,11 +70,11 @@ class Visitors:
     async def __aexit__(self, *_: object) -> None:
         await self.client.close()
 
-    async def ask(self, path: str, given: Credentials = ANONYMOUS) -> Result:
+    async def ask(self, path: str, given: Credentials = ANONYMOUS, caller: str = "") -> Result:
         """The answer to one call, made as the addon makes it."""
         call = recognised(path)
         return await self.cache.answer(
-            call, lambda: answer_call(call, self.client, self.terms, given), given
+            call, lambda: answer_call(call, self.client, self.terms, given, caller), given
         )
 
     async def statuses(self, path: str, *givens: Credentials) -> list[int]:

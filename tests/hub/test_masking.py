@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from hubv1.credentials import MASK, Basic, Bearer, Credentials, Secrets
+from hubv1.credentials import MASK, Basic, Bearer, Secrets
 from onstage import answered, entries, make_flow, on_stage
 from standin import Call, Standin, faults
+from standin.rules import Action
 from visitors import LOGIN, V1, Visitors, asked, members_only, of_listener, played
 
 SECRET = 'päss/w+rd "<&>" %41=='
@@ -158,7 +159,7 @@ def bearers(call: Call) -> list[str]:
     return [token] if scheme == "Bearer" else []
 
 
-def with_words(words: str, form: Callable[[str], str]) -> faults.Action:
+def with_words(words: str, form: Callable[[str], str]) -> Action:
     return faults.repeats(403, lambda sent: f"{form(sent)} {words}")
 
 
@@ -285,7 +286,9 @@ def test_a_secret_that_is_a_word_of_hubs_hides_nothing_that_matters(hub: Standin
     st.text(),
     st.text(),
 )
-def test_no_text_keeps_a_secret_of_its_own_call(given: Credentials, front: str, back: str) -> None:
+def test_no_text_keeps_a_secret_of_its_own_call(
+    given: Basic | Bearer, front: str, back: str
+) -> None:
     secret = given.secret if isinstance(given, Basic) else given.token
     masked = Secrets().masked(f"{front}{secret}{back}", given)
     assert not any(secret in part for part in masked.split(MASK))

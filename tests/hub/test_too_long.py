@@ -23,7 +23,7 @@ def is_too_long(result: Result) -> bool:
     problem = json.loads(result.answer.body)
     assert problem["detail"] == result.error
     assert (result.answer.status, result.outcome) == (502, "refused")
-    return problem["error"] == result.error_type == "too_long"
+    return bool(problem["error"] == result.error_type == "too_long")
 
 
 @pytest.fixture

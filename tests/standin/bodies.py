@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
 
@@ -16,11 +16,11 @@ from .state import STATE
 
 BLOCK = b" " * 1_000_000
 NOTHING = b'{"count":0,"next":null,"previous":null,"results":[]}'
-ENCODERS = {
+ENCODERS: dict[str, Callable[..., bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "deflate": zlib.compress,
     "br": import_module("brotli").compress,  # it has types in some versions, in others none
-    "zstd": lambda data: import_module("zstandard").compress(data),
+    "zstd": import_module("zstandard").compress,
 }
 
 
@@ -104,7 +104,8 @@ def _content(response: web.Response) -> bytes:
 def _blanks(megabytes: int, coding: str = "gzip") -> bytes:
     if coding == "gzip":
         return b"".join(_compressed(megabytes))
-    return ENCODERS[coding](BLOCK * megabytes + NOTHING)
+    effort = {"quality": 4} if coding == "br" else {}
+    return ENCODERS[coding](BLOCK * megabytes + NOTHING, **effort)
 
 
 def _compressed(megabytes: int) -> Iterator[bytes]:

@@ -50,7 +50,7 @@ TAGS_AT_ONCE = 150_000
 _SHORT_LIST = 1_000
 _LARGEST_COUNT = 10**9
 """What is beyond is no count of anything."""
-_MOST_OBJECTS = 60_000
+_MOST_OBJECTS = 30_000
 """In the JSON of a page: a hundred tags with hundreds of images each."""
 
 _T = TypeVar("_T")

@@ -33,7 +33,7 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.hub.messages import Exchange, Key, Reply, Request, RequestBudget, Room
+from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,
@@ -349,7 +349,7 @@ class Transport:
         ) as response:
             room = budget.room if request.is_list else Room()
             try:
-                body = await self._read(response, request, budget.keys, room)
+                body = await self._read(response, request, budget, room)
             except BaseException:
                 room.free()
                 raise
@@ -359,7 +359,7 @@ class Transport:
         self,
         response: aiohttp.ClientResponse,
         request: Request,
-        keys: tuple[Key, ...],
+        budget: RequestBudget,
         room: Room,
     ) -> bytes:
         """The decoded body; what makes it long takes its place in `room`."""
@@ -378,9 +378,9 @@ class Transport:
                 continue
             # Who has a place among the long may wait for one among the huge, never the reverse.
             if size > SHORT_BYTES and "long" not in room:
-                room.add("long", await self._long.acquire(keys))
+                await _take(room, "long", self._long, budget)
             if size > LONG_BYTES and "huge" not in room:
-                room.add("huge", await self._huge.acquire(keys))
+                await _take(room, "huge", self._huge, budget)
             pieces.append(piece)
             if breath > _BREATH_BYTES:
                 breath = 0
@@ -419,6 +419,12 @@ class Transport:
         return (
             {"Proxy-Authorization": f"Basic {b64encode(given.encode()).decode()}"} if given else {}
         )
+
+
+async def _take(room: Room, place: str, among: FairSemaphore, budget: RequestBudget) -> None:
+    """Wait for a place in memory and keep it in `room`."""
+    with budget.waiting_for_others():
+        room.add(place, await among.acquire(budget.keys))
 
 
 async def _decoded(response: aiohttp.ClientResponse, *, is_needed: bool) -> AsyncIterator[bytes]:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from hubv1.credentials import (
@@ -140,6 +140,8 @@ class RequestBudget:
     """Whether Hub refuses further pages to the caller, so that the bridge's account reads them."""
     _began: float = field(default_factory=time.monotonic, init=False)
     _ends: float = field(init=False)
+    _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
+    """Of the part of the time that is being spent."""
     room: Room = field(default_factory=Room, init=False, repr=False)
     """What is needed until the answer is made."""
 
@@ -170,11 +172,28 @@ class RequestBudget:
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
         """Spend no more than so many of the seconds that are left; raises TimeoutError."""
-        before = self._began, self._ends
+        began, ends, limit = self._began, self._ends, self._limit
         self._began = time.monotonic()
-        self._ends = min(self._began + seconds, self._ends)
+        self._ends = min(self._began + seconds, ends)
         try:
-            async with asyncio.timeout(self._ends - self._began):
+            async with asyncio.timeout(self._ends - self._began) as self._limit:
                 yield
         finally:
-            self._began, self._ends = before
+            self._began, self._ends, self._limit = began, ends, limit
+
+    @contextmanager
+    def waiting_for_others(self) -> Iterator[None]:
+        """Let the time of a part stand still: it is other calls that this one waits for."""
+        limit, began = self._limit, time.monotonic()
+        until = limit.when() if limit is not None else None
+        if limit is None or until is None or limit.expired():
+            yield
+            return
+        limit.reschedule(None)
+        try:
+            yield
+        finally:
+            waited = time.monotonic() - began
+            self._began += waited
+            self._ends += waited
+            limit.reschedule(until + waited)
