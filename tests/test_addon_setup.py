@@ -194,7 +194,7 @@ class TestWhileRunning:
     def test_calls_go_after_as_many_days_as_were_set_last(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hubv1.journal.pruning._FIRST_SECONDS", 0.02)
+        monkeypatch.setattr("hubv1.journal.retention._FIRST_SECONDS", 0.02)
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
         write_journal(
             tmp_path / "journal.sqlite3",

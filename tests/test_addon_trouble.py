@@ -148,3 +148,22 @@ def test_each_call_is_one_line_of_the_log_that_nobody_can_forge(
     [line] = [record.getMessage() for record in caplog.records if "lifecycle" in record.name]
     assert line.startswith("hub v1: GET /v1/repositories/debian/tags from \\x1b[31mevil")
     assert line.isprintable()
+
+
+def test_a_fault_of_the_bridge_beside_hub_is_a_502_with_a_row(
+    tmp_path: Path, hub: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    async def playing() -> http.HTTPFlow:
+        async with on_stage(tmp_path, hub.url) as stage:
+            assert stage.bridge.components
+            monkeypatch.setattr(type(stage.bridge.components.cache), "answer", broken)
+            return await stage.play(make_flow(), answer())
+
+    response = answered(asyncio.run(playing()))
+    assert response.status_code == 502
+    assert json.loads(response.raw_content or b"")["error"] == "internal"
+    [row] = entries(tmp_path / "journal.sqlite3")
+    assert (row.outcome, row.error_type) == (Outcome.FAILED, "internal")

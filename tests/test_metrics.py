@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from addresses import own_address
 from hubv1.journal import Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from onstage import answer, make_flow, on_stage
@@ -80,13 +80,14 @@ def test_a_request_without_an_answer_is_counted_as_such(tmp_path: Path, hub: Sta
     assert asyncio.run(playing())["hub_v1_upstream_calls_total", "none"] >= 4
 
 
-def test_a_call_that_is_not_recorded_is_counted() -> None:
-    metrics = Metrics("127.0.0.1:0", Readings)
+def test_calls_that_were_lost_and_calls_that_were_refused_have_a_figure_each() -> None:
+    metrics = Metrics("127.0.0.1:0", lambda: Readings(Seen(refused_unrecorded=3), lost=2))
     try:
-        metrics.count(make_entry(), is_recorded=False)
-        assert figures(metrics.port)[("hub_v1_unrecorded_calls_total",)] == 1
+        seen = figures(metrics.port)
     finally:
         metrics.close()
+    assert seen[("hub_v1_unrecorded_calls_total",)] == 2
+    assert seen[("hub_v1_refused_unrecorded_calls_total",)] == 3
 
 
 def test_nobody_who_called_and_nothing_that_was_called_is_a_label() -> None:
@@ -105,7 +106,7 @@ def test_nobody_who_called_and_nothing_that_was_called_is_a_label() -> None:
         error="sentinel",
     )
     try:
-        metrics.count(entry, is_recorded=True)
+        metrics.count(entry)
         assert "sentinel" not in get(metrics.port)[1]
     finally:
         metrics.close()

@@ -1,11 +1,9 @@
-"""The parts of the Hub v1 bridge, one concept a file.
+"""The Hub v1 bridge: a mitmproxy addon that answers Docker Hub API v1 from API v2.
 
-A call walks through them in this order: `recognition` finds it in the table of `routes`, `policy`
-decides what becomes of it, `hub` fetches the API v2 answer, `translation` turns that into v1 bytes,
-`journal` writes the call down and `report` tells who still calls v1. `handling` leads it through
-them, with `replying` and `recording` for its answer and its row, and `remainder` for what outlives
-a reload; those, `mitm` and the hooks in `addon` import mitmproxy. Beside the way of a call, `start`
-becomes mitmdump with the bridge, and `check` looks whether the set-up is sound.
+A call walks through these modules in this order: `addon` has the hooks, `lifecycle` leads the call
+from its first hook to its row, `recognition` finds it in the table of `routes`, `calls` decides
+what becomes of it and answers it, `hub` fetches the API v2 values, `translation` turns them into
+v1's bytes, and `journal` records the call. `report` tells who still calls v1.
 """
 
 from hubv1.logs import install as _install_log_escapes

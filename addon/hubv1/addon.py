@@ -11,14 +11,15 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
 from hubv1.commands import Commands
-from hubv1.components import Environment, build_components
+from hubv1.components import Components, Environment, build_components
 from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
 from hubv1.mitm import connections
+from hubv1.mitm.flow_metadata import is_upstream_flow
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
-from hubv1.mitm.upstream_flows import UpstreamFlows, is_upstream_flow
+from hubv1.mitm.upstream_flows import UpstreamFlows
 from hubv1.texts import harmless
 
 logger = logging.getLogger(__name__)
@@ -84,10 +85,7 @@ class Bridge(Commands):
             self.calls.open(flow, self.components)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
-        """Recognise a legacy call, decide what becomes of it and answer it; `response` records it.
-
-        Other traffic passes after a comparison or two.
-        """
+        """Answer a legacy call; other traffic passes after a comparison or two."""
         components = self.components
         if components is None or is_upstream_flow(flow):
             return None
@@ -95,9 +93,9 @@ class Bridge(Commands):
             components.journal.seen.flows += 1
         if is_turned_away(flow):
             return None
-        call = self.calls.open(flow, components)
+        call = self.calls.open(flow, components)  # recognise and decide
         if call is not None:
-            return self.calls.answer(call, components)
+            return self.calls.answer(call, components)  # recorded in `response`
         if self.bridge_id in header(flow, "Via"):
             answer_loop(flow, components)
         return None
@@ -151,10 +149,13 @@ class Bridge(Commands):
         else:
             self.calls.restart(components)
         closing = components.close()
-        if is_shutdown:
-            journal = components.journal
-            self.reporter().end(journal.place, journal.seen.flows, components.config.report)
-        return closing
+        return self._report(components, closing) if is_shutdown else closing
+
+    async def _report(self, components: Components, closing: Awaitable[None] | None) -> None:
+        """Make the last reports, while what is left of the components is closed."""
+        journal = components.journal
+        last = self.reporter.end(journal.place, journal.seen.flows, components.config.report)
+        await asyncio.gather(last, *filter(None, [closing]))
 
     def _set_up(self) -> None:
         values = {name: getattr(ctx.options, name) for name in _NAMES}

@@ -10,11 +10,10 @@ from hubv1 import __version__
 from hubv1.cache import AnswerCache
 from hubv1.calls import Limits
 from hubv1.config import Config
-from hubv1.fleet import Shipping
+from hubv1.fleet import Shipper
 from hubv1.hub import Connections, Exchange, HubClient, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
-from hubv1.routes import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,12 @@ class Environment:
     """Is called with each exchange with Docker's hosts."""
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
+    via: str = field(init=False)
+    """The bridge's own entry in the Via header."""
 
-    @property
-    def via(self) -> str:
-        """The bridge's own entry in the Via header."""
-        return f"1.1 {self.bridge_id}"
+    def __post_init__(self) -> None:
+        """Derive the entry in the Via header."""
+        object.__setattr__(self, "via", f"1.1 {self.bridge_id}")
 
     def transport(self) -> Transport:
         """Open new connections to Docker's hosts."""
@@ -52,7 +52,7 @@ class Components:
     hub: HubClient
     cache: AnswerCache
     journal: Journal
-    shipper: Shipping | None
+    shipper: Shipper | None
     metrics: Metrics | None
 
     @property
@@ -62,13 +62,9 @@ class Components:
             self.journal.seen,
             dict(self.hub.statuses),
             self.journal.waiting,
-            self.shipper.standing if self.shipper else None,
+            self.shipper.status if self.shipper else None,
+            self.journal.lost,
         )
-
-    def successor_of(self, call: Call) -> str:
-        """URL of the v2 call to make instead; empty where there is none."""
-        path = call.replacement_path
-        return self.config.url + path if path else ""
 
     def close(self, new: "Components | None" = None) -> "asyncio.Future[None] | None":
         """Close what `new` does not take over; the Hub client closes later, once it is idle."""
@@ -133,13 +129,13 @@ def _journal(config: Config, environment: Environment, old: Components | None) -
 
 def _shipper(
     config: Config, environment: Environment, journal: Journal, old: Components | None
-) -> Shipping | None:
+) -> Shipper | None:
     if old and old.journal is journal and old.config.fleet == config.fleet:
         return old.shipper
-    file = journal.place.file
-    if not config.fleet or file is None:
+    path = journal.place.path
+    if not config.fleet or path is None:
         return None
-    return Shipping(file, Place(config.fleet), environment.bridge_id, config.journal_days)
+    return Shipper(path, Place(config.fleet), environment.bridge_id, config.journal_days)
 
 
 def _hub(config: Config, environment: Environment, old: Components | None) -> HubClient:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.answers import as_deprecated
 from hubv1.calls import (
     Action,
     PendingCall,
@@ -18,6 +17,7 @@ from hubv1.calls import (
     decide,
     gone,
     impossible_name,
+    internal_error,
     loop_detected,
     mode_for,
     redirected,
@@ -28,8 +28,9 @@ from hubv1.calls import (
 from hubv1.components import Components
 from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
-from hubv1.mitm.flows import answer_flow, header, is_replay, legacy_call
+from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
 from hubv1.routes import Call
+from hubv1.translation import as_deprecated
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +80,11 @@ class Lifecycle:
         """Do what was decided; nothing for a call that is passed on."""
         if pending.action is Action.TRANSLATE:
             return self._translate(pending, components)
-        if pending.action is Action.REDIRECT:
-            _finish(pending, redirected(components.successor_of(pending.call)), components)
-        elif pending.action is Action.REFUSE:
-            _finish(pending, gone(components.successor_of(pending.call)), components)
+        if pending.action in (Action.REDIRECT, Action.REFUSE):
+            successor = _successor(pending.call, components)
+            is_redirect = pending.action is Action.REDIRECT
+            result = redirected(successor) if is_redirect else gone(successor)
+            _finish(pending, result, successor, components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -126,7 +128,7 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.task.cancel()
-                _finish(pending, restarting(), components)
+                _finish(pending, restarting(), _successor(pending.call, components), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
@@ -137,19 +139,19 @@ class Lifecycle:
         return pending
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
-        call, flow = pending.call, pending.flow
-        if components.environment.bridge_id in header(flow, "Via"):
+        call, client = pending.call, pending.flow.client_conn
+        if components.environment.bridge_id in pending.request.via:
             result = loop_detected()
         elif not call.is_possible:
             result = impossible_name(call)
-        elif flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:
+        elif client.state is ConnectionState.CLOSED and not pending.is_replay:
             # The client was gone before this hook, and client_disconnected had nothing to end.
             pending.leave()
             result = client_left()
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, components)
+            _finish(pending, result, _successor(call, components), components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -168,7 +170,7 @@ def _action(flow: http.HTTPFlow, call: Call, components: Components) -> Action:
     config = components.config
     action = decide(
         call,
-        mode_for(flow, config.rule, config.mode),
+        mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
         live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )
@@ -201,12 +203,22 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         if pending.has_left:
             return client_left()
         raise  # mitmproxy is shutting down
+    except Exception as error:
+        # A hook that raises lets the request pass as it is; a fault of ours must not.
+        logger.exception("The bridge failed on %s", call)
+        return internal_error(error)
 
 
-def _finish(pending: PendingCall, result: Result, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, components.successor_of(pending.call), components)
+    _set_response(pending.flow, result, successor, components)
     pending.response = pending.flow.response
+
+
+def _successor(call: Call, components: Components) -> str:
+    """URL of the v2 call to make instead; empty where there is none."""
+    path = call.replacement_path
+    return components.config.url + path if path else ""
 
 
 def _set_response(
@@ -226,12 +238,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
     if pending.is_replay:
         logger.info("%s (a replay, not counted)", entry.line)
         return
-    is_recorded = False
+    is_required = components.config.journal_required and pending.is_answered
     try:
-        await components.journal.record(entry)
-        is_recorded = True
+        await components.journal.record(entry, is_required=is_required)
     except NotRecorded as loss:
-        is_required = components.config.journal_required
         if loss.first:
             logger.error(
                 "Calls are %s but not recorded until the journal %s can be written again: %s",
@@ -239,10 +249,10 @@ async def _record(pending: PendingCall, components: Components) -> None:
                 components.journal.place,
                 loss,
             )
-        if is_required and pending.is_answered:
+        if is_required:
             _refuse(pending, components)
     if components.metrics is not None:
-        components.metrics.count(entry, is_recorded=is_recorded)
+        components.metrics.count(entry)
     logger.info("%s", entry.line)
 
 
@@ -250,7 +260,7 @@ def _annotated(pending: PendingCall, components: Components) -> Entry:
     """The record of a call as it stands, once it is in the flow too."""
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:
-        instead = components.successor_of(pending.call) or pending.call.route.sentence
+        instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
         # A replay keeps the record of what the caller once got.
         before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None
@@ -265,5 +275,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, unrecorded(), components)
+    _finish(pending, unrecorded(), "", components)
     _annotated(pending, components)

@@ -1,9 +1,9 @@
-"""Figures for Prometheus: how many calls, how they ended, how long they took.
+"""Metrics for Prometheus: how many calls there were, how they ended and how long they took.
 
-Who called is nobody's label: there is no end to callers, repositories and tags. That is what the
-journal is for.
+Callers, repositories and tags are no labels, since there is no end to them: the journal has those.
 """
 
+import contextlib
 import logging
 import socket
 import sys
@@ -19,9 +19,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
-from hubv1.fleet.standing import Standing
+from hubv1.fleet import ShippingStatus
 from hubv1.journal import Entry, Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,24 +33,26 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What is not counted here but read when somebody asks."""
+    """Figures that other components count, read when Prometheus scrapes."""
 
     seen: Seen = field(default_factory=Seen)
     upstream: Mapping[str, int] = field(default_factory=dict)
-    """Requests to Docker's hosts by status, `none` where there was no answer."""
+    """Requests to Docker's hosts by status, `none` for those without an answer."""
     waiting: int = 0
-    """Calls that wait for the journal."""
-    fleet: Standing | None = None
-    """How the journal stands with its fleet; None where there is none."""
+    """Calls that wait to be written to the journal."""
+    fleet: ShippingStatus | None = None
+    """State of the shipping to the fleet; None without one."""
+    lost: int = 0
+    """Calls that were answered and are not in the journal."""
 
 
 class Metrics:
-    """The figures, and the server that shows them."""
+    """The metrics, and the HTTP server that exposes them."""
 
     def __init__(self, address: str, read: Callable[[], Readings]) -> None:
-        """Serve on `address`, `host:port`; raises ValueError or OSError where that cannot be.
+        """Serve on `address`, `host:port`; raises ValueError or OSError if that is impossible.
 
-        `read` is called in a thread of its own.
+        `read` is called in a thread of the server's.
         """
         registry = CollectorRegistry()
         self._calls = Counter(
@@ -72,11 +74,6 @@ class Metrics:
             ("result",),
             registry=registry,
         )
-        self._unrecorded = Counter(
-            "hub_v1_unrecorded_calls",
-            "Legacy calls that could not be written down.",
-            registry=registry,
-        )
         registry.register(_Read(read))
         host, port = split_address(address)
         try:
@@ -86,20 +83,21 @@ class Metrics:
 
     @property
     def port(self) -> int:
-        """Where the figures are served."""
+        """The port that they are served on."""
         return int(self._server.server_port)
 
-    def count(self, entry: Entry, *, is_recorded: bool) -> None:
-        """One more call."""
+    def count(self, entry: Entry) -> None:
+        """Count a call."""
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)
         if entry.cache:
             self._cache.labels(entry.cache).inc()
-        if not is_recorded:
-            self._unrecorded.inc()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
+        with contextlib.suppress(OSError):
+            # Wakes the server's thread, which looks for the end only twice a second.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 
@@ -127,6 +125,16 @@ class _Read(Collector):
                 "TLS handshakes for a legacy host by clients that do not trust the bridge's CA.",
                 now.seen.rejected_tls,
             ),
+            (
+                "hub_v1_unrecorded_calls",
+                "Legacy calls that were answered and are not in the journal.",
+                now.lost,
+            ),
+            (
+                "hub_v1_refused_unrecorded_calls",
+                "Legacy calls that were refused because they could not be recorded.",
+                now.seen.refused_unrecorded,
+            ),
         ):
             yield CounterMetricFamily(name, help_text, value)
         yield GaugeMetricFamily(
@@ -136,13 +144,13 @@ class _Read(Collector):
             yield from _of_fleet(now.fleet)
 
 
-def _of_fleet(standing: Standing) -> Iterator[Metric]:
+def _of_fleet(status: ShippingStatus) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "hub_v1_fleet_backlog",
         "Rows of the journal that the fleet does not have.",
-        standing.waiting,
+        status.waiting,
     )
-    at = standing.shipped_at
+    at = status.shipped_at
     yield GaugeMetricFamily(
         "hub_v1_fleet_last_success_timestamp_seconds",
         "When the fleet was last reached, in seconds since 1970; 0 where it never was.",
@@ -154,7 +162,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the names it has
-        """Whoever says nothing, or breaks off, is no matter for a traceback in the terminal."""
+        """A client that says nothing, or breaks off, deserves no traceback in the terminal."""
         logger.debug("hub_metrics: no answer to %s: %r", client_address, sys.exception())
 
 
@@ -166,14 +174,14 @@ class _Silent(WSGIRequestHandler):
     timeout = 10
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has
-        """Whoever scrapes does it each quarter of a minute."""
+        """Nothing: Prometheus scrapes every few seconds."""
 
 
 def _serving(host: str, port: int, show: "WSGIApplication") -> WSGIServer:
     def shown(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         if not is_welcome(host, environment.get("HTTP_HOST", "")):
             start("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"This is for this machine alone.\n"]
+            return [b"These metrics are for this machine alone.\n"]
         return show(environment, start)
 
     kind = _ServerOfV6 if ":" in host else _Server

@@ -14,12 +14,12 @@ from bench.standins import running_hosts
 from e2e.bridges import running_bridge
 from fleet.asking import Fleet
 from fleet.postgres import Server, a_server
-from hubv1.fleet import Shipping
-from hubv1.fleet.database import Database
+from hubv1.fleet import Shipper
+from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Place
 
 MINUTE = 60
-CALLERS, DAYS, SCRIPTS = 2_000, 90, 3
+DAYS, SCRIPTS = 90, 3
 REPORT_SECONDS = 5
 
 _COUNTS = """
@@ -77,8 +77,8 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
     journal = folder / "backlog.sqlite3"
     write(journal, plan.backlog)
     began = time.monotonic()
-    shipping = Shipping(journal, Place(fleet.url), "hub-v1-bridge-bench")
-    while shipping.standing.shipped_at is None or shipping.standing.waiting:
+    shipping = Shipper(journal, Place(fleet.url), "hub-v1-bridge-bench")
+    while shipping.status.shipped_at is None or shipping.status.waiting:
         time.sleep(0.1)
     seconds = time.monotonic() - began
     shipping.close()
@@ -87,21 +87,21 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
 
 def _report(plan: Plan, fleet: Fleet) -> str:
     """Of counts alone, as every report is: single calls would not be looked at."""
-    database = Database(Place(fleet.url))
+    database = FleetDatabase(Place(fleet.url))
     database.open()
     database.close()
     statement = _COUNTS
-    calls = max(1, round(plan.fleet_calls / (CALLERS * DAYS * SCRIPTS)))
+    calls = max(1, round(plan.fleet_calls / (plan.fleet_callers * DAYS * SCRIPTS)))
     for name, number in (
-        ("CALLERS", CALLERS),
+        ("CALLERS", plan.fleet_callers),
         ("SCRIPTS", SCRIPTS),
         ("DAYS", DAYS),
         ("CALLS", calls),
     ):
         statement = re.sub(rf"\b{name}\b", str(number), statement)
     fleet.ask(statement)
-    made = [cost_of("--format", "json", "--journal", fleet.url) for _ in range(3)]
+    made = [cost_of("--format", "json", "--journal", fleet.url) for _ in range(plan.reports)]
     cost = min(made, key=lambda one: one.seconds)
     number = fleet.value("SELECT sum(calls) FROM days")
-    remark = f"{number:,} calls by {CALLERS:,} callers, as JSON, {cost.megabytes:.0f} MB"
+    remark = f"{number:,} calls by {plan.fleet_callers:,} callers, as JSON, {cost.megabytes:.0f} MB"
     return count_line("report, seconds", cost.seconds, REPORT_SECONDS, remark)

@@ -6,6 +6,7 @@ the oldest counts go as fast as new ones come. A tenth is played through by the 
 code: counts are kept for a tenth of the days that they are kept for, and then replaced once.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bench.plan import Plan
-from hubv1.journal import COUNTS_DAYS, Entry, Journal, Place
-from hubv1.journal.opening import open_for_writing
-from hubv1.journal.pruning import Pruner
-from hubv1.journal.session import Session
+from hubv1.journal import COUNTS_DAYS, Entry, Journal, Place, schema
+from hubv1.journal.connection import Connection, Inserter, open_for_writing
+from hubv1.journal.counts import Cardinality, Rollup
+from hubv1.journal.retention import remove_old
 from journal.asking import asked
 from samples import make_entry
 
@@ -55,34 +56,41 @@ def growth(plan: Plan, folder: Path) -> Iterator[str]:
 
 def _played(path: Path, kinds: int) -> Iterator[tuple[int, int]]:
     """Days gone by and the size of the file, after each step."""
-    place = Place(str(path))
-    session = Session(place, open_for_writing(place))
+    connection = open_for_writing(Place(str(path)))
     entries = [
         make_entry(caller=f"curl/8.1 at 10.0.0.{number}", repository=f"tool-{number}")
         for number in range(kinds)
     ]
-    with patch("hubv1.journal.pruning.COUNTS_DAYS", TENTH):
+    with patch("hubv1.journal.retention.COUNTS_DAYS", TENTH):
         for day in range(1, STEPS * _DAYS_A_STEP + 1):
-            _play_a_day(session, entries, _START + day * _DAY)
+            _play_a_day(connection, entries, _START + day * _DAY)
             if day % _DAYS_A_STEP == 0:
                 yield day, path.stat().st_size
-    session.close()
+    connection.close()
 
 
-def _play_a_day(session: Session, entries: Sequence[Entry], day: datetime) -> None:
+def _play_a_day(connection: Connection, entries: Sequence[Entry], day: datetime) -> None:
     """Count a call of each kind in each hour, and take away what is old by then."""
-    pruner = Pruner(session.dialect)
+    cardinality = Cardinality(connection.kinds_of)
     for hour in (day + number * _HOUR for number in range(24)):
-        with session.transaction(_PATIENCE) as cursor:
-            session.counts.add(cursor, [replace(entry, started_at=hour) for entry in entries])
-            session.seen.run(cursor, [(hour, "bench", 1, 0, 0)])
-    while _prune(session, pruner, day + _DAY):
-        pass
+        rollup = Rollup([replace(entry, started_at=hour) for entry in entries], cardinality)
+        with connection.transaction(_PATIENCE) as cursor:
+            Inserter("hours").run(cursor, rollup.hours())
+            Inserter("days").run(cursor, rollup.days())
+            Inserter("callers").run(cursor, rollup.callers())
+            Inserter("seen").run(cursor, [(hour, "bench", 1, 0, 0)])
+        connection.checkpoint()
+    while _has_more(connection, day + _DAY):
+        connection.checkpoint()
 
 
-def _prune(session: Session, pruner: Pruner, now: datetime) -> bool:
-    with session.transaction(_PATIENCE) as cursor:
-        return pruner.step(cursor, now, COUNTS_DAYS)
+def _has_more(connection: Connection, now: datetime) -> bool:
+    with connection.transaction(_PATIENCE) as cursor:
+
+        def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+            return cursor.execute(statement, [*map(schema.stored, values)])
+
+        return remove_old(execute, now, COUNTS_DAYS)
 
 
 def _bytes_of_a_call(path: Path, calls: int = 10_000) -> float:

@@ -28,10 +28,10 @@ class MemoryJournal:
         """Nothing is opened."""
         self.place = place
         self.seen = _journal.Seen()
-        self.waiting = 0
+        self.waiting = self.lost = 0
         self.rows: list[list[object]] = []
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, *, is_required: bool) -> None:  # its name
         """Keep the row."""
         self.record_unawaited(entry)
 

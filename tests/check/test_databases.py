@@ -11,8 +11,8 @@ from fleet.postgres import Server, a_server
 from hubv1.check import Finding, Standing
 from hubv1.check.shipping import fleet
 from hubv1.check.writing import journal
-from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
+from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Journal, Place
 from samples import make_entry
 
@@ -56,7 +56,7 @@ class TestAFleet:
     def test_that_is_in_use_is_sound_and_tells_how_many_rows_wait_for_it(
         self, url: str, tmp_path: Path
     ) -> None:
-        database = Database(Place(url))
+        database = FleetDatabase(Place(url))
         database.open()
         database.close()
         file = tmp_path / "journal.sqlite3"
@@ -91,33 +91,9 @@ class TestAFleet:
         assert tables_of(server, url) == 1
 
 
-class TestAJournal:
-    def of(self, url: str, folder: Path) -> Finding:
-        return journal(a_setup(folder, journal=Place(url)))
-
-    def test_that_is_not_there_yet_is_not_made_by_looking(
-        self, server: Server, url: str, tmp_path: Path
-    ) -> None:
-        found = self.of(url, tmp_path)
-        assert found.standing is Standing.SOUND
-        assert "It will be made in postgresql" in found.sentence
-        assert tables_of(server, url) == 0
-
-    def test_that_is_there_is_sound_and_shown_without_its_password(
-        self, url: str, tmp_path: Path
-    ) -> None:
-        Journal(Place(url), "tests").close()
-        found = self.of(url, tmp_path)
-        assert found.standing is Standing.SOUND
-        assert found.sentence.startswith("It is in postgresql+psycopg://hub:***@")
-
-    def test_that_is_somebody_elses_is_wrong(
-        self, server: Server, url: str, tmp_path: Path
-    ) -> None:
-        server.ask("CREATE TABLE somebodys (id int)", url.rpartition("/")[2])
-        assert "not a journal of this bridge" in self.of(url, tmp_path).line
-
-    def test_that_no_driver_is_there_for_is_wrong(self, tmp_path: Path) -> None:
-        found = self.of("mysql+pymysql://hub@127.0.0.1/hub", tmp_path)
-        assert found.is_wrong
-        assert "pymysql" in found.line
+def test_a_journal_that_is_no_file_is_wrong_and_says_what_hub_fleet_is_for(tmp_path: Path) -> None:
+    place = Place("postgresql://hub:hush-hush@127.0.0.1/hub")
+    found = journal(a_setup(tmp_path, journal=place))
+    assert found.is_wrong
+    assert "hub_fleet" in found.line
+    assert "hush-hush" not in found.line

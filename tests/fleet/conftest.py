@@ -9,10 +9,10 @@ import pytest
 
 from fleet.asking import Fleet
 from fleet.postgres import Server, a_server
-from hubv1.fleet import Shipping, shipping
+from hubv1.fleet import Shipper, shipper
 from hubv1.journal import Place
 
-StartShipping = Callable[..., Shipping]
+StartShipping = Callable[..., Shipper]
 
 _serial = count(1)
 
@@ -20,9 +20,9 @@ _serial = count(1)
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shipping does all it does, without the pauses."""
-    monkeypatch.setattr(shipping, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(shipping, "FIRST_WAIT", 0.05)
-    monkeypatch.setattr(shipping, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(shipper, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(shipper, "FIRST_WAIT", 0.05)
+    monkeypatch.setattr(shipper, "LONGEST_WAIT", 0.2)
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +55,8 @@ def ship() -> Iterator[StartShipping]:
     """Starts to ship a journal; ends with the test."""
     with ExitStack() as stack:
 
-        def start(path: Path, url: str, bridge_id: str = "bridge-1") -> Shipping:
-            started = Shipping(path, Place(url), bridge_id)
+        def start(path: Path, url: str, bridge_id: str = "bridge-1") -> Shipper:
+            started = Shipper(path, Place(url), bridge_id)
             stack.callback(started.close)
             return started
 

@@ -15,8 +15,8 @@ from fleet.conftest import StartShipping
 from fleet.postgres import PASSWORD, USER
 from fleet.writing import some_calls, write
 from hubv1.config import OPTIONS, BadOption, Config, read_config
-from hubv1.fleet import Shipping
-from hubv1.fleet.database import Database
+from hubv1.fleet import Shipper
+from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import JournalError, Place
 from onstage import on_stage
 
@@ -80,11 +80,18 @@ def test_the_environment_stands_in_for_an_empty_option() -> None:
     assert settings("", "postgresql://a/b").fleet == "postgresql://a/b"
     assert settings("postgresql://c/d", "postgresql://a/b").fleet == "postgresql://c/d"
     assert settings("").fleet == ""
+    assert settings("", "\ufeffpostgresql://a/b\r\n").fleet == "postgresql://a/b"
+    assert settings(" postgresql://c/d\n").fleet == "postgresql://c/d"
 
 
-def test_a_journal_on_a_server_cannot_be_shipped() -> None:
-    with pytest.raises(BadOption, match="leave one of them out"):
-        settings("postgresql://a/b", hub_journal="postgresql://a/c")
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2@a/c", "postgresql+psycopg://a/c", "sqlite:////tmp/x"]
+)
+def test_a_journal_is_a_file_and_a_url_is_told_what_hub_fleet_is_for(url: str) -> None:
+    for fleet in ("", "postgresql://a/b"):
+        with pytest.raises(BadOption, match=r"path of an SQLite file.*hub_fleet is for") as refused:
+            settings(fleet, hub_journal=url)
+        assert "hunter2" not in str(refused.value)
 
 
 def test_no_object_and_no_text_shows_the_password(
@@ -98,13 +105,11 @@ def test_no_object_and_no_text_shows_the_password(
             assert components
             assert components.shipper
             shipping = components.shipper
-            eventually(lambda: bool(shipping.standing.trouble), "in trouble")
+            eventually(lambda: bool(shipping.status.trouble), "in trouble")
             listed = stage.context.master.commands.call_strings("hub.options", [])
-            return "".join(listed) + shown(
-                components, components.config, shipping, shipping.standing
-            )
+            return "".join(listed) + shown(components, components.config, shipping, shipping.status)
 
-    text = asyncio.run(playing()) + shown(Place(NOWHERE), Database(Place(NOWHERE)))
+    text = asyncio.run(playing()) + shown(Place(NOWHERE), FleetDatabase(Place(NOWHERE)))
     assert f"hub_fleet=postgresql+psycopg://{USER}:***@127.0.0.1:1/hub" in text
     for secret in (SECRET, "hunter2"):
         assert secret not in text + caplog.text
@@ -156,4 +161,4 @@ def test_a_missing_driver_is_one_sentence(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(builtins, "__import__", without_psycopg)
     with pytest.raises(JournalError, match=r"pip install 'psycopg\[binary\]'"):
-        Shipping(path, Place("postgresql://127.0.0.1:1/hub"), "bridge-1")
+        Shipper(path, Place("postgresql://127.0.0.1:1/hub"), "bridge-1")

@@ -2,6 +2,9 @@
 
 import re
 import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -15,10 +18,10 @@ from fleet.asking import Fleet, all_shipped, of_journals
 from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
-from hubv1.fleet import carrier, outbox
-from hubv1.journal import Journal, Place, tables
-from hubv1.journal.opening import open_for_reading, open_for_writing
-from hubv1.journal.pruning import Pruner
+from hubv1.fleet import outbox, shipper
+from hubv1.journal import Journal, Place, schema
+from hubv1.journal.reader import open_for_reading
+from hubv1.journal.retention import remove_old
 from journal.asking import asked
 from samples import make_entry
 
@@ -46,10 +49,11 @@ def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
     write(path, some_calls(50), flows=70)
     moment = "2026-03-01 12:00:00.000000"
     asked(path, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 3, 'full', 'b')")  # noqa: S608  # a text of our own
+    asked(path, f"INSERT INTO refusals VALUES ('{moment}', 'b', 3)")  # noqa: S608  # as above
     reject(path)
     ship(path, fleet.url)
     all_shipped(path, fleet)
-    for table in tables.metadata.sorted_tables:
+    for table in schema.metadata.sorted_tables:
         assert rows(Place(fleet.url), table) == rows(Place(str(path)), table) != [], table.name
     fleet.assert_counts_are_those_of_its_calls()
 
@@ -83,13 +87,13 @@ def test_rows_that_are_shipped_again_count_once(
 def test_three_bridges_on_one_file_ship_each_call_once(
     path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrier, "MOST_ROWS", 20)
+    monkeypatch.setattr(shipper, "MOST_ROWS", 20)
     write(path, some_calls(300))
     shippings = [ship(path, fleet.url, f"bridge-{number}") for number in range(3)]
     write(path, some_calls(300, 2))
     all_shipped(path, fleet)
     eventually(
-        lambda: all(each.standing.shipped_at and not each.standing.waiting for each in shippings),
+        lambda: all(each.status.shipped_at and not each.status.waiting for each in shippings),
         "known to all of them",
     )
     assert fleet.ids() == of_journals([path])
@@ -100,7 +104,7 @@ def test_three_bridges_on_one_file_ship_each_call_once(
 def test_several_journals_come_together(
     tmp_path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrier, "MOST_ROWS", 50)
+    monkeypatch.setattr(shipper, "MOST_ROWS", 50)
     paths = [tmp_path / f"{number}.sqlite3" for number in range(3)]
     for number, path in enumerate(paths):
         write(path, some_calls(400, number), flows=500, bridge_id=f"bridge-{number}")
@@ -175,7 +179,7 @@ def test_counts_of_rows_that_have_gone_are_shipped_once_too(
     write(path, [])
     eventually(lambda: asked(path, "SELECT is_joined FROM shipping") == [(1,)], "joined once more")
     assert len(fleet.ids()) == 80
-    for table in (tables.hours, tables.days, tables.callers):
+    for table in (schema.hours, schema.days, schema.callers):
         assert rows(Place(fleet.url), table) == rows(Place(str(path)), table), table.name
 
 
@@ -228,7 +232,7 @@ def test_rows_go_only_once_they_are_shipped(
     fleet = Fleet(own_server, "fleet")
     own_server.stop()
     shipping = ship(path, fleet.url)
-    eventually(lambda: shipping.standing.waiting == 11, "known what waits")
+    eventually(lambda: shipping.status.waiting == 11, "known what waits")
 
     assert left_after_pruning(path) == 11
     own_server.start()
@@ -240,9 +244,10 @@ def test_rows_go_only_once_they_are_shipped(
 
 def left_after_pruning(path: Path) -> int:
     """How many calls are left once all that is old by then has gone."""
-    engine = open_for_writing(Place(str(path)))
-    with engine.begin() as connection:
-        cursor = connection.connection.cursor()
-        Pruner(engine.dialect).step(cursor, NOON + timedelta(days=120), 90)
-    engine.dispose()
+    with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+
+        def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+            return connection.execute(statement, [*map(schema.stored, values)])
+
+        remove_old(execute, NOON + timedelta(days=120), 90)
     return len(asked(path, "SELECT id FROM calls"))

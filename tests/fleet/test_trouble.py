@@ -8,15 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, insert
 
 from e2e.bridges import eventually
 from fleet.asking import Fleet, of_journals
 from fleet.conftest import StartShipping
 from fleet.postgres import PASSWORD, USER, Server, a_server
 from fleet.writing import some_calls, write
-from hubv1.fleet import Shipping, carrier, database
-from hubv1.journal import tables
+from hubv1.fleet import Shipper, postgres, shipper
+from hubv1.fleet.postgres import FleetDatabase
+from hubv1.journal import Place
 from journal.asking import asked
 
 
@@ -49,16 +49,14 @@ def small_disk() -> Iterator[Path]:
         folder.rmdir()
 
 
-def in_trouble(shipping: Shipping, *words: str) -> None:
-    eventually(
-        lambda: all(word in shipping.standing.trouble for word in words), f"trouble: {words}"
-    )
+def in_trouble(shipping: Shipper, *words: str) -> None:
+    eventually(lambda: all(word in shipping.status.trouble for word in words), f"trouble: {words}")
 
 
-def arrives(path: Path, shipping: Shipping, fleet: Fleet) -> None:
+def arrives(path: Path, shipping: Shipper, fleet: Fleet) -> None:
     """Wait until all is shipped; each call is there once, and counted."""
     eventually(
-        lambda: fleet.ids() == of_journals([path]) and not shipping.standing.trouble, "shipped"
+        lambda: fleet.ids() == of_journals([path]) and not shipping.status.trouble, "shipped"
     )
     fleet.assert_counts_are_those_of_its_calls()
 
@@ -74,10 +72,10 @@ def test_a_server_that_is_away_from_the_start(
     broken.server.stop()
     shipping = ship(waits, broken.url)
     in_trouble(shipping, "refused")
-    assert shipping.standing.waiting == 40
-    assert shipping.standing.shipped_at is None
+    assert shipping.status.waiting == 40
+    assert shipping.status.shipped_at is None
     write(waits, some_calls(5, 2))
-    eventually(lambda: shipping.standing.waiting == 45, "seen what waits")
+    eventually(lambda: shipping.status.waiting == 45, "seen what waits")
     broken.server.start()
     arrives(waits, shipping, broken)
     eventually(lambda: len(said(caplog)) == 2, "said that it is over")
@@ -91,7 +89,7 @@ def test_a_server_that_is_away_from_the_start(
 def test_a_server_that_is_killed_in_the_middle_and_comes_back(
     path: Path, broken: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrier, "MOST_ROWS", 20)
+    monkeypatch.setattr(shipper, "MOST_ROWS", 20)
     write(path, some_calls(3_000))
     shipping = ship(path, broken.url)
     for number in range(3):
@@ -107,7 +105,7 @@ def test_a_server_that_is_killed_in_the_middle_and_comes_back(
 def test_a_server_that_stands_still(
     waits: Path, broken: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "SECONDS", 0.5)
     shipping = ship(waits, broken.url)
     arrives(waits, shipping, broken)
     broken.server.freeze()
@@ -164,38 +162,26 @@ def test_a_schema_of_newer_bridges(waits: Path, fleet: Fleet, ship: StartShippin
     arrives(waits, shipping, fleet)
 
 
-def test_a_schema_of_older_bridges_is_brought_forward(
-    waits: Path, fleet: Fleet, ship: StartShipping
-) -> None:
-    engine = create_engine(fleet.url)
-    old = some_calls(10, 3, credentials="", user_name="", tags_listed=None)
-    names = tables.calls.columns.keys()
-    with engine.begin() as connection:
-        tables.metadata.create_all(connection)
-        rows = [dict(zip(names, entry.row(), strict=True)) for entry in old]
-        connection.execute(insert(tables.calls), rows)
-        connection.execute(insert(tables.journal).values(schema_version=1))
-    engine.dispose()
-    for name in ("credentials", "user_name", "tags_listed"):
-        fleet.ask(f"ALTER TABLE calls DROP COLUMN {name}")
-    fleet.ask("DROP TABLE hours, days, callers")
-    shippings = [ship(waits, fleet.url, f"bridge-{number}") for number in range(3)]
-    eventually(lambda: len(fleet.ids()) == 50, "shipped")
-    fleet.assert_counts_are_those_of_its_calls()
-    assert fleet.value("SELECT schema_version FROM journal") == tables.SCHEMA_VERSION
-    assert not any(shipping.standing.trouble for shipping in shippings)
+def test_a_schema_that_no_release_had(waits: Path, fleet: Fleet, ship: StartShipping) -> None:
+    with closing(FleetDatabase(Place(fleet.url))) as made:
+        made.open()
+    fleet.ask("UPDATE journal SET schema_version = 1")
+    in_trouble(ship(waits, fleet.url), "has schema 1, this bridge has 2", "a new database")
 
 
 def test_a_row_that_postgresql_cannot_hold_is_left_behind_alone(
     waits: Path, fleet: Fleet, ship: StartShipping, caplog: pytest.LogCaptureFixture
 ) -> None:
     [(odd,)] = asked(waits, "SELECT id FROM calls ORDER BY id LIMIT 1 OFFSET 17")
-    asked(waits, f"UPDATE calls SET upstream_calls = 3000000000 WHERE id = '{odd}'")  # noqa: S608  # an id of our own
+    asked(waits, f"UPDATE calls SET upstream_calls = 40000 WHERE id = '{odd}'")  # noqa: S608  # an id of our own
+    with closing(FleetDatabase(Place(fleet.url))) as made:
+        made.open()
+    fleet.ask("ALTER TABLE calls ALTER COLUMN upstream_calls TYPE smallint")
     shipping = ship(waits, fleet.url)
-    eventually(lambda: len(fleet.ids()) == 39 and shipping.standing.waiting == 0, "shipped")
+    eventually(lambda: len(fleet.ids()) == 39 and shipping.status.waiting == 0, "shipped")
     assert odd not in fleet.ids()
     assert f"the call {odd} cannot be shipped" in caplog.text
-    assert not shipping.standing.trouble
+    assert not shipping.status.trouble
     fleet.assert_counts_are_those_of_its_calls()
 
 
@@ -219,3 +205,20 @@ def test_a_database_of_somebody_else_is_left_alone(
     assert fleet.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("calls",)]
     fleet.ask("DROP TABLE calls")
     arrives(waits, shipping, fleet)
+
+
+def test_what_is_out_of_its_limits_in_a_journal_is_within_them_in_the_fleet(
+    waits: Path, fleet: Fleet, ship: StartShipping
+) -> None:
+    [(odd,)] = asked(waits, "SELECT id FROM calls ORDER BY id LIMIT 1 OFFSET 17")
+    asked(
+        waits,
+        "UPDATE calls SET upstream_calls = 3000000000, caller = 'a' || char(0) || 'b' "  # noqa: S608  # an id of our own
+        f"WHERE id = '{odd}'",
+    )
+    moment = "2026-03-01 12:00:00.000000"
+    asked(waits, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 1, char(0), 'b')")  # noqa: S608  # a text of our own
+    arrives(waits, ship(waits, fleet.url), fleet)
+    shipped = f"SELECT upstream_calls, caller FROM calls WHERE id = '{odd}'"  # noqa: S608  # as above
+    assert fleet.ask(shipped) == [(2**31 - 1, "a\\0b")]
+    assert fleet.ask("SELECT reason FROM gaps") == [("\\0",)]

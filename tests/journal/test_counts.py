@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.journal import Entry, Journal, Place
-from hubv1.journal.kinds import OTHERS
+from hubv1.journal.counts import OTHERS
 from hubv1.outcome import Outcome
 from journal.asking import asked, assert_counts_are_those_of_the_rows
 from samples import make_entry
@@ -111,9 +111,9 @@ class TestCallers:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test reaches."""
-    monkeypatch.setattr("hubv1.journal.kinds.NAMES_A_DAY", 5)
-    monkeypatch.setattr("hubv1.journal.kinds.HOSTS_A_DAY", 2)
-    monkeypatch.setattr("hubv1.journal.kinds.KINDS_A_DAY", 9)
+    monkeypatch.setattr("hubv1.journal.counts.NAMES_A_DAY", 5)
+    monkeypatch.setattr("hubv1.journal.counts.HOSTS_A_DAY", 2)
+    monkeypatch.setattr("hubv1.journal.counts.KINDS_A_DAY", 9)
 
 
 @pytest.mark.usefixtures("few")

@@ -131,7 +131,7 @@ def test_damage_on_the_way_loses_no_call(path: Path, caplog: pytest.LogCaptureFi
 
     asyncio.run(recording())
     journal.close()
-    assert len(ids(path)) == 3
+    assert len(ids(path)) == 303
     assert_counts_are_those_of_the_rows(path)
     [error] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "is damaged" in error.getMessage()
@@ -150,11 +150,12 @@ class TestWhileItIsWritten:
                 remove(path)
                 entry = make_entry()
                 await journal.record(entry)
-                assert ids(path) == [entry.id]
+                assert entry.id in ids(path)
 
         asyncio.run(recording())
         journal.close()
-        assert len(ids(path)) == 1
+        # What was in the log alone, and so in no file that anybody could have kept, is there too.
+        assert len(ids(path)) == 6
         assert_counts_are_those_of_the_rows(path)
         assert len(said(caplog)) == 3
         assert "removed or replaced" in said(caplog)[0]
@@ -179,7 +180,7 @@ class TestWhileItIsWritten:
 
         asyncio.run(recording())
         journal.close()
-        assert len(ids(path)) == 7
+        assert len(ids(path)) == 57
         assert entry.id in ids(path)
         assert asked(path, "PRAGMA integrity_check") == [("ok",)]
         assert_counts_are_those_of_the_rows(path)
@@ -201,7 +202,7 @@ class TestWhileItIsWritten:
 
         asyncio.run(recording())
         journal.close()
-        assert len(ids(path)) == 1
+        assert len(ids(path)) == 2
         with read(Place(str(path))) as history:
             assert [gap.calls for gap in history.gaps] == [1]
 
@@ -256,9 +257,9 @@ class TestWhileItIsWritten:
             time.sleep(0.02)
         asyncio.run(journal.record(make_entry()))
         journal.close()
-        assert len(ids(path)) == 1
+        assert len(ids(path)) == 2
         assert_counts_are_those_of_the_rows(path)
-        assert "is damaged" in said(caplog)[0]
+        assert "is damaged" in " ".join(said(caplog))
 
     def test_it_is_noticed_while_nobody_calls(
         self, path: Path, monkeypatch: pytest.MonkeyPatch

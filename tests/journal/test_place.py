@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Journal, JournalError, Place, read
-from hubv1.journal.opening import open_for_writing
-from hubv1.journal.tables import SCHEMA_VERSION
+from hubv1.journal.connection import open_for_writing
+from hubv1.journal.schema import SCHEMA_VERSION
 from samples import make_entry
 
 
@@ -79,11 +79,11 @@ def test_a_journal_is_opened_again_as_it_is(made: Path) -> None:
 
 
 def test_every_commit_waits_for_the_disk_and_no_reader_for_the_writer(path: Path) -> None:
-    engine = open_for_writing(Place(str(path)))
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-    engine.dispose()
+    connection = open_for_writing(Place(str(path)))
+    with connection.transaction(1) as cursor:
+        assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
 
 
 def test_the_journal_of_a_newer_bridge_is_left_alone(made: Path) -> None:
@@ -130,9 +130,9 @@ def test_another_programs_database_is_no_journal_to_read(path: Path) -> None:
 )
 def test_a_password_in_a_url_is_shown_nowhere(url: str) -> None:
     assert "hunter2" not in str(Place(url))
-    for said in (complaint_of_writing(url), complaint_of_reading(url)):
-        assert "cannot be used" in said
-        assert "hunter2" not in said
+    said = complaint_of_reading(url)
+    assert "cannot be used" in said
+    assert "hunter2" not in said + complaint_of_writing(url)
 
 
 def test_what_is_neither_path_nor_url_is_refused_without_repeating_it() -> None:
@@ -154,8 +154,11 @@ def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
     assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
 
 
-def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it() -> None:
+@pytest.mark.parametrize("between", ["@", "/hunter2@", "?", "#", "@hunter2/"])
+def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it(
+    between: str,
+) -> None:
     with pytest.raises(JournalError, match="write it as %40") as refused:
-        Place("postgresql://bridge:hush@hunter2@db.example/hub")
+        Place(f"postgresql://bridge:hush{between}hunter2@db.example/hub")
     assert "hush" not in str(refused.value)
     assert "hunter2" not in str(refused.value)

@@ -23,9 +23,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hubv1.journal.pruning._FIRST_SECONDS", 0.02)
-    monkeypatch.setattr("hubv1.journal.pruning._EVERY_SECONDS", 0.02)
-    monkeypatch.setattr("hubv1.journal.pruning._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("hubv1.journal.retention._FIRST_SECONDS", 0.02)
+    monkeypatch.setattr("hubv1.journal.retention._EVERY_SECONDS", 0.02)
+    monkeypatch.setattr("hubv1.journal.retention._PAUSE_SECONDS", 0.01)
 
 
 def write(path: Path, *entries: Entry) -> None:
@@ -111,7 +111,7 @@ def test_traffic_gaps_and_callers_go_with_the_counts(path: Path) -> None:
 def test_many_go_in_many_steps_and_calls_are_recorded_meanwhile(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.pruning._PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("hubv1.journal.retention._PAUSE_SECONDS", 0.1)
     write(path, *aged(*[100] * 3_000, 1.01))
     journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
 

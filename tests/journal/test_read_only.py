@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Journal, Place
-from journal.old import of_version_1
 from report.processes import complaint, report
 from report.test_command_surroundings import held_to_file_modes, read_only
 from samples import make_entry
@@ -59,14 +58,3 @@ def test_one_whose_last_rows_are_in_its_log_says_what_to_do(path: Path, tmp_path
     assert f"{left / path.name}-wal" in said
     assert "copy both files" in said
     assert report("--journal", left / path.name).returncode == 2
-
-
-def test_one_of_an_older_bridge_is_read_as_it_is(tmp_path: Path) -> None:
-    folder = tmp_path / "medium"
-    folder.mkdir()
-    path = of_version_1(folder / "journal", [make_entry()])
-    before = path.read_bytes()
-    done = said_of(path)
-    assert (done.returncode, done.stderr) == (3, "")
-    assert done.stdout.startswith("1 legacy call by 1 caller")
-    assert path.read_bytes() == before

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hubv1.journal import Entry, Journal, JournalError, Place, Seen, new_id, read
-from hubv1.journal.tables import calls
+from hubv1.journal.schema import calls
 from hubv1.outcome import Outcome
 from hubv1.routes import Verdict
 from samples import make_entry

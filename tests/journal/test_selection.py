@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubv1.journal import Entry, Place, Selection, Summary, read, summarised
-from hubv1.journal.stretches import stretches
+from hubv1.journal.selection import spans
 from hubv1.outcome import Outcome
 from report.made import write_journal
 from samples import make_entry
@@ -71,12 +71,12 @@ def test_the_tables_of_counts_say_what_the_rows_would(journal: Path, selection: 
 
 
 @given(times, times)
-def test_the_stretches_of_a_period_follow_each_other(
+def test_the_spans_of_a_period_follow_each_other(
     since: datetime | None, until: datetime | None
 ) -> None:
     if since is not None and until is not None and since >= until:
         return
-    found = stretches(since, until)
+    found = spans(since, until)
     assert (found[0].begin, found[-1].end) == (since, until)
     assert all(one.end == other.begin for one, other in pairwise(found))
     assert all(one.end - one.begin < 24 * HOUR for one in found if not one.by_day)  # type: ignore[operator]

@@ -58,7 +58,7 @@ async def lose(journal: Journal) -> float:
 def test_while_another_program_keeps_it_locked_only_the_first_call_waits(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.opening.BUSY_SECONDS", 0.8)
+    monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.8)
     journal = Journal(Place(str(path)), "bridge-1")
 
     async def recording() -> None:
@@ -96,7 +96,7 @@ def test_a_full_disk_is_a_gap_and_no_more(path: Path) -> None:
 def test_what_is_still_lost_at_the_end_is_said(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.opening.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.05)
     journal = Journal(Place(str(path)), "bridge-1")
 
     async def recording() -> None:

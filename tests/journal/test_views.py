@@ -11,7 +11,7 @@ import pytest
 
 from e2e.clients import tool
 from hubv1.journal import Journal, Place
-from hubv1.journal.views import VIEWS
+from hubv1.journal.schema import VIEWS
 from hubv1.outcome import Outcome
 from journal.asking import asked
 from samples import make_entry

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from hubv1.journal import Journal, NotRecorded, Place, Seen, read
 from journal.asking import asked, ids
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setattr("hubv1.journal.opening.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.05)
     opened = Journal(Place(str(path)), "bridge-1")
     yield opened
     opened.close()
@@ -39,7 +39,7 @@ def uncollected() -> Iterator[None]:
 
 
 @pytest.fixture
-def commits() -> Iterator[list[object]]:
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows by one for each transaction that is committed."""
     seen: list[object] = []
 
@@ -47,12 +47,15 @@ def commits() -> Iterator[list[object]]:
         if statement == "COMMIT":
             seen.append(statement)
 
-    def listen(connection: sqlite3.Connection, _: object) -> None:
-        connection.set_trace_callback(note)
+    connect = sqlite3.connect
 
-    event.listen(Engine, "connect", listen)
-    yield seen
-    event.remove(Engine, "connect", listen)
+    def listened(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        connection.set_trace_callback(note)
+        return connection
+
+    monkeypatch.setattr("sqlite3.connect", listened)
+    return seen
 
 
 async def loss(journal: Journal) -> NotRecorded:
@@ -108,7 +111,7 @@ def test_two_hundred_at_once_arrive_each_once_and_in_few_commits(
 def test_more_than_fit_in_one_commit_arrive_all(
     path: Path, monkeypatch: pytest.MonkeyPatch, commits: list[object]
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.waiting._MOST_AT_ONCE", 7)
+    monkeypatch.setattr("hubv1.journal.writer._MOST_AT_ONCE", 7)
     journal = Journal(Place(str(path)), "bridge-1")
     commits.clear()
     for _ in range(30):

@@ -72,7 +72,7 @@ def test_a_journal_given_twice_is_counted_once(journal: Path, tmp_path: Path) ->
 def test_calls_of_others_have_no_repository_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubv1.journal.kinds.NAMES_A_DAY", 1)
+    monkeypatch.setattr("hubv1.journal.counts.NAMES_A_DAY", 1)
     calls = [make_entry(caller=f"c{n}", repository=f"r{n}", outcome=Outcome.GONE) for n in range(3)]
     body = told("--journal", write_journal(tmp_path / "journal", *calls))
     assert [(use["caller"], use["address"], use["calls"]) for use in body["callers"]] == [

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
-from hubv1.journal import Seen
-from hubv1.journal.rejections import Rejection
+from hubv1.journal import Rejection, Seen
 from hubv1.report.model import Comparison, IgnoredCaller
 from report.conftest import Open
 from report.large import large_report

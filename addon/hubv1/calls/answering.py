@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hubv1 import translation
-from hubv1.answers import PLAIN, Answer, Headers, answer, problem
 from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
 from hubv1.failures import (
     HubFailure,
@@ -22,6 +21,7 @@ from hubv1.hub import HubClient, RequestBudget
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
 from hubv1.routes import Call, Listing
+from hubv1.translation import PLAIN, Answer, Headers, answer, problem
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ async def answer_call(
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = _problem("internal", f"the bridge failed: {type(error).__name__}")
+        result = internal_error(error)
     else:
         result = Result(answer, Outcome.TRANSLATED)
     finally:
@@ -215,6 +215,11 @@ def client_left() -> Result:
     """The answer that nobody reads: a flow without one would go upstream."""
     said = "the client left before it had an answer"
     return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
+
+
+def internal_error(error: Exception) -> Result:
+    """The answer where the bridge itself is at fault."""
+    return _problem("internal", f"the bridge failed: {type(error).__name__}")
 
 
 def unrecorded() -> Result:

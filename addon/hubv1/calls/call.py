@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mitmproxy import http
 
@@ -12,7 +11,7 @@ from hubv1.calls.answering import Result
 from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action
 from hubv1.credentials import Credentials, read_credentials
-from hubv1.journal import Entry, id_of, new_id
+from hubv1.journal import Entry, id_of, moment_of, new_id
 from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
@@ -24,7 +23,7 @@ from hubv1.mitm.flows import (
 )
 from hubv1.outcome import Outcome
 from hubv1.routes import Call
-from hubv1.texts import bounded, readable
+from hubv1.texts import readable
 
 _EXPECTED = {
     Action.OBSERVE: Outcome.OBSERVED,
@@ -33,6 +32,8 @@ _EXPECTED = {
     Action.REDIRECT: Outcome.REDIRECTED,
     Action.REFUSE: Outcome.GONE,
 }
+_LATEST = 10_000_000_000
+"""Unix time in the year 2286."""
 _UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
 
 
@@ -50,6 +51,8 @@ class RequestSnapshot:
     path: str
     """Without the query string."""
     proxy_mode: str
+    via: str
+    """The Via header, by which a bridge recognises requests of its own."""
 
 
 def take_snapshot(
@@ -71,18 +74,19 @@ def take_snapshot(
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
     return RequestSnapshot(
         # A replay sets the request's time anew; the caller called when the flow was made.
-        at=flow.timestamp_created if is_replayed(flow) else request.timestamp_start,
+        at=_seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
         caller=identify(
             header(flow, caller_header),
             header(flow, "User-Agent"),
             client_address(peer, forwarded, trusted_proxies),
         ),
         credentials=read_credentials(authorization),
-        method=bounded(request.method),
+        method=request.method,
         scheme=requested_scheme(flow),
-        host=bounded(requested_host(flow)),
-        path=bounded(readable(request.data.path.partition(b"?")[0])),
+        host=requested_host(flow),
+        path=readable(request.data.path.partition(b"?")[0]),
         proxy_mode=flow.client_conn.proxy_mode.type_name,
+        via=header(flow, "Via"),
     )
 
 
@@ -153,13 +157,13 @@ class PendingCall:
         response = flow.response if self.is_answered else None
         return Entry(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
-            started_at=datetime.fromtimestamp(request.at, UTC),
-            duration_ms=round((_end(flow) - flow.request.timestamp_start) * 1000, 3),
+            started_at=moment_of(request.at),
+            duration_ms=_duration_ms(flow),
             caller=request.caller.name,
             client_address=request.caller.address,
             user_agent_original=request.caller.user_agent,
             credentials=request.credentials.kind,
-            user_name=bounded(request.credentials.user),
+            user_name=request.credentials.user,
             http_request_method=request.method,
             url_scheme=request.scheme,
             server_address=request.host,
@@ -176,7 +180,7 @@ class PendingCall:
             cache=result.cache if result else "",
             tags_listed=result.tags_listed if result else None,
             error_type="" if is_replaced else self.error_type,
-            error="" if is_replaced else bounded(self.error),
+            error="" if is_replaced else self.error,
             proxy_mode=request.proxy_mode,
             flow_id=flow.id,
             bridge_id=bridge_id if self._is_live else "",
@@ -196,8 +200,16 @@ def observed_call(flow: http.HTTPFlow, call: Call) -> Entry:
     return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
 
 
-def _end(flow: http.HTTPFlow) -> float:
-    if flow.live:
-        return time.time()
-    response = flow.response
-    return (response.timestamp_end if response else None) or flow.request.timestamp_start
+def _duration_ms(flow: http.HTTPFlow) -> float:
+    """From the arrival of the request until now, or until the end of a recorded response."""
+    start = _seconds(flow.request.timestamp_start)
+    recorded = _seconds(flow.response.timestamp_end) if flow.response else 0.0
+    end = time.time() if flow.live else recorded or start
+    return max(0.0, round((end - start) * 1000, 3)) if start else 0.0
+
+
+def _seconds(timestamp: object) -> float:
+    """A unix time that a flow tells; 0 for what can be none, since a file may hold anything."""
+    if isinstance(timestamp, int | float) and 0 <= timestamp < _LATEST:
+        return float(timestamp)
+    return 0.0

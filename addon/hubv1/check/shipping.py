@@ -7,11 +7,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
-from hubv1.fleet.database import Database
 from hubv1.fleet.outbox import Outbox
-from hubv1.fleet.telling import reason_of
+from hubv1.fleet.postgres import FleetDatabase
+from hubv1.fleet.shipper import reason_of
 from hubv1.journal import JournalError, Place
-from hubv1.report.sentence import number
+from hubv1.texts import number
 
 
 def fleet(setup: Setup) -> Finding:
@@ -20,7 +20,7 @@ def fleet(setup: Setup) -> Finding:
         return skipped("fleet", "There is none (hub_fleet is empty).")
     place, waiting = Place(setup.settings.fleet), _waiting(setup.journal.file)
     try:
-        with closing(Database(place)) as database:
+        with closing(FleetDatabase(place)) as database:
             is_there = database.look()
     except (JournalError, SQLAlchemyError) as error:
         reason = reason_of(error, place)

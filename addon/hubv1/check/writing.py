@@ -8,14 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.check.finding import Finding, sound, wrong
 from hubv1.check.setup import Setup
-from hubv1.journal import JournalError, Place, read
-from hubv1.journal.opening import reason_of
-from hubv1.journal.server import server_engine
+from hubv1.journal import NO_FILE, JournalError, Place, read, reason_of
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk: about a day of calls on a busy machine."""
@@ -30,29 +27,17 @@ def journal(setup: Setup) -> Finding:
     """Whether the journal could be written now."""
     place = setup.journal
     try:
-        if place.file is None:
-            return _of_a_server(place)
-        return _of_a_file(place.file, str(place), setup)
-    except (JournalError, OSError, ImportError, sqlite3.Error, SQLAlchemyError) as error:
+        return _of_a_file(place, setup)
+    except (JournalError, OSError, sqlite3.Error, SQLAlchemyError) as error:
         reason = place.without_secrets(reason_of(error)).removesuffix(".")
         sentence = str(error) if isinstance(error, JournalError) else f"{place}: {reason}."
         return wrong("journal", sentence, _ANOTHER_PLACE)
 
 
-def _of_a_server(place: Place) -> Finding:
-    engine = server_engine(place)
-    try:
-        with engine.connect() as connection:
-            is_new = not inspect(connection).get_table_names()
-    finally:
-        engine.dispose()
-    if is_new:
-        return sound("journal", f"It will be made in {place}.")
-    with read(place):
-        return sound("journal", f"It is in {place}.")
-
-
-def _of_a_file(file: Path, shown: str, setup: Setup) -> Finding:
+def _of_a_file(place: Place, setup: Setup) -> Finding:
+    file = place.file
+    if file is None:
+        raise JournalError(NO_FILE)
     folder = file.parent
     if folder == setup.confdir and not folder.exists():
         folder = next(each for each in folder.parents if each.exists())  # it is made at the start
@@ -60,17 +45,17 @@ def _of_a_file(file: Path, shown: str, setup: Setup) -> Finding:
         _try_folder(folder)
         state = "It will be made"
     else:
-        with read(Place(shown)):
+        with read(place):
             _try_lock(file)
         state = f"It has {_size(file):,} bytes, the last calls included,"
     free = shutil.disk_usage(folder).free
     if free < LEAST_BYTES:
         return wrong(
             "journal",
-            f"{shown} has {free:,} bytes of its disk left.",
+            f"{place} has {free:,} bytes of its disk left.",
             f"Make room. {_ANOTHER_PLACE}",
         )
-    return sound("journal", f"{state} at {shown}, and can be written.")
+    return sound("journal", f"{state} at {place}, and can be written.")
 
 
 def _try_folder(folder: Path) -> None:

@@ -2,15 +2,19 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import (
     Connection,
     Delete,
     Insert,
+    Select,
     Table,
     and_,
     create_engine,
@@ -22,23 +26,46 @@ from sqlalchemy import (
     update,
 )
 
-from hubv1.fleet.parcel import Parcel
-from hubv1.fleet.tables import (
-    CHANGING,
-    FILLED,
-    TRIGGERS,
-    local,
-    shipping,
-    unshipped,
-)
-from hubv1.journal import new_id, tables
-from hubv1.journal.rows import entry_of
-from hubv1.journal.statements import Row
+from hubv1.fleet.fleet_schema import CHANGING, FILLED, TRIGGERS, local, shipping, unshipped
+from hubv1.journal import Entry, new_id, schema
+from hubv1.journal.counts import Kind, Row, kind_of
+from hubv1.journal.reader import entry_of
 
 _BUSY_SECONDS = 5
 _MARKED_AT_ONCE = 500
 _FILLED_AT_ONCE = 5_000
 """Some milliseconds of work, for which a call may have to wait."""
+_ROWS_AT_ONCE = 1_000
+_HOUR = timedelta(hours=1)
+_KEY = 1 + len(Kind._fields)
+"""A row of `hours` begins with the hour and the kind; then come the sums and two times."""
+_SUMS = slice(_KEY, _KEY + len(schema.SUMS))
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Rows of a journal that the fleet may not have yet."""
+
+    entries: Sequence[Entry]
+    gaps: Sequence[Row] = ()
+    seen: Sequence[Row] = ()
+    rejections: Sequence[Row] = ()
+    refusals: Sequence[Row] = ()
+    """Whole rows of the tables of these names, as they were when they were read."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self.entries or self.gaps or any(self.changing))
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of calls and gaps."""
+        return [*(entry.id for entry in self.entries), *(row[0] for row in self.gaps)]
+
+    @property
+    def changing(self) -> tuple[Sequence[Row], ...]:
+        """Rows of the tables whose rows change, in the order in which these are named."""
+        return self.seen, self.rejections, self.refusals
 
 
 class Outbox:
@@ -87,7 +114,7 @@ class Outbox:
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of what has waited longest, and what was seen since."""
         with self._engine.connect() as connection:
-            calls, gaps = tables.calls, tables.gaps
+            calls, gaps = schema.calls, schema.gaps
             some = (
                 select(calls)
                 .join(unshipped, unshipped.c.id == calls.c.id)
@@ -152,7 +179,7 @@ class Outbox:
         """Fill in some more of the rows from before; returns whether that were all."""
         with self._writing() as connection:
             filled_to = connection.scalars(select(shipping.c.filled_to)).one()
-            ids = tables.calls.c.id
+            ids = schema.calls.c.id
             some = select(ids).where(ids > filled_to).order_by(ids).limit(_FILLED_AT_ONCE)
             found = connection.scalars(some).all()
             if found:
@@ -169,7 +196,7 @@ def _first_row(journal_id: str) -> dict[str, object]:
 
 def _fill_in_rest(connection: Connection) -> None:
     """All but the calls, which may be many."""
-    connection.execute(_missing(unshipped).from_select(["id"], select(tables.gaps.c.id)))
+    connection.execute(_missing(unshipped).from_select(["id"], select(schema.gaps.c.id)))
     for table, keys in CHANGING:
         present = select(*table.primary_key)
         connection.execute(_missing(keys).from_select(keys.columns.keys(), present))
@@ -193,6 +220,8 @@ def _unchanged(table: Table, keys: Table, row: Row) -> Delete:
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     try:
         connection.execute("PRAGMA synchronous=NORMAL")
+        # The log is emptied by the bridge alone, which knows that it is the right one.
+        connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
     except sqlite3.Error:
         connection.close()  # nobody else knows of it yet
         raise
@@ -209,3 +238,63 @@ def _missing(table: Table) -> Insert:
 
 def _by(number: int, ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + number] for start in range(0, len(ids), number))
+
+
+def hours_gone(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    """Rows of `hours` for the calls that are counted and no longer there.
+
+    Old rows go first, so those of all hours before the oldest one left; of that one's own hour
+    what is counted beyond the rows.
+    """
+    first = connection.scalars(select(func.min(schema.calls.c.started_at))).one()
+    hours = select(schema.hours).order_by(schema.hours.c.hour)
+    if first is None:
+        yield from _rows(connection, hours)
+        return
+    hour = first.replace(minute=0, second=0, microsecond=0)
+    yield from _rows(connection, hours.where(schema.hours.c.hour < hour))
+    at = schema.calls.c.started_at
+    left = connection.execute(select(schema.calls).where(at >= hour, at < hour + _HOUR))
+    sums = _sums(entry_of(row) for row in left)
+    for row in _rows(connection, hours.where(schema.hours.c.hour == hour)):
+        there = sums.get(Kind(*row[1:_KEY]), [0] * len(schema.SUMS))
+        gone = [max(0, had - has) for had, has in zip(row[_SUMS], there, strict=True)]
+        if gone[0]:
+            yield (*row[: _SUMS.start], *gone, *row[_SUMS.stop :])
+
+
+def callers(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    """All rows of `callers`."""
+    return _rows(connection, select(schema.callers))
+
+
+def by_day(hours: Iterable[Row]) -> list[tuple[Any, ...]]:
+    """Rows of `days` for some of `hours`."""
+    days: dict[tuple[date, Kind], Row] = {}
+    for row in hours:
+        key = row[0].astimezone(UTC).date(), Kind(*row[1:_KEY])
+        values = row[_KEY:]
+        days[key] = _together(days[key], values) if key in days else values
+    return sorted((day, *kind, *values) for (day, kind), values in days.items())
+
+
+def _together(one: Row, other: Row) -> Row:
+    """The sums and times of two rows as one."""
+    *sums, first_at, last_at = one
+    *more, first, last = other
+    added = (a + b for a, b in zip(sums, more, strict=True))
+    return (*added, min(first_at, first), max(last_at, last))
+
+
+def _sums(entries: Iterable[Entry]) -> dict[Kind, list[int]]:
+    sums: dict[Kind, list[int]] = {}
+    for entry in entries:
+        known = sums.setdefault(kind_of(entry), [0] * len(schema.SUMS))
+        one = (1, entry.is_signed, entry.is_paged)
+        known[:] = [a + b for a, b in zip(known, one, strict=True)]
+    return sums
+
+
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[tuple[Any, ...]]:
+    rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
+    return map(tuple, rows)

@@ -1,16 +1,15 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
-from hubv1.journal.entry import Entry, id_of, new_id
-from hubv1.journal.history import Gap, History
-from hubv1.journal.losses import NotRecorded
-from hubv1.journal.merging import read_all
+from hubv1.journal.connection import NO_FILE, reason_of
+from hubv1.journal.entry import Entry, id_of, moment_of, new_id
+from hubv1.journal.gaps import Gap, NotRecorded
+from hubv1.journal.history import Count, History, Overview, Summary, summarised
+from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place
-from hubv1.journal.pruning import COUNTS_DAYS
-from hubv1.journal.reader import read
-from hubv1.journal.rejections import Rejection
-from hubv1.journal.seen import Seen
-from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.summary import Count, Summary, summarised
+from hubv1.journal.reader import read, read_overview
+from hubv1.journal.retention import COUNTS_DAYS
+from hubv1.journal.selection import EVERYTHING, Selection, is_named
+from hubv1.journal.traffic import Rejection, Seen
 from hubv1.journal.writer import DAYS, Journal
 
 __all__ = [
@@ -18,6 +17,7 @@ __all__ = [
     "DAYS",
     "EVERYTHING",
     "FILE_NAME",
+    "NO_FILE",
     "Count",
     "Entry",
     "Gap",
@@ -25,14 +25,19 @@ __all__ = [
     "Journal",
     "JournalError",
     "NotRecorded",
+    "Overview",
     "Place",
     "Rejection",
     "Seen",
     "Selection",
     "Summary",
     "id_of",
+    "is_named",
+    "moment_of",
     "new_id",
     "read",
     "read_all",
+    "read_overview",
+    "reason_of",
     "summarised",
 ]

@@ -1,15 +1,115 @@
-"""Counts of calls, by hour and by day, which outlive the rows they are made of."""
+"""Counts of calls, by hour and by day, which outlive the rows they are made of: what calls are
+counted by, where counting by name ends, and the rows to add to the tables."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, bindparam, select
-
-from hubv1.journal import tables
 from hubv1.journal.entry import Entry
-from hubv1.journal.kinds import OTHERS, Kind, Kinds
-from hubv1.journal.statements import Cursor, Query, Row, adding, renewing
+
+Row = tuple[Any, ...]
+"""Values of a table's columns, in order."""
+
+OTHERS = "(others)"
+"""Stands for all names of a day beyond the limit."""
+
+NAMES_A_DAY = 10_000
+"""Callers, and as many repositories, that one day's counts name. User agents and repositories are
+whatever a client makes up: without a limit a flood of them would fill the disk with counts."""
+HOSTS_A_DAY = 100
+KINDS_A_DAY = 50_000
+"""As many different rows has one day: names that are all known can still be paired at will."""
+_DAYS_KEPT = 8
+"""Recordings bring old days; more than a few at a time they hardly mix."""
+
+
+class Kind(NamedTuple):
+    """Calls that are counted together."""
+
+    caller: str
+    server_address: str
+    route: str
+    repository: str
+    """`namespace/repository`, empty where the calls name none."""
+    outcome: str
+
+
+class _Names:
+    """The names of one day, as many as it may have."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names = {"", OTHERS}
+
+    def admit(self, name: str) -> str:
+        """The name, or what stands for it where there are too many."""
+        if name in self._names:
+            return name
+        if len(self._names) >= self._most + 2:
+            return OTHERS
+        self._names.add(name)
+        return name
+
+
+@dataclass(slots=True)
+class _Day:
+    callers: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
+    hosts: _Names = field(default_factory=lambda: _Names(HOSTS_A_DAY))
+    repositories: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
+    kinds: set[int] = field(default_factory=set)
+    """Hashes, which are a tenth of the size."""
+
+    def admit(self, kind: Kind) -> Kind:
+        caller = self.callers.admit(kind.caller)
+        host = self.hosts.admit(kind.server_address)
+        repository = self.repositories.admit(kind.repository)
+        kind = Kind(caller, host, kind.route, repository, kind.outcome)
+        key = hash(kind)
+        if key not in self.kinds:
+            if len(self.kinds) >= KINDS_A_DAY:
+                return kind._replace(caller=OTHERS, repository=OTHERS)
+            self.kinds.add(key)
+        return kind
+
+
+class Cardinality:
+    """Tells of each call which kind it counts as, so that made-up names cannot fill the disk.
+
+    What a day has already is asked once, at its first call here. Several bridges on one journal
+    each admit as many names as the limit says: it is there to keep counts small, not exact.
+    """
+
+    def __init__(self, load: Callable[[date], Iterable[Kind]]) -> None:
+        """`load` gives the kinds that the journal has of a day."""
+        self._load = load
+        self._days: dict[date, _Day] = {}
+
+    def kind_of(self, entry: Entry) -> Kind:
+        """The kind of a call, by names as long as its day may have more of them."""
+        return self._day(entry.started_at.date()).admit(kind_of(entry))
+
+    def _day(self, date: date) -> _Day:
+        day = self._days.get(date)
+        if day is None:
+            day = _Day()
+            for kind in self._load(date):
+                day.admit(kind)
+            while len(self._days) >= _DAYS_KEPT:
+                del self._days[next(iter(self._days))]
+            self._days[date] = day
+        return day
+
+
+def kind_of(entry: Entry) -> Kind:
+    """The kind of a call by its true names."""
+    return Kind(
+        entry.caller,
+        entry.server_address,
+        entry.route,
+        entry.full_repository,
+        entry.outcome.value,
+    )
 
 
 @dataclass(slots=True)
@@ -22,11 +122,11 @@ class _Sum:
     signed: int = 0
     paged: int = 0
 
-    def add(self, entry: Entry, at: datetime) -> None:
+    def add(self, entry: Entry) -> None:
         self.calls += 1
         self.signed += entry.is_signed
         self.paged += entry.is_paged
-        self._widen(at, at)
+        self._widen(entry.started_at, entry.started_at)
 
     def add_all(self, other: "_Sum") -> None:
         self.calls += other.calls
@@ -43,35 +143,38 @@ class _Sum:
         self.last_at = max(self.last_at, last_at)
 
 
-class Batch:
+class Rollup:
     """Calls that are counted, and the rows to add to the tables for them.
 
     These come in the order of their keys: where several write at once, as to a server's database,
     nobody waits for one who waits for him.
     """
 
-    def __init__(self) -> None:
-        """Nothing yet."""
+    def __init__(self, entries: Iterable[Entry], cardinality: Cardinality) -> None:
+        """Counts these calls."""
         self._hours: dict[tuple[datetime, Kind], _Sum] = {}
         self._callers: dict[str, tuple[Entry, _Sum]] = {}
+        for entry in entries:
+            self._add(entry, cardinality.kind_of(entry))
 
-    def add(self, entry: Entry, at: datetime, kind: Kind) -> None:
-        """Count one more call, which started `at` that time, UTC."""
+    def _add(self, entry: Entry, kind: Kind) -> None:
+        at = entry.started_at
         key = at.replace(minute=0, second=0, microsecond=0), kind
         known = self._hours.get(key)
         if known is None:
             known = self._hours[key] = _Sum(at, at)
-        known.add(entry, at)
+        known.add(entry)
         if kind.caller != OTHERS:
-            self._add_caller(entry, at)
+            self._add_caller(entry)
 
-    def _add_caller(self, entry: Entry, at: datetime) -> None:
+    def _add_caller(self, entry: Entry) -> None:
+        at = entry.started_at
         _, known = self._callers.get(entry.caller, (entry, None))
         if known is None:
             self._callers[entry.caller] = entry, _Sum(at, at)
             return
         is_latest = at >= known.last_at
-        known.add(entry, at)
+        known.add(entry)
         if is_latest:
             self._callers[entry.caller] = entry, known
 
@@ -101,33 +204,3 @@ class Batch:
             )
             for caller, (entry, one) in sorted(self._callers.items())
         ]
-
-
-class Counts:
-    """The tables of counts of one journal, for whoever has a cursor in a transaction."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        """Compiles the statements."""
-        self._add_hours = adding(tables.hours, tables.SUMS, dialect)
-        self._add_days = adding(tables.days, tables.SUMS, dialect)
-        self._renew_callers = renewing(tables.callers, dialect)
-        days = tables.days.c
-        columns = (days.caller, days.server_address, days.route, days.repository, days.outcome)
-        of_day = select(*columns).where(days.day == bindparam("day", type_=days.day.type))
-        self._kinds_of_day = Query(of_day, dialect)
-        self._cursor: Cursor = None
-        self._kinds = Kinds(self._known)
-
-    def add(self, cursor: Cursor, entries: Iterable[Entry]) -> None:
-        """Count these calls too."""
-        self._cursor = cursor
-        batch = Batch()
-        for entry in entries:
-            at = entry.started_at.astimezone(UTC)
-            batch.add(entry, at, self._kinds.kind_of(entry, at))
-        self._add_hours.run(cursor, batch.hours())
-        self._add_days.run(cursor, batch.days())
-        self._renew_callers.run(cursor, batch.callers())
-
-    def _known(self, day: date) -> Iterable[Kind]:
-        return (Kind(*row) for row in self._kinds_of_day.rows(self._cursor, day))

@@ -1,23 +1,73 @@
 """What a journal tells, or a recording: calls, counted or one by one, and what else was seen."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 
+from hubv1.journal.counts import Kind, kind_of
 from hubv1.journal.entry import Entry
-from hubv1.journal.rejections import Rejection
-from hubv1.journal.seen import Seen
-from hubv1.journal.summary import Summary
+from hubv1.journal.gaps import Gap
+from hubv1.journal.selection import EVERYTHING, Selection
+from hubv1.journal.traffic import Rejection, Seen
+from hubv1.outcome import Outcome
+from hubv1.routes import Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """Calls of one caller, host, route, repository and outcome."""
+
+    caller: str
+    client_address: str
+    """Of the caller's last call, as the user agent."""
+    user_agent_original: str
+    server_address: str
+    route: str
+    repository: str
+    """`namespace/repository`, empty where the calls name none."""
+    verdict: Verdict
+    outcome: Outcome
+    calls: int
+    this_hour: int
+    """Those since the beginning of the hour that the summary is for."""
+    first_at: datetime
+    last_at: datetime
+    signed: int = 0
+    """Those made with credentials."""
+    paged: int = 0
+    """Those for a list longer than a page of v2."""
+
+
+Days = Mapping[tuple[date, Outcome], int]
+"""Calls by day, UTC, and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """A time in which calls were answered that could not be recorded."""
+class Summary:
+    """The calls of a history that are wanted, counted."""
 
-    started_at: datetime
-    ended_at: datetime
-    calls: int
-    reason: str
+    counts: Sequence[Count]
+    days: Days
+    accepted: Sequence[Count] = ()
+    """Those of callers that are known, which the others do not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What few rows tell of a journal, however many callers it has."""
+
+    seen: Seen
+    gaps: Sequence[Gap]
+    rejections: Sequence[Rejection]
+    sums: Sequence[Count]
+    """All calls: of callers and repositories they have no names."""
+    latest: Sequence[Count]
+    """The calls of those that called last."""
+    callers: int
+    """How many there are."""
+    repositories: int
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """As a history has it; of a journal always empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +88,58 @@ class History:
     """Clients that reject the bridge's certificate, the latest first."""
     has: Callable[[str], bool] = lambda _: False
     """Whether a call with that id is among those that are still there."""
+
+
+def summarised(
+    entries: Iterable[Entry], hour: datetime, selection: Selection = EVERYTHING
+) -> Summary:
+    """The summary of what is wanted of single calls; `hour` is the beginning of the current one."""
+    counts: dict[tuple[Kind, Verdict], Count] = {}
+    accepted: dict[tuple[Kind, Verdict], Count] = {}
+    days: dict[tuple[date, Outcome], int] = {}
+    for entry in entries:
+        kind = kind_of(entry)
+        if not (selection.covers(entry.started_at) and selection.admits(kind)):
+            continue
+        if selection.accepts(kind.caller):
+            _add(accepted, kind, entry, hour)
+            continue
+        _add(counts, kind, entry, hour)
+        day = entry.started_at.astimezone(UTC).date(), entry.outcome
+        days[day] = days.get(day, 0) + 1
+    return Summary(list(counts.values()), days, list(accepted.values()))
+
+
+def _count_of_none(entry: Entry) -> Count:
+    return Count(
+        caller=entry.caller,
+        client_address=entry.client_address,
+        user_agent_original=entry.user_agent_original,
+        server_address=entry.server_address,
+        route=entry.route,
+        repository=entry.full_repository,
+        verdict=entry.verdict,
+        outcome=entry.outcome,
+        calls=0,
+        this_hour=0,
+        first_at=entry.started_at,
+        last_at=entry.started_at,
+    )
+
+
+def _add(
+    counts: dict[tuple[Kind, Verdict], Count], kind: Kind, entry: Entry, hour: datetime
+) -> None:
+    key, at = (kind, entry.verdict), entry.started_at
+    count = counts.get(key)
+    if count is None:
+        count = counts[key] = _count_of_none(entry)
+    count.calls += 1
+    count.this_hour += at >= hour
+    count.signed += entry.is_signed
+    count.paged += entry.is_paged
+    count.first_at = min(count.first_at, at)
+    if at >= count.last_at:
+        count.last_at = at
+        count.client_address = entry.client_address
+        count.user_agent_original = entry.user_agent_original

@@ -22,16 +22,19 @@ class Place:
     def __init__(self, where: str) -> None:
         """`where` is a path or an SQLAlchemy URL."""
         self._database = _server_database(where)
-        self._path = ""
+        self._shown = ""
+        self.path: Path | None = None
+        """Of the file as it was named, perhaps a link; None for a server's database."""
         self.url = self._database.url if self._database else _sqlite_url(where)
         if self._database is None:
             if _is_in_memory(self.url):
                 raise JournalError("A journal in memory would record nothing: name a file.")
-            self._path = self.url.database or ""
+            self._shown = self.url.database or ""
+            self.path = Path(os.path.abspath(self._shown))  # noqa: PTH100  # links stay
 
     def __str__(self) -> str:
         """The place as it may be shown: a path, or a URL without its password."""
-        return str(self._database or self._path)
+        return str(self._database or self._shown)
 
     def without_secrets(self, text: str) -> str:
         """A text about it, such as a driver's error, without what is secret in the URL."""
@@ -40,7 +43,7 @@ class Place:
     @property
     def file(self) -> Path | None:
         """The journal's file, which its companions lie beside; None for a server's database."""
-        return Path(os.path.realpath(self._path)) if self._path else None
+        return Path(os.path.realpath(self.path)) if self.path else None
 
     @property
     def key(self) -> object:

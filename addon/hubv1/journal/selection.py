@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
-from hubv1.journal.kinds import Kind
+from hubv1.journal.counts import Kind
 from hubv1.outcome import Outcome
 
 
@@ -68,3 +69,38 @@ def is_named(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(
         name == pattern or fnmatchcase(name, pattern) for pattern in patterns
     )
+
+
+class Span(NamedTuple):
+    """A part of a period, and which table of counts tells it exactly."""
+
+    by_day: bool
+    """Else by the hour, and within one day."""
+    begin: datetime | None
+    end: datetime | None
+
+    @property
+    def day(self) -> date:
+        """The day that a span by the hour is in."""
+        assert self.begin is not None  # noqa: S101  # what spans promises
+        return self.begin.date()
+
+
+def spans(since: datetime | None, until: datetime | None) -> list[Span]:
+    """The whole days of a period, and the hours of those that it cuts."""
+    first = since and _midnight(since + timedelta(days=1) - timedelta.resolution)
+    last = until and _midnight(until)
+    if first and last and first > last:
+        return [Span(by_day=False, begin=since, end=until)]
+    found = []
+    if first and since != first:
+        found.append(Span(by_day=False, begin=since, end=first))
+    if not first or first != last:
+        found.append(Span(by_day=True, begin=first, end=last))
+    if last and last != until:
+        found.append(Span(by_day=False, begin=last, end=until))
+    return found
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)

@@ -1,36 +1,58 @@
 """The journal's writer: one thread that commits what waits, together, and then tells who waits."""
 
 import asyncio
+import contextlib
+import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubv1.journal import opening
+from hubv1.journal import connection
+from hubv1.journal.connection import reason_of
+from hubv1.journal.counts import Row
+from hubv1.journal.database import Database, Notes
 from hubv1.journal.entry import Entry
-from hubv1.journal.losses import Losses, NotRecorded
+from hubv1.journal.gaps import Losses, NotRecorded
 from hubv1.journal.place import Place
-from hubv1.journal.pruning import Pruning
-from hubv1.journal.rejections import Rejections
-from hubv1.journal.seen import Seen
-from hubv1.journal.statements import Row
-from hubv1.journal.store import Store
-from hubv1.journal.waiting import Queue, Waiting, next_batch, tell
+from hubv1.journal.retention import Retention
+from hubv1.journal.traffic import Rejections, Seen
+
+logger = logging.getLogger(__name__)
 
 COUNTING_SECONDS = 1
 """How often the counts of all traffic are written, and the file is looked after at least."""
+_SETTLING_SECONDS = 10
+"""After so long without a call the log is emptied."""
 _CLOSING_SECONDS = 10
 """How long a closing bridge waits for its last rows."""
 _IMPATIENCE = 0.05
 """Seconds to wait for a lock when the last wait was in vain: while a program keeps the journal
 locked, the first calls wait the whole time and those after them hardly."""
+_MOST_AT_ONCE = 500
 DAYS = 90
 """How long rows are kept."""
 
 
+_Traffic = tuple[int, int, int]
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An entry to be written."""
+
+    entry: Entry
+    done: asyncio.Future[None] | None
+    """None where nobody waits."""
+    is_required: bool
+    """Whether the call is refused where it cannot be recorded."""
 
 
 class Journal:
@@ -50,17 +72,18 @@ class Journal:
         self.place = place
         self.seen = Seen()
         """All traffic so far: counted by whoever owns the journal, written by the hour."""
+        self._losses = Losses(bridge_id)
         self._rejections = Rejections()
-        self._store = Store(place, bridge_id)
+        self._database = Database(place, bridge_id, self._lose)
         self._bridge_id = bridge_id
         self._now = now
-        self._queue = Queue()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        """None is the last in it."""
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
-        self._pruning = Pruning(days)
+        self._retention = Retention(days, now())
         # The rest belongs to the thread.
-        self._written = Seen()
-        self._counted_at = time.monotonic()
-        self._losses = Losses(bridge_id)
+        self._written = _traffic(self.seen)
+        self._counted_at = self._called_at = time.monotonic()
         self._thread.start()
 
     @property
@@ -68,15 +91,23 @@ class Journal:
         """How many entries wait to be written."""
         return self._queue.qsize()
 
-    async def record(self, entry: Entry) -> None:
-        """Return once the entry is on disk; raises NotRecorded where it will not be."""
+    @property
+    def lost(self) -> int:
+        """How many calls were answered so far that have no row."""
+        return self._losses.lost
+
+    async def record(self, entry: Entry, *, is_required: bool = False) -> None:
+        """Return once the entry is on disk; raises NotRecorded where it will not be.
+
+        `is_required` tells that the call is refused then; else it is answered, and lost.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(Waiting(entry, done))
+        self._queue.put(_Waiting(entry, done, is_required))
         await done
 
     def record_unawaited(self, entry: Entry) -> None:
         """Write the entry too, for those who cannot wait; `close` does."""
-        self._queue.put(Waiting(entry, None))
+        self._queue.put(_Waiting(entry, None, is_required=False))
 
     def note_rejection(self, client_address: str, server_address: str) -> None:
         """A client that asked for that host rejected the bridge's certificate."""
@@ -85,7 +116,7 @@ class Journal:
 
     def keep_for(self, days: int) -> None:
         """Rows older than that go from now on; those that went before do not come back."""
-        self._pruning.keep_for(days)
+        self._retention.keep_for(days)
 
     def close(self) -> None:
         """Write what waits and end the thread."""
@@ -95,50 +126,130 @@ class Journal:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            batch, is_last = next_batch(
-                self._queue, min(COUNTING_SECONDS, max(0.01, self._pruning.seconds))
-            )
+            seconds = min(COUNTING_SECONDS, max(0.01, self._retention.seconds))
+            batch, is_last = self._next_batch(seconds)
             is_due = time.monotonic() - self._counted_at >= COUNTING_SECONDS
-            tell(batch, self._committed(batch, with_counts=is_due or is_last))
-            if is_due and not (is_last or self._losses):
-                self._look()
-            if not (is_last or self._losses or self._pruning.seconds) and self._queue.empty():
-                self._pruning.step(self._store, self._now())
+            failure, unfit = self._recorded(batch, with_counts=is_due or is_last)
+            _tell(batch, failure, unfit)
+            if batch:
+                self._called_at = time.monotonic()
+            if not (is_last or self._losses.is_outage):
+                self._tend(is_due=is_due)
+        self._database.close()
         self._losses.say_what_is_lost(self.place)
-        self._store.close()
 
-    def _committed(self, batch: Sequence[Waiting], *, with_counts: bool) -> NotRecorded | None:
-        """Commit the batch; the reason where that is impossible, whatever it is."""
+    def _next_batch(self, seconds: float) -> tuple[list[_Waiting], bool]:
+        """Everything that waits within that time, and whether it is the last."""
+        batch: list[_Waiting] = []
+        with contextlib.suppress(queue.Empty):
+            one = self._queue.get(timeout=seconds)
+            while one is not None:
+                batch.append(one)
+                if len(batch) == _MOST_AT_ONCE:
+                    return batch, False
+                one = self._queue.get_nowait()
+            return batch, True
+        return batch, False
+
+    def _recorded(
+        self, batch: Sequence[_Waiting], *, with_counts: bool
+    ) -> tuple[NotRecorded | None, Mapping[str, str]]:
+        """Commit the batch. Returns why that is impossible, whatever it is; or else, by their ids,
+        why some of its calls cannot be recorded."""
         try:
-            self._commit([waiting.entry for waiting in batch], with_counts=with_counts)
+            unfit = self._commit([waiting.entry for waiting in batch], with_counts=with_counts)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of any failure
-            return self._losses.add(len(batch), opening.reason_of(error), self._now())
-        return None
+            refused = sum(waiting.is_required for waiting in batch)
+            lost, reason = len(batch) - refused, reason_of(error)
+            failure = self._losses.add_outage(lost, refused, reason, self._now())
+            self.seen.refused_unrecorded = self._losses.refused
+            return failure, {}
+        if unfit:
+            self._add_unfit(batch, unfit)
+        return None, unfit
 
-    def _commit(self, entries: Sequence[Entry], *, with_counts: bool) -> None:
-        seen = replace(self.seen) if with_counts else self._written
-        if entries or self._losses or seen != self._written:
-            patience = _IMPATIENCE if self._losses else opening.BUSY_SECONDS
-            gap = self._losses.row() if self._losses else None
-            rejected = self._rejections.rows() if with_counts else ()
-            self._store.commit(entries, self._seen_row(seen), rejected, gap, patience)
+    def _add_unfit(self, batch: Sequence[_Waiting], unfit: Mapping[str, str]) -> None:
+        """Count the calls that cannot be recorded while others are, before anybody hears of it."""
+        whys = Counter(
+            (unfit[waiting.entry.id], waiting.is_required)
+            for waiting in batch
+            if waiting.entry.id in unfit
+        )
+        for (reason, is_required), calls in whys.items():
+            lost, refused = (0, calls) if is_required else (calls, 0)
+            self._losses.add_apart(lost, refused, reason, self._now())
+        self.seen.refused_unrecorded = self._losses.refused
+        self._guard(lambda: self._commit([], with_counts=False))
+
+    def _commit(self, entries: Sequence[Entry], *, with_counts: bool) -> Mapping[str, str]:
+        unfit: Mapping[str, str] = {}
+        traffic = _traffic(self.seen) if with_counts else self._written
+        losses = self._losses
+        if entries or losses.is_to_write or traffic != self._written:
+            patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
+            rejections = self._rejections.rows() if with_counts else ()
+            notes = Notes(self._seen_rows(traffic), rejections, losses.refusals(), losses.gaps())
+            unfit = self._database.commit(entries, notes, patience)
             if with_counts:
                 self._rejections.written()
-            self._losses.end()
+            losses.written(notes.gaps)
         if with_counts:
-            self._written, self._counted_at = seen, time.monotonic()
+            self._written, self._counted_at = traffic, time.monotonic()
+        return unfit
 
-    def _look(self) -> None:
-        """After the calls, so that what it finds is no trouble of theirs."""
+    def _tend(self, *, is_due: bool) -> None:
+        """See to the file, after the calls: what is found is no trouble of theirs."""
+        if is_due:
+            self._guard(lambda: self._database.look(connection.BUSY_SECONDS))
+        is_idle = time.monotonic() - self._called_at >= _SETTLING_SECONDS
+        self._guard(lambda: self._database.settle(connection.BUSY_SECONDS, is_due=is_idle))
+        if not self._retention.seconds and self._queue.empty():
+            self._retention.step(self._database, self._now())
+
+    def _guard(self, work: Callable[[], object]) -> None:
         try:
-            self._store.look(opening.BUSY_SECONDS)
+            work()
         except Exception as error:  # noqa: BLE001  # the next commit meets it again
-            self._losses.add(0, opening.reason_of(error), self._now())
+            self._losses.add_outage(0, 0, reason_of(error), self._now())
 
-    def _seen_row(self, seen: Seen) -> Row | None:
+    def _lose(self, calls: int, reason: str) -> None:
+        """Calls that were recorded are lost by another's hand."""
+        logger.error("%d calls are not in the journal %s any more: %s", calls, self.place, reason)
+        self._losses.add_apart(calls, 0, reason, self._now())
+
+    def _seen_rows(self, traffic: _Traffic) -> Sequence[Row]:
         """What came since the last time, for the hour's counts."""
-        if seen == self._written:
-            return None
+        if traffic == self._written:
+            return ()
         hour = self._now().replace(minute=0, second=0, microsecond=0)
-        pairs = zip(astuple(seen), astuple(self._written), strict=True)
-        return [hour, self._bridge_id, *(new - old for new, old in pairs)]
+        pairs = zip(traffic, self._written, strict=True)
+        return [(hour, self._bridge_id, *(new - old for new, old in pairs))]
+
+
+def _traffic(seen: Seen) -> _Traffic:
+    """What the table `seen` has of it."""
+    return seen.flows, seen.still_served, seen.rejected_tls
+
+
+def _tell(batch: Sequence[_Waiting], failure: NotRecorded | None, unfit: Mapping[str, str]) -> None:
+    """Wake all who wait for the batch, in their own thread and with one call for all."""
+    waiting = [(each.done, unfit.get(each.entry.id)) for each in batch if each.done is not None]
+    if waiting:
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            waiting[0][0].get_loop().call_soon_threadsafe(_settle, waiting, failure)
+
+
+def _settle(
+    waiting: Sequence[tuple[asyncio.Future[None], str | None]], failure: NotRecorded | None
+) -> None:
+    for future, reason in waiting:
+        if future.done():
+            continue
+        if failure is not None:
+            future.set_exception(failure)
+            failure = NotRecorded(str(failure), first=False)
+        elif reason is not None:
+            future.set_exception(NotRecorded(reason, first=False))
+        else:
+            future.set_result(None)

@@ -5,8 +5,8 @@ is checked like everything from outside.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +18,12 @@ from hubv1.journal import Entry
 from hubv1.names import is_tag, repository_or_none
 from hubv1.outcome import Outcome
 from hubv1.routes import ROUTES, Call, route_named
-from hubv1.texts import LONGEST, bounded, printable
+from hubv1.texts import bounded, printable
 
 KEY = "hub_v1"
 """The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
+UPSTREAM_KEY = "hub_v1_upstream"
+"""Key in the metadata of the bridge's own requests (upstream_flows.py)."""
 MARKS = {
     Outcome.TRANSLATED: ":recycle:",
     Outcome.REDIRECTED: ":arrow_right:",
@@ -34,6 +36,7 @@ MARKS = {
 """Markers for which mitmproxy has an emoji."""
 
 _KNOWN = frozenset(route.name for route in ROUTES)
+_PLAIN = frozenset(field.name for field in fields(Entry)) - {"started_at"}
 _MOST_REQUESTS = 20
 _MOST = 1_000_000_000
 """Upper bound of any number in a record, milliseconds included: eleven days."""
@@ -49,6 +52,11 @@ def claim(flow: http.HTTPFlow) -> None:
 def is_claimed(flow: http.HTTPFlow) -> bool:
     """Whether a bridge takes, or took, care of the flow's call."""
     return isinstance(flow.metadata, dict) and KEY in flow.metadata
+
+
+def is_upstream_flow(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own requests, live or saved."""
+    return isinstance(flow.metadata, dict) and flow.metadata.get(UPSTREAM_KEY) is True
 
 
 def annotate(
@@ -91,12 +99,14 @@ def saved_record(flow: http.HTTPFlow) -> Entry | None:
     note = _note(flow)
     if not note:
         return None
+    call = note.get("call")
     try:
-        entry = msgspec.convert(note.get("call"), Entry)
-        entry = replace(entry, id=str(UUID(entry.id)), started_at=entry.started_at.astimezone(UTC))
-    except (msgspec.ValidationError, ValueError, OverflowError):
+        entry = msgspec.convert(call, Entry)
+        if not _is_sound(entry, call):
+            return None
+        return replace(entry, id=str(UUID(entry.id)))
+    except (msgspec.ValidationError, ValueError):
         return None
-    return entry if _is_sound(entry) else None
 
 
 def saved_upstream_requests(flow: Flow) -> Sequence[str]:
@@ -119,16 +129,17 @@ def _note(flow: Flow) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _is_sound(entry: Entry) -> bool:
-    values = entry.row()
-    numbers = [each for each in values if isinstance(each, int | float)]
+def _is_sound(entry: Entry, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
+    """Whether a bridge may have saved it: what had to be bounded, none has."""
+    started_at = msgspec.convert(call["started_at"], datetime)
+    numbers = [each for each in entry.row() if isinstance(each, int | float)]
     return (
         entry.route in _KNOWN
         and entry.verdict is route_named(entry.route).verdict
-        and all(0 <= number < _MOST for number in numbers)
-        and all(
-            len(each) <= LONGEST and "\0" not in each for each in values if isinstance(each, str)
-        )
+        and all(number < _MOST for number in numbers)
+        and all(getattr(entry, name) == call[name] for name in call if name in _PLAIN)
+        and started_at.tzinfo is not None
+        and entry.started_at == started_at
         and _names_are_possible(entry)
     )
 

@@ -13,9 +13,8 @@ from mitmproxy.flow import Error
 
 from hubv1.credentials import MASK
 from hubv1.hub import Exchange, Reply
+from hubv1.mitm.flow_metadata import UPSTREAM_KEY
 
-KEY = "hub_v1_upstream"
-"""Key in the metadata of the bridge's own flows."""
 COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
 
 MOST_BODY_BYTES = 1024 * 1024
@@ -44,12 +43,6 @@ class UpstreamFlows:
             task.add_done_callback(self._tasks.discard)
 
 
-def is_upstream_flow(flow: http.HTTPFlow) -> bool:
-    """Whether the flow is one of the bridge's own requests, live or saved."""
-    # A file may have anything there.
-    return isinstance(flow.metadata, dict) and flow.metadata.get(KEY) is True
-
-
 def flow_of(exchange: Exchange) -> http.HTTPFlow:
     """Make a flow of an exchange, without its secrets."""
     asked, secrets = exchange.request, exchange.secrets
@@ -66,7 +59,7 @@ def flow_of(exchange: Exchange) -> http.HTTPFlow:
         flow.response = _response(exchange.reply, secrets)
         flow.response.timestamp_start = flow.response.timestamp_end = exchange.ended_at
     flow.comment = COMMENT
-    flow.metadata[KEY] = True
+    flow.metadata[UPSTREAM_KEY] = True
     return flow
 
 

@@ -1,0 +1,205 @@
+"""Several journals read together, in which no call is counted twice.
+
+Journals hold the same calls where one is a copy of another, or is shipped to a fleet's database
+that is read too. Such journals know the same bridges and the same times, and their rows have the
+same ids. Of journals that share calls the largest is read as it is, and of each other the single
+calls that are in none before it. Rows that have gone from the largest are in its counts all the
+same: of the time of which it has counts but no rows, another has nothing to add.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from hubv1.journal import reader, schema
+from hubv1.journal.entry import Entry
+from hubv1.journal.gaps import Gap
+from hubv1.journal.history import History, summarised
+from hubv1.journal.place import Place
+from hubv1.journal.reader import explained
+from hubv1.journal.selection import EVERYTHING, Selection
+from hubv1.journal.traffic import Rejection, Seen
+
+_ROWS_AT_ONCE = 10_000
+_IDS_AT_ONCE = 500
+
+
+_NONE = (0, 0, 0, 0)
+
+Times = tuple[datetime, datetime] | None
+"""When the first and the last of some calls were; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A journal that is read with others."""
+
+    place: Place
+    connection: Connection
+    bridges: frozenset[str]
+    """Ids of those that wrote to it."""
+    calls: int
+    """All that it counts."""
+    counted: Times
+    kept: Times
+    """Of those whose rows are still there."""
+
+    def may_share(self, other: "Source") -> bool:
+        """Whether both may hold the same calls."""
+        if not self.counted or not other.counted or self.bridges.isdisjoint(other.bridges):
+            return False
+        return self.counted[0] <= other.counted[1] and other.counted[0] <= self.counted[1]
+
+    def ids(self, *which: ColumnElement[bool]) -> Iterator[str]:
+        """Those of its rows, or of some of them; raises JournalError."""
+        statement = select(schema.calls.c.id).where(*which)
+        with explained(self.place):
+            yield from self.connection.scalars(
+                statement, execution_options={"yield_per": _ROWS_AT_ONCE}
+            )
+
+    def ids_within(self, times: Times) -> Iterator[str]:
+        """Those of its rows of that time."""
+        at = schema.calls.c.started_at
+        return self.ids(at >= times[0], at <= times[1]) if times else iter(())
+
+    def ids_counted_by(self, other: "Source") -> Iterator[str]:
+        """Those of its rows that the other has counted, and has no rows of by now."""
+        if other.counted is None:
+            return iter(())
+        calls, (begin, end) = schema.calls.c, other.counted
+        gone = calls.started_at < other.kept[0] if other.kept else calls.started_at <= end
+        return self.ids(calls.bridge_id.in_(sorted(other.bridges)), calls.started_at >= begin, gone)
+
+
+def _source_of(place: Place, connection: Connection) -> Source:
+    """What is in the journal; raises JournalError."""
+    calls, days = schema.calls.c, schema.days.c
+    with explained(place):
+        bridges = frozenset(connection.scalars(select(schema.seen.c.bridge_id).distinct()))
+        _, kept = _found(connection, func.count(), calls.started_at, calls.started_at)
+        number, counted = _found(connection, func.sum(days.calls), days.first_at, days.last_at)
+    return Source(place, connection, bridges, number, counted, kept)
+
+
+def _found(connection: Connection, number: Any, first: Any, last: Any) -> tuple[int, Times]:  # noqa: ANN401  # expressions
+    row = connection.execute(select(number, func.min(first), func.max(last))).one()
+    return int(row[0] or 0), (row[1], row[2]) if row[1] else None
+
+
+@contextmanager
+def read_all(
+    places: Sequence[Place],
+    selection: Selection = EVERYTHING,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[list[History]]:
+    """What is wanted of the histories in these journals, while the context lasts.
+
+    `say` hears of journals that share calls. Raises JournalError.
+    """
+    with ExitStack() as stack:
+        connections = [(place, stack.enter_context(reader.connected(place))) for place in places]
+        if len(places) == 1:
+            yield [reader.history_of(*each, selection) for each in connections]
+            return
+        sources = [_source_of(*each) for each in connections]
+        yield _histories(sources, selection, say)
+
+
+def _histories(
+    sources: Sequence[Source], selection: Selection, say: Callable[[str], None]
+) -> list[History]:
+    histories: list[History] = []
+    read: list[Source] = []
+    whole: list[Source] = []
+    for source in sorted(sources, key=lambda one: one.calls, reverse=True):
+        others = [other for other in read if other.may_share(source)]
+        ids = _ids_left(source, others, [other for other in others if other in whole])
+        if ids is None:
+            whole.append(source)
+            histories.append(reader.history_of(source.place, source.connection, selection))
+        else:
+            say(_shared(source.place, others[0].place, len(ids)))
+            histories.append(_rest(source, others, ids, selection))
+        read.append(source)
+    return histories
+
+
+def _ids_left(source: Source, others: Sequence[Source], whole: Sequence[Source]) -> set[str] | None:
+    """Of the calls that are in none of the others; None where they have nothing in common.
+
+    `whole` are those read with all their counts.
+    """
+    if not others:
+        return None
+    ids = {*source.ids()}
+    number = len(ids)
+    for other in others:
+        ids.difference_update(other.ids_within(source.kept))
+    for other in whole:
+        ids.difference_update(source.ids_counted_by(other))
+    return None if ids and len(ids) == number else ids
+
+
+def _rest(
+    source: Source, others: Sequence[Source], ids: Collection[str], selection: Selection
+) -> History:
+    """What a journal adds to others: the calls with these ids."""
+    with explained(source.place):
+        entries = _entries(source, sorted(ids), selection)
+        return History(
+            _seen(source, others, selection),
+            _gaps(source, others, selection),
+            entries,
+            lambda hour: summarised(entries, hour, selection),
+            rejections=_rejections(source, others, selection),
+            has=lambda id_: reader.has_call(source.connection, id_),
+        )
+
+
+def _shared(place: Place, other: Place, calls: int) -> str:
+    if not calls:
+        return f"All calls in {place} are in {other} too, and are counted once."
+    return f"Calls in {place} are in {other} too: of it only the {calls:,} others are counted."
+
+
+def _entries(source: Source, ids: Sequence[str], selection: Selection) -> Iterator[Entry]:
+    with explained(source.place):
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            for entry in reader.entries_of(source.connection, ids[start : start + _IDS_AT_ONCE]):
+                if selection.covers(entry.started_at):
+                    yield entry
+
+
+def _seen(source: Source, others: Sequence[Source], selection: Selection) -> Seen:
+    """The traffic that nobody else has seen. The figures of an hour and a bridge only ever grow."""
+    known: reader.Traffic = {}
+    for other in others:
+        for key, figures in reader.traffic_of(other.connection, selection).items():
+            known[key] = [*map(max, known.get(key, figures), figures)]
+    mine = reader.traffic_of(source.connection, selection)
+    return reader.sum_of_traffic(
+        [max(0, here - there) for here, there in zip(mine[key], known.get(key, _NONE), strict=True)]
+        for key in mine
+    )
+
+
+def _gaps(source: Source, others: Sequence[Source], selection: Selection) -> list[Gap]:
+    known = {id_ for other in others for id_ in reader.gaps_by_id(other.connection, selection)}
+    mine = reader.gaps_by_id(source.connection, selection)
+    return [gap for id_, gap in mine.items() if id_ not in known]
+
+
+def _rejections(source: Source, others: Sequence[Source], selection: Selection) -> list[Rejection]:
+    """Those by clients that none of the others knows of."""
+    known = {
+        (one.client_address, one.server_address)
+        for other in others
+        for one in reader.rejections_of(other.connection, selection)
+    }
+    mine = reader.rejections_of(source.connection, selection)
+    return [one for one in mine if (one.client_address, one.server_address) not in known]

@@ -1,0 +1,152 @@
+"""What is old goes, in small steps.
+
+Old is what is old by the journal's own time: that of the newest thing in it that is more than a
+day older than the clock says. With a clock that is right and traffic every day, that is yesterday.
+A clock that jumps a year ahead for a minute, or for an hour, writes nothing that is a day old by
+then, and so makes nothing old; nor does one that is set back. Only a clock that is wrong for more
+than a day is believed. In a journal that nobody writes nothing gets old.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Column
+
+from hubv1.journal import schema
+from hubv1.journal.connection import reason_of
+from hubv1.journal.database import Database
+
+logger = logging.getLogger(__name__)
+
+COUNTS_DAYS = 400
+"""How long counts stay: a year, and the same month of the year before."""
+ROWS_A_STEP = 500
+"""Some milliseconds of work, for which a call may have to wait."""
+_DAY = timedelta(days=1)
+_DRIFT = timedelta(minutes=5)
+_FIRST_SECONDS = 10
+_EVERY_SECONDS = 60
+"""How often to look for what has become old."""
+_PAUSE_SECONDS = 0.2
+"""Between two steps: five a second take away more than a bridge writes for long."""
+_PATIENCE = 0.01
+"""Seconds to wait for another program's lock: there is time, and a call may come."""
+
+Execute = Callable[[str, Sequence[object]], Any]
+"""Runs a statement with `?` for its values, dates and moments in UTC; returns the cursor."""
+
+
+def _newest(column: Column[Any]) -> str:
+    return f"SELECT max({column.name}) FROM {column.table} WHERE {column.name} < ?"  # noqa: S608  # names of our own
+
+
+def _removing(column: Column[Any]) -> str:
+    """Deletes some rows of the column's table that are older than its parameter says."""
+    keys = ", ".join(each.name for each in column.table.primary_key)
+    old = f"SELECT {keys} FROM {column.table} WHERE {column.name} < ? LIMIT {ROWS_A_STEP}"  # noqa: S608  # as above
+    return f"DELETE FROM {column.table} WHERE ({keys}) IN ({old})"  # noqa: S608  # as above
+
+
+_CALLS, _SEEN = schema.calls.c.started_at, schema.seen.c.hour
+_COUNTS = (
+    schema.hours.c.hour,
+    schema.days.c.day,
+    _SEEN,
+    schema.rejections.c.day,
+    schema.refusals.c.hour,
+    schema.gaps.c.ended_at,
+    schema.callers.c.last_seen,
+)
+
+
+def remove_old(execute: Execute, now: datetime, days: int) -> bool:
+    """Take some of what is old away, calls after so many days; returns whether there is more."""
+    time = _own_time(execute, now)
+    if time is None:
+        return False
+    steps = [(_CALLS, days), *((column, COUNTS_DAYS) for column in _COUNTS)]
+    return any(_remove(execute, column, time - age * _DAY) for column, age in steps)
+
+
+def _remove(execute: Execute, column: Column[Any], before: datetime) -> bool:
+    is_day = isinstance(column.type, schema.Day)
+    moment: date = before.date() if is_day else before
+    return bool(execute(_removing(column), (moment,)).rowcount > 0)
+
+
+def _own_time(execute: Execute, now: datetime) -> datetime | None:
+    """The journal's own time; None where it holds too little to tell."""
+    found = [execute(_newest(column), (now - _DAY,)).fetchone()[0] for column in (_CALLS, _SEEN)]
+    return max((_moment(each) for each in found if each is not None), default=None)
+
+
+def _moment(value: str | datetime) -> datetime:
+    """As SQLite or PostgreSQL has it."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found.replace(tzinfo=UTC)
+
+
+class _Clock:
+    """The time as this process knows it: one that jumps ahead is believed after a day."""
+
+    def __init__(self, now: datetime) -> None:
+        self._known, self._at = now, time.monotonic()
+        self._jumped_at: float | None = None
+
+    def read(self, now: datetime) -> datetime:
+        """The time, where the clock says `now`."""
+        at = time.monotonic()
+        expected = self._known + timedelta(seconds=at - self._at)
+        if now > expected + _DRIFT:
+            self._jumped_at = at if self._jumped_at is None else self._jumped_at
+            if at - self._jumped_at < _DAY.total_seconds():
+                return expected
+        self._known, self._at, self._jumped_at = now, at, None
+        return now
+
+
+class Retention:
+    """When to take a step, and the steps; for the thread that writes, but for `keep_for`."""
+
+    def __init__(self, days: int, now: datetime) -> None:
+        """Rows are kept for `days`; `now` is what the clock says."""
+        self._days = days
+        self._clock = _Clock(now)
+        self._due_at = time.monotonic() + _FIRST_SECONDS
+        self._has_failed = False
+
+    @property
+    def seconds(self) -> float:
+        """How long until a step is due."""
+        return max(0.0, self._due_at - time.monotonic())
+
+    def keep_for(self, days: int) -> None:
+        """Rows are kept for `days` from now on."""
+        if days != self._days:
+            self._days, self._due_at = days, time.monotonic()
+
+    def step(self, database: Database, now: datetime) -> None:
+        """Take a step; trouble is said once and leaves everything to the next one."""
+        has_more = False
+
+        def work(cursor: sqlite3.Cursor) -> None:
+            nonlocal has_more
+            has_more = remove_old(partial(_execute, cursor), self._clock.read(now), self._days)
+
+        try:
+            database.run(work, _PATIENCE)
+        except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
+            has_more = False
+            if not self._has_failed:
+                logger.warning("Old rows of the journal cannot be removed: %s", reason_of(error))
+            self._has_failed = True
+        self._due_at = time.monotonic() + (_PAUSE_SECONDS if has_more else _EVERY_SECONDS)
+
+
+def _execute(cursor: sqlite3.Cursor, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+    return cursor.execute(statement, [schema.stored(value) for value in values])
