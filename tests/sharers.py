@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hubv1.cache import AnswerCache
 from hubv1.calls import Limits, Result, answer_call
-from hubv1.credentials import ANONYMOUS, Credentials
+from hubv1.calls.cache import AnswerCache
 from hubv1.hub import HubClient, Transport
+from hubv1.hub.credentials import ANONYMOUS, Credentials
 from samples import VIA, recognised
 
 SECONDS = 60

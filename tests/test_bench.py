@@ -28,7 +28,7 @@ from bench.race import Times, Way, race
 from bench.standins import running_hosts
 from e2e.bridges import running_bridge
 from e2e.clients import clean_environment, tool
-from hubv1 import cache
+from hubv1.calls import cache
 
 TESTS = Path(__file__).parent
 ADDON = TESTS.parent / "addon"

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from hubv1 import cache
-from hubv1.calls import Result
+from hubv1.calls import Result, cache
 from sharers import SECONDS, Callers, played
 from standin import Catalog, Settings, Standin, faults
 

@@ -6,9 +6,9 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1 import cache
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.names import Repository
+from hubv1.api.names import Repository
+from hubv1.calls import cache
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 
 CREDENTIALS: list[Credentials] = [ANONYMOUS, Basic("joe", "1"), Basic("joe", "2")]
 REPOSITORIES = [Repository("library", name) for name in ("a", "b", "c")]

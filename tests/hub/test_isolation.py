@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hubv1 import cache
-from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
+from hubv1.calls import Limits, Result, cache
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
 from visitors import (
     ACME,

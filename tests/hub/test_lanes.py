@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hub.gate import PATIENCE, until
 from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Credentials
 from hubv1.hub import http, throttle
+from hubv1.hub.credentials import ANONYMOUS, Credentials
 from hubv1.hub.messages import Key, RequestBudget
 from hubv1.hub.throttle import SHARES, FairSemaphore
 from standin import Standin, faults

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from hubv1.credentials import MASK, Basic, Bearer, Secrets
+from hubv1.hub.credentials import MASK, Basic, Bearer, Secrets
 from onstage import answered, entries, make_flow, on_stage
 from standin import Call, Standin, faults
 from standin.rules import Action

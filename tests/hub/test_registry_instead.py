@@ -5,8 +5,8 @@ import time
 import pytest
 
 from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Basic, Bearer, Credentials
 from hubv1.hub import HubClient, Transport
+from hubv1.hub.credentials import ANONYMOUS, Basic, Bearer, Credentials
 from samples import VIA
 from standin import Standin, faults
 from standin.rules import Action

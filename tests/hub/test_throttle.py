@@ -13,10 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.failures import HubFailure, RateLimited
+from hubv1.api.errors import HubFailure, RateLimited
+from hubv1.api.names import Repository
 from hubv1.hub import HubClient, RequestBudget, Transport
 from hubv1.hub.throttle import LONGEST_REST, Throttle, seconds_after_refusal, seconds_until_reset
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1 import translation, v2
+from hubv1.api import translation, v2
 from hubv1.calls import Limits, Result
 from hubv1.hub import client as module
 from hubv1.hub import registry

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hubv1 import v2
-from hubv1.credentials import Basic, Bearer, Credentials
-from hubv1.failures import (
+from hubv1.api import v2
+from hubv1.api.errors import (
     Forbidden,
     HubFailure,
     Incomplete,
@@ -22,12 +21,13 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.api.names import Repository, is_tag
 from hubv1.hub.auth import HubAuth
+from hubv1.hub.credentials import Basic, Bearer, Credentials
 from hubv1.hub.http import Transport, Value
 from hubv1.hub.messages import RequestBudget
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
-from hubv1.names import Repository, is_tag
 
 logger = logging.getLogger(__name__)
 

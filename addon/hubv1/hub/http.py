@@ -19,9 +19,8 @@ import certifi
 import msgspec
 from yarl import URL
 
-from hubv1 import v2
-from hubv1.credentials import Basic, Secrets
-from hubv1.failures import (
+from hubv1.api import v2
+from hubv1.api.errors import (
     Forbidden,
     HubFailure,
     Loop,
@@ -33,6 +32,7 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.hub.credentials import Basic, Secrets
 from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
@@ -41,7 +41,7 @@ from hubv1.hub.throttle import (
     seconds_after_refusal,
     seconds_until_reset,
 )
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 ATTEMPTS = 4
 """How often a host is asked at most before it counts as unreachable."""

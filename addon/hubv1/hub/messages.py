@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from hubv1.credentials import (
+from hubv1.hub.credentials import (
     ANONYMOUS,
     Anonymous,
     Basic,

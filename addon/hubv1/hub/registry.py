@@ -16,13 +16,13 @@ from weakref import WeakValueDictionary
 import msgspec
 from yarl import URL
 
-from hubv1.credentials import Basic, pair_of
-from hubv1.failures import Incomplete, Nonsense, TooLong
+from hubv1.api.errors import Incomplete, Nonsense, TooLong
+from hubv1.api.names import Repository, is_tag
+from hubv1.api.v2 import MOST_TAGS
 from hubv1.hub.auth import Rejections
+from hubv1.hub.credentials import Basic, pair_of
 from hubv1.hub.http import SHORT_BYTES, Transport
 from hubv1.hub.messages import Reply, RequestBudget
-from hubv1.names import Repository, is_tag
-from hubv1.v2 import MOST_TAGS
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""
