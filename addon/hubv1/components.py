@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hubv1 import __version__
-from hubv1.calls import Limits
-from hubv1.calls.cache import AnswerCache
+from hubv1.calls import AnswerCache, Limits
 from hubv1.config import Config
 from hubv1.fleet import Shipper
 from hubv1.hub import Connections, Exchange, HubClient, Transport

@@ -20,8 +20,7 @@ from hubv1.api.names import Repository
 from hubv1.api.outcome import Outcome
 from hubv1.api.routes import Call, Listing
 from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
-from hubv1.hub import HubClient, RequestBudget
-from hubv1.hub.credentials import ANONYMOUS, Anonymous, Credentials
+from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
 
 logger = logging.getLogger(__name__)
 

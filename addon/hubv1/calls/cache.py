@@ -17,7 +17,7 @@ from cachetools import TTLCache
 from hubv1.api.names import Repository
 from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
-from hubv1.hub.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
+from hubv1.hub import ANONYMOUS, LONGEST_SECRET, Credentials
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of all answers that are kept."""

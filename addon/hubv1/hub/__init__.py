@@ -4,12 +4,27 @@ It knows nothing of v1.
 """
 
 from hubv1.hub.client import HubClient
+from hubv1.hub.credentials import (
+    ANONYMOUS,
+    LONGEST_SECRET,
+    MASK,
+    Anonymous,
+    Basic,
+    Credentials,
+    read_credentials,
+)
 from hubv1.hub.http import Connections, Transport
 from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 
 __all__ = [
+    "ANONYMOUS",
+    "LONGEST_SECRET",
+    "MASK",
+    "Anonymous",
+    "Basic",
     "Connections",
+    "Credentials",
     "Exchange",
     "HubClient",
     "Registry",
@@ -17,4 +32,5 @@ __all__ = [
     "Request",
     "RequestBudget",
     "Transport",
+    "read_credentials",
 ]

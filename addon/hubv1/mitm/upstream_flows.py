@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable
 from mitmproxy import connection, ctx, eventsequence, http
 from mitmproxy.flow import Error
 
-from hubv1.hub import Exchange, Reply
-from hubv1.hub.credentials import MASK
+from hubv1.hub import MASK, Exchange, Reply
 from hubv1.mitm.flow_metadata import UPSTREAM_KEY
 
 COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
