@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZipFile
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSION = "{}.{}".format(*sys.version_info)
@@ -32,6 +34,27 @@ def copy_checkout(folder: Path, requirements: str | None = None) -> Path:
     probe.write_text(PROBE_SCRIPT)
     probe.chmod(0o755)
     return folder
+
+
+def link_packages(folder: Path) -> str:
+    """A requirement that puts the packages of the tests into an environment, without a network.
+
+    That requirements.txt itself can be installed shows where scripts/test makes an environment of
+    it, as every script does.
+    """
+    name = "linked-1-py3-none-any.whl"
+    with ZipFile(folder / name, "w") as wheel:
+        wheel.writestr("linked.pth", sysconfig.get_path("purelib") + "\n")
+        wheel.writestr(
+            "linked-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: linked\nVersion: 1\n"
+        )
+        wheel.writestr("linked-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(
+            "linked-1.dist-info/entry_points.txt",
+            "[console_scripts]\nmitmdump = mitmproxy.tools.main:mitmdump\n",
+        )
+        wheel.writestr("linked-1.dist-info/RECORD", "")
+    return f"linked @ {(folder / name).as_uri()}\n"
 
 
 def start(

@@ -1,14 +1,17 @@
 """How all tests run."""
 
 import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from e2e.forked import close_fork_server
 from hubv1.hub import upstream
+from parts import Part, place
 from standin import Catalog, Standin
 
 with warnings.catch_warnings():
@@ -16,9 +19,63 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import mitmproxy.addons  # noqa: F401
 
+TESTS = Path(__file__).parent
+STARTING = ("subprocess.Popen", "os.fork", "os.posix_spawn")
+"""What Python tells of whoever starts a process."""
+
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", type=Part, choices=[*Part], default=Part.ALL, help="see parts.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file of which no test is wanted need not be read."""
+    part: Part = config.getoption("part")
+    name = str(collection_path.relative_to(TESTS))
+    return True if collection_path.is_file() and not part.has(name) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    part: Part = config.getoption("part")
+    ids = {
+        item: f"{item.path.relative_to(TESTS)}::{item.nodeid.partition('::')[2]}" for item in items
+    }
+    config.hook.pytest_deselected(items=[item for item in items if not part.has(ids[item])])
+    # Those that take longest are begun first, or the last of them would be waited for alone.
+    items[:] = sorted(
+        (item for item in items if part.has(ids[item])), key=lambda it: place(ids[it])
+    )
+
+
+class NoProcesses:
+    """In the part `quick` a test that starts a process fails."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+        sys.addaudithook(self._refuse)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        self._is_on = True
+        try:
+            return (yield)
+        finally:
+            self._is_on = False
+
+    def _refuse(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._is_on and event in STARTING:
+            raise AssertionError(f"starts a process, so list it in parts.py: {arguments[:2]}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("part") is Part.QUICK:
+        config.pluginmanager.register(NoProcesses())
+        settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

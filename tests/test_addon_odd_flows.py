@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 
 from hubv1.outcome import Outcome
 from onstage import answer, entries, make_flow, on_stage
@@ -60,8 +61,11 @@ _NAMES = st.sampled_from(
     host=st.sampled_from(["index.docker.io", "203.0.113.7", "[::1]", "::1%\x00", ""]),
     peer=st.sampled_from([None, ("127.0.0.1", 1), ("fe80::1%eth0", 1, 0, 2), ("x" * 1_000, 1)]),
     is_live=st.booleans(),
+    is_streamed=st.booleans(),
+    is_heard=st.booleans(),
+    is_answered=st.booleans(),
 )
-def test_whatever_a_request_holds_it_is_answered_and_written_down(
+def test_whatever_a_request_holds_and_however_it_ends_it_is_written_down_once(
     tmp_path: Path,
     hub: Standin,
     path: bytes,
@@ -69,7 +73,11 @@ def test_whatever_a_request_holds_it_is_answered_and_written_down(
     headers: dict[str, bytes],
     host: str,
     peer: Any,
-    is_live: bool,  # noqa: FBT001  # a value that hypothesis makes
+    *,
+    is_live: bool,
+    is_streamed: bool,
+    is_heard: bool,
+    is_answered: bool,
 ) -> None:
     folder = tmp_path / "each"
     folder.mkdir(exist_ok=True)
@@ -82,7 +90,11 @@ def test_whatever_a_request_holds_it_is_answered_and_written_down(
             flow.request.data.host = host
             flow.client_conn.peername = peer
             flow.live = is_live
-            await stage.play(flow, answer(404))
+            flow.request.stream = is_streamed
+            if not is_heard:
+                flow.request.timestamp_end = None
+            await stage.call(HttpRequestHeadersHook(flow))
+            await stage.play(flow, answer(404) if is_answered else "connection lost")
             return len(entries(stage.journal)) - before
 
     assert asyncio.run(playing()) == int(host == "index.docker.io")

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from hubv1.answers import (
+from hubv1.translation import (
     DEPRECATED_SINCE,
     DEPRECATION_PAGE,
     SUNSET,

@@ -46,6 +46,8 @@ SMALL = Plan(
     kinds=5,
     backlog=50,
     fleet_calls=1,
+    fleet_callers=20,
+    reports=1,
     shared_calls=40,
     fill_bytes=600_000,
     page_calls=60,
@@ -67,12 +69,12 @@ def bench(home: Path, *arguments: str) -> str:
 
 
 def test_only_the_parts_that_were_chosen_are_measured(tmp_path: Path) -> None:
-    shown = bench(tmp_path, "--only", "equal", "cached", "--rounds=1", "--calls=8", "--tags=3")
+    shown = bench(tmp_path, "--only", "growth", "equal", "--kinds=1", "--tags=3")
     assert [line for line in shown.splitlines() if line.startswith("==")] == [
-        "== cached",
         "== equal",
+        "== growth",
     ]
-    assert shown.count("a cached call") == 2
+    assert "1 kinds of them each hour" in shown
 
 
 def test_help_names_every_part(tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_a_fleet_is_shipped_to_caught_up_with_and_reported(tmp_path: Path) -> No
     lines = [*fleet.fleet(SMALL, tmp_path)]
     assert [line.split()[0] for line in lines] == ["shipping,", "shipping,", "backlog,", "report,"]
     assert lines[2].endswith("50 rows")
-    assert "540,000 calls by 2,000 callers" in lines[3]
+    assert "5,400 calls by 20 callers" in lines[3]
 
 
 def test_three_bridges_that_share_by_path_ask_for_each_list_once(tmp_path: Path) -> None:

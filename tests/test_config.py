@@ -124,8 +124,15 @@ def test_a_password_in_a_url_that_is_broken_too_is_not_repeated_either(url: str)
     assert "ter2" not in refusal(hub_url=url)
 
 
-def test_a_query_in_a_url_is_not_repeated() -> None:
-    assert "hunter2" not in refusal(hub_url="https://hub.docker.com/?token=hunter2")
+@pytest.mark.parametrize("end", ["hunter2", "hunter2 ", "hunter2%20", "hunter2>", "hünter2hunter2"])
+def test_a_query_in_a_url_is_not_repeated(end: str) -> None:
+    assert "hunter2" not in refusal(hub_url=f"https://hub.docker.com/?token={end}")
+
+
+def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:
+    assert "hunter2" not in refusal(hub_hosts=["https://joe:hunter2@index.docker.io"])
+    assert "hunter2" not in refusal(hub_metrics="http://joe:hunter2@127.0.0.1")
+    assert "hunter2" not in refusal(hub_rule=["gone https://joe:hunter2@x ~"])
 
 
 @pytest.mark.parametrize(
@@ -218,6 +225,13 @@ class TestTheBridgesOwnAccount:
         made = read_config(with_values(hub_username="acme"), {"HUB_SECRET": "hunter2"})
         assert made.account == Basic("acme", "hunter2")
         assert "hunter2" not in repr(made)
+
+    @pytest.mark.parametrize("before", ["", "\ufeff", " \t"])
+    @pytest.mark.parametrize("after", ["\n", "\r\n", " ", "\x1a"])
+    def test_may_have_its_secret_from_any_file(self, before: str, after: str) -> None:
+        environment = {"HUB_SECRET": f"{before}hunter2{after}"}
+        made = read_config(with_values(hub_username="acme"), environment)
+        assert made.account == Basic("acme", "hunter2")
 
     @pytest.mark.parametrize("secret", ["", "hunter2"])
     def test_is_none_without_a_name(self, secret: str) -> None:

@@ -1,12 +1,14 @@
 """What users read is complete, and true."""
 
-import dataclasses
+import json
 import re
 import shlex
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mitmproxy.utils import emoji
@@ -19,15 +21,15 @@ from hubv1.addon import Bridge
 from hubv1.calls import PROBLEMS
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
-from hubv1.journal import Selection, schema
+from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
 from hubv1.outcome import Outcome
-from hubv1.report import arguments, model, rendering
-from hubv1.report.columns import COLUMNS
+from hubv1.report import arguments, render
+from hubv1.report.allowlist import read_allowlist
+from hubv1.report.compare import FailOn
 from hubv1.report.environment import variable_of
-from hubv1.report.gate import FailOn
-from hubv1.report.ignoring import read_accepted
+from hubv1.report.render.data import COLUMNS
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +47,7 @@ OPTIONS = _page("options.md")
 REFERENCE = _page("report-reference.md")
 REPORT = _page("report.md")
 TABLES = _page("tables.md")
+SCHEMA: dict[str, Any] = json.loads(_page("report.schema.json"))
 
 
 @pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
@@ -126,7 +129,7 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
 
 def test_the_reference_lists_every_format_and_column() -> None:
     formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
-    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(render.FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
     assert tuple(named) == COLUMNS
@@ -140,7 +143,7 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
 def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
     [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
-    [entry] = read_accepted(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
+    [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"
 
 
@@ -170,23 +173,28 @@ def _columns(table: Table) -> set[str]:
     return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
 
 
-@pytest.mark.parametrize(
-    ("field", "parts"),
-    [
-        ("filter", Selection),
-        ("window", model.Window),
-        ("seen", model.Traffic),
-        ("routes", model.RouteUse),
-        ("callers", model.CallerUse),
-        ("findings", model.Finding),
-        ("ignored", model.IgnoredCaller),
-        ("baseline", model.Comparison),
-    ],
-)
-def test_the_reference_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
-    row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `{field}`"))
-    assert dataclasses.is_dataclass(parts)
-    assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
+@pytest.mark.parametrize("field", SCHEMA["properties"])
+def test_the_reference_lists_every_field_of_the_json_report(field: str) -> None:
+    [row] = re.findall(rf"^\| `{field}` \|.*", REFERENCE, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row))
+    if "each outcome" in row:
+        named |= {*Outcome}
+    assert set(_properties(SCHEMA["properties"][field])) <= named
+
+
+def test_the_reference_lists_no_field_that_there_is_not() -> None:
+    table = REFERENCE[REFERENCE.index("| field |") :]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*SCHEMA["properties"]]
+
+
+def _properties(part: Any) -> Iterator[str]:
+    """The names of all fields that a part of a JSON schema describes, at any depth."""
+    if isinstance(part, dict):
+        yield from part.get("properties", ())
+        yield from _properties([*part.values()])
+    elif isinstance(part, list):
+        for each in part:
+            yield from _properties(each)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

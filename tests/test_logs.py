@@ -118,6 +118,10 @@ def test_an_exception_is_told_in_lines_that_look_like_no_others(
         ("https://joe:geheim@hub.example/x", "https://***@hub.example/x"),
         ("https://geheim@hub.example/x", "https://***@hub.example/x"),
         ("postgresql+psycopg://u:geheim@geheim/geheim@db/x", "postgresql+psycopg://***@db/x"),
+        (
+            "postgresql://u:***@db/x and postgresql://u@db",
+            "postgresql://u:***@db/x and postgresql://u@db",
+        ),
         ("socks5://u:ge/he?im#geheim@h:1080", "socks5://***@h:1080"),
         ("https://hub.example/@geheimnis", "https://hub.example/@geheimnis"),
         ("a@b.example and https://hub.example", "a@b.example and https://hub.example"),

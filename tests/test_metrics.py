@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from addresses import own_address
 from hubv1.journal import Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address
 from hubv1.metrics import Metrics, Readings
 from hubv1.outcome import Outcome
 from onstage import answer, make_flow, on_stage

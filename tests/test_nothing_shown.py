@@ -45,7 +45,7 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
     upstream = Upstream(Transport(VIA, "tests"))
     config = read_config(
         {option.name: option.default for option in OPTIONS}
-        | {"hub_username": "own", "hub_journal": f"postgresql://own:{OWN}@127.0.0.1/hub"},
+        | {"hub_username": "own", "hub_fleet": f"postgresql://own:{OWN}@127.0.0.1/hub"},
         {"HUB_SECRET": OWN},
     )
     text = shown(

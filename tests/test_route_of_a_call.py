@@ -13,7 +13,7 @@ from onstage import answered, make_flow, on_stage
 from standin import Standin
 
 HOUSE = str(Path(hubv1.__file__).parent)
-MOST_MODULES = 40
+MOST_MODULES = 35
 
 
 class Route:

@@ -17,6 +17,7 @@ from checkouts import (
     PROBE,
     copy_checkout,
     lines,
+    link_packages,
     only,
     plain_tools,
     start,
@@ -28,9 +29,8 @@ from standin import Standin
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """The first start of all in a new clone, from another folder."""
     checkout = copy_checkout(tmp_path_factory.mktemp("new clone") / "hub bridge")
+    (checkout / "requirements.txt").write_text(link_packages(checkout))
     done = start(checkout / "scripts" / "run", "--version")
-    if "cannot reach the package index" in done.stderr and os.environ.get("CI") != "true":
-        pytest.skip("no network to install from")
     assert done.returncode == 0, done.stderr
     return done
 

@@ -97,11 +97,22 @@ def test_all_parts_of_the_tests_are_run_though_the_first_fails(bare: Path) -> No
     (bare / "tests" / "requirements.txt").write_text("# no linters, no pytest\n")
     done = start(bare / "scripts" / "test", "--python", VERSION)
     summary = done.stdout.partition("== summary\n")[2]
+    endings = {line[17:]: line.split()[0] for line in lines(summary)}
     assert done.returncode == 1
-    assert f"environment for Python {VERSION}" in lines(summary)[0]
-    assert "FAILED" in lines(summary)[1]
-    assert "ruff check" in lines(summary)[1]
-    assert "tests with Python" in lines(summary)[-1]
+    assert endings.pop(f"environment for Python {VERSION}") == "ok"
+    endings.pop("shellcheck")
+    assert set(endings.values()) == {"FAILED"}
+    assert {"ruff check", "ruff format", "mypy"} < set(endings)
+    assert any(name.startswith("tests with Python") for name in endings)
+
+
+def test_the_quick_tests_are_with_one_python_and_beside_the_linters(bare: Path) -> None:
+    (bare / "tests" / "requirements.txt").write_text("# no linters, no pytest\n")
+    done = start(bare / "scripts" / "test", "--quick", "--python", VERSION)
+    summary = done.stdout.partition("== summary\n")[2]
+    assert f"quick tests with Python {VERSION}" in summary
+    assert summary.count("tests with") == 1
+    assert "mypy" in summary
 
 
 def test_in_ci_a_missing_python_is_a_failure(bare: Path, tools: Path) -> None:

@@ -12,17 +12,18 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 from yarl import URL
 
-from hubv1.addresses import bracketed
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.hub import HubClient
 from hubv1.journal.database_url import is_url, masked
+from hubv1.listen import bracketed
+from hubv1.reporting import Reporter
 from hubv1.texts import harmless, without_user_info
 
-# Checks and reports are loaded when somebody asks for one: rich and Jinja2 with them.
+# The checks are loaded when somebody asks for them.
 if TYPE_CHECKING:
     from hubv1.check import Examination, Listener, Setup
-    from hubv1.frontend.reporting import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Commands:
         """Nothing is configured yet."""
         self.components: Components | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._reporter: Reporter | None = None
+        self.reporter = Reporter()
 
     @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
     def show_options(self) -> Sequence[str]:
@@ -54,31 +55,21 @@ class Commands:
     @command.command("hub.report")  # type: ignore[untyped-decorator]  # mitmproxy's
     def write_report(self, path: types.Path) -> None:
         """Write the report of the journal to a file: .html .md .json .csv or .txt."""
-        from hubv1.report.rendering import UnknownFormat, format_of  # noqa: PLC0415  # see above
-
         target = Path(path).expanduser()
         try:
             format_of(target)
         except UnknownFormat as error:
             raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
-            self.reporter().write(self.components.journal.place, target)
+            self.reporter.write(self.components.journal.place, target)
 
     @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
     def summarise(self) -> None:
         """Log a summary of the journal in a few lines."""
         if self.components is not None:
-            self.reporter().summarise(self.components.journal.place)
+            self.reporter.summarise(self.components.journal.place)
             if self.components.shipper is not None:
                 logger.info("hub v1: %s", self.components.shipper.status.sentence)
-
-    def reporter(self) -> "Reporter":
-        """What writes reports of the journal. No property: mitmproxy reads those of every addon."""
-        if self._reporter is None:
-            from hubv1.frontend.reporting import Reporter  # noqa: PLC0415  # see above
-
-            self._reporter = Reporter()
-        return self._reporter
 
     def stop_checking(self) -> None:
         """Cancel a check that is under way."""

@@ -14,11 +14,12 @@ from mitmproxy.optmanager import OptManager
 from hubv1.calls import Brownout, Mode, Network, Rule, read_brownout, read_rule
 from hubv1.credentials import Basic
 from hubv1.fleet import check_fleet_url
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, NO_FILE, JournalError
 from hubv1.journal.database_url import is_url, masked
-from hubv1.loopback import split_address
+from hubv1.listen import split_address
 from hubv1.routes import LEGACY_HOSTS
-from hubv1.texts import without_user_info
+from hubv1.texts import stripped, without_user_info
 
 PREFIX = "hub_"
 LONGEST_DEADLINE = 3_600
@@ -142,9 +143,6 @@ def _reports(option: str, given: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _report(option: str, name: str) -> Path:
-    # Reports are loaded only where somebody asks for one.
-    from hubv1.report.rendering import UnknownFormat, format_of  # noqa: PLC0415
-
     path = Path(name).expanduser()
     try:
         format_of(path)
@@ -378,13 +376,13 @@ def read_config(
     `hub_fleet` (HUB_FLEET).
     """
     environment = environment or {}
-    fleet = values["hub_fleet"] or environment.get(FLEET, "").strip()
+    fleet = stripped(str(values["hub_fleet"])) or stripped(environment.get(FLEET, ""))
     given = {**values, "hub_fleet": fleet}
     read: dict[str, Any] = {
         option.name.removeprefix(PREFIX): option.read(option.name, given[option.name])
         for option in OPTIONS
     }
-    secret = environment.get(SECRET, "").rstrip("\r\n")
+    secret = stripped(environment.get(SECRET, ""))
     return Config(**read, account=_account(read["username"], secret))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.answers import as_deprecated
 from hubv1.calls import (
     Action,
     PendingCall,
@@ -31,6 +30,7 @@ from hubv1.journal import Entry, NotRecorded
 from hubv1.mitm import flow_metadata
 from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
 from hubv1.routes import Call
+from hubv1.translation import as_deprecated
 
 logger = logging.getLogger(__name__)
 

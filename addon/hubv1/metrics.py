@@ -3,6 +3,7 @@
 Callers, repositories and tags are no labels, since there is no end to them: the journal has those.
 """
 
+import contextlib
 import logging
 import socket
 import sys
@@ -20,7 +21,7 @@ from prometheus_client.registry import Collector
 from hubv1 import __version__
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import Entry, Seen
-from hubv1.loopback import is_welcome, split_address
+from hubv1.listen import is_welcome, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -94,6 +95,9 @@ class Metrics:
 
     def close(self) -> None:
         """Stop serving."""
+        with contextlib.suppress(OSError):
+            # Wakes the server's thread, which looks for the end only twice a second.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
 

@@ -225,10 +225,14 @@ _BY_NAME = {route.name: route for route in ROUTES}
 
 def route_named(name: str) -> Route:
     """The row of this name; for a name of another version, a row that knows nothing more."""
-    unknown = Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
-    return _BY_NAME.get(name, unknown)
+    known = _BY_NAME.get(name)
+    if known is not None:
+        return known
+    return Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
 
 
+_MOST_SEGMENTS = 12
+"""Of a path that are told apart; no row has as many."""
 _PREFIXES = (b"/v1/", b"//")
 _PATTERNS = tuple((route, tuple(route.path.split("/")[2:])) for route in ROUTES)
 
@@ -279,7 +283,7 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     family, _, below = rest.strip(b"/").partition(b"/")
     segments = [decode_segment(family)]
     if below:
-        segments += [decode_segment(segment) for segment in below.lstrip(b"/").split(b"/")]
+        segments += map(decode_segment, below.lstrip(b"/").split(b"/", _MOST_SEGMENTS))
     call = _first_match(method, segments, docker_token)
     if below.startswith(b"/") and call is not None and _lacks_name(call, segments):
         return _first_match(method, [segments[0], "", *segments[1:]], docker_token)

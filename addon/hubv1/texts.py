@@ -11,7 +11,10 @@ _AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
 """White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
 
 
-_USER_INFO = re.compile(r"(?<=://)(?:[^\s/?#@:]*:\S*|[^\s/?#@]*)@")
+_USER_INFO = re.compile(
+    r"(?<=://)(?![^\s/?#@:]*:\*\*\*@)[^\s/?#@:]*:\S*@|(?:(?<=http://)|(?<=https://))[^\s/?#@:]+@"
+)
+"""User and password, unless that is masked already; a user alone where it may be a token."""
 
 
 def bounded(text: str) -> str:
@@ -30,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def without_user_info(text: str, mask: str = "***@") -> str:
-    """`text` with user names and passwords in its URLs masked. Up to the last @ of a word, since a
+    """`text` with user names and passwords in its URLs masked, up to the last @ of a word, since a
     password may have one in it, or a slash."""
     return _USER_INFO.sub(mask, text) if "@" in text else text
 
@@ -66,6 +69,12 @@ def decode_text(data: bytes) -> str:
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
 
 
+def stripped(text: str) -> str:
+    """`text` of an environment variable, which a file may have been read into: without the byte
+    order mark, line end and white space around it."""
+    return text.strip(_AROUND)
+
+
 def encoding_error(error: UnicodeDecodeError) -> str:
     """What to say of a text that is not in the encoding that it seems to be in."""
     name = error.encoding.upper().removesuffix("-SIG")
@@ -82,3 +91,8 @@ def encoding_error(error: UnicodeDecodeError) -> str:
 def plainly(error: BaseException) -> str:
     """What went wrong, for a sentence that names the file already: without number and path."""
     return str((isinstance(error, OSError) and error.strerror) or error)
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

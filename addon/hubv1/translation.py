@@ -1,18 +1,39 @@
-"""API v2 values in, the bytes of API v1 out. Pure functions.
+"""API v2 values in, the bytes of API v1 out: every answer that leaves the bridge. Pure functions.
 
 v1 wrote its JSON as Python's json.dumps does: one line, a space after each comma and colon,
 ASCII only, no newline at the end. Scripts take it apart with sed, grep and awk, so the order of
 keys and names and every space are part of the contract. No null, true or false may appear, since
 some clients evaluate the text as Python, and no colon in a value, since others split at colons.
+
+What v1 did not have follows RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 and 5829 (Link),
+RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+json).
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hubv1 import v2
-from hubv1.answers import JSON, PLAIN, Answer, answer
 from hubv1.failures import Nonsense
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+PLAIN = "text/plain; charset=utf-8"
+
+DEPRECATION_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
+DEPRECATED_SINCE = 1661212800
+"""Unix time of 2022-08-23, when Docker announced the end of API v1."""
+SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
+
+_TITLES = {
+    403: "Forbidden",
+    410: "Gone",
+    429: "Too Many Requests",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    508: "Loop Detected",
+}
 
 _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
@@ -20,6 +41,22 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
 _SHORT_ID = 8
 """Hex digits of the layer ids that v1 showed in the answer for one tag."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, without the framing that mitmproxy adds."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Answer:
+    """An answer with a body of `content_type`."""
+    return Answer(status, body, (("Content-Type", content_type), *more))
 
 
 def tag_list(names: Iterable[str]) -> Answer:
@@ -66,6 +103,35 @@ def unknown_repository() -> Answer:
 def unauthorized() -> Answer:
     """401 with the challenge that v1 clients wait for before they send credentials."""
     return _error(401, "Requires authorization", _CHALLENGE)
+
+
+def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
+    """An error of the bridge's own; `code` is for programs, `detail` for people.
+
+    Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors are
+    true for now only, so nobody may keep them.
+    """
+    body = {"title": _TITLES[status], "status": status, "detail": detail, "error": code}
+    return answer(status, PROBLEM, json.dumps(body).encode(), ("Cache-Control", "no-store"), *more)
+
+
+def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str]) -> Answer:
+    """The answer with the headers that tell a client what it is using and what comes after.
+
+    `successor` is the URL of the v2 call to make instead, empty where there is none; `more` are
+    headers about this one answer.
+    """
+    links = [f'<{DEPRECATION_PAGE}>; rel="deprecation"; type="text/html"']
+    if successor:
+        links.insert(0, f'<{successor}>; rel="successor-version"')
+    marks = (
+        ("Deprecation", f"@{DEPRECATED_SINCE}"),
+        ("Sunset", SUNSET),
+        ("Link", ", ".join(links)),
+        ("Via", via),
+        *more,
+    )
+    return replace(plain, headers=plain.headers + marks)
 
 
 def _error(status: int, text: str, *headers: tuple[str, str]) -> Answer:

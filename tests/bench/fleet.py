@@ -19,7 +19,7 @@ from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Place
 
 MINUTE = 60
-CALLERS, DAYS, SCRIPTS = 2_000, 90, 3
+DAYS, SCRIPTS = 90, 3
 REPORT_SECONDS = 5
 
 _COUNTS = """
@@ -91,17 +91,17 @@ def _report(plan: Plan, fleet: Fleet) -> str:
     database.open()
     database.close()
     statement = _COUNTS
-    calls = max(1, round(plan.fleet_calls / (CALLERS * DAYS * SCRIPTS)))
+    calls = max(1, round(plan.fleet_calls / (plan.fleet_callers * DAYS * SCRIPTS)))
     for name, number in (
-        ("CALLERS", CALLERS),
+        ("CALLERS", plan.fleet_callers),
         ("SCRIPTS", SCRIPTS),
         ("DAYS", DAYS),
         ("CALLS", calls),
     ):
         statement = re.sub(rf"\b{name}\b", str(number), statement)
     fleet.ask(statement)
-    made = [cost_of("--format", "json", "--journal", fleet.url) for _ in range(3)]
+    made = [cost_of("--format", "json", "--journal", fleet.url) for _ in range(plan.reports)]
     cost = min(made, key=lambda one: one.seconds)
     number = fleet.value("SELECT sum(calls) FROM days")
-    remark = f"{number:,} calls by {CALLERS:,} callers, as JSON, {cost.megabytes:.0f} MB"
+    remark = f"{number:,} calls by {plan.fleet_callers:,} callers, as JSON, {cost.megabytes:.0f} MB"
     return count_line("report, seconds", cost.seconds, REPORT_SECONDS, remark)

@@ -51,7 +51,9 @@ def history(plan: Plan, folder: Path) -> Iterator[str]:
     """For `scripts/bench`; writing the calls takes two minutes."""
     short = max(1, plan.history_calls // 100)
     yield f"a report of {plan.history_calls:,} calls by {CALLERS} callers in {DAYS} days, as JSON:"
-    long_cost, short_cost = (_cost(folder, calls) for calls in (plan.history_calls, short))
+    long_cost, short_cost = (
+        _cost(folder, calls, plan.reports) for calls in (plan.history_calls, short)
+    )
     remark = f"the whole command; CPU time {long_cost.cpu_seconds:.2f} s"
     yield count_line("seconds", long_cost.seconds, SECONDS, remark)
     yield count_line("MB", long_cost.megabytes, MEGABYTES, "at most, of its process")
@@ -74,7 +76,7 @@ def write(path: Path, calls: int, callers: int = CALLERS) -> None:
     journal.close()
 
 
-def report(path: Path, rounds: int = 3) -> Cost:
+def report(path: Path, rounds: int) -> Cost:
     """The cheapest of some reports as JSON, each a process of its own."""
     asked = ("--journal", str(path), "-o", str(_told(path)))
     return min((cost_of(*asked) for _ in range(rounds)), key=lambda cost: cost.cpu_seconds)
@@ -91,10 +93,10 @@ def cost_of(*arguments: str) -> Cost:
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, _megabytes(used))
 
 
-def _cost(folder: Path, calls: int) -> Cost:
+def _cost(folder: Path, calls: int, rounds: int) -> Cost:
     path = folder / f"{calls}.sqlite3"
     write(path, calls)
-    cost = report(path)
+    cost = report(path, rounds)
     told = json.loads(_told(path).read_text(encoding="utf-8"))["totals"]["calls"]
     if told != calls:
         raise RuntimeError(f"the report tells of {told:,} calls, not {calls:,}")

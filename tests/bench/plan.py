@@ -36,6 +36,10 @@ class Plan:
     """Rows of a journal that are shipped at once."""
     fleet_calls: int = 10_000_000
     """In the counts of a fleet that a report is made of."""
+    fleet_callers: int = 2_000
+    """Who made them."""
+    reports: int = 3
+    """How often each report is made; the cheapest counts."""
     shared_calls: int = 900
     """Behind a balancer."""
     fill_bytes: int = MOST_BYTES

@@ -94,7 +94,7 @@ def test_percent_encoding_and_a_slash_at_the_end_change_nothing(front: Mitmdump)
     assert front.new_row()["repository"] == "tool"
 
 
-@pytest.mark.parametrize("start", [b"", b"http://index.docker.io", b"HTTP://127.0.0.1:1"])
+@pytest.mark.parametrize("start", [b"", b"http://index.docker.io", b"http://127.0.0.1:1"])
 @pytest.mark.parametrize(
     "path", [b"//v1/repositories/acme/tool/tags", b"///v1//repositories///acme/tool/tags//?page=2"]
 )

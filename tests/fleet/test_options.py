@@ -80,6 +80,8 @@ def test_the_environment_stands_in_for_an_empty_option() -> None:
     assert settings("", "postgresql://a/b").fleet == "postgresql://a/b"
     assert settings("postgresql://c/d", "postgresql://a/b").fleet == "postgresql://c/d"
     assert settings("").fleet == ""
+    assert settings("", "\ufeffpostgresql://a/b\r\n").fleet == "postgresql://a/b"
+    assert settings(" postgresql://c/d\n").fleet == "postgresql://c/d"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ AMBIGUOUS = [
     "postgresql://host/hub?sslpassword=first@SECOND",
     "postgresql://host/hub?user=u&password=first/SECOND@THIRD",
     "postgresql://u:first@host/hub#SECOND@",
+    "postgresql://u:first@SECOND#THIRD",
+    "postgresql://u:first@host/hub#SECOND",
 ]
 
 
@@ -72,6 +74,10 @@ def test_an_ambiguous_url_is_refused_without_repeating_it(text: str) -> None:
         "postgresql://u:SECRET",
         "postgresql://u:SECRET/hub",
         "postgresql://u:SECRET?x",
+        "postgresql://u:first=SECRET:THIRD",
+        "postgresql://u:5432SECRET/hub",
+        "postgresql://u:a@SECRET;b",
+        "postgresql://u:a@'SECRET'/b",
         "!!://u:SECRET@host",
         "u:SECRET@x://host",
         "://u:SECRET@host",

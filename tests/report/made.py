@@ -5,10 +5,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hubv1.journal import Entry, Gap, History, Journal, Place, Rejection, Seen, summarised
 from hubv1.report.build import build
+from hubv1.report.messages import message_to
 from hubv1.report.model import Report
+from hubv1.report.sections import by_caller
 
 NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
 NOTHING = Seen()
@@ -32,6 +35,12 @@ def report_of(
     now: datetime = NOW,
 ) -> Report:
     return build([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
+
+
+def message(report: Report, caller: str, **how: Any) -> str:
+    """What to write to the people behind that caller."""
+    use = next(use for use in report.callers if use.caller == caller)
+    return message_to(use, by_caller(report, [caller])[caller], **how)
 
 
 def write_journal(

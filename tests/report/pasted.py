@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from e2e.clients import PATIENCE, clean_environment, tool
 from hubv1.names import Repository
-from hubv1.report.snippets import Replacement, Snippet, Urls, replacement
+from hubv1.replacements import Replacement, Snippet, Urls, replacement
 from hubv1.routes import Route, route_named
 from standin import Catalog, Standin
 

@@ -27,7 +27,8 @@ def recorded(
     """A flow as mitmproxy keeps it, answered 410."""
     flow = tflow.tflow(resp=http.Response.make(410))
     agent = (b"User-Agent", b"curl/8.1 (linux)")
-    flow.request = http.Request.make("GET", f"https://{host}{path}", headers=(agent, *headers))
+    flow.request = http.Request.make("GET", f"https://{host}/", headers=(agent, *headers))
+    flow.request.path = path  # as part of a URL, several slashes would become more still
     flow.request.timestamp_start = STARTED.timestamp()
     flow.request.timestamp_end = flow.request.timestamp_start
     assert flow.response

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Seen
-from hubv1.report.message import message
-from report.made import report_of, write_journal
+from report.made import message, report_of, write_journal
 from report.processes import complaint, report
 from samples import make_entry
 

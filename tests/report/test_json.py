@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.outcome import Outcome
-from hubv1.report.as_json import as_json
 from hubv1.report.model import Comparison, IgnoredCaller, Report, Standing
+from hubv1.report.render.data import as_json
 from hubv1.routes import Verdict
 from report.made import report_of
 from report.schemas import checked, schema
@@ -26,7 +26,7 @@ GAP = Gap(datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, 1, tzin
 
 
 def parsed(report: Report) -> dict[str, Any]:
-    return checked(as_json(report))
+    return checked("".join(as_json(report)))
 
 
 @pytest.fixture
@@ -66,6 +66,7 @@ def test_all_that_was_seen_is_told(body: dict[str, Any]) -> None:
         "still_served": 2,
         "hosts": ["index.docker.io"],
         "gaps": [gap],
+        "refused_unrecorded": 0,
         "rejected_tls": 1,
         "rejections": [
             {
@@ -197,7 +198,7 @@ def test_a_route_of_another_version_is_there_by_its_name() -> None:
 @given(st.text(), st.datetimes(timezones=st.just(UTC)))
 def test_texts_and_times_come_through_whatever_they_are(text: str, started_at: datetime) -> None:
     report = report_of(make_entry(caller=text, server_address=text, started_at=started_at))
-    shown = as_json(report)
+    shown = "".join(as_json(report))
     body = checked(shown)
     assert [use["caller"] for use in body["callers"]] == [text]
     assert body["seen"]["hosts"] == [text]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.report.live import Address, serve
+from hubv1.report.serve import Address, serve
 from report.made import report_of, write_journal
 from report.processes import complaint, report
 from report.served import serving
@@ -101,8 +101,8 @@ class TestTrouble:
     def test_a_client_that_does_not_take_its_answer_is_let_go(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hubv1.report.live.server._PATIENCE", 0.2)
-        monkeypatch.setattr("hubv1.report.live.latest.as_live_html", lambda *_: "x" * LONG)
+        monkeypatch.setattr("hubv1.report.serve._PATIENCE", 0.2)
+        monkeypatch.setattr("hubv1.report.serve.as_live_html", lambda *_: "x" * LONG)
         taken = Future[int]()
 
         def take_late(port: int) -> None:

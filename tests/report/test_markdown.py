@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from e2e.clients import tool
 from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.outcome import Outcome
-from hubv1.report.as_markdown import LARGEST, as_markdown
-from hubv1.report.columns import COLUMNS
-from hubv1.report.markdown import code_block, code_cell, code_span, table
+from hubv1.report.escaping import code_block, code_cell, code_span
 from hubv1.report.model import Comparison, IgnoredCaller, Report
+from hubv1.report.render.data import COLUMNS
+from hubv1.report.render.markdown import LARGEST, as_markdown, table
 from hubv1.routes import Verdict
 from hubv1.texts import printable
 from report.large import large_report

@@ -10,7 +10,8 @@ import pytest
 from e2e.clients import PATIENCE, tool
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
-from hubv1.report.snippets import Replacement, replacement, replacement_of
+from hubv1.replacements import Replacement, replacement
+from hubv1.report.sections import replacement_of
 from hubv1.routes import ROUTES, Listing, Route
 from report.made import report_of
 from report.pasted import IMAGES, TAG, TAGS

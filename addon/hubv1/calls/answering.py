@@ -5,7 +5,6 @@ import logging
 from dataclasses import dataclass, replace
 
 from hubv1 import translation
-from hubv1.answers import PLAIN, Answer, Headers, answer, problem
 from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
 from hubv1.failures import (
     HubFailure,
@@ -19,6 +18,7 @@ from hubv1.hub import HubClient, Inquiry
 from hubv1.names import Repository
 from hubv1.outcome import Outcome
 from hubv1.routes import Call, Listing
+from hubv1.translation import PLAIN, Answer, Headers, answer, problem
 
 logger = logging.getLogger(__name__)
 

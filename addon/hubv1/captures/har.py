@@ -22,8 +22,11 @@ from hubv1.texts import encoding_error
 
 _URL = re.compile(r"(https?|wss?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
 """Scheme, authority and path of a request of HTTP; a WebSocket begins as one."""
-_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::(\d{0,5}))?", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::(.*))?", re.IGNORECASE | re.DOTALL)
+_NO_NAME = re.compile(r"[^\w.-]")
 _V1 = re.compile(r"/+v1/")
+_UNCLEAR = "its method or its URL cannot be read"
+"""Without the URL, whose query string is nobody's business."""
 
 _AROUND = b" \t\r\n\0\x1a"
 """What may stand before and after the text."""
@@ -211,9 +214,11 @@ def _flow(entry: _Entry, hosts: Container[str]) -> http.HTTPFlow | OtherTraffic 
         raise ValueError("it has no URL")  # noqa: TRY004  # a value of the file, not of the caller
     url = _URL.match(entry.request.url.strip())
     if url is None:
+        if _V1.match(entry.request.url.strip()):
+            raise ValueError(_UNCLEAR)
         return None
     started = _time(entry.started)
-    if not _V1.match(url[3]):
+    if not _V1.match(url[3]) or not _may_be_one_of(hosts, url[2]):
         return OtherTraffic(started or 0.0)
     flow = http.HTTPFlow(
         # HAR does not say who the client was.
@@ -230,16 +235,21 @@ def _flow(entry: _Entry, hosts: Container[str]) -> http.HTTPFlow | OtherTraffic 
     return flow
 
 
+def _may_be_one_of(hosts: Container[str], authority: str) -> bool:
+    """False for a host that cannot be read and that is none of them all the same."""
+    is_readable = _AUTHORITY.fullmatch(authority.rpartition("@")[2])
+    return bool(is_readable) or _NO_NAME.sub("", authority).lower() in hosts
+
+
 def _request(given: _Request, url: re.Match[str], started: float) -> http.Request:
     scheme, authority, path = url.groups()
     found = _AUTHORITY.fullmatch(authority.rpartition("@")[2])
     if found is None:
-        # An error that quotes the URL would show its query string, which is nobody's business.
-        raise ValueError("its method or its URL cannot be read")
+        raise ValueError(_UNCLEAR)
     is_secure = scheme.lower() in ("https", "wss")
     return http.Request(
         host=found[1].strip("[]").encode("utf-8", "replace").decode(),
-        port=int(found[2] or (443 if is_secure else 80)),
+        port=443 if is_secure else 80,  # whatever it was: no call is told by its port
         method=given.method.encode("utf-8", "replace") if isinstance(given.method, str) else b"",
         scheme=b"https" if is_secure else b"http",
         authority=b"",

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mitmproxy import exceptions, http
+from mitmproxy.io import FlowReader
 
 from hubv1.calls import Action, decide, observed_call
-from hubv1.captures.flow_file import file_flows
 from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
 from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.flow_metadata import is_upstream_flow, saved_record
@@ -25,12 +25,18 @@ STANDARD_INPUT = Path("-")
 _REPOSITORIES = "/v1/repositories/"
 """What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
 
+_MOST_HOSTS = 100
+"""That are told apart of those that are no legacy hosts."""
+
 _BYTES_AT_ONCE = 1 << 16
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd"}
 """By their first bytes: what is to be unpacked before it can be read."""
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and marks of an encoding. A flow file begins with a digit."""
+
+_LATEST = 253_402_300_799.0
+"""Unix time: the last second of the year 9999, after which Python has no dates."""
 
 OnRead = Callable[[int], None]
 """Hears of each so many bytes that were read."""
@@ -128,7 +134,7 @@ def _flows(
     while (ahead := content.peek(2)[:2])[:1].isspace() and ahead[1:] != b"\0":
         content.read(1)
     is_har = content.peek(64).lstrip(_BEFORE_HAR).startswith(b"{")
-    flows = har_flows(content.read(), capture.hosts) if is_har else file_flows(content)
+    flows = har_flows(content.read(), capture.hosts) if is_har else _file_flows(content)
     for flow in flows:
         if isinstance(flow, Unreadable):
             found.unreadable += 1
@@ -143,6 +149,20 @@ def _flows(
             yield flow
 
 
+def _file_flows(content: BufferedReader) -> Iterator[http.HTTPFlow | Unreadable | None]:
+    """The flows of HTTP in mitmproxy's own format; None for any other.
+
+    Raises FlowReadException, and what mitmproxy lets through of broken data.
+    """
+    for number, flow in enumerate(FlowReader(content).stream(), 1):
+        if not isinstance(flow, http.HTTPFlow):
+            yield None
+        elif 0 <= flow.request.timestamp_start <= _LATEST:
+            yield flow
+        else:
+            yield Unreadable(f"flow {number}: its time cannot be read")
+
+
 def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Entry]:
     """The call that a flow is; other traffic is only counted."""
     call = legacy_call(flow, capture.hosts)
@@ -153,18 +173,20 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Ent
         if capture.selection.covers(_moment(flow.request.timestamp_start)):
             found.seen.flows += 1
             found.seen.still_served += call is not None
-            found.elsewhere.update(_host_elsewhere(flow) if call is None else ())
+            if call is None:
+                _count_elsewhere(flow, found.elsewhere)
     elif _is_news(capture, entry):
         capture.seen_ids.add(entry.flow_id)
         found.seen.flows += 1
         yield entry
 
 
-def _host_elsewhere(flow: http.HTTPFlow) -> Iterator[str]:
-    """The host that was asked for what only API v1 has, though it is no legacy host."""
+def _count_elsewhere(flow: http.HTTPFlow, hosts: Counter[str]) -> None:
+    """Count the host if it was asked for what only API v1 has, though it is no legacy host."""
     like = v1_call(flow)
     if like is not None and like.route.path.startswith(_REPOSITORIES):
-        yield bounded(requested_host(flow))
+        host = bounded(requested_host(flow))
+        hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
 
 
 def _is_news(capture: Capture, entry: Entry) -> bool:

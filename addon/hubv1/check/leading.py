@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from hubv1.addresses import EVERYWHERE
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Listener, Setup
-from hubv1.loopback import is_loopback
+from hubv1.listen import EVERYWHERE, is_loopback
 
 _IN_PLACE_OF_A_HOST = ("reverse", "transparent", "wireguard", "local", "tun")
 """Modes that take calls meant for another host."""

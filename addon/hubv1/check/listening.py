@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from hubv1.addresses import EVERYWHERE
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Listener, Setup
+from hubv1.listen import EVERYWHERE
 
 _FOR_ANY_HOST = ("regular", "upstream", "socks5")
 """Modes in which the caller says which host it wants."""

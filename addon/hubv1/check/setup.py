@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubv1.addresses import called
 from hubv1.config import Config
 from hubv1.hub import Connections
 from hubv1.journal import Place
-from hubv1.loopback import is_loopback
+from hubv1.listen import called, is_loopback
 
 
 @dataclass(frozen=True, slots=True)

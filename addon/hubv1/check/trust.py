@@ -2,9 +2,9 @@
 
 import socket
 
-from hubv1.addresses import EVERYWHERE
 from hubv1.check.leading import Resolved
 from hubv1.check.setup import Listener, Setup
+from hubv1.listen import EVERYWHERE
 
 _CALL = "/v1/repositories/library/hello-world/tags/latest"
 _PROXIES = {"regular": "http", "upstream": "http", "socks5": "socks5h"}

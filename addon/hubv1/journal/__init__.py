@@ -3,10 +3,10 @@
 from hubv1.journal.connection import NO_FILE, reason_of
 from hubv1.journal.entry import Entry, id_of, moment_of, new_id
 from hubv1.journal.gaps import Gap, NotRecorded
-from hubv1.journal.history import Count, History, Summary, summarised
+from hubv1.journal.history import Count, History, Overview, Summary, summarised
 from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place
-from hubv1.journal.reader import read
+from hubv1.journal.reader import read, read_overview
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.selection import EVERYTHING, Selection, is_named
 from hubv1.journal.traffic import Rejection, Seen
@@ -25,6 +25,7 @@ __all__ = [
     "Journal",
     "JournalError",
     "NotRecorded",
+    "Overview",
     "Place",
     "Rejection",
     "Seen",
@@ -36,6 +37,7 @@ __all__ = [
     "new_id",
     "read",
     "read_all",
+    "read_overview",
     "reason_of",
     "summarised",
 ]

@@ -1,7 +1,8 @@
 """The summary that a journal's counts give, without a look at single calls."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -12,14 +13,16 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    distinct,
     func,
     literal,
     select,
     union_all,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from hubv1.journal import schema as tables
-from hubv1.journal.counts import Kind
+from hubv1.journal.counts import OTHERS, Kind
 from hubv1.journal.history import Count, Days, Summary
 from hubv1.journal.selection import EVERYTHING, Selection, Span, spans
 from hubv1.outcome import Outcome
@@ -30,53 +33,113 @@ _FEW = 500
 
 _Details = tuple[str, str]
 """Address and user agent."""
+_NO_DETAILS = ("", "")
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 def counted(connection: Connection, hour: datetime, selection: Selection = EVERYTHING) -> Summary:
     """The summary of what is wanted of the journal; `hour` is the beginning of the current one."""
-    details = _details(connection)
-    recent = _since(connection, hour, selection)
-    parts = _parts(selection)
-    times = func.min(parts.c.first_at), func.max(parts.c.last_at)
-    sums = [func.sum(parts.c[name]) for name in tables.SUMS]
-    kinds = [parts.c[name] for name in Kind._fields]
-    statement = select(*kinds, *times, *sums).group_by(*kinds).order_by(times[0])
     counts: list[Count] = []
     accepted: list[Count] = []
-    for row in connection.execute(statement):
-        kind = Kind(*row[:5])
-        if selection.admits(kind):
+    for kind, count in _counts(connection, hour, selection, _details(connection)):
+        if not selection.has_names or selection.admits(kind):
             which = accepted if selection.accepts(kind.caller) else counts
-            which.append(_count(kind, row[5:], details, recent))
-    named = {count.caller for count in counts}
+            which.append(count)
+    named = {count.caller for count in counts} if selection.has_names else set()
     return Summary(counts, _days(connection, selection, named), accepted)
 
 
-def _details(connection: Connection) -> dict[str, _Details]:
+def sums_of(connection: Connection) -> list[Count]:
+    """All calls, whoever made them for whatever repository: these names are empty here."""
+    days = tables.days.c
+    every = literal(""), days.server_address, days.route, literal(""), days.outcome
+    statement = select(*every, *_sums(days)).group_by(*every[1:3], days.outcome)
+    return [_count(Kind(*row[:5]), row[5:]) for row in connection.execute(statement)]
+
+
+def names_of(connection: Connection) -> tuple[int, int]:
+    """How many callers and repositories there are."""
+    days = tables.days.c
+    callers = func.count(distinct(days.caller))
+    repositories = func.count(distinct(func.nullif(days.repository, "")))
+    numbers = connection.execute(select(callers, repositories)).one()
+    return int(numbers[0]), int(numbers[1])
+
+
+def latest_of(connection: Connection, hour: datetime, most: int) -> list[Count]:
+    """The counts of the callers that called last, `most` of them."""
+    callers, days = tables.callers.c, tables.days.c
+    seen = select(callers.caller, callers.last_seen).order_by(callers.last_seen.desc()).limit(most)
+    # Of all that are not told apart the table of callers knows nothing.
+    others = select(days.caller, func.max(days.last_at)).where(days.caller == OTHERS)
+    found = [*connection.execute(seen), *connection.execute(others.group_by(days.caller))]
+    names = [caller for caller, _ in sorted(found, key=itemgetter(1), reverse=True)[:most]]
+    details = _details(connection, callers.caller.in_(names))
+    return [count for _, count in _counts(connection, hour, EVERYTHING, details, names)]
+
+
+def _counts(
+    connection: Connection,
+    hour: datetime,
+    selection: Selection,
+    details: Mapping[str, _Details],
+    callers: Collection[str] = (),
+) -> Iterator[tuple[Kind, Count]]:
+    """One for each kind of calls in the period, the earliest first; of these callers alone, if any
+    are named."""
+    recent = _since(connection, hour, selection)
+    parts = _parts(selection)
+    kinds = [parts.c[name] for name in Kind._fields]
+    first_at, *others = _sums(parts.c)
+    statement = select(*kinds, first_at, *others).group_by(*kinds).order_by(first_at)
+    if callers:
+        statement = statement.where(parts.c.caller.in_(callers))
+    # Of many rows few differ in more than the caller: its other texts are kept once.
+    once: dict[str, str] = {}
+    for row in connection.execute(statement):
+        caller, host, route, repository, outcome = row[:5]
+        kind = Kind(
+            caller,
+            once.setdefault(host, host),
+            once.setdefault(route, route),
+            once.setdefault(repository, repository),
+            once.setdefault(outcome, outcome),
+        )
+        now = recent.get(kind, 0) if recent else 0
+        yield kind, _count(kind, row[5:], details.get(caller, _NO_DETAILS), now)
+
+
+def _sums(columns: ReadOnlyColumnCollection[str, Any]) -> list[ColumnElement[Any]]:
+    times = func.min(columns.first_at), func.max(columns.last_at)
+    return [*times, *(func.sum(columns[name]) for name in tables.SUMS)]
+
+
+def _details(connection: Connection, *which: ColumnElement[bool]) -> dict[str, _Details]:
     """By caller."""
     callers = tables.callers.c
-    rows = connection.execute(
-        select(callers.caller, callers.client_address, callers.user_agent_original)
-    )
-    return {caller: (address, agent) for caller, address, agent in rows}
+    columns = callers.caller, callers.client_address, callers.user_agent_original
+    once: dict[str, str] = {}
+    return {
+        caller: (address, once.setdefault(agent, agent))
+        for caller, address, agent in connection.execute(select(*columns).where(*which))
+    }
 
 
 def _count(
-    kind: Kind, sums: Sequence[Any], details: Mapping[str, _Details], recent: Mapping[Kind, int]
+    kind: Kind, sums: Sequence[Any], details: _Details = _NO_DETAILS, recent: int = 0
 ) -> Count:
     first_at, last_at, calls, signed, paged = sums
-    address, agent = details.get(kind.caller, ("", ""))
     return Count(
         caller=kind.caller,
-        client_address=address,
-        user_agent_original=agent,
+        client_address=details[0],
+        user_agent_original=details[1],
         server_address=kind.server_address,
         route=kind.route,
         repository=kind.repository,
         verdict=route_named(kind.route).verdict,
-        outcome=Outcome(kind.outcome),
+        outcome=_OUTCOMES.get(kind.outcome) or Outcome(kind.outcome),
         calls=int(calls),
-        this_hour=recent.get(kind, 0),
+        this_hour=recent,
         first_at=first_at,
         last_at=last_at,
         signed=int(signed),

@@ -18,6 +18,7 @@ POSTGRESQL = "postgresql+psycopg"
 
 _MASK = "***"
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]*", re.ASCII)
+_HOST_AND_PORT = re.compile(r"(\[[\w:.%]*\]|[\w.,-]*)(:\d*)?(/|$)")
 _SECRET_KEY = re.compile(r"pass|secret|token", re.IGNORECASE)
 """Of a parameter in the query: password, sslpassword, passfile."""
 
@@ -67,13 +68,9 @@ def read_database_url(text: str) -> DatabaseUrl:
             "The database's URL has an @, /, ? or # in its password or its parameters as it is: "
             "write it as %40, %2F, %3F or %23 there."
         )
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):
-        # Without its cause, which repeats the URL.
-        raise DatabaseUrlError(
-            "This is neither a path nor a URL of a database that can be read."
-        ) from None
+    url = _parsed(given)
+    if url is None:
+        raise DatabaseUrlError("This is neither a path nor the URL of a database.")
     if url.drivername == "postgresql":
         url = url.set(drivername=POSTGRESQL)
     return DatabaseUrl(url, masked(given), _secrets(given, url))
@@ -88,27 +85,35 @@ def masked(text: str) -> str:
         return _MASK
     if _is_ambiguous(text):
         return f"{scheme}://{_MASK}"
-    user_info, at, place = rest.rpartition("@")
+    user_info, at, place = _split(rest)
     user, colon, _ = user_info.partition(":")
-    host, slash, name = re.split(r"[?#]", place, maxsplit=1)[0].partition("/")
-    if colon:
-        user += f":{_MASK}"
-    elif not at:
-        host = _without_odd_port(host)
-    return bounded(f"{scheme}://{user}{at}{host}{slash}{name}")
+    if not _HOST_AND_PORT.match(place):
+        # `user:password` with its @ forgotten looks like a host with a port.
+        place = f"{'' if at else place.partition(':')[0] + ':'}{_MASK}"
+    return bounded(f"{scheme}://{user}{f':{_MASK}' if colon else ''}{at}{place}")
 
 
 def _is_ambiguous(text: str) -> bool:
     """Whether a part of a password could be taken for host, path or query."""
-    user_info, at, _ = text.partition("://")[2].rpartition("@")
-    return bool(at) and any(char in user_info for char in "@/?#")
+    rest = text.partition("://")[2]
+    user_info, at, _ = rest.rpartition("@")
+    # Fragments mean nothing to a database.
+    return "#" in rest or (bool(at) and any(char in user_info for char in "@/?"))
 
 
-def _without_odd_port(host: str) -> str:
-    """`user:password` with its @ forgotten looks like a host with a port."""
-    name, colon, port = host.rpartition(":")
-    is_port = port.isdecimal() or (name.count(":") > 0 and port.endswith("]"))
-    return host if not colon or is_port else f"{name}:{_MASK}"
+def _split(rest: str) -> tuple[str, str, str]:
+    """User info, @, and host, port and path of what stands behind the scheme."""
+    user_info, at, place = rest.rpartition("@")
+    return user_info, at, place.partition("?")[0]
+
+
+def _parsed(text: str) -> URL | None:
+    if not _HOST_AND_PORT.match(_split(text.partition("://")[2])[2]):
+        return None
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        return None
 
 
 def _secrets(text: str, url: URL) -> tuple[str, ...]:

@@ -53,6 +53,24 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """What few rows tell of a journal, however many callers it has."""
+
+    seen: Seen
+    gaps: Sequence[Gap]
+    rejections: Sequence[Rejection]
+    sums: Sequence[Count]
+    """All calls: of callers and repositories they have no names."""
+    latest: Sequence[Count]
+    """The calls of those that called last."""
+    callers: int
+    """How many there are."""
+    repositories: int
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """As a history has it; of a journal always empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What a journal tells, or a recording."""
 

@@ -1,6 +1,7 @@
 """Reading a journal, or a fleet's database: its calls, counted or one by one, and the rest."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,11 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
-from hubv1.journal.counted import bounds_of, counted
+from hubv1.journal.counted import bounds_of, counted, latest_of, names_of, sums_of
 from hubv1.journal.database_url import POSTGRESQL
 from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Gap
-from hubv1.journal.history import History, Summary
+from hubv1.journal.history import History, Overview, Summary
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
@@ -28,6 +29,8 @@ Traffic = dict[tuple[datetime, str], list[int]]
 
 _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
+_STEPS = 10_000
+"""Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
 _OF_SERVER = {
     "connect_timeout": "10",
     # A server whose machine is gone is noticed by the system, which ends what waits for it.
@@ -48,6 +51,32 @@ def read(place: Place, selection: Selection = EVERYTHING) -> Iterator[History]:
     """
     with connected(place) as connection, explained(place):
         yield history_of(place, connection, selection)
+
+
+def read_overview(place: Place, hour: datetime, most: int, seconds: float) -> Overview:
+    """What few rows tell of a journal's file, and of its `most` latest callers in particular.
+
+    Raises JournalError, also where it takes longer than so many seconds.
+    """
+    until = time.monotonic() + seconds
+    try:
+        with connected(place) as connection, explained(place):
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+            return Overview(
+                _seen(connection, EVERYTHING),
+                tuple(gaps_by_id(connection, EVERYTHING).values()),
+                rejections_of(connection, EVERYTHING),
+                sums_of(connection),
+                latest_of(connection, hour, most),
+                *names_of(connection),
+            )
+    except JournalError as error:
+        if time.monotonic() < until:
+            raise
+        raise JournalError(
+            f"The journal {place} cannot be summed up in {seconds:g} seconds."
+        ) from error
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from mitmproxy import exceptions
 from mitmproxy.addons.upstream_auth import parse_upstream_auth
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
 
-from hubv1.addresses import bracketed
 from hubv1.hub import Connections
+from hubv1.listen import bracketed
 
 OPTIONS = frozenset(
     {
@@ -25,9 +26,17 @@ OPTIONS = frozenset(
 def connections(options: Options) -> Connections:
     """The connection settings of the bridge's own requests: those of the proxy itself.
 
-    In upstream mode they go through the parent proxy as well, through the first of several.
+    In upstream mode they go through the parent proxy as well, through the first of several. Raises
+    OptionsError for a mode that cannot be read.
     """
-    modes = [ProxyMode.parse(spec) for spec in options.mode]
+    try:
+        modes = [ProxyMode.parse(spec) for spec in options.mode]
+    except ValueError:
+        # Its text repeats the mode, and with it the user info of a parent proxy.
+        raise exceptions.OptionsError(  # type: ignore[no-untyped-call]  # mitmproxy's
+            "mode has a value that mitmproxy cannot read. User name and password of a parent proxy "
+            "belong into upstream_auth."
+        ) from None
     parent = next((mode for mode in modes if isinstance(mode, UpstreamMode)), None)
     host, port = parent.address if parent else ("", 0)
     return Connections(

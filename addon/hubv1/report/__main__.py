@@ -2,35 +2,43 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hubv1.captures import CaptureError
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import JournalError
-from hubv1.outcome import CLEAN, TROUBLE
-from hubv1.report.addressing import (
-    MARKDOWN_BY_FORMAT,
-    UnknownCaller,
-    messages,
-    nobody_named,
-)
+from hubv1.outcome import BRIDGED, CLEAN, TROUBLE, UNBRIDGED
+from hubv1.report.allowlist import AllowlistError
 from hubv1.report.arguments import read_arguments
-from hubv1.report.baseline import BaselineError
-from hubv1.report.gate import FailOn, gate
-from hubv1.report.ignoring import IgnoreError
-from hubv1.report.live import serve
-from hubv1.report.making import make
-from hubv1.report.model import Report
+from hubv1.report.build import make
+from hubv1.report.compare import BaselineError, FailOn, gate
+from hubv1.report.messages import MARKDOWN_BY_FORMAT, UnknownCaller, messages, nobody_named
+from hubv1.report.model import Report, State
 from hubv1.report.program import program
 from hubv1.report.progress import progress
-from hubv1.report.rendering import Look, UnknownFormat, format_of, look_for, rendered
-from hubv1.report.sentence import sentence
+from hubv1.report.prose import sentence
+from hubv1.report.render import Look, look_for, render
+from hubv1.report.serve import serve
 from hubv1.report.writing import write
 from hubv1.texts import printable
 
-_TROUBLES = (JournalError, CaptureError, IgnoreError, BaselineError, UnknownCaller, UnknownFormat)
+_TROUBLES = (
+    JournalError,
+    CaptureError,
+    AllowlistError,
+    BaselineError,
+    UnknownCaller,
+    UnknownFormat,
+)
 """Each says in one sentence what is wrong."""
+_EXIT_CODES = {
+    State.NOTHING_SEEN: TROUBLE,
+    State.CLEAN: CLEAN,
+    State.BRIDGED: BRIDGED,
+    State.UNBRIDGED: UNBRIDGED,
+}
 _NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
 
@@ -51,24 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if _is_doubtful(report) and (options.output or form != "terminal"):
         _say(sentence(report))
     if options.fail_on is None:
-        return report.exit_code
+        return _EXIT_CODES[report.state]
     code, found = gate(report, FailOn(options.fail_on))
     if found:
         _say(found)
     return code
 
 
-def _text(options: Namespace, report: Report, form: str, look: Look) -> str:
+def _text(options: Namespace, report: Report, form: str, look: Look) -> Iterable[str]:
     is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
     if is_for_people and not options.columns and options.fail_on is None:
-        return _messages(options, report, form)
-    return rendered(report, form, look)
+        return [_messages(options, report, form)]
+    return render(report, form, look)
 
 
 def _is_doubtful(report: Report) -> bool:
     """Whether a person has to hear that no call may not mean that there was none."""
     nothing_matched = bool(report.seen.elsewhere) and not report.callers
-    return report.exit_code == TROUBLE or nothing_matched
+    return report.state is State.NOTHING_SEEN or nothing_matched
 
 
 def _serve(options: Namespace) -> int:

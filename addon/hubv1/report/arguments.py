@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from hubv1.captures import STANDARD_INPUT
-from hubv1.journal import FILE_NAME
+from hubv1.formats import SUFFIXES
 from hubv1.outcome import TROUBLE, Outcome
-from hubv1.report.columns import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.build import DEFAULT_JOURNAL
+from hubv1.report.compare import FOUND, FailOn
 from hubv1.report.environment import from_environment, variable_of
-from hubv1.report.gate import FOUND, FailOn
-from hubv1.report.live import Address
+from hubv1.report.period import selection_of
 from hubv1.report.program import program
-from hubv1.report.rendering import FORMATS, SUFFIXES, WITH_COLUMNS
-from hubv1.report.selecting import selection_of
+from hubv1.report.render import FORMATS, WITH_COLUMNS
+from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
+from hubv1.report.serve import Address
 from hubv1.texts import printable
-
-DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
-"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
 
 _EXIT_CODES = f"""exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
 nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not; with

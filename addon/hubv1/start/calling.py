@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hubv1.addresses import called
+from hubv1.listen import called
 from hubv1.start.wishes import DEFAULTS, Wishes
 
 _PROXIES = {

@@ -1,0 +1,1 @@
+"""Recordings: flow files and HAR, sound and broken."""
