@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._hooks import (
 from mitmproxy.test import taddons, tflow, tutils
 
 from hubv1.addon import Bridge
-from hubv1.journal import Entry, Gap, Place, Seen, read
+from hubv1.journal import CallRecord, Gap, Place, Seen, read
 from standin import Standin
 
 # These have no types of their own.
@@ -138,7 +138,7 @@ def state_of(thing: Any) -> Any:
     return thing.get_state()
 
 
-def entries(journal: Path) -> list[Entry]:
+def entries(journal: Path) -> list[CallRecord]:
     with read(Place(str(journal))) as history:
         return list(history.entries)
 

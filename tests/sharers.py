@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hubv1.calls import Limits, Result, answer_call
-from hubv1.credentials import ANONYMOUS, Credentials
 from hubv1.hub import HubClient, Transport
+from hubv1.hub.credentials import ANONYMOUS, Credentials
 from hubv1.sharing import Sharing
 from samples import VIA, recognised
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1 import v2
-from hubv1.failures import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
+from hubv1.api import v2
+from hubv1.api.errors import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
+from hubv1.api.names import Repository
 from hubv1.hub import HubClient, Inquiry
 from hubv1.hub.client import PAGES_AT_ONCE, READINGS
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Call, Catalog, Quirk, Settings, Standin, faults, make_tag
 

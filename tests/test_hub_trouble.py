@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from hubv1.failures import HubFailure, Loop, Nonsense, RateLimited, Unreachable
+from hubv1.api.errors import HubFailure, Loop, Nonsense, RateLimited, Unreachable
+from hubv1.api.names import Repository
 from hubv1.hub import Inquiry, transport
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, bodies, faults
 from standin.rules import Action

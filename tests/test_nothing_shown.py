@@ -10,8 +10,8 @@ import pytest
 
 from hubv1.components import Environment
 from hubv1.config import OPTIONS, read_config
-from hubv1.credentials import Basic, Bearer, read_credentials
 from hubv1.hub import Connections, HubClient, Inquiry, Transport
+from hubv1.hub.credentials import Basic, Bearer, read_credentials
 from hubv1.hub.logins import Logins
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry

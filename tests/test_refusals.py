@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1 import refusals
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.names import Repository
+from hubv1.api.names import Repository
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.refusals import Refusals
 
 CREDENTIALS: list[Credentials] = [ANONYMOUS, Basic("joe", "1"), Basic("joe", "2")]

@@ -11,9 +11,9 @@ from cachetools import TTLCache
 
 from hub.gate import until
 from hubv1 import refusals, sharing
+from hubv1.api.outcome import Outcome
 from hubv1.calls import Result
-from hubv1.credentials import Basic
-from hubv1.outcome import Outcome
+from hubv1.hub.credentials import Basic
 from sharers import Callers, played
 from standin import Catalog, Standin, bodies, faults
 from standin.rules import Action

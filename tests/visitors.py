@@ -7,8 +7,8 @@ from typing import Any, Self
 from cachetools import TTLCache
 
 from hubv1.calls import Limits, Result, answer_call
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub import HubClient, Transport
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.sharing import Sharing
 from samples import VIA, recognised
 from standin import Call, Catalog, Standin

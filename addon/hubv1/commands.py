@@ -19,7 +19,7 @@ from hubv1.hub import HubClient
 from hubv1.journal.database_url import is_url, masked
 from hubv1.listen import bracketed
 from hubv1.reporting import Reporter
-from hubv1.texts import harmless, without_user_info
+from hubv1.text import harmless, without_user_info
 
 # The checks are loaded when somebody asks for them.
 if TYPE_CHECKING:

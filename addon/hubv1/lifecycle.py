@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
+from hubv1.api.routes import Call
+from hubv1.api.translation import as_deprecated
 from hubv1.calls import (
     Action,
     PendingCall,
@@ -26,11 +28,9 @@ from hubv1.calls import (
     unrecorded,
 )
 from hubv1.components import Components
-from hubv1.journal import Entry, NotRecorded
+from hubv1.journal import CallRecord, NotRecorded
 from hubv1.mitm import flow_metadata
 from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
-from hubv1.routes import Call
-from hubv1.translation import as_deprecated
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
     logger.info("%s", entry.line)
 
 
-def _annotated(pending: PendingCall, components: Components) -> Entry:
+def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     """The record of a call as it stands, once it is in the flow too."""
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:

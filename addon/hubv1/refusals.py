@@ -4,8 +4,8 @@ import time
 
 from cachetools import TTLCache
 
-from hubv1.credentials import Credentials
-from hubv1.names import Repository
+from hubv1.api.names import Repository
+from hubv1.hub.credentials import Credentials
 
 _MOST = 10_000
 

@@ -21,7 +21,7 @@ from uuid import uuid4
 from mitmproxy.log import ALERT
 
 from hubv1.journal import JournalError, Place, read_overview
-from hubv1.texts import number
+from hubv1.text import number
 
 logger = logging.getLogger(__name__)
 

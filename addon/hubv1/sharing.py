@@ -14,12 +14,12 @@ from math import floor
 
 from cachetools import TTLCache
 
+from hubv1.api.names import Repository
+from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
-from hubv1.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
+from hubv1.hub.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
 from hubv1.kept import Kept
-from hubv1.names import Repository
 from hubv1.refusals import Refusals
-from hubv1.routes import Call, Listing
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of all answers that are kept."""

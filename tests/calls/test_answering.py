@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubv1.api.outcome import Outcome
 from hubv1.calls import Limits, Result, answer_call, loop_detected
 from hubv1.hub import HubClient
 from hubv1.hub.upstream import ATTEMPTS
-from hubv1.outcome import Outcome
 from samples import VIA, answer_from, recognised, with_client
 from standin import Catalog, Quirk, Standin, bodies, faults, make_tag
 from standin.rules import Action

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hub.secured import client_certificate, rehashed, secured
-from hubv1.failures import Unreachable
+from hubv1.api.errors import Unreachable
+from hubv1.api.names import Repository
 from hubv1.hub import Connections, Inquiry, Transport
 from hubv1.hub.messages import Reply, Request
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Standin
 from standin.tls import CA_FILE, server_context

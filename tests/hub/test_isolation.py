@@ -7,7 +7,7 @@ import pytest
 
 from hubv1 import refusals, sharing
 from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
 from visitors import (
     ACME,

@@ -7,8 +7,8 @@ import pytest
 
 from hub.gate import until
 from hubv1.calls import Result
-from hubv1.credentials import Bearer, Credentials, read_credentials
 from hubv1.hub import logins as module
+from hubv1.hub.credentials import Bearer, Credentials, read_credentials
 from standin import Call, Standin, faults
 from standin.rules import Action
 from visitors import (

@@ -13,12 +13,12 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.failures import HubFailure, RateLimited
+from hubv1.api.errors import HubFailure, RateLimited
+from hubv1.api.names import Repository
 from hubv1.hub import HubClient, Inquiry, Transport
 from hubv1.hub.pace import LONGEST_REST, Pace
 from hubv1.hub.rates import seconds_after_refusal, seconds_until_reset
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate, until
-from hubv1 import v2
-from hubv1.failures import (
+from hubv1.api import v2
+from hubv1.api.errors import (
     HubFailure,
     Incomplete,
     Nonsense,
@@ -17,9 +17,9 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.api.names import Repository
 from hubv1.hub import HubClient, Inquiry
 from hubv1.hub.client import PAGES_AT_ONCE
-from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action, Proceed

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate
-from hubv1.failures import Unreachable
+from hubv1.api.errors import Unreachable
+from hubv1.api.names import Repository
 from hubv1.hub import HubClient, Inquiry
 from hubv1.hub.client import PAGES_AT_ONCE
 from hubv1.hub.upstream import ATTEMPTS
-from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed

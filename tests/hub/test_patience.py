@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 
 from hub.gate import PATIENCE, Gate, until
+from hubv1.api.errors import HubFailure, NotFound, RateLimited, Unreachable
+from hubv1.api.names import Repository
 from hubv1.calls import Limits, answer_call
-from hubv1.failures import HubFailure, NotFound, RateLimited, Unreachable
 from hubv1.hub import HubClient, Inquiry, upstream
 from hubv1.hub.client import PAGES_AT_ONCE
 from hubv1.hub.transport import MOST_CONNECTIONS
 from hubv1.hub.upstream import ATTEMPTS
-from hubv1.names import Repository
 from samples import VIA, recognised, with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.failures import Incomplete, NotFound
+from hubv1.api.errors import Incomplete, NotFound
+from hubv1.api.names import Repository
 from hubv1.hub import Inquiry
-from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action

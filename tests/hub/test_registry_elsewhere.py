@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.failures import Nonsense
+from hubv1.api.errors import Nonsense
+from hubv1.api.names import Repository
 from hubv1.hub import Inquiry, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, faults
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hubv1.journal import Entry, Journal, NotRecorded, Place, read, schema
-from hubv1.journal.entry import EARLIEST, LATEST, MOST
+from hubv1.api.record import EARLIEST, LATEST, MOST
+from hubv1.journal import CallRecord, Journal, NotRecorded, Place, read, schema
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from samples import make_entry
 
 TEXTS = [
     field.name
-    for field in Entry.__dataclass_fields__.values()
+    for field in CallRecord.__dataclass_fields__.values()
     if field.type is str and field.name not in ("id", "flow_id", "bridge_id")
 ]
 NUMBERS = ("tags_listed", "upstream_calls", "http_response_status_code")
@@ -65,7 +65,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
     assert_counts_are_those_of_the_rows(path)
 
 
-def read_back(journal: Journal, ids: Container[str]) -> list[Entry]:
+def read_back(journal: Journal, ids: Container[str]) -> list[CallRecord]:
     with read(journal.place) as history:
         return [entry for entry in history.entries if entry.id in ids]
 
@@ -119,7 +119,9 @@ def refuse(path: Path, how: str, what: str = "no") -> None:
     asked(path, f"CREATE TRIGGER refuse {refusal}({how}, '{what}'); END")
 
 
-async def recorded(journal: Journal, entries: Sequence[Entry], *, is_required: bool) -> list[str]:
+async def recorded(
+    journal: Journal, entries: Sequence[CallRecord], *, is_required: bool
+) -> list[str]:
     """The ids of those that were, all at once."""
     waiting = (journal.record(entry, is_required=is_required) for entry in entries)
     results = await asyncio.gather(*waiting, return_exceptions=True)

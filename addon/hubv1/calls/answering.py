@@ -4,9 +4,8 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from hubv1 import translation
-from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
-from hubv1.failures import (
+from hubv1.api import translation
+from hubv1.api.errors import (
     HubFailure,
     Incomplete,
     NotFound,
@@ -14,11 +13,12 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.api.names import Repository
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Call, Listing
+from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
 from hubv1.hub import HubClient, Inquiry
-from hubv1.names import Repository
-from hubv1.outcome import Outcome
-from hubv1.routes import Call, Listing
-from hubv1.translation import PLAIN, Answer, Headers, answer, problem
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Credentials
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hubv1.texts import printable
+from hubv1.text import printable
 
 
 class Standing(StrEnum):

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from hubv1 import v2
+from hubv1.api import v2
+from hubv1.api.errors import HubFailure, Unauthorized, Unreachable
+from hubv1.api.names import Repository
 from hubv1.check.causes import in_words
 from hubv1.check.finding import Finding, skipped, sound, wrong
 from hubv1.check.setup import Setup
 from hubv1.config import SECRET
-from hubv1.failures import HubFailure, Unauthorized, Unreachable
 from hubv1.hub import HubClient, Inquiry, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.reading import value_of
 from hubv1.hub.registry import Registry
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""

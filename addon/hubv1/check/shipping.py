@@ -11,7 +11,7 @@ from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.postgres import FleetDatabase
 from hubv1.fleet.shipper import reason_of
 from hubv1.journal import JournalError, Place
-from hubv1.texts import number
+from hubv1.text import number
 
 
 def fleet(setup: Setup) -> Finding:

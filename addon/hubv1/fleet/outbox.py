@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from hubv1.fleet.fleet_schema import CHANGING, FILLED, TRIGGERS, local, shipping, unshipped
-from hubv1.journal import Entry, files, new_id, schema
+from hubv1.journal import CallRecord, files, new_id, schema
 from hubv1.journal.counts import Kind, Row, kind_of
 from hubv1.journal.reader import entry_of
 
@@ -47,7 +47,7 @@ _SUMS = slice(_KEY, _KEY + len(schema.SUMS))
 class Parcel:
     """Rows of a journal that the fleet may not have yet."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[CallRecord]
     gaps: Sequence[Row] = ()
     seen: Sequence[Row] = ()
     rejections: Sequence[Row] = ()
@@ -293,7 +293,7 @@ def _together(one: Row, other: Row) -> Row:
     return (*added, min(first_at, first), max(last_at, last))
 
 
-def _sums(entries: Iterable[Entry]) -> dict[Kind, list[int]]:
+def _sums(entries: Iterable[CallRecord]) -> dict[Kind, list[int]]:
     sums: dict[Kind, list[int]] = {}
     for entry in entries:
         known = sums.setdefault(kind_of(entry), [0] * len(schema.SUMS))

@@ -7,17 +7,17 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from hubv1 import v2
-from hubv1.credentials import Basic, Credentials
-from hubv1.failures import Forbidden, HubFailure, Incomplete, Nonsense, NotFound, Unauthorized
+from hubv1.api import v2
+from hubv1.api.errors import Forbidden, HubFailure, Incomplete, Nonsense, NotFound, Unauthorized
+from hubv1.api.names import Repository, is_tag
+from hubv1.hub.credentials import Basic, Credentials
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.logins import Logins
 from hubv1.hub.reading import Value, value_of
 from hubv1.hub.registry import Registry
 from hubv1.hub.transport import Transport
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository, is_tag
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 logger = logging.getLogger(__name__)
 

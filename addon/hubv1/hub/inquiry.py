@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from hubv1.credentials import ANONYMOUS, Credentials
+from hubv1.hub.credentials import ANONYMOUS, Credentials
 
 LONGEST_SILENCE = 10
 """Seconds that a host may say nothing before it is asked anew."""

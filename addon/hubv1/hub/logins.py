@@ -11,8 +11,8 @@ from functools import partial
 import msgspec
 from cachetools import TTLCache
 
-from hubv1.credentials import Anonymous, Basic, Bearer, Credentials
-from hubv1.failures import Nonsense, Unauthorized
+from hubv1.api.errors import Nonsense, Unauthorized
+from hubv1.hub.credentials import Anonymous, Basic, Bearer, Credentials
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.messages import Reply
 from hubv1.hub.reading import value_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hubv1.credentials import Credentials
+from hubv1.hub.credentials import Credentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import math
 import random
 import time
 
-from hubv1.failures import RateLimited
+from hubv1.api.errors import RateLimited
 from hubv1.hub.inquiry import Inquiry
 
 LONGEST_PAUSE = 10

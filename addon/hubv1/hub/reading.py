@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from hubv1 import v2
-from hubv1.failures import (
+from hubv1.api import v2
+from hubv1.api.errors import (
     Forbidden,
     HubFailure,
     Loop,
@@ -18,7 +18,7 @@ from hubv1.failures import (
 )
 from hubv1.hub.messages import Reply
 from hubv1.hub.rates import seconds_after_refusal
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 _NO_SUCH_ROUTE = "404: Page Not Found"
 """How Hub answers a route that it does not have or has retired: no repository is missing then."""

@@ -15,14 +15,14 @@ import msgspec
 from cachetools import TTLCache
 from yarl import URL
 
-from hubv1.credentials import Basic
-from hubv1.failures import Incomplete, Nonsense, Unauthorized
+from hubv1.api.errors import Incomplete, Nonsense, Unauthorized
+from hubv1.api.names import Repository
+from hubv1.hub.credentials import Basic
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.logins import LOCKED_SECONDS
 from hubv1.hub.messages import Reply
 from hubv1.hub.reading import value_of
 from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""

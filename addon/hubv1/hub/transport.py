@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import aiohttp
 from yarl import URL
 
-from hubv1.failures import Nonsense, Unreachable
+from hubv1.api.errors import Nonsense, Unreachable
 from hubv1.hub.connections import Connections
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.messages import Exchange, Reply, Request

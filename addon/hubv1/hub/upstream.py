@@ -13,7 +13,7 @@ from tenacity import (
 )
 from yarl import URL
 
-from hubv1.failures import HubFailure, RateLimited, Unreachable
+from hubv1.api.errors import HubFailure, RateLimited, Unreachable
 from hubv1.hub.inquiry import Inquiry
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.pace import Pace, longest_pause

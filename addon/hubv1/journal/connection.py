@@ -12,7 +12,7 @@ from urllib.parse import quote
 from hubv1.journal import files, schema
 from hubv1.journal.counts import Kind
 from hubv1.journal.place import JournalError, Place
-from hubv1.texts import plainly
+from hubv1.text import plainly
 
 logger = logging.getLogger(__name__)
 

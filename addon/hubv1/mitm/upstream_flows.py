@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from mitmproxy import connection, ctx, eventsequence, http
 from mitmproxy.flow import Error
 
-from hubv1.credentials import Basic, Bearer, read_credentials
 from hubv1.hub import Exchange, Reply
+from hubv1.hub.credentials import Basic, Bearer, read_credentials
 from hubv1.mitm.flow_metadata import UPSTREAM_KEY
 
 MASK = "***"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hubv1.api.outcome import BRIDGED, CLEAN, TROUBLE, UNBRIDGED
 from hubv1.captures import CaptureError
 from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import JournalError
-from hubv1.outcome import BRIDGED, CLEAN, TROUBLE, UNBRIDGED
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.arguments import read_arguments
 from hubv1.report.build import make
@@ -22,7 +22,7 @@ from hubv1.report.prose import sentence
 from hubv1.report.render import Look, look_for, render
 from hubv1.report.serve import serve
 from hubv1.report.writing import write
-from hubv1.texts import printable
+from hubv1.text import printable
 
 _TROUBLES = (
     JournalError,

@@ -10,9 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from hubv1.api.outcome import TROUBLE, Outcome
 from hubv1.captures import STANDARD_INPUT
 from hubv1.formats import SUFFIXES
-from hubv1.outcome import TROUBLE, Outcome
 from hubv1.report.build import DEFAULT_JOURNAL
 from hubv1.report.compare import FOUND, FailOn
 from hubv1.report.environment import from_environment, variable_of
@@ -21,7 +21,7 @@ from hubv1.report.program import program
 from hubv1.report.render import FORMATS, WITH_COLUMNS
 from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.serve import Address
-from hubv1.texts import printable
+from hubv1.text import printable
 
 _EXIT_CODES = f"""exit codes: 0 no legacy call in what was seen; 1 the report could not be made, or
 nothing was seen at all; 2 legacy calls, all of them answered; 3 legacy calls that were not; with

@@ -11,7 +11,7 @@ from hubv1.report.escaping import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report
 from hubv1.report.prose import minute, sentence
 from hubv1.report.sections import by_caller, replacement_of
-from hubv1.texts import number, printable
+from hubv1.text import number, printable
 
 ANYBODY = "Answer this message if something is unclear."
 """Who to ask, where nobody is named."""

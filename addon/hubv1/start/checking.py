@@ -19,7 +19,7 @@ from hubv1.components import Environment, hub_client
 from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
 from hubv1.mitm import connections
-from hubv1.texts import harmless
+from hubv1.text import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."

@@ -21,7 +21,7 @@ from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
 from hubv1.report.program import program
 from hubv1.report.prose import label, minute, refused_unrecorded, sentence
-from hubv1.texts import printable
+from hubv1.text import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
 _MOST_NAMES = 100

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hubv1 import v2
-from hubv1.failures import Nonsense
+from hubv1.api import v2
+from hubv1.api.errors import Nonsense
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
