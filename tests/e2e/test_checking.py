@@ -15,7 +15,7 @@ from e2e.clients import clean_environment, lacking, shell, tool
 from e2e.conftest import StartBridge
 from standin import Standin, faults
 
-SCRIPT = ROOT / "scripts" / "lib" / "run.py"
+SCRIPT = ROOT / "scripts" / "lib" / "cli.py"
 NO_REGISTRY = ("--set", "hub_registry_url=")
 COMMANDER = """\
 from mitmproxy import ctx
@@ -31,7 +31,7 @@ def checked(
     """What `scripts/run --check` says; the wrapper in bash only finds the environment. `under` is
     a command that runs another one."""
     return subprocess.run(
-        [*under, sys.executable, "-P", str(SCRIPT), "--check", *arguments],
+        [*under, sys.executable, "-P", str(SCRIPT), "run", "--check", *arguments],
         env=clean_environment(home, **environment),
         capture_output=True,
         text=True,
