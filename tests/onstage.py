@@ -74,7 +74,9 @@ async def on_stage(
     with a_stage(a_proxy(), bridge, options=options.Options(confdir=str(folder))) as context:
         context.options.update(connection_strategy="lazy")
         stage = Stage(bridge, context, journal)
-        stage.configure(**({"hub_url": hub_url, "hub_journal": str(journal)} | values))
+        stage.configure(
+            **({"hub_url": hub_url, "hub_registry_url": "", "hub_journal": str(journal)} | values)
+        )
         bridge.running()
         try:
             yield stage

@@ -186,11 +186,12 @@ def _is_heard(flow: http.HTTPFlow) -> bool:
 
 async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
-    call, credentials = pending.call, pending.request.credentials
+    call, request = pending.call, pending.request
+    credentials, caller = request.credentials, request.caller.name
     pending.task = asyncio.ensure_future(
         components.cache.answer(
             call,
-            lambda: answer_call(call, components.hub, components.limits, credentials),
+            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
             credentials,
         )
     )

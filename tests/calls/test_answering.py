@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hubv1.api.outcome import Outcome
 from hubv1.calls import Limits, Result, answer_call, loop_detected
 from hubv1.hub import HubClient
-from hubv1.hub.upstream import ATTEMPTS
+from hubv1.hub.http import ATTEMPTS
 from samples import VIA, answer_from, recognised, with_client
 from standin import Catalog, Quirk, Standin, bodies, faults, make_tag
 from standin.rules import Action
@@ -251,11 +251,11 @@ class TestTrouble:
         self, hub: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def closed(client: HubClient) -> Result:
-            logins, client._logins = client._logins, None  # type: ignore[assignment]  # what a programmer may forget
+            auth, client._auth = client._auth, None  # type: ignore[assignment]  # what a programmer may forget
             try:
                 return await answer_call(recognised(TAGS), client, Limits(5))
             finally:
-                client._logins = logins
+                client._auth = auth
 
         result = with_client(hub.url, closed)
         assert (result.answer.status, result.error_type) == (502, "internal")

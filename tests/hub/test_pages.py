@@ -18,7 +18,7 @@ from hubv1.api.errors import (
     Unreachable,
 )
 from hubv1.api.names import Repository
-from hubv1.hub import HubClient, Inquiry
+from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
@@ -47,7 +47,7 @@ def read(hub: Standin, registry_url: str = "") -> list[str]:
 
 async def _all_tags(client: HubClient) -> list[v2.Tag]:
     async with asyncio.timeout(PATIENCE):
-        return await client.tags(MANY, Inquiry())
+        return await client.tags(MANY, RequestBudget())
 
 
 def one_tag_less(page: dict[str, list[object]]) -> object:

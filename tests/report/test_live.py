@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.report.serve import Address, serve
+from hubv1.report.serve import Address, serve_report
 from report.made import report_of, write_journal
 from report.processes import complaint, report
 from report.served import serving
@@ -118,7 +118,7 @@ class TestTrouble:
             port = int(message.rpartition(":")[2].partition("/")[0])
             threading.Thread(target=take_late, args=(port,), daemon=True).start()
 
-        serve(Address("127.0.0.1", 0), report_of, (), say)
+        serve_report(Address("127.0.0.1", 0), report_of, (), say)
         assert 0 < taken.result() < LONG
 
     def test_an_address_that_is_taken_is_named(self, journal: Path) -> None:

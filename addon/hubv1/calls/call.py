@@ -12,7 +12,7 @@ from hubv1.api.routes import Call
 from hubv1.calls.answering import Result
 from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action
-from hubv1.hub.credentials import Credentials, read_credentials
+from hubv1.hub import Credentials, read_credentials
 from hubv1.journal import CallRecord, id_of, moment_of, new_id
 from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (

@@ -2,6 +2,7 @@
 
 from hubv1.api.record import CallRecord, id_of, moment_of, new_id
 from hubv1.journal.connection import NO_FILE, reason_of
+from hubv1.journal.database_url import is_url, masked
 from hubv1.journal.gaps import Gap, NotRecorded
 from hubv1.journal.history import Count, History, Overview, Summary, summarised
 from hubv1.journal.merge import read_all
@@ -33,6 +34,8 @@ __all__ = [
     "Summary",
     "id_of",
     "is_named",
+    "is_url",
+    "masked",
     "moment_of",
     "new_id",
     "read",

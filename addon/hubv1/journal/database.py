@@ -48,6 +48,8 @@ _MOST_REMEMBERED = 4_000
 _MOST_IDS = 100_000
 _SAMPLE = 100
 """Calls that are looked for in a file that somebody else has written to."""
+_CONNECTED_SECONDS = 2.0
+"""How long to wait for others in this process that have the file open."""
 _LEFT_SECONDS = 60.0
 """How long a file that was moved away may be removed, by whoever compresses it say, and its last
 calls are written to the new one."""
@@ -164,6 +166,7 @@ class Database:
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
+        self._check(patience)
         connection = self._opened(patience)
         try:
             unfit = self._write(connection, entries, notes, patience)
@@ -215,6 +218,10 @@ class Database:
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
             self._mend(connection, error, patience)
             self._opened(patience)
+
+    def try_at_once(self) -> None:
+        """Leave a journal that could not be opened alone no longer: there is no next time."""
+        self._not_before = 0.0
 
     def close(self) -> None:
         """Empty the log and close what is open."""
@@ -357,7 +364,8 @@ class Database:
         trouble = self._trouble(connection, error)
         if trouble is None or self._connection is not connection:
             raise error
-        with files.locked(connection.watch.file.parent):
+        folder = connection.watch.file.parent
+        with files.connected(_CONNECTED_SECONDS), files.locked(folder):
             trouble = self._trouble_now(connection, trouble)
             if trouble is not None:
                 self._leave(connection, trouble)
@@ -429,9 +437,12 @@ class Database:
             self._left.remove(left)
 
     def _settle(self, connection: Connection) -> None:
-        connection.check(self._some_ids())
         ids = [entry.id for entry in self._recent.calls]
-        if connection.checkpoint() and connection.is_sound(ids):
+        # Nobody begins another log meanwhile: this one would not fit the file any more.
+        with files.locked(connection.watch.file.parent):
+            connection.check(self._some_ids())
+            is_all = connection.checkpoint()
+        if is_all and connection.is_sound(ids):
             connection.watch.accept()
             self._settled, self._recent = self._recent, _Remembered()
         else:

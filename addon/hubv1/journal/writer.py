@@ -129,6 +129,8 @@ class Journal:
             seconds = min(COUNTING_SECONDS, max(0.01, self._retention.seconds))
             batch, is_last = self._next_batch(seconds)
             is_due = time.monotonic() - self._counted_at >= COUNTING_SECONDS
+            if is_last:
+                self._database.try_at_once()
             failure, unfit = self._recorded(batch, with_counts=is_due or is_last)
             _tell(batch, failure, unfit)
             if batch:

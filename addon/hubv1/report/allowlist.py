@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from hubv1.journal.selection import is_named
+from hubv1.journal import is_named
 from hubv1.text import plainly, read_text
 
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*ignore[ \t]*\]\]", re.MULTILINE)

@@ -20,9 +20,9 @@ from hubv1.journal import (
     Place,
     Selection,
     Summary,
+    is_named,
     read_all,
 )
-from hubv1.journal.selection import is_named
 from hubv1.report.allowlist import Accepted, Allowlist, patterns, read_allowlist
 from hubv1.report.compare import compared, read_baseline
 from hubv1.report.model import (
