@@ -49,6 +49,7 @@ def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
     write(path, some_calls(50), flows=70)
     moment = "2026-03-01 12:00:00.000000"
     asked(path, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 3, 'full', 'b')")  # noqa: S608  # a text of our own
+    asked(path, f"INSERT INTO refusals VALUES ('{moment}', 'b', 3)")  # noqa: S608  # as above
     reject(path)
     ship(path, fleet.url)
     all_shipped(path, fleet)

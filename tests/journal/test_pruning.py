@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Entry, Journal, Place
+from hubv1.journal import CallRecord, Journal, Place
 from journal.asking import asked
 from samples import make_entry
 
@@ -28,7 +28,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hubv1.journal.retention._PAUSE_SECONDS", 0.01)
 
 
-def write(path: Path, *entries: Entry) -> None:
+def write(path: Path, *entries: CallRecord) -> None:
     journal = Journal(Place(str(path)), "bridge-1", 3650, lambda: NOW - 5000 * DAY)
     for entry in entries:
         journal.record_unawaited(entry)
@@ -42,7 +42,7 @@ def ages(path: Path, column: str = "started_at", table: str = "calls") -> list[i
     return [(NOW - time).days for time in times]
 
 
-def aged(*days: float) -> list[Entry]:
+def aged(*days: float) -> list[CallRecord]:
     return [make_entry(started_at=NOW - day * DAY) for day in days]
 
 

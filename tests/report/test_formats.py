@@ -46,7 +46,7 @@ def mode(path: Path) -> int:
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_is_alone_on_standard_output(journal: Path, form: str) -> None:
     done = report("--journal", journal, "--format", form)
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.lower().startswith(BEGINNINGS[form])
 
 
@@ -66,15 +66,26 @@ def test_one_that_is_empty_is_whole_and_the_reason_is_beside_it(tmp_path: Path, 
         ("out.csv", "csv"),
         ("out.md", "md"),
         ("out.txt", "terminal"),
-        ("out.log", "terminal"),
         ("json", "terminal"),
     ],
 )
 def test_the_suffix_of_a_file_says_the_format(
     journal: Path, tmp_path: Path, name: str, form: str
 ) -> None:
-    assert report("--journal", journal, "-o", tmp_path / name).returncode == 2
+    assert report("--journal", journal, "-o", tmp_path / name).returncode == 0
     assert (tmp_path / name).read_text("utf-8").lower().startswith(BEGINNINGS[form])
+
+
+@pytest.mark.parametrize("name", ["out.docx", "out.log", "out.json.bak"])
+def test_a_suffix_that_says_nothing_is_refused_with_those_that_do(
+    journal: Path, tmp_path: Path, name: str
+) -> None:
+    done = report("--journal", journal, "-o", tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    for known in (".html", ".md", ".json", ".csv", ".txt", "--format"):
+        assert known in done.stderr
+    assert list(tmp_path.glob("out*")) == []
+    assert report("--journal", journal, "-o", tmp_path / name, "--format", "md").returncode == 0
 
 
 def test_the_format_that_is_named_counts_more(journal: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from hubv1.journal import files, schema
 from hubv1.journal.counts import Kind
 from hubv1.journal.place import JournalError, Place
-from hubv1.texts import plainly
+from hubv1.text import plainly
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class Connection:
             is_as_before = self.watch.check()
         except files.FileDisturbed:
             # Another program may have emptied the log, once all of it was in the file.
-            if not (self.watch.is_log_empty and self._frames_in_log() == 0):
+            if not (self.watch.is_log_empty and self._has_empty_log()):
                 raise
             self.watch.accept_log()
             is_as_before = self.watch.check()
@@ -180,22 +180,21 @@ class Connection:
         Whoever writes has most of it in memory, and would go on. False where nothing could be
         read, since another program has the file locked, say; raises as `check`.
         """
-        uri = f"file:{quote(str(self.watch.file))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as reader:
-            try:
-                for statement in _LATEST:
-                    reader.execute(statement).fetchall()
-                found = known(reader, ids)
-            except sqlite3.Error as error:
-                if is_damage(error):
-                    raise
-                return False
+        try:
+            found = _read_back(self.watch.file, "mode=ro", ids)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise
+            return False
         if len(found) < len(ids):
             raise files.FileDisturbed
         return True
 
     def checkpoint(self) -> bool:
-        """Write what the log has into the file; returns whether that was all."""
+        """Write what the log has into the file; returns whether that was all. Raises
+        FileDisturbed where the log is not what it was."""
+        if self.watch.has_hole_in_log():
+            raise files.FileDisturbed
         busy, in_log, written = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return not busy and in_log == written
 
@@ -204,9 +203,12 @@ class Connection:
         with suppress(sqlite3.Error):
             self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _frames_in_log(self) -> int:
-        [_, in_log, _] = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return int(in_log)
+    def _has_empty_log(self) -> bool:
+        try:
+            row = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error:  # what should be there is not
+            return False
+        return bool(row[1] == 0)
 
     def close(self) -> None:
         """Close the file, and write what the log has into it."""
@@ -214,9 +216,9 @@ class Connection:
         self.watch.close()
         self.watch.held.close()
 
-    def leave(self, trouble: Exception) -> files.Held | None:
-        """Close a file that is not what it was; hold the lock. Returns the file where all that was
-        committed is in it and it has a name still."""
+    def leave(self, trouble: Exception, ids: Collection[str]) -> files.Held | None:
+        """Close a file that is not what it was; hold the lock. Returns the file where it has a name
+        still, and the calls with these ids in it."""
         watch = self.watch
         is_there = files.identity(watch.file) == watch.identity
         is_complete = self._may_be_completed(trouble) and self._complete()
@@ -229,13 +231,19 @@ class Connection:
         is_unfit = isinstance(trouble, files.FileDisturbed) and not trouble.is_log_kept
         if is_moved or is_unfit:
             watch.remove_companions()
+        if isinstance(trouble, files.FileDisturbed) and files.is_empty(watch.file, watch.identity):
+            # Others that have it open yet would keep it locked for a new journal.
+            with suppress(OSError):
+                files.remove(watch.file)
         watch.close()
-        if is_complete and watch.held.has_name:
+        if is_complete and _has(watch.held, ids):
             return watch.held
         watch.held.close()
         return None
 
     def _may_be_completed(self, trouble: Exception) -> bool:
+        if self.watch.has_hole_in_log():
+            return False
         if isinstance(trouble, files.FileReplaced):
             return self.watch.is_log_whole() and self.watch.held.has_name is not False
         return isinstance(trouble, files.FileDisturbed) and trouble.is_log_good
@@ -247,6 +255,30 @@ class Connection:
         except sqlite3.Error:
             return False
         return bool(not row[0] and row[1] == row[2])
+
+
+def _read_back(
+    file: Path, how: str, ids: Collection[str], *, is_suspect: bool = False
+) -> frozenset[str]:
+    """Those of the ids that calls in the file have; raises sqlite3.Error where it is damaged."""
+    uri = f"file:{quote(str(file))}?{how}"
+    with closing(sqlite3.connect(uri, uri=True)) as reader:
+        if is_suspect:
+            _check_whole(reader, file, "quick_check")
+        for statement in _LATEST:
+            reader.execute(statement).fetchall()
+        return known(reader, ids)
+
+
+def _has(held: files.Held, ids: Collection[str]) -> bool:
+    """Whether the calls with these ids are in a file that was moved away, itself alone."""
+    path = held.path
+    if path is None or not held.has_name or files.is_aside(path):
+        return False
+    try:
+        return len(_read_back(path, "mode=ro&immutable=1", ids, is_suspect=True)) == len(ids)
+    except (sqlite3.Error, OSError):
+        return False
 
 
 def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> frozenset[str]:
@@ -277,7 +309,7 @@ def open_for_writing(
         files.make(place.file)
         found = files.identity(place.file)
         try:
-            return _prepared(place, place.file, patience)
+            return _prepared(place, place.file, patience, is_suspect=found == mine)
         except sqlite3.Error as error:
             if not (is_damage(error) and (found == mine or _has_traces(place.file))):
                 raise
@@ -322,8 +354,11 @@ def version_complaint(place: Place, version: int) -> str:
     )
 
 
-def _prepared(place: Place, file: Path, patience: float | None) -> Connection:
-    """The connection to a journal of this version."""
+def _prepared(
+    place: Place, file: Path, patience: float | None, *, is_suspect: bool = False
+) -> Connection:
+    """The connection to a journal of this version; `is_suspect` if somebody may have written to
+    it who should not have."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise JournalError(
             f"The journal needs SQLite 3.37 or newer, and Python's is {sqlite3.sqlite_version}."
@@ -338,7 +373,7 @@ def _prepared(place: Place, file: Path, patience: float | None) -> Connection:
     )
     try:
         _check_owner(connection, place)
-        _check_whole(connection, file)
+        _check_whole(connection, file, "integrity_check" if is_suspect else "quick_check")
         [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         watch.has_log = mode == "wal"
         # A commit is on the disk when it returns, and who commits says when the log is emptied.
@@ -367,14 +402,14 @@ def _check_owner(connection: sqlite3.Connection, place: Place) -> None:
         raise JournalError(complaint)
 
 
-def _check_whole(connection: sqlite3.Connection, file: Path) -> None:
+def _check_whole(connection: sqlite3.Connection, file: Path, check: str) -> None:
     """Raise what SQLite raises of damage, where the whole file can be read at once.
 
     A larger one is used as it is: its damage shows when the page is met.
     """
     if file.stat().st_size > _CHECKED:
         return
-    [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    [found] = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
         raise Damaged(found)
 

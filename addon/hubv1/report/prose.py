@@ -6,9 +6,10 @@ set apart; whoever shows them escapes them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
+from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.journal import Selection
-from hubv1.outcome import ANSWERED, Outcome
 from hubv1.replacements import Field
 from hubv1.report.model import (
     CallerUse,
@@ -19,7 +20,7 @@ from hubv1.report.model import (
     Standing,
     State,
 )
-from hubv1.texts import number, printable
+from hubv1.text import number, printable
 
 Code = Callable[[str], str]
 """Makes of a text what is code or a name for those who read it."""
@@ -30,7 +31,15 @@ _STANDINGS = {
     Standing.NEEDS_CREDENTIALS: "needs credentials",
 }
 SUMMARY_CALLERS = 5
+
+_SCRIPT = "scripts/report"
 """How many callers a summary names."""
+
+
+def report_command() -> str:
+    """What people type for a report: the script of a checkout, or the program where installed."""
+    is_checkout = Path(__file__).parents[3].joinpath(_SCRIPT).is_file()
+    return _SCRIPT if is_checkout else "hub-v1-bridge report"
 
 
 def sentence(report: Outline) -> str:

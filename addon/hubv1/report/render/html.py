@@ -19,9 +19,8 @@ from hubv1.report.build import QUIET_DAYS
 from hubv1.report.model import Report
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
-from hubv1.report.program import program
-from hubv1.report.prose import label, minute, refused_unrecorded, sentence
-from hubv1.texts import printable
+from hubv1.report.prose import label, minute, refused_unrecorded, report_command, sentence
+from hubv1.text import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
 _MOST_NAMES = 100
@@ -121,7 +120,7 @@ def _environment() -> Environment:
         "chart_foot": FOOT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
-        "program": program(),
+        "program": report_command(),
         "style": _text("style.css"),
         "version": __version__,
     }
