@@ -142,7 +142,8 @@ def test_many_lists_at_once_are_all_read_from_the_registry(hub: Standin) -> None
         paths = (f"{V1}/acme/m{number}/tags" for number in range(20))
         return await asyncio.gather(*(visitors.ask(path, ACME) for path in paths))
 
-    hub.faults.add("/token", Gate(5), listener="auth")  # none is answered alone
+    # The first shows that the secret is right; of the others none is answered alone.
+    hub.faults.add("/token", Gate(5), listener="auth", skip=1)
     results = played(hub, at_once)
     assert {result.source for result in results} == {"registry"}
     assert len(of_listener(hub, "auth")) == 20
