@@ -17,8 +17,7 @@ from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
 from hubv1.formats import SUFFIXES, UnknownFormat, format_of
-from hubv1.journal import JournalError
-from hubv1.journal.selection import is_named
+from hubv1.journal import JournalError, is_named
 from hubv1.listen import why_not_listening
 from hubv1.outcome import Outcome
 from hubv1.report.allowlist import AllowlistError
