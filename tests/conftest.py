@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from e2e.forked import close_fork_server
-from hubv1.hub import upstream
+from hubv1.hub import http
 from parts import Part, place
 from standin import Catalog, Standin
 
@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong is tried as often as ever, but not as late."""
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="session", autouse=True)

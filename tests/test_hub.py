@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1 import v2
-from hubv1.failures import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
-from hubv1.hub import HubClient, Inquiry
+from hubv1.api import v2
+from hubv1.api.errors import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
+from hubv1.api.names import Repository
+from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE, READINGS
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Call, Catalog, Quirk, Settings, Standin, faults, make_tag
 
@@ -27,14 +27,14 @@ def hub() -> Iterator[Standin]:
 
 
 def tags_of(
-    hub: Standin, inquiry: Inquiry | None = None, repository: Repository = MANY
+    hub: Standin, budget: RequestBudget | None = None, repository: Repository = MANY
 ) -> list[str]:
-    found = with_client(hub.url, lambda client: client.tags(repository, inquiry or Inquiry()))
+    found = with_client(hub.url, lambda client: client.tags(repository, budget or RequestBudget()))
     return [tag.name for tag in found]
 
 
 def tag_of(hub: Standin, tag: str) -> v2.Tag:
-    return with_client(hub.url, lambda client: client.tag(MANY, tag, Inquiry()))
+    return with_client(hub.url, lambda client: client.tag(MANY, tag, RequestBudget()))
 
 
 def present(hub: Standin) -> list[str]:
@@ -42,12 +42,12 @@ def present(hub: Standin) -> list[str]:
 
 
 def test_a_long_list_is_read_page_by_page_and_each_tag_is_given_once(hub: Standin) -> None:
-    inquiry = Inquiry()
-    assert sorted(tags_of(hub, inquiry)) == present(hub)
+    budget = RequestBudget()
+    assert sorted(tags_of(hub, budget)) == present(hub)
     assert [call.path for call in hub.calls] == [
         f"{PATH}?page_size=100&page={number}" for number in (1, 2, 3)
     ]
-    assert inquiry.upstream_calls == 3
+    assert budget.upstream_calls == 3
 
 
 @pytest.mark.parametrize(("size", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2)])
@@ -76,8 +76,8 @@ def test_requests_name_the_bridge_and_hold_neither_cookies_nor_credentials(hub: 
 
     async def twice(client: HubClient) -> None:
         with pytest.raises(Nonsense):
-            await client.tags(MANY, Inquiry())
-        await client.tags(MANY, Inquiry())
+            await client.tags(MANY, RequestBudget())
+        await client.tags(MANY, RequestBudget())
 
     # By its name, since no client keeps cookies of a bare address.
     with_client(hub.url.replace("127.0.0.1", "localhost"), twice)
@@ -92,7 +92,7 @@ def test_requests_name_the_bridge_and_hold_neither_cookies_nor_credentials(hub: 
 def test_a_client_that_was_closed_opens_new_connections(hub: Standin) -> None:
     async def close_between(client: HubClient) -> None:
         for _ in range(2):
-            await client.tags(MANY, Inquiry())
+            await client.tags(MANY, RequestBudget())
             await client.close()
 
     with_client(hub.url, close_between)
@@ -102,7 +102,7 @@ def test_a_client_that_was_closed_opens_new_connections(hub: Standin) -> None:
 
 def test_a_url_with_a_path_keeps_it_and_a_route_that_is_not_there_is_no_absence() -> None:
     with Standin(Catalog()) as hub, pytest.raises(Nonsense, match="not a route of API v2"):
-        with_client(f"{hub.url}/mirror/", lambda client: client.tag(MANY, "1", Inquiry()))
+        with_client(f"{hub.url}/mirror/", lambda client: client.tag(MANY, "1", RequestBudget()))
     assert [call.path for call in hub.calls] == [f"/mirror{PATH}/1"]
 
 
@@ -246,7 +246,7 @@ def test_a_list_that_would_never_end_is_given_up(
     monkeypatch.setattr("hubv1.hub.client.MOST_PAGES", 2)
     with pytest.raises(Incomplete, match="too many tags"):
         tags_of(hub)
-    assert len(hub.calls) == 2
+    assert len(hub.calls) == 1
 
 
 def test_fifteen_thousand_tags_are_read_with_a_hundred_tags_a_call() -> None:
@@ -269,7 +269,7 @@ def test_a_tag_that_cannot_be_one_spoils_the_list(hub: Standin, name: str) -> No
 def test_another_tag_than_was_asked_for_is_not_taken_for_it(hub: Standin) -> None:
     hub.faults.add("/tags/1", faults.status(200, {"name": "2", "id": 2}))
     with pytest.raises(Nonsense, match="another tag"):
-        with_client(hub.url, lambda client: client.tag(MANY, "1", Inquiry()))
+        with_client(hub.url, lambda client: client.tag(MANY, "1", RequestBudget()))
 
 
 def test_an_empty_page_with_a_next_one_is_not_followed_for_ever(hub: Standin) -> None:
@@ -284,7 +284,7 @@ def test_a_retired_client_gives_the_answers_that_are_under_way(hub: Standin) -> 
     hub.faults.add("/tags", faults.latency(0.1))
 
     async def retired(client: HubClient) -> int:
-        under_way = asyncio.ensure_future(client.tags(MANY, Inquiry()))
+        under_way = asyncio.ensure_future(client.tags(MANY, RequestBudget()))
         await asyncio.sleep(0.02)
         await client.retire()
         return len(await under_way)

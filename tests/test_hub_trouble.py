@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from hubv1.failures import HubFailure, Loop, Nonsense, RateLimited, Unreachable
-from hubv1.hub import Inquiry, transport
-from hubv1.names import Repository
+from hubv1.api.errors import HubFailure, Loop, Nonsense, RateLimited, Unreachable
+from hubv1.api.names import Repository
+from hubv1.hub import RequestBudget, http
 from samples import VIA, with_client
 from standin import Catalog, Standin, bodies, faults
 from standin.rules import Action
@@ -28,7 +28,7 @@ def hub() -> Iterator[Standin]:
 
 
 def names(url: str) -> list[str]:
-    found = with_client(url, lambda client: client.tags(SMALL, Inquiry()))
+    found = with_client(url, lambda client: client.tags(SMALL, RequestBudget()))
     return sorted(tag.name for tag in found)
 
 
@@ -38,7 +38,7 @@ def failure(hub: Standin, action: Action) -> HubFailure:
     with pytest.raises(HubFailure) as raised:
         names(hub.url)
     with pytest.raises(type(raised.value)):
-        with_client(hub.url, lambda client: client.tag(SMALL, "1", Inquiry()))
+        with_client(hub.url, lambda client: client.tag(SMALL, "1", RequestBudget()))
     return raised.value
 
 
@@ -230,7 +230,7 @@ class TestBodies:
     def test_no_answer_may_be_larger_than_allowed_whatever_its_status(
         self, hub: Standin, status: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(transport, "MOST_BODY_BYTES", 100_000)
+        monkeypatch.setattr(http, "MOST_BODY_BYTES", 100_000)
         said = failure(hub, faults.status(status, b" " * 100_001))
         assert isinstance(said, Nonsense)
         assert "more than 100000 bytes" in str(said)
@@ -239,6 +239,6 @@ class TestBodies:
         self, hub: Standin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         page = b'{"count":1,"results":[{"name":"1"}]}'
-        monkeypatch.setattr(transport, "MOST_BODY_BYTES", len(page))
+        monkeypatch.setattr(http, "MOST_BODY_BYTES", len(page))
         hub.faults.add("/tags", faults.status(200, page))
         assert names(hub.url) == ["1"]

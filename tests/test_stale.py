@@ -10,10 +10,9 @@ import pytest
 from cachetools import TTLCache
 
 from hub.gate import until
-from hubv1 import refusals, sharing
-from hubv1.calls import Result
-from hubv1.credentials import Basic
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.calls import Result, cache
+from hubv1.hub.credentials import Basic
 from sharers import Callers, played
 from standin import Catalog, Standin, bodies, faults
 from standin.rules import Action
@@ -43,10 +42,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (sharing, refusals):
-        monkeypatch.setattr(module, "time", made)
-    monkeypatch.setattr(sharing, "TTLCache", partial(TTLCache, timer=made))
-    monkeypatch.setattr(refusals, "_Latest", partial(refusals._Latest, timer=made))
+    monkeypatch.setattr(cache, "time", made)
+    monkeypatch.setattr(cache, "TTLCache", partial(TTLCache, timer=made))
+    monkeypatch.setattr(cache, "_Latest", partial(cache._Latest, timer=made))
     return made
 
 
@@ -234,10 +232,41 @@ class TestAfterARefusal:
     ) -> None:
         assert after_refusal(hub, clock, path, faults.status(status)) == [ALPINE]
 
-    def test_of_a_tag_that_is_gone_neither_it_nor_a_list_is_shown(
+    def test_of_a_tag_that_is_gone_nothing_of_its_repository_is_shown(
         self, hub: Standin, clock: Clock
     ) -> None:
-        assert after_refusal(hub, clock, TAG, faults.status(404)) == [OTHER_TAG, ALPINE]
+        assert after_refusal(hub, clock, TAG, faults.status(404)) == [ALPINE]
+
+    def test_a_tag_that_is_gone_ends_no_other_answer_before_its_time(
+        self, hub: Standin, clock: Clock
+    ) -> None:
+        async def meanwhile(callers: Callers) -> list[str]:
+            await callers.call(OTHER_TAG)
+            hub.catalog.remove_tag("debian", "latest")
+            assert (await callers.call(TAG)).answer.status == 404
+            caches = []
+            for seconds in (FRESH - 1, 2):
+                clock.now += seconds
+                caches.append((await callers.call(OTHER_TAG)).cache)
+            return caches
+
+        assert played(hub.url, meanwhile, FRESH) == ["hit", "miss"]
+
+    def test_what_is_there_again_may_be_shown_again(self, hub: Standin, clock: Clock) -> None:
+        async def back(callers: Callers) -> bool:
+            await callers.call(f"{TAGS}/no-such")
+            clock.now += 1
+            await callers.call(TAG)
+            clock.now += 20
+            goes_wrong(hub, DOWN)
+            return is_old(await callers.call(TAG))
+
+        assert played(hub.url, back, FRESH)
+
+    def test_nothing_is_shown_that_was_under_way_before_a_tag_was_gone(
+        self, hub: Standin, clock: Clock
+    ) -> None:
+        assert self.under_way(hub, clock, TAG, 404, OTHER_TAG) == [404, 502]
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_of_a_tag_that_may_not_be_seen_nothing_of_the_repository_is_shown(
@@ -270,9 +299,11 @@ class TestAfterARefusal:
     ) -> None:
         assert self.under_way(hub, clock, TAG, 404) == [404, 502]
 
-    def under_way(self, hub: Standin, clock: Clock, refused: str, status: int) -> list[int]:
+    def under_way(
+        self, hub: Standin, clock: Clock, refused: str, status: int, listed: str = ""
+    ) -> list[int]:
         """The refusal, and what is said of a list that was read meanwhile once Hub is down."""
-        listed = IMAGES if refused == TAGS else TAGS
+        listed = listed or (IMAGES if refused == TAGS else TAGS)
 
         async def playing(callers: Callers) -> list[int]:
             hub.faults.add("/tags", faults.latency(0.5))
@@ -293,14 +324,14 @@ class TestAfterARefusal:
 def test_with_credentials_an_answer_counts_for_more_bytes(
     monkeypatch: pytest.MonkeyPatch, hub: Standin
 ) -> None:
-    monkeypatch.setattr(sharing, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(cache, "MOST_BYTES", 20_000)
 
     async def playing(callers: Callers) -> None:
         for each in EVERY:
             await callers.call(each, JOE)
             await callers.call(each)
-            kept = callers.sharing._kept
+            kept = callers.cache._kept
             assert sum(one.size for one in kept.values()) == kept.currsize <= 20_000
-        assert len(callers.sharing._kept) < 2 * len(EVERY)
+        assert len(callers.cache._kept) < 2 * len(EVERY)
 
     played(hub.url, playing)

@@ -20,7 +20,7 @@ from hubv1.mitm import connections
 from hubv1.mitm.flow_metadata import is_upstream_flow
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.upstream_flows import UpstreamFlows
-from hubv1.texts import harmless
+from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
 

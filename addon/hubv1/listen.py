@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from hubv1.texts import plainly
+from hubv1.text import plainly
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 """The hosts that stand for every address of this machine."""

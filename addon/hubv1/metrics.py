@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from hubv1 import __version__
 from hubv1.fleet import ShippingStatus
-from hubv1.journal import Entry, Seen
+from hubv1.journal import CallRecord, Seen
 from hubv1.listen import is_welcome, split_address, why_not_listening
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Metrics:
         """The port that they are served on."""
         return int(self._server.server_port)
 
-    def count(self, entry: Entry) -> None:
+    def count(self, entry: CallRecord) -> None:
         """Count a call."""
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)

@@ -21,7 +21,7 @@ from uuid import uuid4
 from mitmproxy.log import ALERT
 
 from hubv1.journal import JournalError, Place, read_overview
-from hubv1.texts import number
+from hubv1.text import number
 
 logger = logging.getLogger(__name__)
 
@@ -159,9 +159,7 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
 
 def _summary(place: Place, seconds: float) -> list[str]:
     # The report is no part of the bridge before somebody asks for it.
-    from hubv1.report.build import outline  # noqa: PLC0415  # see above
-    from hubv1.report.period import on_the_hour  # noqa: PLC0415  # see above
-    from hubv1.report.prose import SUMMARY_CALLERS, summary  # noqa: PLC0415  # see above
+    from hubv1.report import SUMMARY_CALLERS, on_the_hour, outline, summary  # noqa: PLC0415  # above
 
     now = datetime.now(UTC)
     told = read_overview(place, on_the_hour(now), SUMMARY_CALLERS, seconds)
@@ -192,13 +190,13 @@ async def _in_daemon(work: Callable[[], _T]) -> _T:
 
 
 def _forget(path: Path, token: str) -> None:
-    from hubv1.report.writing import temporary_file  # noqa: PLC0415  # as in _summary
+    from hubv1.report import temporary_file  # noqa: PLC0415  # as in _summary
 
     temporary_file(path, token).unlink(missing_ok=True)
 
 
 def _by_hand(place: Place, path: Path) -> str:
-    from hubv1.report.prose import report_command  # noqa: PLC0415  # as in _summary
+    from hubv1.report import report_command  # noqa: PLC0415  # as in _summary
 
     return f"{report_command()} --journal {place} -o {path} writes it."
 

@@ -19,8 +19,8 @@ from random import Random
 
 from bench.lines import count_line
 from bench.plan import Plan
-from hubv1.journal import Entry, Journal, Place
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.journal import CallRecord, Journal, Place
 from samples import make_entry
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "cli.py"
@@ -103,7 +103,7 @@ def _cost(folder: Path, calls: int, rounds: int) -> Cost:
     return cost
 
 
-def _entries(calls: int, callers: int) -> Iterator[Entry]:
+def _entries(calls: int, callers: int) -> Iterator[CallRecord]:
     """Calls at even intervals until now; each caller has three scripts of its own."""
     chance = Random(1)  # noqa: S311  # no secret
     end, step = datetime.now(UTC), timedelta(days=DAYS) / calls

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hubv1 import refusals, sharing
-from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
+from hubv1.calls import Limits, Result, cache
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
 from visitors import (
     ACME,
@@ -43,8 +42,7 @@ PATHS = [TAGS, TAG, IMAGES]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Seconds that pass at once, for answers that are kept."""
     clock = Clock()
-    for module in (sharing, refusals):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=clock))
     return clock
 
 

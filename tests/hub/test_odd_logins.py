@@ -7,8 +7,8 @@ import pytest
 
 from hub.gate import until
 from hubv1.calls import Result
-from hubv1.credentials import Bearer, Credentials, read_credentials
-from hubv1.hub import logins as module
+from hubv1.hub import auth as module
+from hubv1.hub.credentials import Bearer, Credentials, read_credentials
 from standin import Call, Standin, faults
 from standin.rules import Action
 from visitors import (
@@ -91,7 +91,7 @@ def test_a_login_that_always_fails_is_a_502_and_rejects_nobody(hub: Standin) -> 
     hub.faults.add(LOGIN, faults.status(503), times=2)
 
     async def twice(visitors: Visitors) -> list[Result]:
-        return [await visitors.ask(TAGS, ACME) for _ in range(2)]
+        return [await visitors.ask(TAG, ACME) for _ in range(2)]
 
     failed, well = played(hub, twice)
     assert is_problem(failed, "unreachable")

@@ -8,13 +8,12 @@ from itertools import pairwise
 import pytest
 
 from hub.gate import PATIENCE, Gate, until
+from hubv1.api.errors import HubFailure, NotFound, RateLimited, Unreachable
+from hubv1.api.names import Repository
 from hubv1.calls import Limits, answer_call
-from hubv1.failures import HubFailure, NotFound, RateLimited, Unreachable
-from hubv1.hub import HubClient, Inquiry, upstream
+from hubv1.hub import HubClient, RequestBudget, http
 from hubv1.hub.client import PAGES_AT_ONCE
-from hubv1.hub.transport import MOST_CONNECTIONS
-from hubv1.hub.upstream import ATTEMPTS
-from hubv1.names import Repository
+from hubv1.hub.http import ATTEMPTS, MOST_CONNECTIONS
 from samples import VIA, recognised, with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action
@@ -57,7 +56,7 @@ def hub() -> Iterator[Standin]:
 
 def ask(hub: Standin, seconds: float = 30) -> int:
     """How many tags there are in the small list."""
-    found = with_client(hub.url, lambda client: client.tags(SMALL, Inquiry(seconds=seconds)))
+    found = with_client(hub.url, lambda client: client.tags(SMALL, RequestBudget(seconds=seconds)))
     return len(found)
 
 
@@ -90,12 +89,12 @@ def test_a_connection_that_closes_without_a_word_is_opened_twice_for_each_try(
     hub: Standin,
 ) -> None:
     hub.faults.add("/tags", faults.drop())
-    inquiry = Inquiry()
+    budget = RequestBudget()
     with pytest.raises(Unreachable):
-        with_client(hub.url, lambda client: client.tags(SMALL, inquiry))
+        with_client(hub.url, lambda client: client.tags(SMALL, budget))
     # aiohttp itself asks once more and at once, as a kept connection may have ended by chance.
     assert len(hub.calls) <= 2 * ATTEMPTS
-    assert inquiry.upstream_calls == ATTEMPTS
+    assert budget.upstream_calls == ATTEMPTS
 
 
 def ask_again(hub: Standin) -> int:
@@ -137,7 +136,7 @@ def test_a_limit_that_is_met_each_time_is_given_up_too(hub: Standin) -> None:
 
 
 def test_each_wait_is_longer_than_the_last(hub: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.2)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.2)
     hub.faults.add("/tags", faults.status(500))
     with pytest.raises(Unreachable):
         ask(hub)
@@ -150,12 +149,12 @@ def test_each_wait_is_longer_than_the_last(hub: Standin, monkeypatch: pytest.Mon
 def test_those_who_fail_together_do_not_come_back_together(
     hub: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.4)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.4)
     together = 20
     hub.faults.add("/tags", Gate(together, faults.status(500)), times=together)
 
     async def use(client: HubClient) -> None:
-        asking = (client.tag(SMALL, "1", Inquiry()) for _ in range(together))
+        asking = (client.tag(SMALL, "1", RequestBudget()) for _ in range(together))
         await asyncio.gather(*asking)
 
     with_client(hub.url, use)
@@ -167,7 +166,7 @@ def test_those_who_fail_together_do_not_come_back_together(
 def test_nothing_is_tried_again_when_it_would_be_too_late(
     hub: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 1)
+    monkeypatch.setattr(http, "FIRST_WAIT", 1)
     hub.faults.add("/tags", faults.status(500))
     started = time.monotonic()
     with pytest.raises(Unreachable, match="answered 500"):
@@ -197,7 +196,7 @@ def test_silence_is_told_at_the_deadline_with_the_last_trouble(hub: Standin) -> 
 
 class TestPages:
     def everything(self, hub: Standin) -> list[str]:
-        found = with_client(hub.url, lambda client: client.tags(MANY, Inquiry()))
+        found = with_client(hub.url, lambda client: client.tags(MANY, RequestBudget()))
         return sorted((tag.name for tag in found), key=str.encode)
 
     @pytest.mark.parametrize("times", [1, ATTEMPTS - 1])
@@ -234,7 +233,7 @@ class TestPages:
     def test_a_deadline_between_two_tries_leaves_none_behind(
         self, hub: Standin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(upstream, "FIRST_WAIT", 0.3)
+        monkeypatch.setattr(http, "FIRST_WAIT", 0.3)
         hub.faults.add(REST, faults.status(500))
 
         async def use(client: HubClient) -> None:
@@ -265,12 +264,12 @@ def test_a_registry_that_hangs_uses_up_no_connection_to_hub(hub: Standin) -> Non
 
     async def use(client: HubClient) -> float:
         hanging = [
-            asyncio.ensure_future(client.tag_names(MANY, Inquiry()))
+            asyncio.ensure_future(client.tag_names(MANY, RequestBudget()))
             for _ in range(MOST_CONNECTIONS + 1)
         ]
         await until(lambda: sum(each.listener == "registry" for each in hub.calls) >= 100)
         started = time.monotonic()
-        await client.tag(SMALL, "1", Inquiry())
+        await client.tag(SMALL, "1", RequestBudget())
         taken = time.monotonic() - started
         await ended(hanging)
         return taken

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hubv1.calls import Result
-from hubv1.hub import registry as module
+from hubv1.hub import auth as module
 from standin import Standin, faults
 from visitors import (
     ACME,

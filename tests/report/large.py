@@ -4,11 +4,11 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import route_named
 from hubv1.journal import Count, Gap, History, Seen, Summary
-from hubv1.outcome import Outcome
 from hubv1.report.build import build
 from hubv1.report.model import Report
-from hubv1.routes import route_named
 from report.made import NOW
 
 CALLERS = 2_000

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hubv1.journal import Entry, Gap, History, Journal, Place, Rejection, Seen, summarised
+from hubv1.journal import CallRecord, Gap, History, Journal, Place, Rejection, Seen, summarised
 from hubv1.report.build import build
 from hubv1.report.messages import message_to
 from hubv1.report.model import Report
@@ -18,7 +18,7 @@ NOTHING = Seen()
 
 
 def history(
-    *entries: Entry,
+    *entries: CallRecord,
     seen: Seen = NOTHING,
     gaps: tuple[Gap, ...] = (),
     rejections: tuple[Rejection, ...] = (),
@@ -28,7 +28,7 @@ def history(
 
 
 def report_of(
-    *entries: Entry,
+    *entries: CallRecord,
     seen: Seen = NOTHING,
     gaps: tuple[Gap, ...] = (),
     rejections: tuple[Rejection, ...] = (),
@@ -44,7 +44,7 @@ def message(report: Report, caller: str, **how: Any) -> str:
 
 
 def write_journal(
-    path: Path, *entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
+    path: Path, *entries: CallRecord, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
 ) -> Path:
     """A journal as a bridge leaves it behind; returns `path`."""
     journal = Journal(Place(str(path)), "bridge-1")

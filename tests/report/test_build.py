@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Place, Seen, read
-from hubv1.outcome import Outcome
 from hubv1.report.build import build
 from hubv1.report.model import State, Window
-from hubv1.routes import Verdict
 from report.made import NOW, history, report_of, write_journal
 from samples import make_entry
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hubv1.api.routes import ROUTES, Route, Verdict
 from hubv1.replacements import change_for, successor_for
-from hubv1.routes import ROUTES, Route, Verdict
 from report.made import NOW, report_of
 from samples import make_entry, recognised
 

@@ -7,8 +7,8 @@ import pytest
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Seen
-from hubv1.outcome import Outcome
 from report.made import write_journal
 from report.processes import complaint, report, without_times
 from report.recordings import recorded, written

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
 from hubv1.report.model import Report
 from hubv1.report.render.data import COLUMNS, UnknownColumn, as_csv, read_columns
-from hubv1.texts import printable
+from hubv1.text import printable
 from report.made import report_of, write_journal
 from report.processes import report
 from samples import make_entry

@@ -2,12 +2,12 @@
 
 import pytest
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Seen
-from hubv1.outcome import Outcome
 from hubv1.report.build import build
 from hubv1.report.model import State
 from hubv1.report.prose import sentence
-from hubv1.routes import Verdict
 from report.made import NOW, history, report_of
 from samples import make_entry
 

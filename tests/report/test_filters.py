@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Gap, Seen
-from hubv1.outcome import Outcome
 from report import processes
 from report.inside import report, told
 from report.made import write_journal

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Gap, Seen
-from hubv1.outcome import Outcome
 from report.inside import Done, report, told
 from report.made import NOW, write_journal
 from samples import make_entry

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hubv1.report.escaping import code_block, code_span
-from hubv1.texts import printable
+from hubv1.text import printable
 from report.made import message, report_of
 from samples import make_entry
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from e2e.clients import PATIENCE, tool
-from hubv1.names import Repository
-from hubv1.outcome import Outcome
+from hubv1.api.names import Repository
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import ROUTES, Listing, Route
 from hubv1.replacements import Replacement, replacement
 from hubv1.report.sections import replacement_of
-from hubv1.routes import ROUTES, Listing, Route
 from report.made import report_of
 from report.pasted import IMAGES, TAG, TAGS
 from samples import make_entry

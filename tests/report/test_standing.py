@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Count
-from hubv1.outcome import Outcome
 from hubv1.report.build import Sums, standing_of
 from hubv1.report.model import Standing
-from hubv1.routes import Verdict
 
 LAST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = LAST + timedelta(hours=1)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Rejection, Seen
-from hubv1.outcome import Outcome
 from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.report.render.terminal import as_text
 from hubv1.report.sections import replacement_of
-from hubv1.routes import Verdict
 from report.made import report_of
 from samples import make_entry
 

@@ -14,6 +14,7 @@ from hubv1.calls.answering import (
     restarting,
     unrecorded,
 )
+from hubv1.calls.cache import AnswerCache
 from hubv1.calls.call import PendingCall, RequestSnapshot, observed_call, take_snapshot
 from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action, Brownout, Mode, decide, read_brownout
@@ -22,6 +23,7 @@ from hubv1.calls.rules import Rule, mode_for, read_rule
 __all__ = [
     "PROBLEMS",
     "Action",
+    "AnswerCache",
     "Brownout",
     "Caller",
     "Limits",

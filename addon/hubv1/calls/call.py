@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Call
 from hubv1.calls.answering import Result
 from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action
-from hubv1.credentials import Credentials, read_credentials
-from hubv1.journal import Entry, id_of, moment_of, new_id
+from hubv1.hub import Credentials, read_credentials
+from hubv1.journal import CallRecord, id_of, moment_of, new_id
 from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
@@ -21,9 +23,7 @@ from hubv1.mitm.flows import (
     requested_host,
     requested_scheme,
 )
-from hubv1.outcome import Outcome
-from hubv1.routes import Call
-from hubv1.texts import readable
+from hubv1.text import readable
 
 _EXPECTED = {
     Action.OBSERVE: Outcome.OBSERVED,
@@ -115,12 +115,12 @@ class PendingCall:
         """The work on its answer that is under way."""
         self.response: http.Response | None = None
         """The bridge's response, once the flow has it."""
-        self.saved: Entry | None = None
+        self.saved: CallRecord | None = None
         """The record that an earlier bridge left in a saved flow."""
         self._is_live = flow.live
 
     @classmethod
-    def of_saved_flow(cls, flow: http.HTTPFlow, saved: Entry) -> "PendingCall":
+    def of_saved_flow(cls, flow: http.HTTPFlow, saved: CallRecord) -> "PendingCall":
         """The call of a saved flow in which a bridge left its record."""
         pending = cls(flow, call_of(saved), Action.OBSERVE, take_snapshot(flow))
         pending.saved = saved
@@ -133,11 +133,15 @@ class PendingCall:
         self.error_type, self.error = result.error_type, result.error
         self.is_answered = not self.has_left
 
-    def leave(self) -> None:
-        """The client is gone: cancel the work that nobody else waits for."""
-        self.has_left = True
+    def stop(self) -> None:
+        """Cancel the work on its answer, unless an equal call waits for that too."""
         if self.task is not None:
             self.task.cancel()
+
+    def leave(self) -> None:
+        """The client is gone: nobody waits for the answer."""
+        self.has_left = True
+        self.stop()
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure if the bridge would have given one."""
@@ -147,7 +151,7 @@ class PendingCall:
             self.error_type, self.error = error_type, error
         self.is_answered = False
 
-    def record(self, bridge_id: str) -> Entry:
+    def record(self, bridge_id: str) -> CallRecord:
         """The record of the call as it stands now."""
         if self.saved is not None:
             return self.saved
@@ -155,7 +159,7 @@ class PendingCall:
         is_replaced = self._is_replaced()
         result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
-        return Entry(
+        return CallRecord(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
@@ -195,7 +199,7 @@ class PendingCall:
         )
 
 
-def observed_call(flow: http.HTTPFlow, call: Call) -> Entry:
+def observed_call(flow: http.HTTPFlow, call: Call) -> CallRecord:
     """The record of a call in a recording that no bridge made."""
     return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
 

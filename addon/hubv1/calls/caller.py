@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 Network = IPv4Network | IPv6Network
 

@@ -17,7 +17,7 @@ import click
 from mitmproxy.version import VERSION
 
 import hubv1
-from hubv1.texts import harmless, plainly
+from hubv1.text import harmless, plainly
 
 PROGRAM = "hub-v1-bridge"
 REPORT_ALIAS = "hub-v1-report"

@@ -13,27 +13,43 @@ import click
 from click.core import ParameterSource
 
 import hubv1
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import ROUTES
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
 from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError, is_named
 from hubv1.listen import why_not_listening
-from hubv1.outcome import Outcome
-from hubv1.report.allowlist import AllowlistError
-from hubv1.report.build import DEFAULT_JOURNAL, make
-from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
-from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages, nobody_named
-from hubv1.report.model import Report, State
-from hubv1.report.period import selection_of
-from hubv1.report.progress import progress
-from hubv1.report.prose import sentence
-from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render
-from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
-from hubv1.report.serve import Address, serve
-from hubv1.report.writing import write
-from hubv1.routes import ROUTES
-from hubv1.texts import plainly
+from hubv1.report import (
+    COLUMNS,
+    DEFAULT_JOURNAL,
+    FORMATS,
+    FOUND,
+    MARKDOWN_BY_FORMAT,
+    WITH_COLUMNS,
+    Address,
+    AllowlistError,
+    BaselineError,
+    FailOn,
+    Look,
+    Report,
+    State,
+    UnknownColumn,
+    gate,
+    look_for,
+    make,
+    messages_to_callers,
+    nobody_named,
+    read_columns,
+    reading_progress,
+    render_report,
+    selection_of,
+    sentence,
+    serve_report,
+    write,
+)
+from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
@@ -248,7 +264,7 @@ def _make(options: Namespace, form: str, look: Look) -> int:
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
-        with progress(options.captures) as advance:
+        with reading_progress(options.captures) as advance:
             made = make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
     except (*_TROUBLES, OSError) as error:
@@ -275,13 +291,13 @@ def _gate(made: Report, options: Namespace, form: str) -> int:
 def _text(options: Namespace, made: Report, form: str, look: Look) -> Iterable[str]:
     is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
     if not is_for_people or options.columns or options.fail_on is not None:
-        return render(made, form, look)
+        return render_report(made, form, look)
     if not made.callers:
         every = make(
             Namespace(**vars(options) | dict.fromkeys(_NARROWING)), made.generated_at, _say
         )
         raise _nobody(options.caller, every)
-    return [messages(made, markdown=MARKDOWN_BY_FORMAT[form])]
+    return [messages_to_callers(made, markdown=MARKDOWN_BY_FORMAT[form])]
 
 
 def _nobody(names: Sequence[str], every: Report) -> Failure:
@@ -306,7 +322,7 @@ def _serve(options: Namespace) -> int:
 
     address: Address = options.serve
     try:
-        serve(address, make_now, (*_TROUBLES, OSError), _say)
+        serve_report(address, make_now, (*_TROUBLES, OSError), _say)
     except OSError as error:
         sentence = why_not_listening(error, address.host, address.port)
         raise Failure(f"--serve: {sentence}") from error

@@ -28,7 +28,7 @@ from hubv1.config import BadOption
 from hubv1.doctor import Checkup
 from hubv1.journal import JournalError
 from hubv1.mitm.connections import confdir, connections
-from hubv1.texts import harmless
+from hubv1.text import harmless
 
 _TRUST = (
     "On a client machine, once the bridge runs: JSON if it trusts its CA, else curl's error 60."

@@ -4,7 +4,7 @@ import ssl
 
 import aiohttp
 
-from hubv1.failures import (
+from hubv1.api.errors import (
     Forbidden,
     HubFailure,
     Loop,

@@ -6,17 +6,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from hubv1 import v2
+from hubv1.api import v2
+from hubv1.api.errors import HubFailure, Unauthorized, Unreachable
+from hubv1.api.names import Repository
 from hubv1.config import SECRET
 from hubv1.doctor.diagnosis import diagnose
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
-from hubv1.failures import HubFailure, Unauthorized, Unreachable
-from hubv1.hub import HubClient, Inquiry, Transport
-from hubv1.hub.messages import Reply, Request
-from hubv1.hub.reading import value_of
-from hubv1.hub.registry import Registry
-from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
+from hubv1.hub import HubClient, Registry, Reply, Request, RequestBudget, Transport
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""
@@ -33,11 +29,12 @@ async def hub(
     """Whether API v2 answers; and its reply, if there was one."""
     url = setup.settings.url
     sample = f"{url}/v2/namespaces/{SAMPLE.namespace}/repositories/{SAMPLE.name}/tags/latest"
-    request = transport.send(Request("GET", sample, {}), Inquiry(seconds=seconds))
+    budget = RequestBudget(seconds=seconds)
+    request = transport.send(Request("GET", sample, {}), budget)
     reply: Reply | None = None
     try:
         reply = await _in_time(request, seconds)
-        value_of(reply, v2.read_tag, setup.via)
+        transport.decode(reply, v2.read_tag, budget)
     except HubFailure as failure:
         return _failed(setup, "Docker Hub", "hub_url", failure), reply
     return ok("Docker Hub", f"{url} answers{_via_proxy(setup)}."), reply
@@ -50,7 +47,7 @@ async def registry(setup: Setup, transport: Transport, seconds: float) -> CheckR
         return skipped(
             "registry", "hub_registry_url is empty, so long lists come from Hub's pages alone."
         )
-    request = Registry(url, Upstream(transport)).tag_names(SAMPLE, Inquiry(seconds=seconds))
+    request = Registry(url, transport).tag_names(SAMPLE, RequestBudget(seconds=seconds))
     try:
         await _in_time(request, seconds)
     except HubFailure as failure:
@@ -66,7 +63,7 @@ async def account(setup: Setup, client: HubClient, seconds: float) -> CheckResul
             "account", "There is none (hub_username is empty): Hub's anonymous limits hold."
         )
     try:
-        await _in_time(client.sign_in(SAMPLE, Inquiry(seconds=seconds)), seconds)
+        await _in_time(client.sign_in(SAMPLE, RequestBudget(seconds=seconds)), seconds)
     except Unauthorized as refusal:
         return wrong(
             "account",

@@ -18,12 +18,11 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
-from hubv1.fleet.outbox import Outbox
-from hubv1.fleet.postgres import FleetDatabase
-from hubv1.fleet.shipper import reason_of as reason_of_fleet
+from hubv1.fleet import FleetDatabase, Outbox
+from hubv1.fleet import reason_of as reason_of_fleet
 from hubv1.journal import NO_FILE, JournalError, Place, read, reason_of
 from hubv1.listen import EVERYWHERE, Listener, is_loopback, shown_address, split_address
-from hubv1.texts import number
+from hubv1.text import number
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk of the journal: about a day of calls on a busy machine."""

@@ -8,7 +8,7 @@ from hubv1.config import Config
 from hubv1.hub import Connections
 from hubv1.journal import Place
 from hubv1.listen import Listener
-from hubv1.texts import printable
+from hubv1.text import printable
 
 
 @dataclass(frozen=True, slots=True)

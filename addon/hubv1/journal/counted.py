@@ -21,12 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import route_named
 from hubv1.journal import schema as tables
 from hubv1.journal.counts import OTHERS, Kind
 from hubv1.journal.history import Count, Days, Summary
 from hubv1.journal.selection import EVERYTHING, Selection, Span, spans
-from hubv1.outcome import Outcome
-from hubv1.routes import route_named
 
 _FEW = 500
 """Callers that a statement may name; to leave out the rest of many takes longer in Python."""

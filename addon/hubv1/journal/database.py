@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
+from hubv1.api.record import CallRecord
 from hubv1.journal import connection as opening
 from hubv1.journal import files, schema
 from hubv1.journal.connection import (
@@ -26,9 +27,8 @@ from hubv1.journal.connection import (
     reason_of,
 )
 from hubv1.journal.counts import Cardinality, Rollup, Row
-from hubv1.journal.entry import Entry
 from hubv1.journal.place import JournalError, Place
-from hubv1.texts import printable
+from hubv1.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ _MOST_REMEMBERED = 4_000
 _MOST_IDS = 100_000
 _SAMPLE = 100
 """Calls that are looked for in a file that somebody else has written to."""
+_CONNECTED_SECONDS = 2.0
+"""How long to wait for others in this process that have the file open."""
 _LEFT_SECONDS = 60.0
 """How long a file that was moved away may be removed, by whoever compresses it say, and its last
 calls are written to the new one."""
@@ -90,7 +92,7 @@ NOTHING = Notes()
 class _Remembered:
     """What was committed and may yet be lost with the file."""
 
-    calls: list[Entry] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     """Of more calls, of which nothing else is remembered."""
@@ -106,7 +108,7 @@ class _Remembered:
     def all_ids(self) -> list[str]:
         return [*(entry.id for entry in self.calls), *self.ids]
 
-    def drop(self, entries: Iterable[Entry]) -> None:
+    def drop(self, entries: Iterable[CallRecord]) -> None:
         ids = {entry.id for entry in entries}
         self.calls = [entry for entry in self.calls if entry.id not in ids]
 
@@ -156,12 +158,15 @@ class Database:
         self._connection: Connection | None = None
         self._use(opening.open_for_writing(place))
 
-    def commit(self, entries: Sequence[Entry], notes: Notes, patience: float) -> Mapping[str, str]:
+    def commit(
+        self, entries: Sequence[CallRecord], notes: Notes, patience: float
+    ) -> Mapping[str, str]:
         """Write all of it, or raise and write nothing. Returns why those calls could not be
         written, by their ids, whose rows no journal takes.
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
+        self._check(patience)
         connection = self._opened(patience)
         try:
             unfit = self._write(connection, entries, notes, patience)
@@ -214,6 +219,10 @@ class Database:
             self._mend(connection, error, patience)
             self._opened(patience)
 
+    def try_at_once(self) -> None:
+        """Leave a journal that could not be opened alone no longer: there is no next time."""
+        self._not_before = 0.0
+
     def close(self) -> None:
         """Empty the log and close what is open."""
         try:
@@ -233,7 +242,7 @@ class Database:
     # Writing
 
     def _write(
-        self, connection: Connection, entries: Sequence[Entry], notes: Notes, patience: float
+        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
     ) -> Mapping[str, str]:
         try:
             with connection.transaction(patience) as cursor:
@@ -247,7 +256,7 @@ class Database:
         return {}
 
     def _write_singly(
-        self, connection: Connection, entries: Sequence[Entry], notes: Notes, patience: float
+        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
     ) -> Mapping[str, str]:
         """Write what can be written, row by row."""
         unfit: dict[str, str] = {}
@@ -262,7 +271,7 @@ class Database:
             return unfit
 
     def _singles(
-        self, cursor: sqlite3.Cursor, entries: Sequence[Entry], notes: Notes
+        self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord], notes: Notes
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         """What is written in one step each, with a name for it."""
         for entry in entries:
@@ -271,7 +280,7 @@ class Database:
             for number, row in enumerate(rows):
                 yield f"{table} {number}", partial(self._inserters[table].run, cursor, [row])
 
-    def _insert(self, cursor: sqlite3.Cursor, entries: Sequence[Entry]) -> None:
+    def _insert(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> None:
         """Insert those calls that are not there yet, and count them."""
         new = self._new(cursor, entries)
         if not new:
@@ -282,7 +291,7 @@ class Database:
         self._inserters["days"].run(cursor, rollup.days())
         self._inserters["callers"].run(cursor, rollup.callers())
 
-    def _new(self, cursor: sqlite3.Cursor, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _new(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> Sequence[CallRecord]:
         """Those that are not there yet: a recording may be read twice, and those of other bridges
         may be of calls that are in this very journal."""
         by_id = {entry.id: entry for entry in entries}
@@ -355,7 +364,8 @@ class Database:
         trouble = self._trouble(connection, error)
         if trouble is None or self._connection is not connection:
             raise error
-        with files.locked(connection.watch.file.parent):
+        folder = connection.watch.file.parent
+        with files.connected(_CONNECTED_SECONDS), files.locked(folder):
             trouble = self._trouble_now(connection, trouble)
             if trouble is not None:
                 self._leave(connection, trouble)
@@ -427,9 +437,12 @@ class Database:
             self._left.remove(left)
 
     def _settle(self, connection: Connection) -> None:
-        connection.check(self._some_ids())
         ids = [entry.id for entry in self._recent.calls]
-        if connection.checkpoint() and connection.is_sound(ids):
+        # Nobody begins another log meanwhile: this one would not fit the file any more.
+        with files.locked(connection.watch.file.parent):
+            connection.check(self._some_ids())
+            is_all = connection.checkpoint()
+        if is_all and connection.is_sound(ids):
             connection.watch.accept()
             self._settled, self._recent = self._recent, _Remembered()
         else:

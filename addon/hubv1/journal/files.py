@@ -24,8 +24,11 @@ _ASIDE = ".damaged-"
 _CLOSING = ".closing"
 """Ends the name that a file has for the moment in which a connection to it is dropped."""
 _LOCK_SECONDS = 5.0
-_LOG_MAGIC = (0x377F0682, 0x377F0683)
-"""How a log begins: https://sqlite.org/fileformat.html, 4.1."""
+_LOG_MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
+"""How a log begins, and in which order its checksums are: https://sqlite.org/fileformat.html, 4.1.
+"""
+_HEADER_SIZE = 32
+_ATTEMPTS = 3
 _WITHOUT_LOCKS: int | None = getattr(os, "O_PATH", None)
 """Opens a file so that closing it takes no lock from SQLite, which has its own in this process:
 https://sqlite.org/howtocorrupt.html, 2.2. Linux alone has it."""
@@ -135,6 +138,25 @@ def out_of_the_way(path: Path) -> Iterator[None]:
             aside.rename(path)
 
 
+_connected = threading.RLock()
+
+
+@contextmanager
+def connected(seconds: float = -1) -> Iterator[None]:
+    """Held by whoever has a connection to a journal for a moment, and by who leaves a file.
+
+    SQLite shares the index of a log among all connections of a process to the same file: a new log
+    gets a new index only once the last of them is closed. After so many `seconds` it goes on
+    without.
+    """
+    is_held = _connected.acquire(timeout=seconds)
+    try:
+        yield
+    finally:
+        if is_held:
+            _connected.release()
+
+
 class _Held(threading.local):
     def __init__(self) -> None:
         self.folders: set[Identity] = set()
@@ -233,6 +255,7 @@ class Watch:
         self.held = Held(path)
         self._log: int | None = None
         self._log_size = 0
+        self._header = b""
 
     def check(self) -> bool:
         """Whether the file is as it was left; where it was written to by somebody else, another
@@ -262,7 +285,7 @@ class Watch:
 
     def accept_log(self) -> None:
         """So is the log, which another program has emptied as it should be."""
-        self._log_size = 0
+        self._log_size, self._header = 0, b""
 
     @property
     def is_log_empty(self) -> bool:
@@ -306,16 +329,34 @@ class Watch:
         return all(one in (None, mine) for one, mine in zip(found, self._companions, strict=True))
 
     def is_log_whole(self) -> bool:
-        """Whether the log has what was written to it. One that was cut may have grown again, with
-        nothing at its beginning."""
+        """Whether the log has what was written to it. SQLite begins it anew now and then, with
+        another header; one with the same header only grows."""
         if self._log is None:
             return True
-        size = os.fstat(self._log).st_size
-        if size < self._log_size:
-            return False
-        self._log_size = size
-        start = os.pread(self._log, 4, 0)
-        return not size or (len(start) == 4 and struct.unpack(">I", start)[0] in _LOG_MAGIC)
+        for _ in range(_ATTEMPTS):  # another bridge may be writing the header
+            header, size = os.pread(self._log, _HEADER_SIZE, 0), os.fstat(self._log).st_size
+            if header == self._header and size >= self._log_size:
+                self._log_size = size
+                return True
+            if header != self._header and _is_header(header):
+                self._header, self._log_size = header, size
+                return True
+        return size == self._log_size == 0
+
+
+def _is_header(header: bytes) -> bool:
+    """Whether that is the header of a log, by its checksum."""
+    if len(header) < _HEADER_SIZE:
+        return False
+    order = _LOG_MAGIC.get(int.from_bytes(header[:4], "big"))
+    if order is None:
+        return False
+    one = other = 0
+    words = struct.unpack(f"{order}6I", header[:24])
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        one = (one + first + other) & 0xFFFF_FFFF
+        other = (other + second + one) & 0xFFFF_FFFF
+    return (one, other) == struct.unpack(">2I", header[24:])
 
 
 def _opened(path: Path, flags: int | None) -> int | None:

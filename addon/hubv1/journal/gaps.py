@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from hubv1.api.record import new_id
 from hubv1.journal.counts import Row
-from hubv1.journal.entry import new_id
 from hubv1.journal.place import Place
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 logger = logging.getLogger(__name__)
 

@@ -12,18 +12,18 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.record import CallRecord
+from hubv1.api.routes import Verdict
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counted import bounds_of, counted, latest_of, names_of, sums_of
 from hubv1.journal.database_url import POSTGRESQL
-from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Gap
 from hubv1.journal.history import History, Overview, Summary
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
@@ -120,7 +120,7 @@ def history_of(place: Place, connection: Connection, selection: Selection) -> Hi
         )
 
 
-def _entries(place: Place, connection: Connection, selection: Selection) -> Iterator[Entry]:
+def _entries(place: Place, connection: Connection, selection: Selection) -> Iterator[CallRecord]:
     with explained(place):
         for entry in entries_of(connection):
             if selection.covers(entry.started_at):
@@ -188,7 +188,7 @@ def _summary(
     return summary
 
 
-def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[Entry]:
+def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[CallRecord]:
     """All rows of `calls` in the order of their time, or those with these ids."""
     calls = schema.calls
     statement = select(calls).order_by(calls.c.started_at, calls.c.id)
@@ -198,12 +198,12 @@ def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iter
     yield from map(entry_of, rows)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Row[Any]) -> CallRecord:
     """The entry of a row that has all columns of the table."""
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     values["verdict"] = Verdict(str(values["verdict"]))
     values["outcome"] = Outcome(str(values["outcome"]))
-    return Entry(**values)
+    return CallRecord(**values)
 
 
 def has_call(connection: Connection, id_: str) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from hubv1.names import Repository, is_tag, repository_or_none
+from hubv1.api.names import Repository, is_tag, repository_or_none
+from hubv1.api.routes import Listing, Route
 from hubv1.replacements import python, shell
 from hubv1.replacements.wording import SIGNED_NOTE, Field, advice_for, instead_of
-from hubv1.routes import Listing, Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hubv1.names import Repository
-from hubv1.routes import Listing, Route, Verdict
+from hubv1.api.names import Repository
+from hubv1.api.routes import Listing, Route, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from hubv1.journal.selection import is_named
-from hubv1.texts import plainly, read_text
+from hubv1.journal import is_named
+from hubv1.text import plainly, read_text
 
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*ignore[ \t]*\]\]", re.MULTILINE)
 _INDEX = re.compile(r"\$\.ignore\[(\d+)\]")

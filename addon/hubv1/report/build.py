@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
+from hubv1.api.outcome import ANSWERED, Outcome
+from hubv1.api.routes import LEGACY_HOSTS, Verdict, route_named
 from hubv1.journal import (
     EVERYTHING,
     FILE_NAME,
@@ -18,10 +20,9 @@ from hubv1.journal import (
     Place,
     Selection,
     Summary,
+    is_named,
     read_all,
 )
-from hubv1.journal.selection import is_named
-from hubv1.outcome import ANSWERED, Outcome
 from hubv1.report.allowlist import Accepted, Allowlist, patterns, read_allowlist
 from hubv1.report.compare import compared, read_baseline
 from hubv1.report.model import (
@@ -40,7 +41,6 @@ from hubv1.report.model import (
     Window,
 )
 from hubv1.report.period import on_the_hour, selection_of
-from hubv1.routes import LEGACY_HOSTS, Verdict, route_named
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from hubv1.api.outcome import CLEAN, TROUBLE
 from hubv1.journal import Selection
-from hubv1.outcome import CLEAN, TROUBLE
 from hubv1.report.model import SCHEMA, Comparison, Report, State
-from hubv1.texts import decode_text, number, plainly
+from hubv1.text import decode_text, number, plainly
 
 FOUND = 4
 """Exit code: what --fail-on asked for is there."""

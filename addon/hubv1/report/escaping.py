@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from hubv1.texts import printable
+from hubv1.text import printable
 
 _BACKTICKS = re.compile("`+")
 _FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
-from hubv1.journal.selection import is_named
+from hubv1.journal import is_named
 from hubv1.replacements import SIGNED_NOTE
 from hubv1.report.escaping import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report
 from hubv1.report.prose import minute, sentence
 from hubv1.report.sections import by_caller, replacement_of
-from hubv1.texts import number, printable
+from hubv1.text import number, printable
 
 ANYBODY = "Answer this message if something is unclear."
 """Who to ask, where nobody is named."""
@@ -30,7 +30,7 @@ class UnknownCaller(Exception):
     """No caller has the name that was given; the message says who might be meant."""
 
 
-def messages(report: Report, *, markdown: bool) -> str:
+def messages_to_callers(report: Report, *, markdown: bool) -> str:
     """A message for each caller of the report, with a rule between them."""
     findings = by_caller(report, [use.caller for use in report.callers])
     rule = "\n---\n\n"

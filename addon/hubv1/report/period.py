@@ -4,9 +4,9 @@ import re
 from argparse import Namespace
 from datetime import UTC, date, datetime, time, timedelta
 
+from hubv1.api.names import OFFICIAL_NAMESPACE
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Selection
-from hubv1.names import OFFICIAL_NAMESPACE
-from hubv1.outcome import Outcome
 
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.journal import Selection
-from hubv1.outcome import ANSWERED, Outcome
 from hubv1.replacements import Field
 from hubv1.report.model import (
     CallerUse,
@@ -20,7 +20,7 @@ from hubv1.report.model import (
     Standing,
     State,
 )
-from hubv1.texts import number, printable
+from hubv1.text import number, printable
 
 Code = Callable[[str], str]
 """Makes of a text what is code or a name for those who read it."""

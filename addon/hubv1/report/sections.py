@@ -12,11 +12,11 @@ from itertools import islice
 from operator import attrgetter
 from typing import Self
 
-from hubv1.names import repository_or_none
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import route_named
 from hubv1.replacements import Replacement, replacement
 from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
 from hubv1.report.prose import minute, since_then, standing_in_words, what_it_calls
-from hubv1.routes import route_named
 
 ROWS = 500
 """Of a table: more than people read."""

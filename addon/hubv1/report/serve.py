@@ -80,7 +80,7 @@ class Address:
         return f"http://{host}:{port}/" + (f"?token={token}" if token else "")
 
 
-def serve(
+def serve_report(
     address: Address,
     make: Callable[[], Report],
     troubles: tuple[type[Exception], ...],

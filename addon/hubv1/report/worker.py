@@ -16,7 +16,7 @@ from pathlib import Path
 from hubv1.formats import format_of
 from hubv1.journal import JournalError, Place, read
 from hubv1.report.build import build
-from hubv1.report.render import render
+from hubv1.report.render import render_report
 from hubv1.report.writing import write_whole
 
 _MEGABYTES = 512
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     for at, path in enumerate(map(Path, paths)):
         try:
-            write_whole(render(report, format_of(path)), path, token)
+            write_whole(render_report(report, format_of(path)), path, token)
         except (OSError, MemoryError) as error:
             _tell(at, error)
         else:

@@ -8,12 +8,12 @@ from datetime import datetime
 from itertools import islice
 from urllib.parse import urlsplit
 
-from hubv1.names import repository_or_none
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import route_named
 from hubv1.replacements import Replacement, old_call, replacement
 from hubv1.report.messages import message_to
 from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
 from hubv1.report.sections import by_caller, unbridged
-from hubv1.routes import route_named
 
 STANDINGS = (
     Standing.NOT_BRIDGED,

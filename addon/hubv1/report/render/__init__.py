@@ -48,7 +48,7 @@ def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
     return Look(columns, width, color=not is_dumb, in_ascii=in_ascii or is_dumb)
 
 
-def render(report: Report, form: str, look: Look = _PLAIN) -> Iterator[str]:
+def render_report(report: Report, form: str, look: Look = _PLAIN) -> Iterator[str]:
     """The report in the format of that name, which is one of FORMATS, text by text."""
     # Each needs a library that the others do without.
     if form == "html":

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
 from hubv1.report.escaping import csv_cell
 from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report
 from hubv1.report.prose import rfc3339

@@ -20,7 +20,7 @@ from hubv1.report.model import Report
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
 from hubv1.report.prose import label, minute, refused_unrecorded, report_command, sentence
-from hubv1.texts import printable
+from hubv1.text import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
 _MOST_NAMES = 100

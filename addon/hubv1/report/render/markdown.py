@@ -29,7 +29,7 @@ from hubv1.report.sections import (
     title_of,
     unbridged,
 )
-from hubv1.texts import number
+from hubv1.text import number
 
 LARGEST = 1 << 20
 """Bytes of a GitHub job summary; a larger one is not shown at all

@@ -15,7 +15,8 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.report.burn_down import burn_down
 from hubv1.report.model import CallerUse, Report, Standing, State
 from hubv1.report.prose import (
@@ -49,8 +50,7 @@ from hubv1.report.sections import (
     title_of,
     unbridged,
 )
-from hubv1.routes import Verdict
-from hubv1.texts import number, printable
+from hubv1.text import number, printable
 
 WIDTH_WITHOUT_TERMINAL = 120
 

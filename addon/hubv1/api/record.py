@@ -14,10 +14,10 @@ from uuid import UUID
 
 import uuid_utils
 
-from hubv1 import v2
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
-from hubv1.texts import LONGEST, bounded
+from hubv1.api import v2
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
+from hubv1.text import LONGEST, bounded
 
 MOST = 2**31 - 1
 """The largest number in an entry, which is that of an INTEGER in PostgreSQL."""
@@ -27,7 +27,7 @@ LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CallRecord:
     """One call. Each field is a column of the table `calls`; names follow OpenTelemetry's
     attributes for HTTP where there is one. No credential and no query string is among them.
 
@@ -128,10 +128,10 @@ class Entry:
 
 
 _SIGNED = ("basic", "bearer")
-_names = [field.name for field in fields(Entry)]
+_names = [field.name for field in fields(CallRecord)]
 _values = attrgetter(*_names)
 _VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
-_TEXTS = tuple(field.name for field in fields(Entry) if field.type is str)
+_TEXTS = tuple(field.name for field in fields(CallRecord) if field.type is str)
 _texts = attrgetter(*_TEXTS)
 _LAST_SECOND = int(LATEST.timestamp() - 1)
 _NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed")

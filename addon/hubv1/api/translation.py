@@ -11,11 +11,14 @@ RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+js
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hubv1 import v2
-from hubv1.failures import Nonsense
+from hubv1.api import v2
+from hubv1.api.errors import Nonsense, TooLong
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of an answer's body."""
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -39,6 +42,8 @@ _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
+_PIECE = 10_000
+"""Values that are written at a stretch."""
 _SHORT_ID = 8
 """Hex digits of the layer ids that v1 showed in the answer for one tag."""
 
@@ -61,7 +66,7 @@ def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) 
 
 def tag_list(names: Iterable[str]) -> Answer:
     """`/tags`: every name once, with the empty layer of v1's last years."""
-    return _listing([{"layer": "", "name": name} for name in _in_order(names)])
+    return _listing('{"layer": "", "name": ', _in_order(names))
 
 
 def one_tag(tag: v2.Tag) -> Answer:
@@ -73,7 +78,7 @@ def one_tag(tag: v2.Tag) -> Answer:
     if tag.id is None:
         raise Nonsense("Docker Hub answered 200 for a tag, but without its id")
     layer = next(_digests(tag), "")
-    return _listing([{"pk": tag.id, "id": layer[:_SHORT_ID]}])
+    return _listing(f'{{"pk": {tag.id}, "id": ', [layer[:_SHORT_ID]])
 
 
 def image_list(tags: Iterable[v2.Tag]) -> Answer:
@@ -84,7 +89,7 @@ def image_list(tags: Iterable[v2.Tag]) -> Answer:
     """
     by_name = {tag.name: tag for tag in tags}
     ids = dict.fromkeys(image for name in _in_order(by_name) for image in _images(by_name[name]))
-    return _listing([{"checksum": "", "id": image} for image in ids])
+    return _listing('{"checksum": "", "id": ', list(ids))
 
 
 def unknown_tag() -> Answer:
@@ -138,8 +143,20 @@ def _error(status: int, text: str, *headers: tuple[str, str]) -> Answer:
     return answer(status, JSON, json.dumps({"error": text}).encode(), _VARY, *headers)
 
 
-def _listing(elements: Sequence[Mapping[str, object]]) -> Answer:
-    return answer(200, JSON, json.dumps(elements).encode(), _VARY)
+def _listing(before: str, values: Sequence[str]) -> Answer:
+    """A list of objects that differ in the last of their values alone; `before` opens each.
+
+    Raises TooLong. A piece at a time, so that other threads get their turn.
+    """
+    if sum(map(len, values)) + len(values) * (len(before) + 5) > MOST_BYTES:
+        raise TooLong(f"the answer would be larger than {MOST_BYTES // 1024**2} MB")
+    joint = f"}}, {before}"
+    pieces = (
+        json.dumps(values[start : start + _PIECE], separators=(joint, ": "))[1:-1]
+        for start in range(0, len(values), _PIECE)
+    )
+    body = f"[{before}{joint.join(pieces)}}}]" if values else "[]"
+    return answer(200, JSON, body.encode(), _VARY)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from hubv1.translation import (
+from hubv1.api.translation import (
     DEPRECATED_SINCE,
     DEPRECATION_PAGE,
     SUNSET,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1 import translation, v2
-from hubv1.failures import Nonsense
-from hubv1.translation import Answer
-from hubv1.v2 import Image, Tag
+from hubv1.api import translation, v2
+from hubv1.api.errors import Nonsense
+from hubv1.api.translation import Answer
+from hubv1.api.v2 import Image, Tag
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

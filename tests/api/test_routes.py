@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.names import Repository
-from hubv1.routes import ROUTES, Listing, Route, Verdict, recognise
+from hubv1.api.names import Repository
+from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise
 from samples import recognised
 
 R = "/v1/repositories"

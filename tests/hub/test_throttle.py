@@ -13,12 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.failures import HubFailure, RateLimited
-from hubv1.hub import HubClient, Inquiry, Transport
-from hubv1.hub.pace import LONGEST_REST, Pace
-from hubv1.hub.rates import seconds_after_refusal, seconds_until_reset
-from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
+from hubv1.api.errors import HubFailure, RateLimited
+from hubv1.api.names import Repository
+from hubv1.hub import HubClient, RequestBudget, Transport
+from hubv1.hub.throttle import LONGEST_REST, Throttle, seconds_after_refusal, seconds_until_reset
 from samples import VIA, with_client
 from standin import Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed
@@ -74,20 +72,20 @@ def attempts(
 
 
 def tags(client: HubClient) -> Awaitable[object]:
-    return client.tags(SMALL, Inquiry())
+    return client.tags(SMALL, RequestBudget())
 
 
 def tag(client: HubClient) -> Awaitable[object]:
-    return client.tag(SMALL, "1", Inquiry())
+    return client.tag(SMALL, "1", RequestBudget())
 
 
 def another(client: HubClient) -> Awaitable[object]:
-    return client.tag_names(OTHER, Inquiry())
+    return client.tag_names(OTHER, RequestBudget())
 
 
 def in_a_hurry(client: HubClient) -> Awaitable[object]:
     """Has no second to spare."""
-    return client.tags(SMALL, Inquiry(seconds=1.5))
+    return client.tags(SMALL, RequestBudget(seconds=1.5))
 
 
 async def a_little_later(client: HubClient) -> None:
@@ -172,9 +170,9 @@ def test_a_reset_beyond_all_windows_holds_up_for_no_more_than_one(hub: Standin, 
 @pytest.mark.parametrize("seconds", [3_600, 86_400, 1e300, math.inf])
 def test_no_limit_is_believed_for_longer_than_an_hour(seconds: float) -> None:
     async def playing() -> int | None:
-        pace = Pace()
-        pace.pause("here", seconds)
-        return await attempt(pace.wait("here", Inquiry()))
+        throttle = Throttle()
+        throttle.pause("here", seconds)
+        return await attempt(throttle.wait("here", RequestBudget()))
 
     assert asyncio.run(playing()) == LONGEST_REST
 
@@ -182,33 +180,33 @@ def test_no_limit_is_believed_for_longer_than_an_hour(seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, -math.inf])
 def test_a_limit_that_is_over_stops_nobody(seconds: float) -> None:
     async def playing() -> int | None:
-        pace = Pace()
-        pace.pause("here", seconds)
-        return await attempt(pace.wait("here", Inquiry(seconds=0.1)))
+        throttle = Throttle()
+        throttle.pause("here", seconds)
+        return await attempt(throttle.wait("here", RequestBudget(seconds=0.1)))
 
     assert asyncio.run(playing()) is None
 
 
 def test_a_shorter_limit_does_not_end_a_longer_one() -> None:
     async def playing() -> int | None:
-        pace = Pace()
-        pace.pause("here", 100)
-        pace.pause("here", 1)
-        return await attempt(pace.wait("here", Inquiry()))
+        throttle = Throttle()
+        throttle.pause("here", 100)
+        throttle.pause("here", 1)
+        return await attempt(throttle.wait("here", RequestBudget()))
 
     assert asyncio.run(playing()) == 100
 
 
 def test_those_who_waited_for_the_same_moment_come_back_one_by_one() -> None:
-    async def waiting(pace: Pace) -> float:
-        await pace.wait("here", Inquiry())
+    async def waiting(throttle: Throttle) -> float:
+        await throttle.wait("here", RequestBudget())
         return time.monotonic()
 
     async def playing() -> list[float]:
-        pace = Pace()
+        throttle = Throttle()
         free_at = time.monotonic() + 0.2
-        pace.pause("here", 0.2)
-        back = await asyncio.gather(*(waiting(pace) for _ in range(50)))
+        throttle.pause("here", 0.2)
+        back = await asyncio.gather(*(waiting(throttle) for _ in range(50)))
         return [each - free_at for each in back]
 
     late = sorted(asyncio.run(playing()))
@@ -222,7 +220,7 @@ class TestOneHostAndAnother:
         hub.faults.add("/tags/list", HOUR, listener="registry")
 
         def names(client: HubClient) -> Awaitable[object]:
-            return client.tag_names(MANY, Inquiry())
+            return client.tag_names(MANY, RequestBudget())
 
         assert attempts(hub, names, names, registry_url=hub.registry_url) == [None, None]
         assert [call.listener for call in hub.calls].count("registry") == 1
@@ -232,20 +230,20 @@ class TestOneHostAndAnother:
         hub.faults.add("/token", HOUR, listener="auth")
 
         def names(client: HubClient) -> Awaitable[object]:
-            return client.tag_names(MANY, Inquiry())
+            return client.tag_names(MANY, RequestBudget())
 
         assert attempts(hub, names, names, registry_url=hub.registry_url) == [None, None]
         assert [call.listener for call in hub.calls].count("auth") == 1
 
     def test_a_limit_of_hub_leaves_the_registry_to_ask(self, hub: Standin) -> None:
         async def playing() -> list[int | None]:
-            upstream = Upstream(Transport(VIA, "tests"))
+            transport = Transport(VIA, "tests")
             urls = [f"{hub.url}/v2/namespaces/library/repositories/small/tags"]
             urls += [f"{hub.registry_url}/v2/", urls[0]]
             try:
-                return [await attempt(upstream.get(url, Inquiry())) for url in urls]
+                return [await attempt(transport.get(url, RequestBudget())) for url in urls]
             finally:
-                await upstream.close()
+                await transport.close()
 
         hub.faults.add("/tags", HOUR, listener="hub")
         first, registry, second = asyncio.run(playing())
@@ -257,11 +255,11 @@ class TestOneHostAndAnother:
 
 def test_a_limit_in_the_middle_of_a_list_makes_it_no_shorter(hub: Standin) -> None:
     hub.faults.add("page=3", limited(Retry_After="1"), times=1)
-    found = with_client(hub.url, lambda client: client.tags(MANY, Inquiry()))
+    found = with_client(hub.url, lambda client: client.tags(MANY, RequestBudget()))
     assert len(found) == 450
     hub.faults.add("page=3", HOUR)
     with pytest.raises(HubFailure):
-        with_client(hub.url, lambda client: client.tags(MANY, Inquiry()))
+        with_client(hub.url, lambda client: client.tags(MANY, RequestBudget()))
 
 
 values = st.one_of(

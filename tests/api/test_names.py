@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.names import Repository, decode_segment, is_tag, repository_or_none
+from hubv1.api.names import Repository, decode_segment, is_tag, repository_or_none
 
 ALLOWED = [
     ("library", "debian"),

@@ -28,10 +28,23 @@ class Forbidden(HubFailure):
     code = "forbidden"
 
 
+class PersonalTokenRefused(Forbidden):
+    """Hub refuses what is signed in with a personal access token, whatever it was asked for.
+
+    It says nothing of the repository: the registry takes such tokens.
+    """
+
+
 class Incomplete(HubFailure):
     """Part of a list could be had, but not all of it."""
 
     code = "incomplete"
+
+
+class TooLong(HubFailure):
+    """A list is longer than one answer may be."""
+
+    code = "too_long"
 
 
 class RateLimited(HubFailure):

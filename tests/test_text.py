@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.texts import LONGEST, bounded, decode_text, printable, read_text, readable
+from hubv1.text import LONGEST, bounded, decode_text, printable, read_text, readable
 
 
 def test_a_text_is_kept_whole_up_to_the_limit_and_cut_visibly_beyond_it() -> None:

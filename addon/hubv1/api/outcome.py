@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from hubv1.routes import Verdict
+from hubv1.api.routes import Verdict
 
 
 class Outcome(StrEnum):

@@ -10,15 +10,17 @@ import msgspec
 
 PAGE_SIZE = 100
 """Tags on a page: the most that Hub gives, whatever is asked for."""
+MOST_TAGS = 250_000
+"""Of a list that is given as a whole."""
 
 
-class Image(msgspec.Struct, frozen=True):
+class Image(msgspec.Struct, frozen=True, gc=False):
     """One image of a tag; there is one for each platform."""
 
     digest: str | None = None
 
 
-class Tag(msgspec.Struct, frozen=True):
+class Tag(msgspec.Struct, frozen=True, gc=False):
     """A tag of a repository."""
 
     name: str
@@ -29,7 +31,7 @@ class Tag(msgspec.Struct, frozen=True):
     """May be empty."""
 
 
-class Named(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True, gc=False):
     """A tag, where its name is all that is wanted: most of a page need not be decoded then."""
 
     name: str
@@ -41,9 +43,9 @@ Item = TypeVar("Item", Named, Tag)
 class Page(msgspec.Struct, Generic[Item], frozen=True):
     """One page of a repository's tags, in no dependable order."""
 
-    count: int
-    """How many tags the repository has, over all pages."""
     results: list[Item]
+    count: int | None = None
+    """How many tags the repository has, over all pages."""
     next: str | None = None
     """URL of the next page. Only whether there is one is believed, never where it leads."""
 

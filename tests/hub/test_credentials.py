@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from hubv1.credentials import LONGEST_SECRET, Anonymous, Basic, Bearer, read_credentials
+from hubv1.hub.credentials import LONGEST_SECRET, Anonymous, Basic, Bearer, read_credentials
 
 
 def basic(text: str | bytes) -> str:

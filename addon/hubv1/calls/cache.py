@@ -14,20 +14,24 @@ from math import floor
 
 from cachetools import TTLCache
 
+from hubv1.api.names import Repository
+from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
-from hubv1.credentials import ANONYMOUS, LONGEST_SECRET, Credentials
-from hubv1.kept import Kept
-from hubv1.names import Repository
-from hubv1.refusals import Refusals
-from hubv1.routes import Call, Listing
+from hubv1.hub import ANONYMOUS, LONGEST_SECRET, Credentials
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of all answers that are kept."""
 STALE_SECONDS = 3_600
 """Age of the oldest answer that is shown where Hub is down."""
 
+_REFUSALS = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
+_MOST_REFUSALS = 10_000
 _OVERHEAD_BYTES = 1_000
 """About what an answer takes besides its body."""
+_LISTS = ((Listing.TAGS, None), (Listing.IMAGES, None))
+
+Who = tuple[Credentials, Repository | None]
+"""A repository in the eyes of somebody; None for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,22 @@ class _Key:
     tag: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer that is kept; its moments are those of the monotonic clock."""
+
+    result: Result
+    asked_at: float
+    given_at: float
+    size: int
+    """What it is taken for, in bytes."""
+
+    @property
+    def age(self) -> int:
+        """The seconds since Hub gave it."""
+        return int(time.monotonic() - self.given_at)
+
+
 @dataclass(slots=True)
 class _Flight:
     """A call that is under way, and how many wait for it."""
@@ -50,17 +70,49 @@ class _Flight:
     """Whether Hub has said since it began that what it asks for is not there any more."""
 
 
-class Sharing:
+class RefusedSince:
+    """When Hub last refused whom what, as moments of the monotonic clock."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` is the age from which answers are not shown anyway."""
+        self._at = _Latest(_MOST_REFUSALS, seconds)
+
+    def note(self, credentials: Credentials, repository: Repository | None) -> None:
+        """Just now; `repository` is None where the credentials themselves were refused."""
+        self._at[credentials, repository] = time.monotonic()
+
+    def last(self, credentials: Credentials, repository: Repository | None) -> float:
+        """When this was refused, or something that includes it; later where that is not known."""
+        theirs = self._at.get((credentials, repository), 0.0)
+        all_theirs = self._at.get((credentials, None), 0.0)
+        return max(theirs, all_theirs, self._at.forgotten)
+
+
+class _Latest(TTLCache[Who, float]):
+    """Where there are too many the oldest is forgotten, but not that there was one."""
+
+    forgotten = 0.0
+
+    def popitem(self) -> tuple[Who, float]:
+        who, at = super().popitem()
+        self.forgotten = max(self.forgotten, at)
+        return who, at
+
+
+class AnswerCache:
     """The answers under way and those kept."""
 
     def __init__(self, seconds: int) -> None:
         """`seconds` is how long a complete answer is reused; with 0 none is kept."""
         self._seconds = seconds
         longest = max(seconds, STALE_SECONDS)
-        self._kept: TTLCache[_Key, Kept] = TTLCache(
+        self._kept: TTLCache[_Key, CachedAnswer] = TTLCache(
             MOST_BYTES if seconds else 0, longest, getsizeof=lambda kept: kept.size
         )
-        self._refusals = Refusals(longest)
+        self._refused = RefusedSince(longest)
+        """What ends every answer from before."""
+        self._absent = RefusedSince(longest)
+        """What ends stale answers alone: one tag is not there, or the whole repository."""
         self._flights: dict[_Key, _Flight] = {}
 
     async def answer(
@@ -73,7 +125,7 @@ class Sharing:
         key = _Key(credentials, call.repository, call.route.listing, call.tag)
         kept = self._usable(key)
         if kept is not None and self._seconds_left(kept) > 0:
-            return replace(kept.result, upstream_calls=0, cache="hit", age=_age(kept))
+            return replace(kept.result, upstream_calls=0, cache="hit", age=kept.age)
         flight = self._flights.get(key)
         if flight is not None:
             result = await self._join(key, flight)
@@ -90,57 +142,64 @@ class Sharing:
         began = time.monotonic()
         result = await ask()
         self._note_refusal(key, result)
-        last_refusal = self._refusals.last(key.credentials, key.repository)
-        if result.is_complete and not flight.is_overtaken and last_refusal < began:
-            self._keep(key, result)
+        if result.is_complete and not flight.is_overtaken:
+            self._keep(key, result, began)
         kept = self._usable(key) if result.error_type == "unreachable" else None
-        if kept is not None:
+        if kept is not None and kept.asked_at > self._absent.last(key.credentials, key.repository):
             return replace(
                 kept.result,
                 cache="stale",
                 freshness=floor(self._seconds_left(kept)),
-                age=_age(kept),
+                age=kept.age,
                 error_type=result.error_type,
                 error=result.error,
                 upstream_calls=result.upstream_calls,
             )
         return replace(result, cache="miss" if self._seconds else "bypass")
 
-    def _keep(self, key: _Key, result: Result) -> None:
+    def _keep(self, key: _Key, result: Result, asked_at: float) -> None:
         size = len(result.answer.body) + _OVERHEAD_BYTES
         if key.credentials != ANONYMOUS:
             size += LONGEST_SECRET
         if size <= self._kept.maxsize:
-            self._kept[key] = Kept(result, time.monotonic(), size)
+            self._kept[key] = CachedAnswer(result, asked_at, time.monotonic(), size)
 
-    def _usable(self, key: _Key) -> Kept | None:
-        """A kept answer, unless Hub has refused since what was given then."""
+    def _usable(self, key: _Key) -> CachedAnswer | None:
+        """A kept answer, unless Hub has refused since it was asked for."""
         kept = self._kept.get(key)
-        if kept is None or kept.at <= self._refusals.last(key.credentials, key.repository):
+        if kept is None or kept.asked_at <= self._refused.last(key.credentials, key.repository):
             return None
         return kept
 
-    def _seconds_left(self, kept: Kept) -> float:
+    def _seconds_left(self, kept: CachedAnswer) -> float:
         """For which it is as good as new; negative for a stale one."""
-        return kept.at + self._seconds - time.monotonic()
+        return kept.given_at + self._seconds - time.monotonic()
 
     def _note_refusal(self, key: _Key, result: Result) -> None:
         """What came before a 401, 403 or 404 is not shown after it, even where Hub is down."""
-        status = result.answer.status
-        if status not in (401, 403, 404):
+        refusal = result.refused or _REFUSALS.get(result.answer.status, "")
+        if not refusal:
             return
-        if status == 401 and key.credentials != ANONYMOUS:
-            self._refusals.note(key.credentials, None)
+        if refusal == "unauthorized" and key.credentials != ANONYMOUS:
+            self._refused.note(key.credentials, None)
         elif result.error_type or key.listing is not Listing.TAG:
-            self._refusals.note(key.credentials, key.repository)
+            self._refused.note(key.credentials, key.repository)
         else:
-            # An absence, though it may be told as a 401: of other tags this says nothing, of the
-            # lists it does.
-            for listing, tag in ((Listing.TAG, key.tag), *_LISTS):
-                gone = replace(key, listing=listing, tag=tag)
-                self._kept.pop(gone, None)
-                if gone in self._flights:
-                    self._flights[gone].is_overtaken = True
+            self._note_absence(key)
+
+    def _note_absence(self, key: _Key) -> None:
+        """One tag is not there; it may be told as a 401.
+
+        Of other tags that may mean nothing, so they stay as good as they are for the seconds that
+        answers are reused. It may also mean that the repository was withdrawn, so none of them is
+        shown where Hub is down.
+        """
+        self._absent.note(key.credentials, key.repository)
+        for listing, tag in ((Listing.TAG, key.tag), *_LISTS):
+            gone = replace(key, listing=listing, tag=tag)
+            self._kept.pop(gone, None)
+            if gone in self._flights:
+                self._flights[gone].is_overtaken = True
 
     async def _join(self, key: _Key, flight: _Flight) -> Result:
         flight.waiting += 1
@@ -154,11 +213,3 @@ class Sharing:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
                 flight.task.cancel()
-
-
-def _age(kept: Kept) -> int:
-    """The seconds since Hub gave it."""
-    return int(time.monotonic() - kept.at)
-
-
-_LISTS = ((Listing.TAGS, None), (Listing.IMAGES, None))

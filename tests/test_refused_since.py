@@ -6,10 +6,9 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1 import refusals
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.names import Repository
-from hubv1.refusals import Refusals
+from hubv1.api.names import Repository
+from hubv1.calls import cache
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 
 CREDENTIALS: list[Credentials] = [ANONYMOUS, Basic("joe", "1"), Basic("joe", "2")]
 REPOSITORIES = [Repository("library", name) for name in ("a", "b", "c")]
@@ -29,10 +28,10 @@ noted = st.lists(
 def test_no_refusal_of_the_last_hour_is_ever_overlooked(notes: Sequence[Noted], most: int) -> None:
     now = 1_000.0
     with (
-        mock.patch.object(refusals, "_MOST", most),
-        mock.patch.object(refusals, "time", mock.Mock(monotonic=lambda: now)),
+        mock.patch.object(cache, "_MOST_REFUSALS", most),
+        mock.patch.object(cache, "time", mock.Mock(monotonic=lambda: now)),
     ):
-        memory = Refusals(3_600)
+        memory = cache.RefusedSince(3_600)
         latest: dict[tuple[Credentials, Repository | None], float] = {}
         for credentials, repository, seconds in notes:
             now += seconds
@@ -49,8 +48,8 @@ def test_as_long_as_there_is_room_one_refusal_says_nothing_of_others(
     notes: Sequence[Noted],
 ) -> None:
     now = 1_000.0
-    with mock.patch.object(refusals, "time", mock.Mock(monotonic=lambda: now)):
-        memory = Refusals(3_600)
+    with mock.patch.object(cache, "time", mock.Mock(monotonic=lambda: now)):
+        memory = cache.RefusedSince(3_600)
         for credentials, repository, seconds in notes:
             now += seconds
             memory.note(credentials, repository)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from hubv1.names import (
+from hubv1.api.names import (
     OFFICIAL_NAMESPACE,
     Repository,
     decode_segment,
