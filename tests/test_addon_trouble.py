@@ -51,7 +51,7 @@ def test_a_connection_that_ends_before_the_answer_is_written_down(
     [row] = entries(tmp_path / "journal.sqlite3")
     assert (row.outcome, row.http_response_status_code) == (Outcome.PASSED, None)
     assert (row.error_type, row.error) == ("connection", "connection refused")
-    assert 2_000 <= row.duration_ms < 10_000
+    assert 2_000 <= row.duration_ms < 200_000  # not microseconds
 
 
 def test_a_caller_that_leaves_before_its_answer_is_a_failure(tmp_path: Path, hub: Standin) -> None:

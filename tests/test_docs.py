@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from datetime import date
@@ -44,6 +45,7 @@ def _page(name: str) -> str:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = _page("answers.md")
+CONTRIBUTING = _page("CONTRIBUTING.md")
 FRONTENDS = _page("frontends.md")
 METRICS = _page("metrics.md")
 OPTIONS = _page("options.md")
@@ -80,6 +82,22 @@ def test_the_page_of_options_lists_every_command(name: str) -> None:
 @pytest.mark.parametrize("outcome", Outcome)
 def test_the_page_of_options_lists_every_outcome(outcome: Outcome) -> None:
     assert re.search(rf"^\| `{outcome}` \| .+ \| (yes|no)", OPTIONS, re.MULTILINE)
+
+
+def test_the_map_for_contributors_has_the_floors_that_the_linter_checks() -> None:
+    rows = CONTRIBUTING[CONTRIBUTING.index("| module or package |") :].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in rows.splitlines()[2:]]
+    floors = [set(re.findall(r"`(\w+)(?:\.py|/)`", cell)) for cell in cells]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each["type"] == "layers"]
+    assert floors == [set(layer.split(" : ")) for layer in layers]
+
+
+def test_the_files_that_contributors_are_sent_to_exist() -> None:
+    for name in re.findall(r"`([\w/.]+(?:\.py|/))`", CONTRIBUTING):
+        places = (ROOT, ROOT / "addon" / "hubv1")
+        assert any((place / name).exists() for place in places), name
 
 
 def test_readme_is_short() -> None:

@@ -76,7 +76,7 @@ def test_without_hub_it_says_so_and_what_to_do_with_exit_code_1(tmp_path: Path) 
         (["--set", "hub_ulr=https://x"], "Did you mean hub_url?"),
         (["--set", "hub_deadline=soon"], "hub_deadline takes a whole number, not 'soon'."),
         (["--set", "hub_deadline=0"], "hub_deadline takes 1 to 3600 seconds, not 0."),
-        (["--set", "hub_journal=sqlite://"], "A journal in memory would record nothing"),
+        (["--set", "hub_journal=sqlite://"], "hub_journal takes the path of an SQLite file"),
         (["--set", "listen_port=high"], "ot an integer: high"),
     ],
 )

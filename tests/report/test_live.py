@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from e2e.bridges import eventually
 from hubv1.report.serve import Address, serve_report
 from report.made import report_of, write_journal
 from report.processes import complaint, report
@@ -110,7 +111,7 @@ class TestTrouble:
                 to.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
                 to.connect(("127.0.0.1", port))
                 to.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                time.sleep(3)
+                eventually(lambda: not _is_open(to), "the server lets go")
                 taken.set_result(_all_that_comes(to))
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -208,3 +209,12 @@ class TestBeyondLoopback:
                 urls.add(served.url.partition("?token=")[2])
         assert len(urls) == 2
         assert min(map(len, urls)) >= 32
+
+
+def _is_open(client: socket.socket) -> bool:
+    """Whether the other end of a connection within this process is."""
+    ours, server = client.getsockname(), client.getpeername()
+    return any(
+        (tuple(each.laddr), tuple(each.raddr), each.status) == (server, ours, "ESTABLISHED")
+        for each in psutil.net_connections("tcp4")
+    )

@@ -133,11 +133,15 @@ class PendingCall:
         self.error_type, self.error = result.error_type, result.error
         self.is_answered = not self.has_left
 
-    def leave(self) -> None:
-        """The client is gone: cancel the work that nobody else waits for."""
-        self.has_left = True
+    def stop(self) -> None:
+        """Cancel the work on its answer, unless an equal call waits for that too."""
         if self.task is not None:
             self.task.cancel()
+
+    def leave(self) -> None:
+        """The client is gone: nobody waits for the answer."""
+        self.has_left = True
+        self.stop()
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure if the bridge would have given one."""

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,23 +82,6 @@ class _Option(click.Option):
         return [line.strip() for line in text.splitlines() if line.strip()] or None
 
 
-def _reading(read: Callable[[str], object]) -> Callable[..., object]:
-    """A callback for options whose texts one function reads.
-
-    It raises ValueError or UnknownColumn, with a sentence.
-    """
-
-    def convert(ctx: click.Context, param: click.Parameter, value: object) -> object:
-        try:
-            if isinstance(value, tuple):
-                return tuple(map(read, value))
-            return read(value) if isinstance(value, str) else value
-        except (ValueError, UnknownColumn) as error:
-            raise click.BadParameter(str(error), ctx, param) from error
-
-    return convert
-
-
 def _read_host(text: str) -> str:
     host = text.strip().lower().rstrip(".")
     if not host or not {*host}.isdisjoint("/@ *") or re.search(r"^[^:]*:\d*$", host):
@@ -114,99 +98,107 @@ def _read_route(text: str) -> str:
     return text
 
 
-def _option(*names: str, **more: Any) -> Callable[..., Any]:  # noqa: ANN401  # click's
-    return click.option(*names, cls=_Option, **more)
+def _option(
+    flags: str,
+    metavar: str | None,
+    text: str,
+    read: Callable[[str], object] = str,
+    **more: Any,  # noqa: ANN401  # click's
+) -> _Option:
+    """An option whose texts `read` reads: it raises ValueError or UnknownColumn."""
+
+    def convert(ctx: click.Context, param: click.Parameter, value: object) -> object:
+        try:
+            if isinstance(value, tuple):
+                return tuple(map(read, value))
+            return read(value) if isinstance(value, str) else value
+        except (ValueError, UnknownColumn) as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+
+    return _Option(flags.split(), metavar=metavar, help=text, callback=convert, **more)
 
 
+_several = partial(_option, multiple=True)
 _FILE = click.Path(path_type=Path)
+_OUTCOMES = click.Choice([*map(str, Outcome)])
+_PARAMETERS: list[click.Parameter] = [
+    click.Argument(["captures"], metavar="[CAPTURE]...", nargs=-1, type=_FILE),
+    _several(
+        "--journal",
+        "PATH-OR-URL",
+        f"Journal to read, may be given several times. Default, without CAPTURE: {DEFAULT_JOURNAL}",
+    ),
+    _option("--since", "TIME", f"Filter: calls from then on: {_TIMES}."),
+    _option("--until", "TIME", "Filter: calls until then; a date's day included."),
+    _several("--caller", "NAME", "Filter: calls of that caller."),
+    _several("--route", "ROUTE", "Filter: calls to that route, as reports name it.", _read_route),
+    _several("--repository", "NAME", "Filter: calls for that repository, say debian or acme/*."),
+    _several(
+        "--host",
+        "HOST",
+        "Filter: calls to that host alone; in CAPTURE it is taken for a legacy host, as for the "
+        "name of a reverse proxy.",
+        _read_host,
+    ),
+    _several(
+        "--outcome",
+        "OUTCOME",
+        f"Filter: calls that ended so: {', '.join(Outcome)}.",
+        type=_OUTCOMES,
+    ),
+    _option(
+        "--fail-on",
+        None,
+        f"Gate: exit code {FOUND} where there is such, else 0: legacy calls that were not bridged, "
+        "any legacy call, callers that --baseline does not have. Default: never.",
+        type=click.Choice([*map(str, FailOn)]),
+    ),
+    _option(
+        "--baseline",
+        "REPORT.json",
+        "Earlier JSON report: tells which callers are new, still there or gone.",
+        type=_FILE,
+    ),
+    _option(
+        "--ignore",
+        "FILE",
+        "TOML file of callers that are accepted until a day: they count for nothing, and are "
+        "listed apart.",
+        type=_FILE,
+    ),
+    _option(
+        "--format",
+        None,
+        f"Default: what the suffix of FILE stands for ({' '.join(SUFFIXES)}), else terminal.",
+        type=click.Choice(FORMATS),
+    ),
+    _option("-o --output", "FILE", "Write there instead.", type=_FILE),
+    _option(
+        "--columns",
+        "NAME,NAME",
+        f"Columns of the table of findings, for {', '.join(WITH_COLUMNS)}; there are: "
+        f"{', '.join(COLUMNS)}.",
+        read_columns,
+    ),
+    _option(
+        "--serve",
+        "HOST:PORT",
+        "Show the report as a page that is kept up to date, until Ctrl-C; a PORT alone is on "
+        "127.0.0.1, and a HOST beyond this machine wants a token, which is in the URL it says.",
+        Address.read,
+    ),
+]
 
 
 @click.command(
     cls=Command,
+    params=_PARAMETERS,
     context_settings={
         "auto_envvar_prefix": ENVIRONMENT_PREFIX,
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
     },
     epilog=_EPILOG,
-)
-@click.argument("captures", metavar="[CAPTURE]...", nargs=-1, type=_FILE)
-@_option(
-    "--journal",
-    metavar="PATH-OR-URL",
-    multiple=True,
-    help=f"Journal to read, may be given several times. Default, without CAPTURE: "
-    f"{DEFAULT_JOURNAL}",
-)
-@_option("--since", metavar="TIME", help=f"Filter: calls from then on: {_TIMES}.")
-@_option("--until", metavar="TIME", help="Filter: calls until then; a date's day included.")
-@_option("--caller", metavar="NAME", multiple=True, help="Filter: calls of that caller.")
-@_option(
-    "--route",
-    metavar="ROUTE",
-    multiple=True,
-    callback=_reading(_read_route),
-    help="Filter: calls to that route, as the report names it.",
-)
-@_option(
-    "--repository",
-    metavar="NAME",
-    multiple=True,
-    help="Filter: calls for that repository, say debian or acme/*.",
-)
-@_option(
-    "--host",
-    metavar="HOST",
-    multiple=True,
-    callback=_reading(_read_host),
-    help="Filter: calls to that host alone; in CAPTURE it is taken for a legacy host, as for the "
-    "name of a reverse proxy.",
-)
-@_option(
-    "--outcome",
-    metavar="OUTCOME",
-    multiple=True,
-    type=click.Choice([*map(str, Outcome)]),
-    help=f"Filter: calls that ended so: {', '.join(Outcome)}.",
-)
-@_option(
-    "--fail-on",
-    type=click.Choice([*map(str, FailOn)]),
-    help=f"Gate: exit code {FOUND} where there is such, else 0: legacy calls that were not "
-    "bridged, any legacy call, callers that --baseline does not have. Default: never.",
-)
-@_option(
-    "--baseline",
-    metavar="REPORT.json",
-    type=_FILE,
-    help="Earlier JSON report: tells which callers are new, still there or gone.",
-)
-@_option(
-    "--ignore",
-    metavar="FILE",
-    type=_FILE,
-    help="TOML file of callers that are accepted until a day: they count for nothing, and are "
-    "listed apart.",
-)
-@_option(
-    "--format",
-    type=click.Choice(FORMATS),
-    help=f"Default: what the suffix of the file stands for ({' '.join(SUFFIXES)}), else terminal.",
-)
-@_option("-o", "--output", metavar="FILE", type=_FILE, help="Write there instead.")
-@_option(
-    "--columns",
-    metavar="NAME,NAME",
-    callback=_reading(read_columns),
-    help=f"Columns of the table of findings, for {', '.join(WITH_COLUMNS)}; there are: "
-    f"{', '.join(COLUMNS)}.",
-)
-@_option(
-    "--serve",
-    metavar="HOST:PORT",
-    callback=_reading(Address.read),
-    help="Show the report as a page that is kept up to date, until Ctrl-C; a PORT alone is on "
-    "127.0.0.1, and a HOST beyond this machine wants a token, which is in the URL it says.",
 )
 @click.version_option(hubv1.__version__, message=versions())
 @click.pass_context
