@@ -14,7 +14,7 @@ from hubv1.hub.credentials import (
     read_credentials,
 )
 from hubv1.hub.http import Connections, Transport
-from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget
+from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Credentials",
     "Exchange",
     "HubClient",
+    "Observer",
     "Registry",
     "Reply",
     "Request",
