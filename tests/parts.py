@@ -56,7 +56,7 @@ PROCESSES = (
     "report/test_command.py::TestSources::test_a_recording_may_come_from_standard_input",
     "report/test_filters.py::test_the_usual_journal_is_asked_for",
     "report/test_formats.py::TestFiles::test_a_pipe_is_written_to",
-    "check/test_databases.py",
+    "doctor/test_databases.py",
     "journal/test_processes.py",
     "journal/test_read_only.py",
     "journal/test_views.py::test_every_view_has_an_example",

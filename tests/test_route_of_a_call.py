@@ -22,7 +22,7 @@ RECORDING = Journal._recorded.__code__
 
 
 class Route:
-    """The modules of hubv1 that are entered while it is watched: in the event loop's thread, and in the
+    """The modules that are entered while it is watched: in the event loop's thread, and in the
     journal's while it records."""
 
     def __init__(self) -> None:

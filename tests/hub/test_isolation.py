@@ -12,7 +12,6 @@ from visitors import (
     ACME,
     IMAGES,
     JOE,
-    LOGIN,
     TAG,
     TAGS,
     V1,
@@ -66,10 +65,8 @@ class TestAPrivateAnswer:
     ) -> None:
         async def meanwhile(visitors: Visitors) -> list[tuple[int, str]]:
             calls = [visitors.ask(path, given) for given in (ACME, other, ACME)]
-            hub.faults.add("/app/tags", faults.latency(0.1))
             return [(result.answer.status, result.cache) for result in await asyncio.gather(*calls)]
 
-        hub.faults.add(LOGIN, faults.latency(0.1))
         expected = [(200, "miss"), (status, "miss"), (200, "collapsed")]
         assert played(hub, meanwhile, ttl=60) == expected
 

@@ -9,7 +9,7 @@ from hub.gate import until
 from hubv1.calls import Result
 from hubv1.hub import auth as module
 from hubv1.hub.credentials import Bearer, Credentials, read_credentials
-from standin import Call, Standin, faults
+from standin import Call, Held, Standin, faults
 from standin.rules import Action
 from visitors import (
     ACME,
@@ -171,14 +171,17 @@ class TestALoginThatIsSlow:
     def test_a_secret_whose_caller_left_is_not_tried_again_once_it_is_rejected(
         self, hub: Standin
     ) -> None:
-        hub.faults.add(LOGIN, faults.latency(0.1))
+        held = Held()
+        hub.faults.add(LOGIN, held)
 
         async def leaving(visitors: Visitors) -> Result:
             for _ in range(3):
                 left = asyncio.ensure_future(visitors.ask(TAGS, WRONG))
                 await until(lambda: logins(hub) > 0)
                 left.cancel()
-                await asyncio.sleep(0.3)
+                await asyncio.wait([left])
+            held.release()
+            await until(lambda: all(call.status for call in hub.calls))
             return await visitors.ask(TAGS, WRONG)
 
         assert is_challenge(played(hub, leaving))

@@ -13,12 +13,13 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clocks import SleepingClock
 from hubv1.api.errors import HubFailure, RateLimited
 from hubv1.api.names import Repository
-from hubv1.hub import HubClient, RequestBudget, Transport
+from hubv1.hub import HubClient, RequestBudget, Transport, throttle
 from hubv1.hub.throttle import LONGEST_REST, Throttle, seconds_after_refusal, seconds_until_reset
 from samples import VIA, with_client
-from standin import Catalog, Settings, Standin, faults
+from standin import Call, Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed
 
 SMALL, OTHER, MANY = (Repository("library", name) for name in ("small", "other", "many"))
@@ -88,8 +89,12 @@ def in_a_hurry(client: HubClient) -> Awaitable[object]:
     return client.tags(SMALL, RequestBudget(seconds=1.5))
 
 
-async def a_little_later(client: HubClient) -> None:
-    await asyncio.sleep(1.6)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SleepingClock:
+    """What the throttle goes by."""
+    made = SleepingClock()
+    made.rule(monkeypatch, throttle)
+    return made
 
 
 @pytest.mark.parametrize("skew", [0, 7_000, -7_000])
@@ -103,59 +108,79 @@ async def a_little_later(client: HubClient) -> None:
     ],
 )
 def test_a_short_limit_is_waited_out(
-    hub: Standin, headers: Callable[[float], dict[str, str]], skew: float
+    hub: Standin, clock: SleepingClock, headers: Callable[[float], dict[str, str]], skew: float
 ) -> None:
     hub.settings.clock_skew = skew
     hub.faults.add("/tags", limited(**headers(time.time() + skew)), times=1)
     assert attempts(hub, tags) == [None]
-    first, second = hub.calls
-    assert second.seconds - first.seconds > 0.9
+    assert len(hub.calls) == 2
+    [slept] = clock.slept
+    assert 1 <= slept <= 1.5
 
 
 @pytest.mark.parametrize("skew", [0, 7_000, -7_000])
 def test_a_long_limit_is_told_at_once_to_all_and_hub_is_left_alone(
-    hub: Standin, skew: float
+    hub: Standin, clock: SleepingClock, skew: float
 ) -> None:
     hub.settings.clock_skew = skew
     hub.faults.add("/small/", HOUR, times=1)
-    started = time.monotonic()
     waits = attempts(hub, tags, tags, tag, another)
-    assert time.monotonic() - started < 5
+    assert clock.slept == []
     assert all(wait and 3_590 <= wait <= 3_601 for wait in waits)
     assert len(hub.calls) == 1
 
 
-def test_a_limit_is_as_long_for_all_as_the_caller_is_patient(hub: Standin) -> None:
+def test_a_limit_is_as_long_for_all_as_the_caller_is_patient(
+    hub: Standin, clock: SleepingClock
+) -> None:
     hub.faults.add("/tags", limited(Retry_After="1"), times=1)
     assert attempts(hub, in_a_hurry, in_a_hurry, tags) == [1, 1, None]
     assert len(hub.calls) == 2
+    assert len(clock.slept) == 1
 
 
-def test_once_the_time_is_over_hub_is_asked_again(hub: Standin) -> None:
+def test_once_the_time_is_over_hub_is_asked_again(hub: Standin, clock: SleepingClock) -> None:
+    async def a_little_later(client: HubClient) -> None:
+        clock.now += 1
+
     hub.faults.add("/tags", limited(Retry_After="1"), times=1)
     assert attempts(hub, in_a_hurry, a_little_later, in_a_hurry, another) == [1, None, None, None]
     assert len(hub.calls) == 3
+    assert clock.slept == []
 
 
-def test_who_is_told_that_nothing_is_left_asks_no_more_until_the_reset(hub: Standin) -> None:
+def test_who_is_told_that_nothing_is_left_asks_no_more_until_the_reset(
+    hub: Standin, clock: SleepingClock
+) -> None:
     hub.faults.add("/tags", last_one(X_RateLimit_Reset="1"), times=1)
     assert attempts(hub, in_a_hurry, in_a_hurry, another) == [None, 1, None]
-    first, second = hub.calls
-    assert second.seconds - first.seconds > 0.9
+    assert len(hub.calls) == 2
+    [slept] = clock.slept
+    assert 1 <= slept <= 1.5
 
 
-def test_a_limit_that_is_counted_is_never_overstepped(hub: Standin) -> None:
-    hub.settings.rate_limit, hub.settings.rate_window = 4, 2
+def test_a_limit_that_is_counted_is_never_overstepped(hub: Standin, clock: SleepingClock) -> None:
+    hub.settings.rate_limit, hub.settings.rate_window = 4, 8
+    began = clock.now
+
+    def pass_time(_: Call) -> None:
+        hub.settings.clock_skew = clock.now - began
+
+    hub.before_request(pass_time)
     assert attempts(hub, *[tags, another] * 6) == [None] * 12
     assert {call.status for call in hub.calls} == {200}
+    assert clock.slept
 
 
 @pytest.mark.parametrize(
     "reset", ["", "soon", "nan", "-5", "-inf", "0", "1", "1000000000", "Mon, 99 Foo", "\u0661"]
 )
-def test_a_reset_that_makes_no_sense_holds_nobody_up(hub: Standin, reset: str) -> None:
+def test_a_reset_that_makes_no_sense_holds_nobody_up(
+    hub: Standin, clock: SleepingClock, reset: str
+) -> None:
     hub.faults.add("/tags", last_one(X_RateLimit_Reset=reset), times=1)
     assert attempts(hub, tags, tags) == [None, None]
+    assert sum(clock.slept) <= 1.5
 
 
 @pytest.mark.parametrize("reset", ["inf", "1e300", "99999999999", "9999999999999", "999999"])
@@ -170,9 +195,9 @@ def test_a_reset_beyond_all_windows_holds_up_for_no_more_than_one(hub: Standin, 
 @pytest.mark.parametrize("seconds", [3_600, 86_400, 1e300, math.inf])
 def test_no_limit_is_believed_for_longer_than_an_hour(seconds: float) -> None:
     async def playing() -> int | None:
-        throttle = Throttle()
-        throttle.pause("here", seconds)
-        return await attempt(throttle.wait("here", RequestBudget()))
+        made = Throttle()
+        made.pause("here", seconds)
+        return await attempt(made.wait("here", RequestBudget()))
 
     assert asyncio.run(playing()) == LONGEST_REST
 
@@ -180,39 +205,48 @@ def test_no_limit_is_believed_for_longer_than_an_hour(seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, -math.inf])
 def test_a_limit_that_is_over_stops_nobody(seconds: float) -> None:
     async def playing() -> int | None:
-        throttle = Throttle()
-        throttle.pause("here", seconds)
-        return await attempt(throttle.wait("here", RequestBudget(seconds=0.1)))
+        made = Throttle()
+        made.pause("here", seconds)
+        return await attempt(made.wait("here", RequestBudget(seconds=0.1)))
 
     assert asyncio.run(playing()) is None
 
 
 def test_a_shorter_limit_does_not_end_a_longer_one() -> None:
     async def playing() -> int | None:
-        throttle = Throttle()
-        throttle.pause("here", 100)
-        throttle.pause("here", 1)
-        return await attempt(throttle.wait("here", RequestBudget()))
+        made = Throttle()
+        made.pause("here", 100)
+        made.pause("here", 1)
+        return await attempt(made.wait("here", RequestBudget()))
 
     assert asyncio.run(playing()) == 100
 
 
-def test_those_who_waited_for_the_same_moment_come_back_one_by_one() -> None:
-    async def waiting(throttle: Throttle) -> float:
-        await throttle.wait("here", RequestBudget())
-        return time.monotonic()
+def test_those_who_waited_for_the_same_moment_come_back_one_by_one(
+    clock: SleepingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, slept = 50, list[float]()
 
-    async def playing() -> list[float]:
-        throttle = Throttle()
-        free_at = time.monotonic() + 0.2
-        throttle.pause("here", 0.2)
-        back = await asyncio.gather(*(waiting(throttle) for _ in range(50)))
-        return [each - free_at for each in back]
+    async def playing() -> None:
+        all_sleep = asyncio.Event()
 
-    late = sorted(asyncio.run(playing()))
-    assert late[0] >= 0
-    assert late[-1] - late[0] > 0.2
-    assert max(after - before for before, after in pairwise(late)) < 0.4
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == number:
+                clock.now += 10
+                all_sleep.set()
+            await all_sleep.wait()
+
+        monkeypatch.setattr(clock, "sleep", sleep)
+        clock.rule(monkeypatch, throttle)
+        made = Throttle()
+        made.pause("here", 3)
+        await asyncio.gather(*(made.wait("here", RequestBudget()) for _ in range(number)))
+
+    asyncio.run(playing())
+    assert min(slept) >= 3
+    assert max(slept) - min(slept) > 0.2
+    assert max(after - before for before, after in pairwise(sorted(slept))) < 0.4
 
 
 class TestOneHostAndAnother:
@@ -253,7 +287,9 @@ class TestOneHostAndAnother:
         assert [call.listener for call in hub.calls] == ["hub", "registry"]
 
 
-def test_a_limit_in_the_middle_of_a_list_makes_it_no_shorter(hub: Standin) -> None:
+def test_a_limit_in_the_middle_of_a_list_makes_it_no_shorter(
+    hub: Standin, clock: SleepingClock
+) -> None:
     hub.faults.add("page=3", limited(Retry_After="1"), times=1)
     found = with_client(hub.url, lambda client: client.tags(MANY, RequestBudget()))
     assert len(found) == 450

@@ -43,6 +43,7 @@ _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WH
 _SIZES = (64, 8, 1)
 """Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
 for it again."""
+_ATTEMPTS = 3
 _COMPLETING_SECONDS = 1
 """How long to wait for others before a file that is left has all that was committed."""
 NO_FILE = (
@@ -306,14 +307,17 @@ def open_for_writing(
     if place.file is None:
         raise JournalError(NO_FILE)
     with explained(place), files.locked(place.file.parent):
-        files.make(place.file)
-        found = files.identity(place.file)
-        try:
-            return _prepared(place, place.file, patience, is_suspect=found == mine)
-        except sqlite3.Error as error:
-            if not (is_damage(error) and (found == mine or _has_traces(place.file))):
-                raise
-            set_aside(place, found, reason_of(error), say)
+        for _ in range(_ATTEMPTS):
+            files.make(place.file)
+            found = files.identity(place.file)
+            try:
+                return _prepared(place, place.file, patience, is_suspect=found == mine)
+            except sqlite3.Error as error:
+                if files.identity(place.file) != found:
+                    continue  # somebody has taken it away meanwhile
+                if not (is_damage(error) and (found == mine or _has_traces(place.file))):
+                    raise
+                set_aside(place, found, reason_of(error), say)
         files.make(place.file)
         return _prepared(place, place.file, patience)
 

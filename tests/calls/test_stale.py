@@ -3,18 +3,16 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
 
 import pytest
-from cachetools import TTLCache
 
+from clocks import StoppedClock as Clock
 from hub.gate import until
 from hubv1.api.outcome import Outcome
-from hubv1.calls import Result, cache
+from hubv1.calls import Limits, Result, cache
 from hubv1.hub.credentials import Basic
 from sharers import Callers, played
-from standin import Catalog, Standin, bodies, faults
+from standin import Catalog, Held, Standin, bodies, faults
 from standin.rules import Action
 
 TAGS = "/v1/repositories/debian/tags"
@@ -27,24 +25,10 @@ FRESH = 10
 DOWN = faults.status(503)
 
 
-@dataclass
-class Clock:
-    """The monotonic clock of what is kept; it stands still unless it is moved."""
-
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    monotonic = __call__
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(cache, "time", made)
-    monkeypatch.setattr(cache, "TTLCache", partial(TTLCache, timer=made))
-    monkeypatch.setattr(cache, "_Latest", partial(cache._Latest, timer=made))
+    made.rule_cache(monkeypatch)
     return made
 
 
@@ -93,9 +77,10 @@ def test_what_hub_said_before_it_went_down_is_said_again(
         before = await callers.call(path)
         clock.now += 100.5
         goes_wrong(hub, action)
+        callers.terms = Limits(1)
         return [before, await callers.call(path)]
 
-    before, after = played(hub.url, before_and_after, FRESH, deadline=1)
+    before, after = played(hub.url, before_and_after, FRESH)
     assert before.tags_listed == after.tags_listed == (None if path == TAG else 2)
     assert is_old(after)
     assert after.answer == before.answer
@@ -306,13 +291,15 @@ class TestAfterARefusal:
         listed = listed or (IMAGES if refused == TAGS else TAGS)
 
         async def playing(callers: Callers) -> list[int]:
-            hub.faults.add("/tags", faults.latency(0.5))
+            held = Held()
+            hub.faults.add("/tags", held)
             slow = asyncio.ensure_future(callers.call(listed))
-            await until(lambda: bool(hub.calls))
+            await until(lambda: held.here == 1)
             goes_wrong(hub, faults.status(status))
             clock.now += 1
             refusal = await callers.call(refused)
             clock.now += 1
+            held.release()
             assert (await slow).answer.status == 200
             clock.now += 20
             goes_wrong(hub, DOWN)

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from clocks import StoppedClock
+from hub.gate import until
 from hubv1.calls import Result, cache
 from sharers import SECONDS, Callers, played
-from standin import Catalog, Settings, Standin, faults
+from standin import Catalog, Held, Settings, Standin, faults
 
 TAGS = "/v1/repositories/debian/tags"
 
@@ -24,7 +26,6 @@ def test_200_equal_calls_at_once_cost_hub_no_more_than_one(debian: Catalog, seco
         return await asyncio.gather(*(callers.call(TAGS) for _ in range(200)))
 
     with Standin(debian) as hub:
-        hub.faults.add("/tags", faults.latency(0.05))
         results = played(hub.url, at_once, seconds)
     assert len(hub.calls) == 3
     assert len({result.answer for result in results}) == 1
@@ -70,14 +71,18 @@ def test_calls_for_different_things_share_nothing(debian: Catalog) -> None:
     assert {result.cache for result in results} == {"miss"}
 
 
-def test_nothing_is_kept_longer_than_said(debian: Catalog) -> None:
-    async def with_a_pause(callers: Callers) -> str:
+def test_nothing_is_kept_longer_than_said(debian: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    (clock := StoppedClock()).rule_cache(monkeypatch)
+
+    async def with_pauses(callers: Callers) -> list[str]:
         await callers.call(TAGS)
-        await asyncio.sleep(1.1)
-        return (await callers.call(TAGS)).cache
+        clock.now += 59
+        at_last = await callers.call(TAGS)
+        clock.now += 2
+        return [at_last.cache, (await callers.call(TAGS)).cache]
 
     with Standin(debian) as hub:
-        assert played(hub.url, with_a_pause, seconds=1) == "miss"
+        assert played(hub.url, with_pauses, seconds=60) == ["hit", "miss"]
 
 
 def test_with_0_seconds_nothing_is_kept(debian: Catalog) -> None:
@@ -115,29 +120,34 @@ def test_a_failure_is_shared_by_those_who_wait_and_then_forgotten(debian: Catalo
 def test_one_who_leaves_takes_nothing_from_the_others(debian: Catalog) -> None:
     async def first_leaves(callers: Callers) -> int:
         first, second = (asyncio.ensure_future(callers.call(TAGS)) for _ in range(2))
-        await asyncio.sleep(0.05)
+        await until(lambda: held.here == 1)
         first.cancel()
+        await asyncio.wait([first])
+        held.release()
         return (await second).answer.status
 
+    held = Held()
     with Standin(debian) as hub:
-        hub.faults.add("/tags", faults.latency(0.2))
+        hub.faults.add("/tags", held)
         assert played(hub.url, first_leaves) == 200
 
 
 def test_when_all_have_left_hub_is_not_asked_for_more(debian: Catalog) -> None:
     async def all_leave(callers: Callers) -> str:
         waiting = [asyncio.ensure_future(callers.call(TAGS)) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        await until(lambda: held.here == 1)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        await asyncio.sleep(0.5)
+        await until(lambda: held.here == 0)
         calls = len(hub.calls)
+        held.release()
         assert (await callers.call(TAGS)).answer.status == 200
         return str(calls)
 
+    held = Held()
     with Standin(debian) as hub:
-        hub.faults.add("/tags", faults.latency(0.2), times=1)
+        hub.faults.add("/tags", held)
         assert played(hub.url, all_leave) == "1"
 
 

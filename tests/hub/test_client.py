@@ -1,18 +1,18 @@
 """The Hub client, against a Hub over real HTTP: complete values, or the failure that says why."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from hub.gate import until
 from hubv1.api import v2
 from hubv1.api.errors import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
 from hubv1.api.names import Repository
 from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE, READINGS
 from samples import VIA, with_client
-from standin import Call, Catalog, Quirk, Settings, Standin, faults, make_tag
+from standin import Call, Catalog, Held, Quirk, Settings, Standin, faults, make_tag
 
 MANY = Repository("library", "many")
 PATH = "/v2/namespaces/library/repositories/many/tags"
@@ -253,10 +253,8 @@ def test_fifteen_thousand_tags_are_read_with_a_hundred_tags_a_call() -> None:
     catalog = Catalog()
     catalog.add_generated("many", 15_000)
     with Standin(catalog, Settings(anonymous_offset=-1)) as hub:
-        started = time.monotonic()
         assert len(set(tags_of(hub))) == 15_000
         assert len(hub.calls) == 150
-        assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("name", ["a:b", "", "new\nline", "x" * 129, "ünïcode"])
@@ -281,12 +279,14 @@ def test_an_empty_page_with_a_next_one_is_not_followed_for_ever(hub: Standin) ->
 
 
 def test_a_retired_client_gives_the_answers_that_are_under_way(hub: Standin) -> None:
-    hub.faults.add("/tags", faults.latency(0.1))
+    held = Held()
+    hub.faults.add("/tags", held)
 
     async def retired(client: HubClient) -> int:
         under_way = asyncio.ensure_future(client.tags(MANY, RequestBudget()))
-        await asyncio.sleep(0.02)
+        await until(lambda: held.here == 1)
         await client.retire()
+        held.release()
         return len(await under_way)
 
     assert with_client(hub.url, retired) == len(tags_of(hub))
