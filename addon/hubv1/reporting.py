@@ -170,11 +170,11 @@ async def _worker(
 
 async def _log_summary(place: Place, level: int, seconds: float, intro: str = "") -> None:
     # The report is no part of the bridge before somebody asks for it.
-    from hubv1.report import SUMMARY_CALLERS, build, summary  # noqa: PLC0415  # see above
+    from hubv1.report import SUMMARY_CALLERS, build_report, summary  # noqa: PLC0415  # see above
 
     def lines_of() -> list[str]:
         with read(place, named=SUMMARY_CALLERS, seconds=seconds) as history:
-            return [*summary(build([history], datetime.now(UTC)))]
+            return [*summary(build_report([history], datetime.now(UTC)))]
 
     try:
         async with asyncio.timeout(seconds + _MARGIN):

@@ -30,7 +30,7 @@ from hubv1.api.errors import (
     Unreachable,
 )
 from hubv1.hub.credentials import Basic, Secrets
-from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget, Room
+from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,
@@ -82,11 +82,11 @@ class Transport:
         via: str,
         user_agent: str,
         connections: Connections | None = None,
-        observer: Callable[[Exchange], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`via` is the bridge's own entry for the Via header, by which it knows itself.
 
-        `observer` is shown every exchange.
+        `observer` is shown every exchange while it is on.
         """
         self.via = via
         self.secrets = Secrets()
@@ -263,7 +263,7 @@ class Transport:
             self.statuses[status] += 1
             budget.asked[f"{request.method} {request.place}: {status}"] += 1
             self._under_way -= 1
-            if self._observer is not None:
+            if self._observer is not None and self._observer.is_on:
                 headers = {**self._headers, **request.headers}
                 self._observer(
                     Exchange(

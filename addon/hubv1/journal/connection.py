@@ -5,7 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -113,7 +113,7 @@ class Inserter:
         for size, text in zip(_SIZES, self._texts, strict=True):
             while len(rows) - start >= size:
                 some = rows[start : start + size]
-                cursor.execute(text, [schema.stored(value) for row in some for value in row])
+                cursor.execute(text, [stored(value) for row in some for value in row])
                 start += size
 
 
@@ -155,7 +155,7 @@ class Connection:
 
     def kinds_of(self, day: date) -> Iterator[Kind]:
         """What the journal counts of that day."""
-        found = self._connection.execute(_KINDS, (schema.stored(day),)).fetchall()
+        found = self._connection.execute(_KINDS, (stored(day),)).fetchall()
         return (Kind(*row) for row in found)
 
     def check(self, ids: Collection[str]) -> None:
@@ -446,3 +446,10 @@ def _has_traces(path: Path) -> bool:
         return True
     is_text = b"\0" not in content  # a log or this very line, say
     return not is_text and _TRACE in content
+
+
+def stored(value: object) -> object:
+    """The value as SQLite holds it: times are texts."""
+    if type(value) is datetime:
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return value.isoformat() if type(value) is date else value

@@ -281,10 +281,3 @@ def insert_texts() -> dict[str, str]:
 
 def _sqlite(clause: ClauseElement) -> str:
     return str(clause.compile(dialect=sqlite.dialect()))
-
-
-def stored(value: object) -> object:
-    """The value as SQLite holds it: times are texts."""
-    if type(value) is datetime:
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value.isoformat() if type(value) is date else value

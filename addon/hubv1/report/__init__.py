@@ -1,7 +1,7 @@
 """The migration report: who still calls v1, how often, and what to call instead."""
 
 from hubv1.report.allowlist import AllowlistError
-from hubv1.report.build import DEFAULT_JOURNAL, build, make
+from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
 from hubv1.report.model import Report, State
@@ -29,7 +29,7 @@ __all__ = [
     "Report",
     "State",
     "UnknownColumn",
-    "build",
+    "build_report",
     "gate",
     "look_for",
     "make",

@@ -78,7 +78,7 @@ def make(
     selection = replace(selection, accepted=patterns(allowed.in_force))
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with read_sources(journals, options.captures, selection, say, advance) as histories:
-        report = build(histories, now, selection, allowed.in_force)
+        report = build_report(histories, now, selection, allowed.in_force)
     ignored = [one.caller for one in report.ignored]
     if options.ignore:
         for line in allowed.remarks(ignored):
@@ -122,7 +122,7 @@ def read_sources(
         yield [*written, *recorded]
 
 
-def build(
+def build_report(
     histories: Sequence[History],
     now: datetime,
     selection: Selection = EVERYTHING,

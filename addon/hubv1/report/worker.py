@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hubv1.formats import format_of
 from hubv1.journal import JournalError, Place, read
-from hubv1.report.build import build
+from hubv1.report.build import build_report
 from hubv1.report.prose import told_together
 from hubv1.report.render import render_report
 from hubv1.report.writing import write_whole
@@ -54,7 +54,7 @@ def write(journal: Place, files: Sequence[Path], token: str, named: int | None =
     """
     try:
         with read(journal, named=named) as history:
-            report = build([history], datetime.now(UTC))
+            report = build_report([history], datetime.now(UTC))
     except (JournalError, OSError, MemoryError) as error:
         for at in range(len(files)):
             _tell(at, error)
