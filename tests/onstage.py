@@ -82,6 +82,8 @@ async def on_stage(
             yield stage
         finally:
             await stage.end()
+            # mitmproxy's own context leaves it, to fail at lines of a later stage's.
+            context.master._legacy_log_events.uninstall()
 
 
 def played(

@@ -10,7 +10,7 @@ from hubv1 import __version__
 from hubv1.calls import AnswerCache, Limits
 from hubv1.config import Config
 from hubv1.fleet import Shipper
-from hubv1.hub import Connections, Exchange, HubClient, Transport
+from hubv1.hub import Connections, HubClient, Observer, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
 
@@ -24,8 +24,8 @@ class Environment:
     connections: Connections
     confdir: Path
     """mitmproxy's, which does not exist yet at the first start."""
-    observer: Callable[[Exchange], None] | None = None
-    """Is called with each exchange with Docker's hosts."""
+    observer: Observer | None = None
+    """Sees the exchanges with Docker's hosts."""
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
     via: str = field(init=False)

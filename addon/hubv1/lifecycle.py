@@ -120,6 +120,7 @@ class Lifecycle:
     def shut_down(self, components: Components) -> None:
         """Record the calls that the end of the process cuts."""
         for pending in list(self.pending.values()):
+            pending.stop()  # or it would go on, with connections that nobody closes
             pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
             self._record_unawaited(pending, components)
 
@@ -127,7 +128,7 @@ class Lifecycle:
         """Answer 503 to the calls that the bridge still works on, and record all pending ones."""
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
-                pending.task.cancel()
+                pending.stop()
                 _finish(pending, restarting(), _successor(pending.call, components), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")

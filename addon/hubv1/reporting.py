@@ -20,12 +20,12 @@ from uuid import uuid4
 
 from mitmproxy.log import ALERT
 
-from hubv1.journal import JournalError, Place, read_overview
+from hubv1.journal import JournalError, Place, read
 from hubv1.text import number
 
 logger = logging.getLogger(__name__)
 
-END_SECONDS = 1.2
+END_SECONDS = 1.0
 """How long the bridge's end may take for the summary alone: it ends within two seconds then."""
 END_SECONDS_WITH_FILES = 6.5
 """The same where files are to be written: Docker kills what has not ended ten seconds after it was
@@ -35,9 +35,7 @@ _SUMMARY_SECONDS = 30.0
 _REPORT_SECONDS = 300.0
 """On demand, while calls are answered."""
 
-_NICENESS = 10
-"""Of a process that makes a report while calls are answered; at the end there are none."""
-
+_ENDED = "the bridge ended before it was made"
 _MARGIN = 0.2
 """Seconds until nobody waits any longer for a thread that should have ended by itself."""
 
@@ -66,18 +64,23 @@ class Reporter:
 
         `flows` is how many there were in this run; the report is of all that the journal has.
         """
+        seconds = END_SECONDS_WITH_FILES if paths or self._tasks else END_SECONDS
         intro = f"{number(flows, 'flow')} in this run. The journal {place} has:"
-        works = [
-            _log_summary(place, logging.INFO, END_SECONDS, intro),
-            self._stop(END_SECONDS_WITH_FILES),
-        ]
+        works = [_log_summary(place, logging.INFO, seconds, intro), self._stop(seconds)]
         if paths:
-            works.append(_write(place, paths, END_SECONDS_WITH_FILES, niceness=0))
+            works.append(_write(place, paths, seconds, "soon"))
         await asyncio.gather(*works)
 
     async def _write_in_turn(self, place: Place, path: Path) -> None:
-        async with self._turn:
-            await _write(place, [path], _REPORT_SECONDS, _NICENESS)
+        is_begun = False
+        try:
+            async with self._turn:
+                is_begun = True
+                await _write(place, [path], _REPORT_SECONDS, "whole")
+        except asyncio.CancelledError:
+            if not is_begun:
+                _log_left(place, path, "", _ENDED)
+            raise
 
     async def _stop(self, seconds: float) -> None:
         """Wait for what was begun, and give up what takes longer."""
@@ -93,40 +96,63 @@ class Reporter:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _write(place: Place, paths: Sequence[Path], seconds: float, niceness: int) -> None:
-    """Have the report written to these files, and log of each what became of it."""
+async def _write(place: Place, paths: Sequence[Path], seconds: float, how: str) -> None:
+    """Have the report written to these files, and log of each what became of it.
+
+    `how` is for the worker.
+    """
     token = uuid4().hex
-    left = dict(enumerate(paths))
-    reason = "the bridge ended before it was made"
+    reason = _ENDED
+    left = dict.fromkeys(range(len(paths)), "")
+    """What is missing of the files that are not whole, by their numbers; empty for all of it."""
+    reasons: dict[int, str] = {}
     try:
-        async with asyncio.timeout(seconds), _worker(niceness, place, token, paths) as told:
+        async with asyncio.timeout(seconds), _worker(how, place, token, paths) as told:
             async for line in told:
-                at, trouble = json.loads(line)
-                path = left.pop(at)
-                if trouble:
-                    _complain(trouble)
+                at, missing, trouble = json.loads(line)
+                if missing:
+                    left[at] = missing
+                elif trouble and left[at]:
+                    reasons[at] = trouble
                 else:
-                    logger.info("hub v1: the report is in %s", path)
-        reason = "the process that made it was killed"
+                    del left[at]
+                    _log_written(paths[at], trouble)
+        reason = "the process that makes it failed"
     except TimeoutError:
-        reason = f"{seconds:g} seconds were not enough to make it"
+        reason = f"{seconds:g} seconds were not enough"
     except OSError as error:
         reason = str(error)
     finally:
-        for path in left.values():
-            _forget(path, token)
-            _complain(f"{path} was not written, since {reason}. {_by_hand(place, path)}")
+        for at, missing in left.items():
+            _forget(paths[at], token)
+            _log_left(place, paths[at], missing, reasons.get(at, reason))
+
+
+def _log_written(path: Path, trouble: str) -> None:
+    if trouble:
+        _complain(trouble)
+    else:
+        logger.info("hub v1: the report is in %s", path)
+
+
+def _log_left(place: Place, path: Path, missing: str, reason: str) -> None:
+    by_hand = f"{_program()} --journal {place} -o {path}"
+    if missing:
+        text = "hub v1: the report is in %s; it has %s, since %s. %s tells all apart."
+        logger.warning(text, path, missing, reason, by_hand)
+    else:
+        _complain(f"{path} was not written, since {reason}. {by_hand} writes it.")
 
 
 @asynccontextmanager
 async def _worker(
-    niceness: int, place: Place, token: str, paths: Sequence[Path]
+    how: str, place: Place, token: str, paths: Sequence[Path]
 ) -> AsyncIterator[asyncio.StreamReader]:
     """What the process says that makes reports; it ends with the context at the latest."""
     folders = filter(None, [str(_ADDON), os.environ.get("PYTHONPATH")])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "hubv1.report.worker"),
-        *(str(niceness), str(place.file or place), token, *map(str, paths)),
+        *(how, str(place.file or place), token, *map(str, paths)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -143,9 +169,16 @@ async def _worker(
 
 
 async def _log_summary(place: Place, level: int, seconds: float, intro: str = "") -> None:
+    # The report is no part of the bridge before somebody asks for it.
+    from hubv1.report import SUMMARY_CALLERS, build_report, summary  # noqa: PLC0415  # see above
+
+    def lines_of() -> list[str]:
+        with read(place, named=SUMMARY_CALLERS, seconds=seconds) as history:
+            return [*summary(build_report([history], datetime.now(UTC)))]
+
     try:
         async with asyncio.timeout(seconds + _MARGIN):
-            lines = await _in_daemon(lambda: _summary(place, seconds))
+            lines = await _in_daemon(lines_of)
     except (JournalError, OSError) as error:
         _complain(str(error))
     except TimeoutError:
@@ -155,15 +188,6 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
             logger.info("hub v1: %s", intro)
         for at, line in enumerate(lines):
             logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), line)
-
-
-def _summary(place: Place, seconds: float) -> list[str]:
-    # The report is no part of the bridge before somebody asks for it.
-    from hubv1.report import SUMMARY_CALLERS, on_the_hour, outline, summary  # noqa: PLC0415  # above
-
-    now = datetime.now(UTC)
-    told = read_overview(place, on_the_hour(now), SUMMARY_CALLERS, seconds)
-    return [*summary(outline(told, now))]
 
 
 async def _in_daemon(work: Callable[[], _T]) -> _T:
@@ -190,15 +214,15 @@ async def _in_daemon(work: Callable[[], _T]) -> _T:
 
 
 def _forget(path: Path, token: str) -> None:
-    from hubv1.report import temporary_file  # noqa: PLC0415  # as in _summary
+    from hubv1.report import temporary_file  # noqa: PLC0415  # as in _log_summary
 
     temporary_file(path, token).unlink(missing_ok=True)
 
 
-def _by_hand(place: Place, path: Path) -> str:
-    from hubv1.report import report_command  # noqa: PLC0415  # as in _summary
+def _program() -> str:
+    from hubv1.report import report_command  # noqa: PLC0415  # as in _log_summary
 
-    return f"{report_command()} --journal {place} -o {path} writes it."
+    return report_command()
 
 
 def _complain(reason: str) -> None:

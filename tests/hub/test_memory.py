@@ -136,6 +136,19 @@ def test_a_list_that_waits_for_memory_is_still_read_from_the_registry(
     assert (result.answer.status, result.source) == (200, "registry")
 
 
+def test_what_a_list_takes_is_given_back_once_it_is_answered(
+    hub: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MOST_LONG", 2)
+    hub.catalog.add("some/list", [f"{'x' * 100}-{number}" for number in range(3_000)])
+
+    async def often(visitors: Visitors) -> list[str]:
+        async with asyncio.timeout(PATIENCE):
+            return [(await visitors.ask(f"{V1}/some/list/tags")).source for _ in range(5)]
+
+    assert play(hub, often) == ["registry"] * 5
+
+
 @pytest.mark.parametrize("status", [200, 403, 404])
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_bomb_in_any_coding_is_an_error_and_leaves_nothing_behind(

@@ -148,6 +148,6 @@ def test_images_are_bounded_while_they_are_read(
 
 def test_the_pages_name_the_bounds() -> None:
     text = (DOCS / "limits.md").read_text(encoding="utf-8")
-    assert f"{v2.MOST_TAGS:,} names" in text
+    assert f"{v2.MOST_TAGS:,} tags, {module.MOST_IMAGES:,} images" in text
     assert f"{translation.MOST_BYTES // 1024**2} MB" in text
     assert "`too_long`" in (DOCS / "answers.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hubv1.journal import CallRecord, Gap, History, Journal, Place, Rejection, Seen, summarised
-from hubv1.report.build import build
+from hubv1.report.build import build_report
 from hubv1.report.messages import message_to
 from hubv1.report.model import Report
 from hubv1.report.sections import by_caller
@@ -34,7 +34,7 @@ def report_of(
     rejections: tuple[Rejection, ...] = (),
     now: datetime = NOW,
 ) -> Report:
-    return build([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
+    return build_report([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
 
 
 def message(report: Report, caller: str, **how: Any) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hubv1.api.outcome import Outcome
 from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Seen
-from hubv1.report.build import build
+from hubv1.report.build import build_report
 from hubv1.report.model import State
 from hubv1.report.prose import sentence
 from report.made import NOW, history, report_of
@@ -46,7 +46,7 @@ def test_the_higher_wins_whichever_came_first(pair: tuple[Outcome, ...]) -> None
 @pytest.mark.parametrize("pair", both_orders(Outcome.TRANSLATED, Outcome.FAILED), ids=str)
 def test_the_higher_wins_among_journals_too(pair: tuple[Outcome, ...]) -> None:
     histories = [history(make_entry(outcome=outcome)) for outcome in pair]
-    assert build(histories, NOW).state is State.UNBRIDGED
+    assert build_report(histories, NOW).state is State.UNBRIDGED
 
 
 def test_traffic_without_a_legacy_call_is_clean() -> None:
@@ -55,7 +55,7 @@ def test_traffic_without_a_legacy_call_is_clean() -> None:
 
 def test_nothing_seen_is_not_clean() -> None:
     assert report_of().state is State.NOTHING_SEEN
-    assert build([], NOW).state is State.NOTHING_SEEN
+    assert build_report([], NOW).state is State.NOTHING_SEEN
 
 
 def test_a_client_that_rejected_the_certificate_alone_says_nothing_about_v1() -> None:

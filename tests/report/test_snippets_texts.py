@@ -148,7 +148,7 @@ class TestFindings:
         [finding] = report_of(entry).findings
         found = replacement_of(finding)
         assert found.old == "https://registry.hub.docker.com/v1/repositories/debian/tags"
-        assert found.new == finding.successor
+        assert found.new == finding.told.successor
         assert all("DOCKER_TOKEN" in one.code for one in found.snippets)
 
     def test_a_finding_of_another_version_is_told_to_be_one(self) -> None:

@@ -15,8 +15,16 @@ from hubv1.calls.answering import (
     unrecorded,
 )
 from hubv1.calls.cache import AnswerCache
-from hubv1.calls.call import PendingCall, RequestSnapshot, observed_call, take_snapshot
-from hubv1.calls.caller import Caller, Network, client_address, identify
+from hubv1.calls.call import (
+    Caller,
+    Network,
+    PendingCall,
+    RequestSnapshot,
+    client_address,
+    identify,
+    observed_call,
+    take_snapshot,
+)
 from hubv1.calls.policy import Action, Brownout, Mode, decide, read_brownout
 from hubv1.calls.rules import Rule, mode_for, read_rule
 

@@ -13,9 +13,10 @@ from hubv1.hub.credentials import (
     Credentials,
     read_credentials,
 )
-from hubv1.hub.http import Connections, Transport
-from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget
+from hubv1.hub.http import Transport
+from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
+from hubv1.hub.tls import Connections
 
 __all__ = [
     "ANONYMOUS",
@@ -27,6 +28,7 @@ __all__ = [
     "Credentials",
     "Exchange",
     "HubClient",
+    "Observer",
     "Registry",
     "Reply",
     "Request",

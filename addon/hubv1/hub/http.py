@@ -9,13 +9,10 @@ import zlib
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 import aiohttp
-import certifi
 import msgspec
 from yarl import URL
 
@@ -33,7 +30,7 @@ from hubv1.api.errors import (
     Unreachable,
 )
 from hubv1.hub.credentials import Basic, Secrets
-from hubv1.hub.messages import Exchange, Reply, Request, RequestBudget, Room
+from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,
@@ -41,6 +38,7 @@ from hubv1.hub.throttle import (
     seconds_after_refusal,
     seconds_until_reset,
 )
+from hubv1.hub.tls import Connections
 from hubv1.text import bounded
 
 ATTEMPTS = 4
@@ -76,58 +74,6 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Connections:
-    """How Docker's hosts are reached: whom to trust, as whom, and through which proxy.
-
-    The settings are named and meant as mitmproxy's own options.
-    """
-
-    insecure: bool = False
-    """Believe any certificate."""
-    ca_file: str = ""
-    """Trust these CAs instead of the system's."""
-    ca_folder: str = ""
-    """The same, as a folder made by OpenSSL's c_rehash."""
-    client_certs: str = ""
-    """A certificate with its key to show, or a folder with one for each host: `<host>.pem`."""
-    proxy: str = ""
-    """URL of the proxy that every request goes through."""
-    proxy_auth: str = ""
-    """`user:password` for it."""
-
-    def __repr__(self) -> str:
-        """Without the proxy's credentials."""
-        return f"<connections through {self.proxy or 'no proxy'}>"
-
-    def context_for(self, host: str) -> ssl.SSLContext:
-        """The TLS settings for connections to `host`.
-
-        Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
-        """
-        context = self._trusting()
-        certificate = Path(self.client_certs).expanduser()
-        if self.client_certs and certificate.is_dir():
-            certificate /= f"{host}.pem"
-        if self.client_certs and certificate.is_file():
-            context.load_cert_chain(certificate)
-        return context
-
-    def _trusting(self) -> ssl.SSLContext:
-        if self.ca_file or self.ca_folder:
-            context = ssl.create_default_context(
-                cafile=_expanded(self.ca_file), capath=_expanded(self.ca_folder)
-            )
-        else:
-            context = ssl.create_default_context()
-            # A machine without a CA store of its own is no reason to fail.
-            context.load_verify_locations(certifi.where())
-        if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-
 class Transport:
     """The connections to Docker's hosts. They are opened on first use, and again after `close`."""
 
@@ -136,11 +82,11 @@ class Transport:
         via: str,
         user_agent: str,
         connections: Connections | None = None,
-        observer: Callable[[Exchange], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`via` is the bridge's own entry for the Via header, by which it knows itself.
 
-        `observer` is shown every exchange.
+        `observer` is shown every exchange while it is on.
         """
         self.via = via
         self.secrets = Secrets()
@@ -317,7 +263,7 @@ class Transport:
             self.statuses[status] += 1
             budget.asked[f"{request.method} {request.place}: {status}"] += 1
             self._under_way -= 1
-            if self._observer is not None:
+            if self._observer is not None and self._observer.is_on:
                 headers = {**self._headers, **request.headers}
                 self._observer(
                     Exchange(
@@ -510,7 +456,3 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     return str(error) or type(error).__name__
-
-
-def _expanded(path: str) -> str | None:
-    return str(Path(path).expanduser()) if path else None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hubv1.hub.credentials import (
     ANONYMOUS,
@@ -107,6 +108,15 @@ class Exchange:
     def secrets(self) -> frozenset[str]:
         """All that the reply may repeat and nobody may see, in all forms."""
         return self.own_secrets | forms_of(self.credentials, *self.request.credentials)
+
+
+class Observer(Protocol):
+    """Is called with each exchange, as long as it is on."""
+
+    is_on: bool
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Look at an exchange that has ended."""
 
 
 @dataclass(slots=True)

@@ -2,12 +2,13 @@
 
 from hubv1.api.record import CallRecord, id_of, moment_of, new_id
 from hubv1.journal.connection import NO_FILE, reason_of
+from hubv1.journal.counts import OTHERS
 from hubv1.journal.database_url import is_url, masked
 from hubv1.journal.gaps import Gap, NotRecorded
-from hubv1.journal.history import Count, History, Overview, Summary, summarised
+from hubv1.journal.history import Count, History, Summary, summarised
 from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place
-from hubv1.journal.reader import read, read_overview
+from hubv1.journal.reader import read
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.selection import EVERYTHING, Selection, is_named
 from hubv1.journal.traffic import Rejection, Seen
@@ -19,6 +20,7 @@ __all__ = [
     "EVERYTHING",
     "FILE_NAME",
     "NO_FILE",
+    "OTHERS",
     "CallRecord",
     "Count",
     "Gap",
@@ -26,7 +28,6 @@ __all__ = [
     "Journal",
     "JournalError",
     "NotRecorded",
-    "Overview",
     "Place",
     "Rejection",
     "Seen",
@@ -40,7 +41,6 @@ __all__ = [
     "new_id",
     "read",
     "read_all",
-    "read_overview",
     "reason_of",
     "summarised",
 ]

@@ -5,7 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,6 +43,7 @@ _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WH
 _SIZES = (64, 8, 1)
 """Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
 for it again."""
+_ATTEMPTS = 3
 _COMPLETING_SECONDS = 1
 """How long to wait for others before a file that is left has all that was committed."""
 NO_FILE = (
@@ -112,7 +113,7 @@ class Inserter:
         for size, text in zip(_SIZES, self._texts, strict=True):
             while len(rows) - start >= size:
                 some = rows[start : start + size]
-                cursor.execute(text, [schema.stored(value) for row in some for value in row])
+                cursor.execute(text, [stored(value) for row in some for value in row])
                 start += size
 
 
@@ -154,7 +155,7 @@ class Connection:
 
     def kinds_of(self, day: date) -> Iterator[Kind]:
         """What the journal counts of that day."""
-        found = self._connection.execute(_KINDS, (schema.stored(day),)).fetchall()
+        found = self._connection.execute(_KINDS, (stored(day),)).fetchall()
         return (Kind(*row) for row in found)
 
     def check(self, ids: Collection[str]) -> None:
@@ -306,14 +307,17 @@ def open_for_writing(
     if place.file is None:
         raise JournalError(NO_FILE)
     with explained(place), files.locked(place.file.parent):
-        files.make(place.file)
-        found = files.identity(place.file)
-        try:
-            return _prepared(place, place.file, patience, is_suspect=found == mine)
-        except sqlite3.Error as error:
-            if not (is_damage(error) and (found == mine or _has_traces(place.file))):
-                raise
-            set_aside(place, found, reason_of(error), say)
+        for _ in range(_ATTEMPTS):
+            files.make(place.file)
+            found = files.identity(place.file)
+            try:
+                return _prepared(place, place.file, patience, is_suspect=found == mine)
+            except sqlite3.Error as error:
+                if files.identity(place.file) != found:
+                    continue  # somebody has taken it away meanwhile
+                if not (is_damage(error) and (found == mine or _has_traces(place.file))):
+                    raise
+                set_aside(place, found, reason_of(error), say)
         files.make(place.file)
         return _prepared(place, place.file, patience)
 
@@ -442,3 +446,10 @@ def _has_traces(path: Path) -> bool:
         return True
     is_text = b"\0" not in content  # a log or this very line, say
     return not is_text and _TRACE in content
+
+
+def stored(value: object) -> object:
+    """The value as SQLite holds it: times are texts."""
+    if type(value) is datetime:
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return value.isoformat() if type(value) is date else value

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+import msgspec
+
 from hubv1.api.outcome import Outcome
 from hubv1.api.record import CallRecord
 from hubv1.api.routes import Verdict
@@ -13,9 +15,11 @@ from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
 
 
-@dataclass(slots=True, kw_only=True)
-class Count:
-    """Calls of one caller, host, route, repository and outcome."""
+class Count(msgspec.Struct, gc=False):
+    """Calls of one caller, host, route, repository and outcome.
+
+    There may be hundreds of thousands: a struct of msgspec's is made in a third of the time.
+    """
 
     caller: str
     client_address: str
@@ -50,24 +54,10 @@ class Summary:
     days: Days
     accepted: Sequence[Count] = ()
     """Those of callers that are known, which the others do not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What few rows tell of a journal, however many callers it has."""
-
-    seen: Seen
-    gaps: Sequence[Gap]
-    rejections: Sequence[Rejection]
-    sums: Sequence[Count]
-    """All calls: of callers and repositories they have no names."""
-    latest: Sequence[Count]
-    """The calls of those that called last."""
-    callers: int
-    """How many there are."""
-    repositories: int
-    elsewhere: Mapping[str, int] = field(default_factory=dict)
-    """As a history has it; of a journal always empty."""
+    callers: int = 0
+    """How many there are, where the counts do not name all."""
+    repositories: int = 0
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from hubv1.api.record import CallRecord
 from hubv1.api.routes import Verdict
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
-from hubv1.journal.counted import bounds_of, counted, latest_of, names_of, sums_of
+from hubv1.journal.counted import bounds_of, counted
 from hubv1.journal.database_url import POSTGRESQL
 from hubv1.journal.gaps import Gap
-from hubv1.journal.history import History, Overview, Summary
+from hubv1.journal.history import History, Summary
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
@@ -44,39 +44,34 @@ _OF_SERVER = {
 
 
 @contextmanager
-def read(place: Place, selection: Selection = EVERYTHING) -> Iterator[History]:
+def read(
+    place: Place,
+    selection: Selection = EVERYTHING,
+    *,
+    named: int | None = None,
+    seconds: float | None = None,
+) -> Iterator[History]:
     """What is wanted of the history in a journal, while the context lasts; raises JournalError.
 
-    Traffic, gaps and single calls are those of the period, whatever names are wanted.
+    Traffic, gaps and single calls are those of the period, whatever names are wanted. With `named`
+    only so many callers are told apart, the latest; with `seconds` a journal's file that takes
+    longer to read raises JournalError.
     """
-    with connected(place) as connection, explained(place):
-        yield history_of(place, connection, selection)
-
-
-def read_overview(place: Place, hour: datetime, most: int, seconds: float) -> Overview:
-    """What few rows tell of a journal's file, and of its `most` latest callers in particular.
-
-    Raises JournalError, also where it takes longer than so many seconds.
-    """
-    until = time.monotonic() + seconds
+    until = None if seconds is None else time.monotonic() + seconds
     try:
         with connected(place) as connection, explained(place):
-            driver: Any = connection.connection.driver_connection
-            driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-            return Overview(
-                _seen(connection, EVERYTHING),
-                tuple(gaps_by_id(connection, EVERYTHING).values()),
-                rejections_of(connection, EVERYTHING),
-                sums_of(connection),
-                latest_of(connection, hour, most),
-                *names_of(connection),
-            )
+            if until is not None:
+                _interrupt_after(connection, until)
+            yield history_of(place, connection, selection, named)
     except JournalError as error:
-        if time.monotonic() < until:
+        if until is None or time.monotonic() < until:
             raise
-        raise JournalError(
-            f"The journal {place} cannot be summed up in {seconds:g} seconds."
-        ) from error
+        raise JournalError(f"The journal {place} cannot be read in {seconds:g} seconds.") from error
+
+
+def _interrupt_after(connection: Connection, until: float) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
 
 
 @contextmanager
@@ -106,7 +101,9 @@ def explained(place: Place) -> Iterator[None]:
         raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
 
 
-def history_of(place: Place, connection: Connection, selection: Selection) -> History:
+def history_of(
+    place: Place, connection: Connection, selection: Selection, named: int | None = None
+) -> History:
     """What is wanted of the journal's history; raises JournalError, also where it is read."""
     with explained(place):
         entries = _entries(place, connection, selection)
@@ -114,7 +111,7 @@ def history_of(place: Place, connection: Connection, selection: Selection) -> Hi
             _seen(connection, selection),
             tuple(gaps_by_id(connection, selection).values()),
             entries,
-            _summary(place, connection, selection),
+            _summary(place, connection, selection, named),
             rejections=rejections_of(connection, selection),
             has=lambda id_: has_call(connection, id_),
         )
@@ -179,11 +176,11 @@ def rejections_of(connection: Connection, selection: Selection) -> tuple[Rejecti
 
 
 def _summary(
-    place: Place, connection: Connection, selection: Selection
+    place: Place, connection: Connection, selection: Selection, named: int | None
 ) -> Callable[[datetime], Summary]:
     def summary(hour: datetime) -> Summary:
         with explained(place):
-            return counted(connection, hour, selection)
+            return counted(connection, hour, selection, named)
 
     return summary
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from hubv1.api.record import CallRecord
@@ -190,11 +190,14 @@ class Journal:
         if entries or losses.is_to_write or traffic != self._written:
             patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
             rejections = self._rejections.rows() if with_counts else ()
-            notes = Notes(self._seen_rows(traffic), rejections, losses.refusals(), losses.gaps())
+            notes = Notes(self._seen_rows(traffic), rejections)
+            if losses.is_to_write:
+                notes = replace(notes, refusals=losses.refusals(), gaps=losses.gaps())
             unfit = self._database.commit(entries, notes, patience)
             if with_counts:
                 self._rejections.written()
-            losses.written(notes.gaps)
+            if losses.is_to_write:
+                losses.written(notes.gaps)
         if with_counts:
             self._written, self._counted_at = traffic, time.monotonic()
         return unfit

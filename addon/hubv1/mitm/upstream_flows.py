@@ -36,10 +36,9 @@ class UpstreamFlows:
 
     def __call__(self, exchange: Exchange) -> None:
         """Show an exchange, after whoever waits for it has the response."""
-        if self.is_on:
-            task = asyncio.ensure_future(_show(flow_of(exchange)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.ensure_future(_show(flow_of(exchange)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def flow_of(exchange: Exchange) -> http.HTTPFlow:

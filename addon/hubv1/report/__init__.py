@@ -1,11 +1,11 @@
 """The migration report: who still calls v1, how often, and what to call instead."""
 
 from hubv1.report.allowlist import AllowlistError
-from hubv1.report.build import DEFAULT_JOURNAL, make, outline
+from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
 from hubv1.report.model import Report, State
-from hubv1.report.period import on_the_hour, selection_of
+from hubv1.report.period import selection_of
 from hubv1.report.progress import reading_progress
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
 from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
@@ -29,13 +29,12 @@ __all__ = [
     "Report",
     "State",
     "UnknownColumn",
+    "build_report",
     "gate",
     "look_for",
     "make",
     "messages_to_callers",
     "nobody_named",
-    "on_the_hour",
-    "outline",
     "read_columns",
     "reading_progress",
     "render_report",

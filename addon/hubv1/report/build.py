@@ -4,7 +4,8 @@ from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +17,6 @@ from hubv1.journal import (
     FILE_NAME,
     Count,
     History,
-    Overview,
     Place,
     Selection,
     Summary,
@@ -31,7 +31,6 @@ from hubv1.report.model import (
     Day,
     Finding,
     IgnoredCaller,
-    Outline,
     RejectingClient,
     Report,
     RouteUse,
@@ -51,6 +50,7 @@ QUIET_DAYS = 7
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
 _HOSTS_ELSEWHERE = 10
 _PLACE_OF = {outcome: at for at, outcome in enumerate(OUTCOMES)}
+_TRANSLATED = _PLACE_OF[Outcome.TRANSLATED]
 _REASONS = {
     Outcome.PASSED: "it calls routes that nothing replaces",
     Outcome.REFUSED: "some of its calls were refused",
@@ -78,7 +78,7 @@ def make(
     selection = replace(selection, accepted=patterns(allowed.in_force))
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with read_sources(journals, options.captures, selection, say, advance) as histories:
-        report = build(histories, now, selection, allowed.in_force)
+        report = build_report(histories, now, selection, allowed.in_force)
     ignored = [one.caller for one in report.ignored]
     if options.ignore:
         for line in allowed.remarks(ignored):
@@ -122,7 +122,7 @@ def read_sources(
         yield [*written, *recorded]
 
 
-def build(
+def build_report(
     histories: Sequence[History],
     now: datetime,
     selection: Selection = EVERYTHING,
@@ -138,37 +138,31 @@ def build(
     routes = sorted(map(_route, found.routes.values()), key=lambda use: (-use.calls, use.route))
     days = [_day(*day) for day in sorted(found.days.items())]
     callers, findings = _callers_and_findings(found, now)
-    figures = _outline(
-        histories,
-        found,
-        now=now,
-        selection=selection,
-        callers=callers,
-        caller_count=len(callers),
-        repository_count=len({one.repository for one in findings if one.repository}),
-        ignored=tuple(sorted(ignored, key=attrgetter("last_seen"), reverse=True)),
-    )
+    routes_used = found.routes.values()
+    legacy = sum(sums.calls for sums in routes_used)
+    ended = [sum(calls) for calls in zip(*(sums.ended for sums in routes_used), strict=True)]
+    totals = dict(zip(OUTCOMES, ended or [0] * len(OUTCOMES), strict=True))
+    seen = _traffic(histories, found.hosts, legacy, sum(one.calls for one in ignored))
     return Report(
-        **{each.name: getattr(figures, each.name) for each in fields(figures)},
+        generated_at=now,
+        filter=selection,
+        window=Window(
+            min((sums.first_at for sums in routes_used), default=None),
+            max((sums.last.last_at for sums in routes_used), default=None),
+        ),
+        seen=seen,
+        totals=totals,
         routes=tuple(routes),
+        callers=callers,
+        caller_count=found.caller_count or len(callers),
+        repository_count=found.repository_count
+        or len({one.repository for one in findings if one.repository}),
         findings=findings,
         days=tuple(days),
+        ignored=tuple(sorted(ignored, key=attrgetter("last_seen"), reverse=True)),
         baseline=None,
-    )
-
-
-def outline(told: Overview, now: datetime) -> Outline:
-    """The outline of a journal of which only an overview was read."""
-    callers, _ = _callers_and_findings(aggregate([Summary(told.latest, {})]), now)
-    return _outline(
-        [told],
-        aggregate([Summary(told.sums, {})]),
-        now=now,
-        selection=EVERYTHING,
-        callers=callers,
-        caller_count=told.callers,
-        repository_count=told.repositories,
-        ignored=(),
+        in_vain=found.in_vain,
+        state=_state(seen, totals, found.in_vain),
     )
 
 
@@ -189,6 +183,21 @@ class Sums:
         self.ended = [0] * len(OUTCOMES)
         """How many calls ended in each way, in the order of `OUTCOMES`."""
         self.ended[_PLACE_OF[count.outcome]] = count.calls
+
+    @classmethod
+    def of(cls, parts: Sequence["Sums"]) -> "Sums":
+        """Of all these together."""
+        whole = copy(parts[0])
+        whole.ended = [sum(calls) for calls in zip(*(each.ended for each in parts), strict=True)]
+        for each in parts[1:]:
+            whole.calls += each.calls
+            whole.this_hour += each.this_hour
+            whole.signed += each.signed
+            whole.paged += each.paged
+            whole.first_at = min(whole.first_at, each.first_at)
+            if each.last.last_at >= whole.last.last_at:
+                whole.last = each.last
+        return whole
 
     def add(self, count: Count) -> None:
         """So many more."""
@@ -215,6 +224,10 @@ class Aggregate:
     hosts: set[str] = field(default_factory=set)
     in_vain: int = 0
     """Calls that were answered on a route that is dead."""
+    caller_count: int = 0
+    """How many callers there are, where not all are told apart."""
+    repository_count: int = 0
+    """Likewise."""
 
 
 def aggregate(summaries: Iterable[Summary]) -> Aggregate:
@@ -227,6 +240,8 @@ def aggregate(summaries: Iterable[Summary]) -> Aggregate:
             _count(found.routes, count.route, count)
             if count.outcome is Outcome.TRANSLATED and count.verdict is Verdict.DEAD:
                 found.in_vain += count.calls
+        found.caller_count += summary.callers
+        found.repository_count += summary.repositories
         for count in summary.accepted:
             _count(found.accepted, count.caller, count)
         for (day, outcome), calls in summary.days.items():
@@ -242,40 +257,6 @@ def _count(sums: dict[str, Sums], key: str, count: Count) -> None:
         known.add(count)
 
 
-def _outline(
-    sources: Sequence[History | Overview],
-    found: Aggregate,
-    *,
-    now: datetime,
-    selection: Selection,
-    callers: tuple[CallerUse, ...],
-    caller_count: int,
-    repository_count: int,
-    ignored: tuple[IgnoredCaller, ...],
-) -> Outline:
-    routes = found.routes.values()
-    legacy = sum(sums.calls for sums in routes)
-    seen = _traffic(sources, found.hosts, legacy, sum(one.calls for one in ignored))
-    ended = [sum(calls) for calls in zip(*(sums.ended for sums in routes), strict=True)]
-    totals = dict(zip(OUTCOMES, ended or [0] * len(OUTCOMES), strict=True))
-    return Outline(
-        generated_at=now,
-        filter=selection,
-        window=Window(
-            min((sums.first_at for sums in routes), default=None),
-            max((sums.last.last_at for sums in routes), default=None),
-        ),
-        seen=seen,
-        totals=totals,
-        callers=callers,
-        caller_count=caller_count,
-        repository_count=repository_count,
-        ignored=ignored,
-        in_vain=found.in_vain,
-        state=_state(seen, totals, found.in_vain),
-    )
-
-
 def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
     # Of calls that were lost or refused unrecorded nothing is known, so they are not clean.
     unbridged = sum(calls for outcome, calls in totals.items() if outcome not in ANSWERED)
@@ -287,7 +268,7 @@ def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
 
 
 def _traffic(
-    sources: Sequence[History | Overview], hosts: Iterable[str], legacy: int, ignored: int
+    sources: Sequence[History], hosts: Iterable[str], legacy: int, ignored: int
 ) -> Traffic:
     still_served = sum(source.seen.still_served for source in sources)
     flows = sum(source.seen.flows for source in sources)
@@ -306,7 +287,7 @@ def _traffic(
     )
 
 
-def _rejections(sources: Sequence[History | Overview]) -> tuple[RejectingClient, ...]:
+def _rejections(sources: Sequence[History]) -> tuple[RejectingClient, ...]:
     clients: dict[tuple[str, str], RejectingClient] = {}
     for one in (one for source in sources for one in source.rejections):
         key = one.client_address, one.server_address
@@ -317,7 +298,7 @@ def _rejections(sources: Sequence[History | Overview]) -> tuple[RejectingClient,
     return tuple(sorted(clients.values(), key=attrgetter("last_seen"), reverse=True))
 
 
-def _elsewhere(sources: Sequence[History | Overview]) -> Mapping[str, int]:
+def _elsewhere(sources: Sequence[History]) -> Mapping[str, int]:
     """The hosts with most of them: recordings may hold any number."""
     calls: Counter[str] = Counter()
     for source in sources:
@@ -350,18 +331,19 @@ def _callers_and_findings(
     """
     callers: list[CallerUse] = []
     findings: list[Finding] = []
+    quiet_until = now - timedelta(days=QUIET_DAYS)
     for name in [*found.callers]:
-        counts = found.callers.pop(name)
         by_finding: dict[tuple[str, str], Sums] = {}
-        for count in counts:
+        for count in found.callers.pop(name):
             key = count.route, count.repository
             known = by_finding.get(key)
             if known is None:
                 by_finding[key] = Sums(count)
             else:
                 known.add(count)
-        callers.append(_caller(counts, [*by_finding.values()], now))
-        findings += map(_finding, by_finding.values())
+        uses = [*by_finding.values()]
+        callers.append(_caller(uses, quiet_until))
+        findings += map(_finding, uses)
     # Sorting is stable, so the last key is the first to sort by.
     callers.sort(key=attrgetter("calls"), reverse=True)
     callers.sort(key=attrgetter("last_seen"), reverse=True)
@@ -370,57 +352,61 @@ def _callers_and_findings(
     return tuple(callers), tuple(findings)
 
 
-def _caller(counts: Sequence[Count], findings: Sequence[Sums], now: datetime) -> CallerUse:
-    sums = findings[0]  # most callers have but one
-    if len(findings) > 1:
-        sums = Sums(counts[0])
-        for count in counts[1:]:
-            sums.add(count)
+def _caller(findings: Sequence[Sums], quiet_until: datetime) -> CallerUse:
+    sums, verdict = findings[0], findings[0].last.verdict
+    routes, repositories = [sums.last.route], [sums.last.repository]
+    if len(findings) > 1:  # which few callers have
+        sums = Sums.of(findings)
+        verdict = min((each.last.verdict for each in findings), key=_WORST_FIRST.index)
+        routes = sorted({each.last.route for each in findings})
+        repositories = sorted({each.last.repository for each in findings})
     last = sums.last
-    verdicts = {finding.last.verdict for finding in findings}
-    verdict = next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
-    standing, reason = standing_of(sums, verdict, now)
+    standing, reason = standing_of(sums, verdict, quiet_until)
     return CallerUse(
-        caller=last.caller,
-        address=last.client_address,
-        user_agent=last.user_agent_original,
-        calls=sums.calls,
-        this_hour=sums.this_hour,
-        first_seen=sums.first_at,
-        last_seen=last.last_at,
-        routes=tuple(sorted({finding.last.route for finding in findings})),
-        repositories=tuple(sorted({one.last.repository for one in findings} - {""})),
-        verdict=verdict,
-        standing=standing,
-        reason=reason,
+        last.caller,
+        last.client_address,
+        last.user_agent_original,
+        sums.calls,
+        sums.this_hour,
+        sums.first_at,
+        last.last_at,
+        tuple(routes),
+        tuple(filter(None, repositories)),
+        verdict,
+        standing,
+        reason,
     )
 
 
 def _finding(sums: Sums) -> Finding:
     last = sums.last
     return Finding(
-        route=last.route,
-        caller=last.caller,
-        repository=last.repository,
-        host=last.server_address,
-        calls=sums.calls,
-        last_seen=last.last_at,
-        signed=sums.signed,
-        paged=sums.paged,
-        ended=tuple(sums.ended),
+        last.route,
+        last.caller,
+        last.repository,
+        last.server_address,
+        sums.calls,
+        last.last_at,
+        sums.signed,
+        sums.paged,
+        tuple(sums.ended),
     )
 
 
-def standing_of(sums: Sums, verdict: Verdict, now: datetime) -> tuple[Standing, str]:
-    """The standing of a caller whose worst route has that verdict, and why, in a few words."""
+def standing_of(sums: Sums, verdict: Verdict, quiet_until: datetime) -> tuple[Standing, str]:
+    """The standing of a caller whose worst route has that verdict, and why, in a few words.
+
+    One whose last call was before `quiet_until` has probably moved.
+    """
     last_at = sums.last.last_at
-    if now - last_at >= timedelta(days=QUIET_DAYS):
+    if last_at <= quiet_until:
         return Standing.QUIET, f"no call since {last_at.date()}"
     if verdict is Verdict.DEAD:
         return Standing.NOT_BRIDGED, "it calls routes that no bridge can revive"
-    reasons = [reason for outcome, reason in _REASONS.items() if sums.ended[_PLACE_OF[outcome]]]
-    if reasons:
-        return Standing.NOT_BRIDGED, ", ".join(reasons)
+    if sums.ended[_TRANSLATED] != sums.calls:
+        reasons = [why for outcome, why in _REASONS.items() if sums.ended[_PLACE_OF[outcome]]]
+        if reasons:
+            return Standing.NOT_BRIDGED, ", ".join(reasons)
     if sums.signed:
         return Standing.NEEDS_CREDENTIALS, "it signs in, so its v2 calls need a token"
     if sums.paged:

@@ -4,7 +4,7 @@ Callers and findings may be many: they are structs of msgspec's, which take a th
 and time, and what can be told from other fields is a property.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
@@ -16,7 +16,7 @@ import msgspec
 from hubv1.api.names import Repository
 from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.api.routes import Verdict, route_named
-from hubv1.journal import Gap, Selection
+from hubv1.journal import OTHERS, Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
 
 SCHEMA = "hub-v1-report/1"
@@ -162,35 +162,28 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
         return {OUTCOMES[at]: self.ended[at] for at in _UNANSWERED if self.ended[at]}
 
     @property
-    def successor(self) -> str:
-        """The call to make instead, for this repository."""
-        return _told(self.route, self.host, self.repository).successor
-
-    @property
-    def change(self) -> str:
-        """The same for people."""
-        return _told(self.route, self.host, self.repository).change
-
-    @property
-    def old(self) -> str:
-        """The call as it is made now, `{…}` where it differs from call to call."""
-        return _told(self.route, self.host, self.repository).old
+    def told(self) -> "Told":
+        """What follows from the route, the host and the repository."""
+        return _told(self.route, self.host, self.repository)
 
 
-class _Told(NamedTuple):
-    """What a finding tells from other fields."""
+class Told(NamedTuple):
+    """What follows from a finding's route, host and repository."""
 
     old: str
+    """The call as it is made now, `{…}` where it differs from call to call."""
     successor: str
+    """The call to make instead, for this repository."""
     change: str
+    """The same for people."""
 
 
 @lru_cache(_TOLD_KEPT)  # most findings differ in the caller alone
-def _told(route: str, host: str, repository: str) -> _Told:
+def _told(route: str, host: str, repository: str) -> Told:
     row = route_named(route)
     namespace, _, name = repository.partition("/")
     named = Repository(namespace, name) if name else None  # else none, or many not told apart
-    return _Told(
+    return Told(
         old_call(row, host, named),
         successor_for(row, named),
         change_for(row, named),
@@ -230,8 +223,8 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
-    """The state of the migration in figures."""
+class Report:
+    """The whole report."""
 
     generated_at: datetime
     filter: Selection
@@ -239,23 +232,28 @@ class Outline:
     window: Window
     seen: Traffic
     totals: Mapping[Outcome, int]
+    routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
-    """The latest first; in an outline only the first few."""
+    """The latest first."""
     caller_count: int
+    """How many there are; more than are in `callers` where the rest are told together."""
     repository_count: int
+    findings: tuple[Finding, ...]
+    days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
     """The latest first."""
+    baseline: Comparison | None
+    """None where there is no earlier report."""
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether not all callers are told apart."""
+        return self.caller_count > len(self.callers)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Outline):
-    """The whole report."""
-
-    routes: tuple[RouteUse, ...]
-    findings: tuple[Finding, ...]
-    days: tuple[Day, ...]
-    baseline: Comparison | None
-    """None where there is no earlier report."""
+    @property
+    def named_callers(self) -> Sequence[CallerUse]:
+        """Those that are told apart."""
+        return [use for use in self.callers if use.caller != OTHERS]

@@ -232,5 +232,5 @@ def replacement_of(finding: Finding) -> Replacement:
         repository_or_none(namespace, name),
         signed=finding.signed > 0,
         paged=finding.paged > 0,
-        old=finding.old,
+        old=finding.told.old,
     )

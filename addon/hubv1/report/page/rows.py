@@ -201,7 +201,7 @@ def _details(use: CallerUse) -> str:
 
 def _example(use: RouteUse, findings: Sequence[Finding], *, is_signed: bool) -> Example:
     route = route_named(use.route)
-    host = urlsplit(findings[0].old).netloc
+    host = urlsplit(findings[0].told.old).netloc
     return Example(
         use,
         is_signed,

@@ -8,19 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import chain, islice
+from json.encoder import encode_basestring_ascii as _text
 from operator import attrgetter
 from typing import Any
 
-import msgspec
-
 from hubv1.api.outcome import Outcome
 from hubv1.report.escaping import csv_cell
-from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report
+from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report, Told
 from hubv1.report.prose import rfc3339
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
+_KEPT = 10_000
 
 
 def as_json(report: Report) -> Iterator[str]:
@@ -45,42 +46,84 @@ def as_json(report: Report) -> Iterator[str]:
         if isinstance(part, Iterator):
             yield from _list(part)
         else:
-            yield json.dumps(part, indent=2, default=_moment).replace("\n", "\n  ")
+            yield _indented(part, 2)
         before = ","
     yield "\n}\n"
 
 
-def _list(items: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """Many objects, as indented as they are within the whole."""
-    before, after = '{\n  "": [', "\n  ]\n}"
-    is_empty = True
+def _list(items: Iterator[str]) -> Iterator[str]:
+    """Many objects, some at a time."""
+    before = "["
     while some := [*islice(items, _AT_ONCE)]:
-        # Python's own indentation is slow, and msgspec would leave letters beyond ASCII as they
-        # are: a terminal takes some of those for commands.
-        text = msgspec.json.format(json.dumps({"": some}).encode(), indent=2).decode()
-        yield f"{'[' if is_empty else ','}{text.removeprefix(before).removesuffix(after)}"
-        is_empty = False
-    yield "[]" if is_empty else "\n  ]"
+        yield before + ",".join(some)
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
 
 
-_CALLER_FIELDS = CallerUse.__struct_fields__
-_FINDING_FIELDS = (
+def _template(*fields: str) -> str:
+    """An object in a list of the report, with a place for the value of each field.
+
+    To have the json module indent objects takes ten times as long as to fill this in.
+    """
+    lines = (f'\n      "{field}": %s' for field in fields)
+    return f"\n    {{{','.join(lines)}\n    }}"
+
+
+_CALLER = _template(*CallerUse.__struct_fields__)
+_FINDING = _template(
     *("route", "caller", "repository", "calls", "last_seen", "successor", "change", "old"),
     *("signed", "paged", "outcomes"),
 )
-_caller_values, _finding_values = attrgetter(*_CALLER_FIELDS), attrgetter(*_FINDING_FIELDS)
 
 
-def _caller(use: CallerUse) -> dict[str, Any]:
-    fields = dict(zip(_CALLER_FIELDS, _caller_values(use), strict=True))
-    fields["first_seen"], fields["last_seen"] = rfc3339(use.first_seen), rfc3339(use.last_seen)
-    return fields
+def _caller(use: CallerUse) -> str:
+    return _CALLER % (
+        _text(use.caller),
+        _text(use.address),
+        _shared(use.user_agent),
+        use.calls,
+        use.this_hour,
+        f'"{rfc3339(use.first_seen)}"',
+        f'"{rfc3339(use.last_seen)}"',
+        _shared(use.routes),
+        _shared(use.repositories),
+        _shared(use.verdict),
+        _shared(use.standing),
+        _shared(use.reason),
+    )
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    fields = dict(zip(_FINDING_FIELDS, _finding_values(finding), strict=True))
-    fields["last_seen"] = rfc3339(finding.last_seen)
-    return fields
+def _finding(finding: Finding) -> str:
+    told = finding.told
+    return _FINDING % (
+        _shared(finding.route),
+        _text(finding.caller),
+        _shared(finding.repository),
+        finding.calls,
+        f'"{rfc3339(finding.last_seen)}"',
+        _shared(told.successor),
+        _shared(told.change),
+        _shared(told.old),
+        finding.signed,
+        finding.paged,
+        _ended(finding.ended),
+    )
+
+
+@lru_cache(_KEPT)
+def _shared(value: str | tuple[str, ...]) -> str:
+    """A value that many callers or findings have in common."""
+    return _indented(value, 6)
+
+
+@lru_cache(_KEPT)
+def _ended(ended: tuple[int, ...]) -> str:
+    return _indented(dict(zip(OUTCOMES, ended, strict=True)), 6)
+
+
+def _indented(value: object, columns: int) -> str:
+    text = json.dumps(value, indent=2, default=_moment)
+    return text.replace("\n", "\n" + " " * columns)
 
 
 def _day(day: Day) -> dict[str, Any]:
@@ -93,10 +136,7 @@ def _moment(value: datetime | date) -> str:
 
 Value = str | int
 
-_OF_FINDING = (
-    *("caller", "route", "repository", "calls", "signed", "paged"),
-    *("old", "successor", "change"),
-)
+_OF_FINDING = ("caller", "route", "repository", "calls", "signed", "paged")
 _OF_CALLER = ("address", "user_agent", "standing", "reason")
 _FIGURES = frozenset(("calls", *Outcome, "signed", "paged"))
 
@@ -133,11 +173,11 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Value]]
     callers = {use.caller: use for use in report.callers}
     states = _states(report.baseline) if report.baseline else {}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, "last_seen", "state")
+    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state")
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
-        found = *of_finding(finding), *of_caller(callers[name]), *finding.ended
+        found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
         values = *found, rfc3339(finding.last_seen), states.get(name, "")
         yield [values[place] for place in places]
     for name in report.baseline.gone if report.baseline else ():

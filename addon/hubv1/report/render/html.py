@@ -19,7 +19,14 @@ from hubv1.report.build import QUIET_DAYS
 from hubv1.report.model import Report
 from hubv1.report.page import rows
 from hubv1.report.page.chart import FOOT, HEIGHT, chart_of
-from hubv1.report.prose import label, minute, refused_unrecorded, report_command, sentence
+from hubv1.report.prose import (
+    label,
+    minute,
+    refused_unrecorded,
+    report_command,
+    sentence,
+    told_together,
+)
 from hubv1.text import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
@@ -115,6 +122,7 @@ def _environment() -> Environment:
         "words": rows.words,
         "classes": rows.CLASSES,
         "refused_unrecorded": refused_unrecorded,
+        "told_together": told_together,
         "code": _code,
         "chart_height": HEIGHT,
         "chart_foot": FOOT,

@@ -218,8 +218,8 @@ def _change(change: Change) -> Iterator[RenderableType]:
 def _repository(use: RepositoryUse) -> Text:
     line = _code(f"{_INDENT}{number(use.calls, 'call')} by {number(use.callers, 'caller')}")
     line.append(f"  {printable(use.busiest.repository)}")
-    if use.busiest.successor:
-        line.append("  ->  ").append(printable(use.busiest.successor), "cyan")
+    if use.busiest.told.successor:
+        line.append("  ->  ").append(printable(use.busiest.told.successor), "cyan")
     return line
 
 
