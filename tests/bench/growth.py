@@ -14,8 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bench.plan import Plan
-from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Place, schema
-from hubv1.journal.connection import Connection, Inserter, open_for_writing
+from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Place
+from hubv1.journal.connection import Connection, Inserter, open_for_writing, stored
 from hubv1.journal.counts import Cardinality, Rollup
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
@@ -88,7 +88,7 @@ def _has_more(connection: Connection, now: datetime) -> bool:
     with connection.transaction(_PATIENCE) as cursor:
 
         def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-            return cursor.execute(statement, [*map(schema.stored, values)])
+            return cursor.execute(statement, [*map(stored, values)])
 
         return remove_old(execute, now, COUNTS_DAYS)
 

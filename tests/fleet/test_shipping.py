@@ -20,6 +20,7 @@ from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
 from hubv1.fleet import outbox, shipper
 from hubv1.journal import Journal, Place, schema
+from hubv1.journal.connection import stored
 from hubv1.journal.reader import open_for_reading
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
@@ -247,7 +248,7 @@ def left_after_pruning(path: Path) -> int:
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
 
         def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-            return connection.execute(statement, [*map(schema.stored, values)])
+            return connection.execute(statement, [*map(stored, values)])
 
         remove_old(execute, NOON + timedelta(days=120), 90)
     return len(asked(path, "SELECT id FROM calls"))
