@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from e2e.forked import close_fork_server
-from hubv1.hub import upstream
+from hubv1.hub import http
 from parts import Part, place
 from standin import Catalog, Standin
 
@@ -33,16 +33,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", type=Part, choices=[*Part], default=Part.ALL, help="see parts.py")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file of which no test is wanted need not be read."""
+    part: Part = config.getoption("part")
+    name = str(collection_path.relative_to(TESTS))
+    return True if collection_path.is_file() and not part.has(name) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part: Part = config.getoption("part")
-    chosen = [item for item in items if part.has(_id(item))]
-    config.hook.pytest_deselected(items=[item for item in items if item not in {*chosen}])
+    ids = {
+        item: f"{item.path.relative_to(TESTS)}::{item.nodeid.partition('::')[2]}" for item in items
+    }
+    config.hook.pytest_deselected(items=[item for item in items if not part.has(ids[item])])
     # Those that take longest are begun first, or the last of them would be waited for alone.
-    items[:] = sorted(chosen, key=lambda item: place(_id(item)))
-
-
-def _id(item: pytest.Item) -> str:
-    return f"{item.path.relative_to(TESTS)}::{item.nodeid.partition('::')[2]}"
+    items[:] = sorted(
+        (item for item in items if part.has(ids[item])), key=lambda it: place(ids[it])
+    )
 
 
 class NoProcesses:
@@ -74,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong is tried as often as ever, but not as late."""
-    monkeypatch.setattr(upstream, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture(scope="session", autouse=True)

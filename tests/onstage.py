@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._hooks import (
 from mitmproxy.test import taddons, tflow, tutils
 
 from hubv1.addon import Bridge
-from hubv1.journal import Entry, Gap, Place, Seen, read
+from hubv1.journal import CallRecord, Gap, Place, Seen, read
 from standin import Standin
 
 # These have no types of their own.
@@ -74,12 +74,16 @@ async def on_stage(
     with a_stage(a_proxy(), bridge, options=options.Options(confdir=str(folder))) as context:
         context.options.update(connection_strategy="lazy")
         stage = Stage(bridge, context, journal)
-        stage.configure(**({"hub_url": hub_url, "hub_journal": str(journal)} | values))
+        stage.configure(
+            **({"hub_url": hub_url, "hub_registry_url": "", "hub_journal": str(journal)} | values)
+        )
         bridge.running()
         try:
             yield stage
         finally:
             await stage.end()
+            # mitmproxy's own context leaves it, to fail at lines of a later stage's.
+            context.master._legacy_log_events.uninstall()
 
 
 def played(
@@ -138,7 +142,7 @@ def state_of(thing: Any) -> Any:
     return thing.get_state()
 
 
-def entries(journal: Path) -> list[Entry]:
+def entries(journal: Path) -> list[CallRecord]:
     with read(Place(str(journal))) as history:
         return list(history.entries)
 

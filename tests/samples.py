@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Call, Verdict, recognise
 from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, Transport
-from hubv1.journal import Entry, new_id
-from hubv1.outcome import Outcome
-from hubv1.routes import Call, Verdict, recognise
+from hubv1.journal import CallRecord, new_id
 
 VIA = "1.1 hub-v1-bridge-0a1b2c3d"
 
 _T = TypeVar("_T")
 
-_ENTRY = Entry(
+_ENTRY = CallRecord(
     id="",
     started_at=datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC),
     duration_ms=12.5,
@@ -48,7 +48,7 @@ _ENTRY = Entry(
 )
 
 
-def make_entry(**changes: Any) -> Entry:
+def make_entry(**changes: Any) -> CallRecord:
     """A row that is sound in every field, with an id of its own."""
     return replace(_ENTRY, **({"id": new_id()} | changes))
 

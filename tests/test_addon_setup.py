@@ -1,9 +1,9 @@
 """The addon before, between and after its flows: options, commands, start and shutdown."""
 
 import asyncio
+import gc
 import socket
 import threading
-import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +16,14 @@ from mitmproxy.proxy.layers.tls import TlsFailedClientHook
 from mitmproxy.test import tflow
 from mitmproxy.tls import TlsData
 
+from hub.gate import until
 from hubv1.addon import Bridge
+from hubv1.api.outcome import Outcome
 from hubv1.config import OPTIONS
-from hubv1.outcome import Outcome
 from onstage import a_stage, answer, entries, make_flow, on_stage, traffic
 from report.made import write_journal
 from samples import make_entry
-from standin import Catalog, Standin, faults
+from standin import Catalog, Held, Standin, faults
 
 
 def configured(bridge: Bridge, folder: Path, **values: Any) -> list[str]:
@@ -178,12 +179,14 @@ class TestWhileRunning:
             async with on_stage(tmp_path, hub.url, hub_cache_ttl=0) as stage:
                 await stage.play(make_flow())
                 under_way = make_flow()
-                hub.faults.add("/tags", faults.latency(0.1))
+                held = Held()
+                hub.faults.add("/tags", held)
                 task = asyncio.create_task(stage.play(under_way))
-                await asyncio.sleep(0.02)
+                await until(lambda: held.here == 1)
                 stage.configure(hub_journal=str(tmp_path / "second.sqlite3"))
                 assert len(entries(stage.journal)) == 1
                 assert traffic(stage.journal).flows == 2
+                held.release()
                 await task
                 await stage.play(make_flow())
 
@@ -204,19 +207,16 @@ class TestWhileRunning:
             ),
         )
 
-        def left(number: int) -> None:
-            deadline = time.monotonic() + 10
-            while len(entries(tmp_path / "journal.sqlite3")) != number:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        def left() -> int:
+            return len(entries(tmp_path / "journal.sqlite3"))
 
         async def playing() -> None:
             async with on_stage(tmp_path, hub_journal_days=50) as stage:
-                await asyncio.to_thread(left, 2)
+                await until(lambda: left() == 2)
                 with pytest.raises(exceptions.OptionsError, match="takes 1 to 400 days"):
                     stage.configure(hub_journal_days=401)
                 stage.configure(hub_journal_days=30)
-                await asyncio.to_thread(left, 1)
+                await until(lambda: left() == 1)
 
         asyncio.run(playing())
 
@@ -230,7 +230,7 @@ class TestWhileRunning:
         asyncio.run(playing())
         [row] = entries(tmp_path / "journal.sqlite3")
         assert "within 1 s" in row.error
-        assert 900 < row.duration_ms < 3_000
+        assert row.duration_ms > 900
 
     def test_options_are_listed_with_value_and_meaning(self, tmp_path: Path) -> None:
         async def playing() -> list[str]:
@@ -277,11 +277,12 @@ class TestShutdown:
             async with on_stage(tmp_path, hub.url) as stage:
                 cut = asyncio.create_task(stage.play(make_flow()))
                 await stage.call(HttpRequestHook(make_flow("/v1/_ping")))
-                await asyncio.to_thread(arrived.wait, 5)
+                await asyncio.to_thread(arrived.wait, 60)
                 await stage.end()
                 cut.cancel()
 
         asyncio.run(playing())
+        gc.collect()  # a connection that was left open complains here
         ended = {row.outcome: row for row in entries(tmp_path / "journal.sqlite3")}
         assert set(ended) == {Outcome.FAILED, Outcome.PASSED}
         for row in ended.values():

@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHeadersHook,
 )
 
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
 from onstage import answer, answered, entries, gaps, make_flow, on_stage, played
 from standin import Standin
 
@@ -51,7 +51,7 @@ def test_a_connection_that_ends_before_the_answer_is_written_down(
     [row] = entries(tmp_path / "journal.sqlite3")
     assert (row.outcome, row.http_response_status_code) == (Outcome.PASSED, None)
     assert (row.error_type, row.error) == ("connection", "connection refused")
-    assert 2_000 <= row.duration_ms < 10_000
+    assert 2_000 <= row.duration_ms < 200_000  # not microseconds
 
 
 def test_a_caller_that_leaves_before_its_answer_is_a_failure(tmp_path: Path, hub: Standin) -> None:

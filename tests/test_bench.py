@@ -28,7 +28,7 @@ from bench.race import Times, Way, race
 from bench.standins import running_hosts
 from e2e.bridges import running_bridge
 from e2e.clients import clean_environment, tool
-from hubv1 import sharing
+from hubv1.calls import cache
 
 TESTS = Path(__file__).parent
 ADDON = TESTS.parent / "addon"
@@ -255,7 +255,7 @@ def test_three_bridges_that_share_by_path_ask_for_each_list_once(tmp_path: Path)
 
 
 def test_it_is_the_cache_of_the_bridge_that_is_filled() -> None:
-    assert MOST_BYTES == sharing.MOST_BYTES
+    assert MOST_BYTES == cache.MOST_BYTES
 
 
 def test_half_of_the_calls_are_new_for_each_client() -> None:

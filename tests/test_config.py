@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.config import OPTIONS, BadOption, complaints, read_config
-from hubv1.credentials import Basic
-from hubv1.routes import LEGACY_HOSTS
+from hubv1.hub.credentials import Basic
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
 USERINFO = [

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from hubv1.api.outcome import Outcome
 from hubv1.contentview import MOST_ELEMENTS, side_by_side
-from hubv1.outcome import Outcome
 from samples import make_entry
 
 ASKED = ["GET https://hub.docker.com/v2/namespaces/library/repositories/debian/tags: 200"]

@@ -1,33 +1,39 @@
 """What users read is complete, and true."""
 
-import dataclasses
+import json
 import re
 import shlex
 import subprocess
+import tomllib
 import urllib.request
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from mitmproxy.utils import emoji
 from sqlalchemy import Table
 
 from demo.clients import all_clients
 from e2e.clients import clean_environment, output, tool
-from hubv1 import config, contentview, routes
+from hubv1 import config, contentview
 from hubv1.addon import Bridge
+from hubv1.api import routes
+from hubv1.api.outcome import Outcome
 from hubv1.calls import PROBLEMS
+from hubv1.cli.report import ENVIRONMENT_PREFIX
+from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
-from hubv1.journal import Selection, schema
+from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
-from hubv1.outcome import Outcome
-from hubv1.report import arguments, model, rendering
-from hubv1.report.columns import COLUMNS
-from hubv1.report.environment import variable_of
-from hubv1.report.gate import FailOn
-from hubv1.report.ignoring import read_accepted
+from hubv1.report import render
+from hubv1.report.allowlist import read_allowlist
+from hubv1.report.compare import FailOn
+from hubv1.report.render.data import COLUMNS
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -39,12 +45,14 @@ def _page(name: str) -> str:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ANSWERS = _page("answers.md")
+CONTRIBUTING = _page("CONTRIBUTING.md")
 FRONTENDS = _page("frontends.md")
 METRICS = _page("metrics.md")
 OPTIONS = _page("options.md")
 REFERENCE = _page("report-reference.md")
 REPORT = _page("report.md")
 TABLES = _page("tables.md")
+SCHEMA: dict[str, Any] = json.loads(_page("report.schema.json"))
 
 
 @pytest.mark.parametrize("option", config.OPTIONS, ids=lambda option: option.name)
@@ -76,6 +84,22 @@ def test_the_page_of_options_lists_every_outcome(outcome: Outcome) -> None:
     assert re.search(rf"^\| `{outcome}` \| .+ \| (yes|no)", OPTIONS, re.MULTILINE)
 
 
+def test_the_map_for_contributors_has_the_floors_that_the_linter_checks() -> None:
+    rows = CONTRIBUTING[CONTRIBUTING.index("| module or package |") :].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in rows.splitlines()[2:]]
+    floors = [set(re.findall(r"`(\w+)(?:\.py|/)`", cell)) for cell in cells]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each["type"] == "layers"]
+    assert floors == [set(layer.split(" : ")) for layer in layers]
+
+
+def test_the_files_that_contributors_are_sent_to_exist() -> None:
+    for name in re.findall(r"`([\w/.]+(?:\.py|/))`", CONTRIBUTING):
+        places = (ROOT, ROOT / "addon" / "hubv1")
+        assert any((place / name).exists() for place in places), name
+
+
 def test_readme_is_short() -> None:
     assert len(README.split()) <= 1600
 
@@ -99,16 +123,18 @@ def test_the_page_of_answers_lists_every_error(code: str) -> None:
 
 def test_the_reference_shows_every_argument_of_the_report() -> None:
     shown = REFERENCE[REFERENCE.index("scripts/report [") :].partition("```")[0]
-    for action in arguments.parser()._actions:
-        for name in action.option_strings[:1]:
-            assert name == "-h" or f"[{name} " in shown
-        for choice in action.choices or ():
-            assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
+    for option in report_command.params:
+        if isinstance(option, click.Option) and option.name != "version":
+            assert f"[{option.opts[0]} " in shown
+            for choice in getattr(option.type, "choices", ()):
+                assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
 
 
 def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
     named = re.findall(r"`(HUB_REPORT_\w+)", REFERENCE)
-    assert set(named) <= {variable_of(name) for name in vars(arguments.parser().parse_args([]))}
+    options = [each for each in report_command.params if isinstance(each, click.Option)]
+    known = {f"{ENVIRONMENT_PREFIX}_{str(option.name).upper()}" for option in options}
+    assert set(named) <= known
     assert len(set(named)) > 1
 
 
@@ -121,12 +147,14 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
     )
     for call in shown:
         words = shlex.split(call, comments=True)
-        assert arguments.read_arguments(words[: words.index("|")] if "|" in words else words)
+        read = words[: words.index("|")] if "|" in words else words
+        with report_command.make_context("scripts/report", [*read]) as context:
+            assert context.params
 
 
 def test_the_reference_lists_every_format_and_column() -> None:
     formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
-    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(rendering.FORMATS)
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(render.FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
     assert tuple(named) == COLUMNS
@@ -140,7 +168,7 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
 def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
     [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
-    [entry] = read_accepted(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
+    [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"
 
 
@@ -170,23 +198,28 @@ def _columns(table: Table) -> set[str]:
     return set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
 
 
-@pytest.mark.parametrize(
-    ("field", "parts"),
-    [
-        ("filter", Selection),
-        ("window", model.Window),
-        ("seen", model.Traffic),
-        ("routes", model.RouteUse),
-        ("callers", model.CallerUse),
-        ("findings", model.Finding),
-        ("ignored", model.IgnoredCaller),
-        ("baseline", model.Comparison),
-    ],
-)
-def test_the_reference_lists_every_field_of_the_json_report(field: str, parts: type) -> None:
-    row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `{field}`"))
-    assert dataclasses.is_dataclass(parts)
-    assert {part.name for part in dataclasses.fields(parts)} <= set(re.findall(r"`(\w+)`", row))
+@pytest.mark.parametrize("field", SCHEMA["properties"])
+def test_the_reference_lists_every_field_of_the_json_report(field: str) -> None:
+    [row] = re.findall(rf"^\| `{field}` \|.*", REFERENCE, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row))
+    if "each outcome" in row:
+        named |= {*Outcome}
+    assert set(_properties(SCHEMA["properties"][field])) <= named
+
+
+def test_the_reference_lists_no_field_that_there_is_not() -> None:
+    table = REFERENCE[REFERENCE.index("| field |") :]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*SCHEMA["properties"]]
+
+
+def _properties(part: Any) -> Iterator[str]:
+    """The names of all fields that a part of a JSON schema describes, at any depth."""
+    if isinstance(part, dict):
+        yield from part.get("properties", ())
+        yield from _properties([*part.values()])
+    elif isinstance(part, list):
+        for each in part:
+            yield from _properties(each)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

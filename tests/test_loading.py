@@ -8,7 +8,7 @@ import pytest
 
 from e2e.bridges import ADDON
 
-LEFT_ALONE = ("hubv1.report", "hubv1.check", "rich", "jinja2", "psycopg")
+LEFT_ALONE = ("hubv1.report", "hubv1.doctor", "rich", "jinja2", "psycopg")
 START = """
 import asyncio, sys
 from mitmproxy import options

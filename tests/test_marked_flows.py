@@ -9,7 +9,7 @@ from mitmproxy import flowfilter, http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHook
 
-from hubv1.journal import Entry
+from hubv1.journal import CallRecord
 from onstage import answer, entries, make_flow, on_stage, played
 from standin import Standin, faults
 
@@ -99,7 +99,7 @@ def test_texts_from_outside_are_bounded_and_printable(tmp_path: Path, hub: Stand
 
 def _changed_by_another(
     folder: Path, hub: Standin, change: Callable[[http.HTTPFlow], None], mode: str
-) -> Entry:
+) -> CallRecord:
     """The row of a call that an addon behind the bridge lays hands on."""
 
     async def playing() -> None:

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from addresses import own_address
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Seen
 from hubv1.listen import is_welcome, split_address
 from hubv1.metrics import Metrics, Readings
-from hubv1.outcome import Outcome
 from onstage import answer, make_flow, on_stage
 from samples import make_entry
 from standin import Standin, faults

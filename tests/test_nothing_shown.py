@@ -10,12 +10,11 @@ import pytest
 
 from hubv1.components import Environment
 from hubv1.config import OPTIONS, read_config
-from hubv1.credentials import Basic, Bearer, read_credentials
-from hubv1.hub import Connections, HubClient, Inquiry, Transport
-from hubv1.hub.logins import Logins
+from hubv1.hub import Connections, HubClient, RequestBudget, Transport
+from hubv1.hub.auth import HubAuth
+from hubv1.hub.credentials import Basic, Bearer, read_credentials
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import Registry
-from hubv1.hub.upstream import Upstream
 from onstage import answered, make_flow, on_stage
 from samples import VIA
 from standin import Standin, faults
@@ -42,10 +41,10 @@ def shown(*things: object) -> str:
 
 def test_no_object_that_holds_a_secret_shows_it() -> None:
     given = Basic("acme", SECRET)
-    upstream = Upstream(Transport(VIA, "tests"))
+    upstream = Transport(VIA, "tests")
     config = read_config(
         {option.name: option.default for option in OPTIONS}
-        | {"hub_username": "own", "hub_journal": f"postgresql://own:{OWN}@127.0.0.1/hub"},
+        | {"hub_username": "own", "hub_fleet": f"postgresql://own:{OWN}@127.0.0.1/hub"},
         {"HUB_SECRET": OWN},
     )
     text = shown(
@@ -53,8 +52,8 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
         Bearer(SECRET),
         read_credentials(SIGNED["Authorization"]),
         read_credentials(f"Bearer {SECRET}"),
-        Inquiry(given),
-        Inquiry(Bearer(SECRET)),
+        RequestBudget(given),
+        RequestBudget(Bearer(SECRET)),
         Request("GET", "http://a/b", {"Authorization": f"Bearer {SECRET}"}),
         Request("POST", "http://a/b", {}, {"identifier": "acme", "secret": SECRET}),
         config,
@@ -62,7 +61,7 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
             "bridge-1", Connections(), Path(), imposed_authorization=SIGNED["Authorization"]
         ),
         HubClient("http://a", "http://b", Transport(VIA, "tests"), given),
-        Logins("http://a", upstream),
+        HubAuth("http://a", upstream),
         Registry("http://b", upstream),
     )
     assert "acme" in text

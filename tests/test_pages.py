@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hubv1.cli.main import COMMANDS, command_of
 from hubv1.commands import Commands
 from hubv1.config import OPTIONS
-from hubv1.report.arguments import parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -24,7 +24,9 @@ MITMDUMP = Path(sys.executable).with_name("mitmdump")
 # The programs whose arguments are looked at, and the parser that each has.
 PROGRAMS = {
     "scripts/run": "mitmdump",
-    "hub-v1-bridge": "mitmdump",
+    "hub-v1-bridge run": "mitmdump",
+    "hub-v1-bridge check": "mitmdump",
+    "hub-v1-bridge report": "report",
     "mitmdump": "mitmdump",
     "scripts/report": "report",
     "hub-v1-report": "report",
@@ -68,7 +70,7 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_option_of_the_bridge_that_is_named_exists(page: Path) -> None:
-    named = set(re.findall(r"\bhub_(?!v1_)[a-z_]+\b", text_of(page)))
+    named = set(re.findall(r"\bhub_(?!v1_)[a-z_]+\b(?!\.py)", text_of(page)))
     assert named <= {option.name for option in OPTIONS}
 
 
@@ -90,6 +92,9 @@ def test_every_program_that_is_named_exists(page: Path) -> None:
         r"(?<![\w/.-])hub-v1-(?:bridge|report)(?:-\w+)*(?![\w-])", commands_in(page)
     ):
         assert program in project["scripts"], program
+    # The image and the container of docs/container.md have that name too.
+    named = re.findall(r"hub-v1-bridge(?:\)\")? ([a-z][\w-]+)", commands_in(page))
+    assert {*named} <= {*COMMANDS, "hub-v1-bridge"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -142,11 +147,16 @@ def settings_in(arguments: list[str]) -> list[str]:
 @cache
 def known_to(kind: str) -> frozenset[str]:
     if kind == "report":
-        return frozenset(name for each in parser()._actions for name in each.option_strings)
+        return flags_of("report")
     if kind == "test":
         help_text = (ROOT / "scripts" / "test").read_text(encoding="utf-8")
         return frozenset(re.findall(r"^  (--[\w-]+)", help_text, re.MULTILINE))
-    return frozenset(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", said("--help"))) | {"--check"}
+    return frozenset(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", said("--help"))) | flags_of("run")
+
+
+def flags_of(command: str) -> frozenset[str]:
+    """The options of a command of the program."""
+    return frozenset(flag for option in command_of(command).params for flag in option.opts)
 
 
 @cache

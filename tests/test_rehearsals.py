@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mitmproxy import exceptions, http
 
+from hubv1.api.outcome import Outcome
 from hubv1.calls import Action, Brownout, Mode, decide, read_brownout
-from hubv1.outcome import Outcome
 from onstage import Stage, answer, answered, entries, make_flow, on_stage, played, state_of
 from samples import recognised
 from standin import Standin

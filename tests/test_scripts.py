@@ -47,7 +47,7 @@ def checkout(first_start: subprocess.CompletedProcess[str]) -> Path:
 def test_the_first_start_says_in_one_line_that_it_makes_an_environment(
     first_start: subprocess.CompletedProcess[str],
 ) -> None:
-    assert "Mitmproxy" in first_start.stdout
+    assert "mitmproxy " in first_start.stdout
     (line,) = lines(first_start.stderr)
     assert line.startswith("scripts/run: making .venv with Python 3.")
 
@@ -59,7 +59,7 @@ def test_a_later_start_says_nothing(checkout: Path) -> None:
 
 def test_a_script_works_through_a_link_to_it(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "hub-bridge").symlink_to(checkout / "scripts" / "run")
-    assert "Mitmproxy" in start(tmp_path / "hub-bridge", "--version", cwd=tmp_path).stdout
+    assert "mitmproxy " in start(tmp_path / "hub-bridge", "--version", cwd=tmp_path).stdout
 
 
 def test_two_first_starts_at_once_in_a_copied_checkout_make_one_environment(
@@ -117,7 +117,7 @@ def test_the_curl_line_that_it_prints_gets_the_tags(
         if mode == "reverse":
             command += ["-m", f"reverse:{hub.registry_url}"]
         with _running(command, log):
-            assert _wait_for(lambda: f"listening at {at}" in log.read_text()), log.read_text()
+            assert _wait_for(lambda: "Ctrl-C ends it" in log.read_text()), log.read_text()
             assert "eager" not in log.read_text()
             said = log.read_text().replace("\\\n", "")
             curl = next(line for line in said.splitlines() if line.startswith("  curl"))
@@ -143,7 +143,7 @@ def test_mitmdump_itself_says_what_is_wrong_with_an_argument(checkout: Path) -> 
 
 def test_help_tells_of_the_bridge_and_then_of_mitmdump(checkout: Path) -> None:
     said = start(checkout / "scripts" / "run", "--help").stdout
-    assert said.startswith("usage: scripts/run [--check] [mitmdump arguments]")
+    assert said.startswith("Usage: scripts/run [OPTIONS] [MITMDUMP ARGUMENTS]...")
     assert "--listen-port" in said
 
 
@@ -158,10 +158,26 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(checkout: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_refuses_arguments_in_place_of_playing_on(checkout: Path) -> None:
-    done = start(checkout / "scripts" / "demo", "--help")
+@pytest.mark.parametrize("script", ["demo", "bench", "test"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_there_before_any_environment(tmp_path: Path, script: str, flag: str) -> None:
+    bare = copy_checkout(tmp_path / "bare checkout")
+    done = start(bare / "scripts" / script, flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: scripts/{script}")
+    assert list(bare.glob(".venv*")) == []
+
+
+@pytest.mark.parametrize("script", ["demo", "bench"])
+def test_wrong_arguments_are_told_before_any_environment_is_made(
+    tmp_path: Path, script: str
+) -> None:
+    bare = copy_checkout(tmp_path / "bare checkout")
+    done = start(bare / "scripts" / script, "--nonsense")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "scripts/demo takes no arguments" in done.stderr
+    assert lines(done.stderr)[0].startswith(f"usage: scripts/{script}")
+    assert lines(done.stderr)[-1].startswith(f"scripts/{script}: ")
+    assert list(bare.glob(".venv*")) == []
 
 
 def test_the_demo_names_the_clients_that_are_missing_and_plays_the_others(

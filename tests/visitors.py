@@ -7,9 +7,9 @@ from typing import Any, Self
 from cachetools import TTLCache
 
 from hubv1.calls import Limits, Result, answer_call
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
+from hubv1.calls.cache import AnswerCache
 from hubv1.hub import HubClient, Transport
-from hubv1.sharing import Sharing
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from samples import VIA, recognised
 from standin import Call, Catalog, Standin
 
@@ -60,7 +60,7 @@ class Visitors:
         ttl: int = 0,
         terms: Limits | None = None,
     ) -> None:
-        self.sharing = Sharing(ttl)
+        self.cache = AnswerCache(ttl)
         self.client = HubClient(hub.url, hub.registry_url, Transport(VIA, "tests"), account)
         self.terms = terms or Limits(20)
 
@@ -70,11 +70,11 @@ class Visitors:
     async def __aexit__(self, *_: object) -> None:
         await self.client.close()
 
-    async def ask(self, path: str, given: Credentials = ANONYMOUS) -> Result:
+    async def ask(self, path: str, given: Credentials = ANONYMOUS, caller: str = "") -> Result:
         """The answer to one call, made as the addon makes it."""
         call = recognised(path)
-        return await self.sharing.answer(
-            call, lambda: answer_call(call, self.client, self.terms, given), given
+        return await self.cache.answer(
+            call, lambda: answer_call(call, self.client, self.terms, given, caller), given
         )
 
     async def statuses(self, path: str, *givens: Credentials) -> list[int]:

@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
 from hubv1.commands import Commands
-from hubv1.components import Environment, build_components
+from hubv1.components import Components, Environment, build_components
 from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
@@ -20,7 +20,7 @@ from hubv1.mitm import connections
 from hubv1.mitm.flow_metadata import is_upstream_flow
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
 from hubv1.mitm.upstream_flows import UpstreamFlows
-from hubv1.texts import harmless
+from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +149,13 @@ class Bridge(Commands):
         else:
             self.calls.restart(components)
         closing = components.close()
-        if is_shutdown:
-            journal = components.journal
-            self.reporter().end(journal.place, journal.seen.flows, components.config.report)
-        return closing
+        return self._report(components, closing) if is_shutdown else closing
+
+    async def _report(self, components: Components, closing: Awaitable[None] | None) -> None:
+        """Make the last reports, while what is left of the components is closed."""
+        journal = components.journal
+        last = self.reporter.end(journal.place, journal.seen.flows, components.config.report)
+        await asyncio.gather(last, *filter(None, [closing]))
 
     def _set_up(self) -> None:
         values = {name: getattr(ctx.options, name) for name in _NAMES}

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
@@ -14,15 +14,16 @@ from yarl import URL
 
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
+from hubv1.formats import UnknownFormat, format_of
 from hubv1.hub import HubClient
-from hubv1.journal.database_url import is_url, masked
-from hubv1.listen import bracketed
-from hubv1.texts import harmless, without_user_info
+from hubv1.journal import is_url, masked
+from hubv1.listen import Listener, bracketed
+from hubv1.reporting import Reporter
+from hubv1.text import harmless, without_user_info
 
-# Checks and reports are loaded when somebody asks for one: rich and Jinja2 with them.
+# The checks are loaded when somebody asks for them.
 if TYPE_CHECKING:
-    from hubv1.check import Examination, Listener, Setup
-    from hubv1.frontend.reporting import Reporter
+    from hubv1.doctor import Checkup, Setup
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Commands:
         """Nothing is configured yet."""
         self.components: Components | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._reporter: Reporter | None = None
+        self.reporter = Reporter()
 
     @command.command("hub.options")  # type: ignore[untyped-decorator]  # mitmproxy's
     def show_options(self) -> Sequence[str]:
@@ -54,31 +55,21 @@ class Commands:
     @command.command("hub.report")  # type: ignore[untyped-decorator]  # mitmproxy's
     def write_report(self, path: types.Path) -> None:
         """Write the report of the journal to a file: .html .md .json .csv or .txt."""
-        from hubv1.report.rendering import UnknownFormat, format_of  # noqa: PLC0415  # see above
-
         target = Path(path).expanduser()
         try:
             format_of(target)
         except UnknownFormat as error:
             raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
-            self.reporter().write(self.components.journal.place, target)
+            self.reporter.write(self.components.journal.place, target)
 
     @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
     def summarise(self) -> None:
         """Log a summary of the journal in a few lines."""
         if self.components is not None:
-            self.reporter().summarise(self.components.journal.place)
+            self.reporter.summarise(self.components.journal.place)
             if self.components.shipper is not None:
                 logger.info("hub v1: %s", self.components.shipper.status.sentence)
-
-    def reporter(self) -> "Reporter":
-        """What writes reports of the journal. No property: mitmproxy reads those of every addon."""
-        if self._reporter is None:
-            from hubv1.frontend.reporting import Reporter  # noqa: PLC0415  # see above
-
-            self._reporter = Reporter()
-        return self._reporter
 
     def stop_checking(self) -> None:
         """Cancel a check that is under way."""
@@ -86,32 +77,42 @@ class Commands:
             self._checking.cancel()
 
 
-async def examination(
-    config: Config, environment: Environment, client: HubClient, options: Options
-) -> "Examination":
+async def check_up(
+    config: Config,
+    environment: Environment,
+    client: HubClient,
+    options: Options,
+    *,
+    is_running: bool,
+) -> "Checkup":
     """Run all checks; raises JournalError where no journal can be."""
-    from hubv1.check import examined  # noqa: PLC0415  # see above
+    from hubv1.doctor import run_checks  # noqa: PLC0415  # see above
 
+    setup = _setup(config, environment, options, is_running=is_running)
     transport = environment.transport()
     try:
-        return await examined(_setup(config, environment, options), client, transport)
+        return await run_checks(setup, client, transport)
     finally:
         await transport.close()
 
 
 async def _log_checks(components: Components, options: Options) -> None:
-    found = await examination(components.config, components.environment, components.hub, options)
-    for finding in found.findings:
-        level = logging.WARNING if finding.is_wrong else logging.INFO
-        logger.log(level, "hub.check: %s: %s", finding.standing, finding.line)
-    if found.trust_line:
-        logger.info("hub.check: to see whether a client trusts the CA: %s", found.trust_line)
-    logger.info("hub.check: %s", found.summary)
+    checkup = await check_up(
+        components.config, components.environment, components.hub, options, is_running=True
+    )
+    for result in checkup.results:
+        level = logging.WARNING if result.is_wrong else logging.INFO
+        logger.log(level, "hub.check: %s: %s", result.status, result.line)
+    if checkup.trust_line:
+        logger.info("hub.check: to see whether a client trusts the CA: %s", checkup.trust_line)
+    logger.info("hub.check: %s", checkup.summary)
 
 
-def _setup(config: Config, environment: Environment, options: Options) -> "Setup":
+def _setup(
+    config: Config, environment: Environment, options: Options, *, is_running: bool
+) -> "Setup":
     """What the checks look at: the bridge's configuration and mitmproxy's."""
-    from hubv1.check import Setup  # noqa: PLC0415  # see above
+    from hubv1.doctor import Setup  # noqa: PLC0415  # see above
 
     return Setup(
         settings=config,
@@ -119,11 +120,12 @@ def _setup(config: Config, environment: Environment, options: Options) -> "Setup
         via=environment.via,
         journal=journal_place(config, environment),
         confdir=environment.confdir,
-        listeners=tuple(_listener(spec, options) for spec in options.mode if options.server),
+        listeners=tuple(listeners(options)),
         strategy=options.connection_strategy,
         has_login=bool(options.proxyauth),
         is_limited=bool(options.allow_hosts),
         environment_proxy=_environment_proxy(),
+        is_running=is_running,
     )
 
 
@@ -136,16 +138,22 @@ def _environment_proxy() -> str:
         return ""
 
 
-def _listener(spec: str, options: Options) -> "Listener":
-    from hubv1.check import Listener  # noqa: PLC0415  # see above
+def listeners(options: Options) -> Iterator[Listener]:
+    """The ways in which mitmproxy takes calls with these options; none where it serves nobody."""
+    if options.server:
+        yield from (_listener(spec, options) for spec in options.mode)
+        if "web_port" in options:
+            yield Listener("mitmweb", options.web_host, options.web_port)
 
+
+def _listener(spec: str, options: Options) -> Listener:
     mode = ProxyMode.parse(spec)
     target = ""
     if isinstance(mode, ReverseMode):
         host, port = mode.address
         target = f"{mode.scheme}://{bracketed(host)}:{port}"
     listens = mode.listen_host(options.listen_host), mode.listen_port(options.listen_port)
-    return Listener(mode.type_name, *listens, target)
+    return Listener(mode.type_name, *listens, target, mode.transport_protocol)
 
 
 def _shown(value: object) -> str:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hubv1 import __version__
-from hubv1.calls import Limits
+from hubv1.calls import AnswerCache, Limits
 from hubv1.config import Config
 from hubv1.fleet import Shipper
-from hubv1.hub import Connections, Exchange, HubClient, Transport
+from hubv1.hub import Connections, HubClient, Observer, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
-from hubv1.sharing import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,8 @@ class Environment:
     connections: Connections
     confdir: Path
     """mitmproxy's, which does not exist yet at the first start."""
-    observer: Callable[[Exchange], None] | None = None
-    """Is called with each exchange with Docker's hosts."""
+    observer: Observer | None = None
+    """Sees the exchanges with Docker's hosts."""
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
     via: str = field(init=False)
@@ -50,7 +49,7 @@ class Components:
     limits: Limits
     environment: Environment
     hub: HubClient
-    cache: Sharing
+    cache: AnswerCache
     journal: Journal
     shipper: Shipper | None
     metrics: Metrics | None
@@ -149,11 +148,11 @@ def _upstream(config: Config, environment: Environment) -> tuple[object, ...]:
     return (config.url, config.registry_url, config.account, environment.connections)
 
 
-def _cache(config: Config, hub: HubClient, old: Components | None) -> Sharing:
+def _cache(config: Config, hub: HubClient, old: Components | None) -> AnswerCache:
     """A new Hub gets a new cache."""
     if old and old.hub is hub and old.config.cache_ttl == config.cache_ttl:
         return old.cache
-    return Sharing(config.cache_ttl)
+    return AnswerCache(config.cache_ttl)
 
 
 def _metrics(

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from mitmproxy.optmanager import OptManager
 
+from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.calls import Brownout, Mode, Network, Rule, read_brownout, read_rule
-from hubv1.credentials import Basic
 from hubv1.fleet import check_fleet_url
-from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, NO_FILE, JournalError
-from hubv1.journal.database_url import is_url, masked
+from hubv1.formats import UnknownFormat, format_of
+from hubv1.hub import Basic
+from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, NO_FILE, JournalError, is_url, masked
 from hubv1.listen import split_address
-from hubv1.routes import LEGACY_HOSTS
-from hubv1.texts import stripped, without_user_info
+from hubv1.text import stripped, without_user_info
 
 PREFIX = "hub_"
 LONGEST_DEADLINE = 3_600
@@ -142,9 +142,6 @@ def _reports(option: str, given: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _report(option: str, name: str) -> Path:
-    # Reports are loaded only where somebody asks for one.
-    from hubv1.report.rendering import UnknownFormat, format_of  # noqa: PLC0415
-
     path = Path(name).expanduser()
     try:
         format_of(path)

@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
-from hubv1.journal import Entry
+from hubv1.api.names import repository_or_none
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import route_named
+from hubv1.journal import CallRecord
 from hubv1.mitm.flow_metadata import saved_record, saved_upstream_requests
-from hubv1.names import repository_or_none
-from hubv1.outcome import Outcome
-from hubv1.routes import route_named
-from hubv1.texts import bounded, printable, readable
-
-if TYPE_CHECKING:
-    from hubv1.report.snippets import Field, Replacement
+from hubv1.replacements import Field, Replacement, replacement
+from hubv1.text import bounded, printable, readable
 
 NAME = "Hub-v1"
 MOST_ELEMENTS = 50
@@ -89,10 +87,8 @@ def _text(data: bytes, flow: Flow | None) -> str:
     return side_by_side(entry, saved_upstream_requests(flow), data)
 
 
-def side_by_side(entry: Entry, upstream_requests: Sequence[str], body: bytes) -> str:
+def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: bytes) -> str:
     """The values of a v1 answer, each beside its source in v2, and what to call instead."""
-    from hubv1.report.snippets import replacement  # noqa: PLC0415  # only when somebody looks
-
     found = replacement(
         route_named(entry.route),
         repository_or_none(entry.namespace, entry.repository),
@@ -110,13 +106,13 @@ def side_by_side(entry: Entry, upstream_requests: Sequence[str], body: bytes) ->
     return "\n\n".join("\n".join(map(printable, part)) for part in parts if part)
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: CallRecord) -> str:
     status = entry.http_response_status_code or "without an answer"
     why = f" ({entry.error_type}: {entry.error})" if entry.error_type else ""
     return f"{entry.http_request_method} {entry.url_path}: {entry.outcome} {status}{why}"
 
 
-def _rows(entry: Entry, found: "Replacement", body: bytes) -> Iterator[tuple[str, str]]:
+def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[str, str]]:
     """Each value of an answer with its source in v2."""
     elements = _elements(body) if found.fields else None
     if elements is None:
@@ -141,7 +137,7 @@ def _elements(body: bytes) -> list[dict[str, object]] | None:
     return read if is_v1 else None
 
 
-def _source(field: "Field | None") -> str:
+def _source(field: Field | None) -> str:
     if field is None:
         return ""
     remark = f" ({field.remark})" if field.remark else ""
@@ -156,11 +152,11 @@ def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{_LEFT:{width}} | in v2", f"{'-' * width}-+-{'-' * width}", *lines]
 
 
-def _unasked(entry: Entry) -> str:
+def _unasked(entry: CallRecord) -> str:
     return "nothing; an equal call had the answer" if entry.cache == "hit" else "nothing"
 
 
-def _instead(found: "Replacement") -> list[str]:
+def _instead(found: Replacement) -> list[str]:
     code = found.line or (found.snippets[0].code if found.snippets else "")
     return [found.instead, *([found.new] if found.new else []), *code.splitlines()]
 

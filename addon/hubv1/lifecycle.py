@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
+from hubv1.api.routes import Call
+from hubv1.api.translation import as_deprecated
 from hubv1.calls import (
     Action,
     PendingCall,
@@ -26,11 +28,9 @@ from hubv1.calls import (
     unrecorded,
 )
 from hubv1.components import Components
-from hubv1.journal import Entry, NotRecorded
+from hubv1.journal import CallRecord, NotRecorded
 from hubv1.mitm import flow_metadata
 from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
-from hubv1.routes import Call
-from hubv1.translation import as_deprecated
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +120,7 @@ class Lifecycle:
     def shut_down(self, components: Components) -> None:
         """Record the calls that the end of the process cuts."""
         for pending in list(self.pending.values()):
+            pending.stop()  # or it would go on, with connections that nobody closes
             pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
             self._record_unawaited(pending, components)
 
@@ -127,7 +128,7 @@ class Lifecycle:
         """Answer 503 to the calls that the bridge still works on, and record all pending ones."""
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
-                pending.task.cancel()
+                pending.stop()
                 _finish(pending, restarting(), _successor(pending.call, components), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
@@ -186,11 +187,12 @@ def _is_heard(flow: http.HTTPFlow) -> bool:
 
 async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
-    call, credentials = pending.call, pending.request.credentials
+    call, request = pending.call, pending.request
+    credentials, caller = request.credentials, request.caller.name
     pending.task = asyncio.ensure_future(
         components.cache.answer(
             call,
-            lambda: answer_call(call, components.hub, components.limits, credentials),
+            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
             credentials,
         )
     )
@@ -255,7 +257,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
     logger.info("%s", entry.line)
 
 
-def _annotated(pending: PendingCall, components: Components) -> Entry:
+def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     """The record of a call as it stands, once it is in the flow too."""
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:

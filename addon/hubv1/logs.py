@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 
-from hubv1.texts import harmless
+from hubv1.text import harmless
 
 _NAME = "hub-v1-bridge-escapes"
 

@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 
 from hubv1 import __version__
 from hubv1.fleet import ShippingStatus
-from hubv1.journal import Entry, Seen
-from hubv1.listen import is_welcome, split_address
+from hubv1.journal import CallRecord, Seen
+from hubv1.listen import is_welcome, split_address, why_not_listening
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -79,14 +79,15 @@ class Metrics:
         try:
             self._server = _serving(host, port, make_wsgi_app(registry))
         except OSError as error:
-            raise OSError(f"hub_metrics cannot be served on {address}: {error}") from error
+            reason = why_not_listening(error, host, port)
+            raise OSError(f"hub_metrics cannot be served on {address}: {reason}") from error
 
     @property
     def port(self) -> int:
         """The port that they are served on."""
         return int(self._server.server_port)
 
-    def count(self, entry: Entry) -> None:
+    def count(self, entry: CallRecord) -> None:
         """Count a call."""
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)

@@ -25,6 +25,15 @@ die() {
     exit 1
 }
 
+# be_command NAME ARGUMENTS...: becomes that command of the program hub-v1-bridge.
+be_command() {
+    use_venv .venv "" requirements.txt
+    if _is_under_sudo; then
+        export PYTHONDONTWRITEBYTECODE=1 # in the caller's checkout
+    fi
+    exec "$VENV/bin/python" -P "$ROOT/scripts/lib/cli.py" "$@"
+}
+
 # use_venv FOLDER VERSIONS REQUIREMENTS...
 # VENV becomes that folder of the checkout, with all that the files of requirements name. VERSIONS
 # are those of Python to choose from, the best first; empty for the newest that is supported.
@@ -35,6 +44,10 @@ use_venv() {
     if _is_ready "$@"; then
         return
     fi
+    if _is_under_sudo; then
+        _use_venv_as_caller "${VENV##*/}" "$versions" "$@"
+        return
+    fi
     python=$(find_python "$versions") || exit 1
     # One script at a time makes environments. The lock is on this file, so nothing is left behind
     # by one that was killed, and is held for as long as descriptor 9 is open.
@@ -42,6 +55,22 @@ use_venv() {
     _lock "$python"
     _is_ready "$@" || _make "$python" "$@"
     exec 9<&-
+}
+
+# Whether somebody called sudo whose checkout this is: what is made in it belongs to them.
+_is_under_sudo() {
+    ((EUID == 0)) && [[ -n ${SUDO_UID:-} && $SUDO_UID != 0 ]] &&
+        [[ -n $(find "$ROOT" -maxdepth 0 -user "$SUDO_UID") ]]
+}
+
+# _use_venv_as_caller FOLDER VERSIONS REQUIREMENTS...
+_use_venv_as_caller() {
+    local home
+    home=$(getent passwd "$SUDO_UID" | cut -d : -f 6)
+    # shellcheck disable=SC2016,SC2153  # for the other shell; SUDO_GID is sudo's
+    setpriv --reuid "$SUDO_UID" --regid "$SUDO_GID" --init-groups env HOME="$home" \
+        bash -c 'source "$1"; SCRIPT=$2; shift 2; use_venv "$@"' \
+        bash "$ROOT/scripts/lib/setup.sh" "$SCRIPT" "$@" || exit 1
 }
 
 # find_python VERSIONS

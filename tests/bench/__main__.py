@@ -10,38 +10,29 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
-from mitmproxy.version import VERSION
-
-from bench.costs import cached_calls, new_calls
-from bench.equal import equal_calls
-from bench.fleet import fleet
-from bench.growth import growth
-from bench.history import history
-from bench.lists import hub_list, registry_list
-from bench.memory import memory
-from bench.page import page
 from bench.plan import Plan
-from bench.recording import recording
-from bench.shared import shared
 
 Part = Callable[[Plan, Path], Iterator[str]]
 
-PARTS: dict[str, tuple[Part, str]] = {
-    "calls": (new_calls, "CPU time of other traffic, and of calls answered from Hub"),
-    "cached": (cached_calls, "CPU time of calls answered from the cache"),
-    "lists": (registry_list, "15,000 tags: the time of skopeo and of a loop over pages"),
-    "pages": (hub_list, "1,000 tags without the registry: the time of that loop"),
-    "equal": (equal_calls, "200 equal calls at once: how many of them reach Hub"),
-    "page": (page, "a page of 2,000 callers: to make it, and until Chromium shows it"),
-    "recording": (recording, "CPU time of recording, against a journal in memory"),
-    "history": (history, "a report of a million calls; takes three minutes, for writing them"),
-    "growth": (growth, "how large counts grow, and where that ends; takes a minute"),
-    "fleet": (fleet, "shipping to PostgreSQL, a backlog, a report of ten million calls"),
-    "shared": (shared, "upstream calls of three bridges behind nginx, against those of one"),
-    "memory": (memory, "what 100,000 calls add; takes ten minutes, so only if asked for"),
+PARTS = {
+    "calls": ("costs:new_calls", "CPU time of other traffic, and of calls answered from Hub"),
+    "cached": ("costs:cached_calls", "CPU time of calls answered from the cache"),
+    "lists": ("lists:registry_list", "15,000 tags: the time of skopeo and of a loop over pages"),
+    "pages": ("lists:hub_list", "1,000 tags without the registry: the time of that loop"),
+    "equal": ("equal:equal_calls", "200 equal calls at once: how many of them reach Hub"),
+    "page": ("page:page", "a page of 2,000 callers: to make it, and until Chromium shows it"),
+    "recording": ("recording:recording", "CPU time of recording, against a journal in memory"),
+    "history": ("history:history", "a report of a million calls; three minutes, for writing them"),
+    "growth": ("growth:growth", "how large counts grow, and where that ends; takes a minute"),
+    "fleet": ("fleet:fleet", "shipping to PostgreSQL, a backlog, a report of ten million calls"),
+    "shared": ("shared:shared", "upstream calls of three bridges behind nginx, against one's"),
+    "memory": ("memory:memory", "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
+"""Each with its function and its meaning. What it needs is loaded when it is measured, so that the
+help is there before anything is installed."""
 ON_DEMAND = "memory"
 SIZES = {
     "rounds": "of each comparison by CPU time",
@@ -57,7 +48,9 @@ SIZES = {
 
 def main() -> int:
     """Measure and print; the figures are for reading, so nothing fails."""
-    plan, names = _options()
+    plan, names = read_options()
+    from mitmproxy.version import VERSION
+
     print(
         f"Python {platform.python_version()}, mitmproxy {VERSION}; ratios of the peer's cost to "
         f"the bridge's. CPU time is that of the mitmdump process for each call, in {plan.rounds} "
@@ -67,12 +60,18 @@ def main() -> int:
     for name in names:
         print(f"\n== {name}", flush=True)
         with tempfile.TemporaryDirectory(prefix="hub-v1-bench-") as folder:
-            for line in PARTS[name][0](plan, Path(folder)):
+            for line in _part(name)(plan, Path(folder)):
                 print(line, flush=True)
     return 0
 
 
-def _options() -> tuple[Plan, list[str]]:
+def _part(name: str) -> Part:
+    module, _, function = PARTS[name][0].partition(":")
+    part: Part = getattr(import_module(f"bench.{module}"), function)
+    return part
+
+
+def read_options() -> tuple[Plan, list[str]]:
     """How much to measure, and what."""
     plan = Plan()
     parts = "\n".join(f"  {name:9} {meaning}" for name, (_, meaning) in PARTS.items())

@@ -14,8 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bench.plan import Plan
-from hubv1.journal import COUNTS_DAYS, Entry, Journal, Place, schema
-from hubv1.journal.connection import Connection, Inserter, open_for_writing
+from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Place
+from hubv1.journal.connection import Connection, Inserter, open_for_writing, stored
 from hubv1.journal.counts import Cardinality, Rollup
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
@@ -69,7 +69,7 @@ def _played(path: Path, kinds: int) -> Iterator[tuple[int, int]]:
     connection.close()
 
 
-def _play_a_day(connection: Connection, entries: Sequence[Entry], day: datetime) -> None:
+def _play_a_day(connection: Connection, entries: Sequence[CallRecord], day: datetime) -> None:
     """Count a call of each kind in each hour, and take away what is old by then."""
     cardinality = Cardinality(connection.kinds_of)
     for hour in (day + number * _HOUR for number in range(24)):
@@ -88,7 +88,7 @@ def _has_more(connection: Connection, now: datetime) -> bool:
     with connection.transaction(_PATIENCE) as cursor:
 
         def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-            return cursor.execute(statement, [*map(schema.stored, values)])
+            return cursor.execute(statement, [*map(stored, values)])
 
         return remove_old(execute, now, COUNTS_DAYS)
 

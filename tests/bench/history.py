@@ -19,11 +19,12 @@ from random import Random
 
 from bench.lines import count_line
 from bench.plan import Plan
-from hubv1.journal import Entry, Journal, Place
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.journal import CallRecord, Journal, Place
 from samples import make_entry
 
-ADDON = Path(__file__).parents[2] / "addon"
+PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "cli.py"
+COMMAND = (sys.executable, "-P", str(PROGRAM), "report")
 CALLERS = 200
 DAYS = 90
 SECONDS, MEGABYTES, RATIO = 2.0, 200, 1.5
@@ -84,10 +85,9 @@ def report(path: Path, rounds: int) -> Cost:
 
 def cost_of(*arguments: str) -> Cost:
     """What `scripts/report` with these arguments costs, once."""
-    command = (sys.executable, "-m", "hubv1.report", *arguments)
-    environment = {**os.environ, "PYTHONPATH": str(ADDON)}
+    command = (*COMMAND, *arguments)
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)  # or it would be waited for again
     return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, _megabytes(used))
@@ -103,7 +103,7 @@ def _cost(folder: Path, calls: int, rounds: int) -> Cost:
     return cost
 
 
-def _entries(calls: int, callers: int) -> Iterator[Entry]:
+def _entries(calls: int, callers: int) -> Iterator[CallRecord]:
     """Calls at even intervals until now; each caller has three scripts of its own."""
     chance = Random(1)  # noqa: S311  # no secret
     end, step = datetime.now(UTC), timedelta(days=DAYS) / calls

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hubv1.journal import Entry, Place
+    from hubv1.journal import CallRecord, Place
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "addon"))
 
@@ -31,11 +31,11 @@ class MemoryJournal:
         self.waiting = self.lost = 0
         self.rows: list[list[object]] = []
 
-    async def record(self, entry: Entry, *, is_required: bool) -> None:  # its name
+    async def record(self, entry: CallRecord, *, is_required: bool) -> None:  # its name
         """Keep the row."""
         self.record_unawaited(entry)
 
-    def record_unawaited(self, entry: Entry) -> None:
+    def record_unawaited(self, entry: CallRecord) -> None:
         """Keep it too."""
         self.rows.append(entry.row())
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of the answers that the bridge keeps: that of hubv1.sharing."""
+"""Of the answers that the bridge keeps: that of hubv1.calls.cache."""
 
 
 @dataclass(frozen=True)

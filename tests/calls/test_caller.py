@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.calls import Caller, Network, client_address, identify
-from hubv1.texts import LONGEST
+from hubv1.text import LONGEST
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
+from hubv1.api.outcome import Outcome, exit_code
+from hubv1.api.routes import Verdict
 from hubv1.calls import Action, decide
-from hubv1.outcome import Outcome, exit_code
-from hubv1.routes import Verdict
 from samples import recognised
 
 

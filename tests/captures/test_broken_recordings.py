@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 from mitmproxy.test import tflow
 
+from hubv1.api.outcome import Outcome
 from hubv1.captures import CaptureError
-from hubv1.outcome import Outcome
 from report.recordings import TRAFFIC, complaint, read, recorded, written
 
 

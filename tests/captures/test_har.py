@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from captures.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.captures import Capture, CaptureError, read_capture
-from hubv1.journal import Entry, History, Seen, Selection
-from hubv1.outcome import Outcome
-from hubv1.routes import LEGACY_HOSTS
+from hubv1.journal import CallRecord, History, Seen, Selection
 
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,13 +36,13 @@ def later(form: dict[str, Any]) -> dict[str, Any]:
     return form | {"startedDateTime": (STARTED + HOUR).isoformat()}
 
 
-def history_of(path: Path, content: bytes) -> tuple[History, list[Entry]]:
+def history_of(path: Path, content: bytes) -> tuple[History, list[CallRecord]]:
     path.write_bytes(content)
     history = read_capture(Capture(path, LEGACY_HOSTS))
     return history, list(history.entries)
 
 
-def read(path: Path, content: bytes) -> tuple[list[Entry], Seen]:
+def read(path: Path, content: bytes) -> tuple[list[CallRecord], Seen]:
     history, entries = history_of(path, content)
     return entries, history.seen
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captures.hars import AGENT, CHROME, URL
+from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.captures import Capture, CaptureError, read_capture
-from hubv1.journal import Entry, History, Seen
-from hubv1.routes import LEGACY_HOSTS
+from hubv1.journal import CallRecord, History, Seen
 from report.recordings import STARTED, complaint, read, recorded, saved
 
 LONE = ["\ud83d", "\ude00", "\ude00\ud83d", "\udce9", "a\ud83d\0"]
@@ -45,7 +45,7 @@ def with_value(at: str, value: Any, form: dict[str, Any] = CHROME) -> dict[str, 
     return changed
 
 
-def history_of(path: Path, content: str | bytes) -> tuple[History, list[Entry]]:
+def history_of(path: Path, content: str | bytes) -> tuple[History, list[CallRecord]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     history = read_capture(Capture(path, LEGACY_HOSTS))
     return history, list(history.entries)

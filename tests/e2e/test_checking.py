@@ -15,7 +15,7 @@ from e2e.clients import clean_environment, lacking, shell, tool
 from e2e.conftest import StartBridge
 from standin import Standin, faults
 
-SCRIPT = ROOT / "scripts" / "lib" / "run.py"
+SCRIPT = ROOT / "scripts" / "lib" / "cli.py"
 NO_REGISTRY = ("--set", "hub_registry_url=")
 COMMANDER = """\
 from mitmproxy import ctx
@@ -31,7 +31,7 @@ def checked(
     """What `scripts/run --check` says; the wrapper in bash only finds the environment. `under` is
     a command that runs another one."""
     return subprocess.run(
-        [*under, sys.executable, "-P", str(SCRIPT), "--check", *arguments],
+        [*under, sys.executable, "-P", str(SCRIPT), "run", "--check", *arguments],
         env=clean_environment(home, **environment),
         capture_output=True,
         text=True,
@@ -76,7 +76,7 @@ def test_without_hub_it_says_so_and_what_to_do_with_exit_code_1(tmp_path: Path) 
         (["--set", "hub_ulr=https://x"], "Did you mean hub_url?"),
         (["--set", "hub_deadline=soon"], "hub_deadline takes a whole number, not 'soon'."),
         (["--set", "hub_deadline=0"], "hub_deadline takes 1 to 3600 seconds, not 0."),
-        (["--set", "hub_journal=sqlite://"], "A journal in memory would record nothing"),
+        (["--set", "hub_journal=sqlite://"], "hub_journal takes the path of an SQLite file"),
         (["--set", "listen_port=high"], "ot an integer: high"),
     ],
 )

@@ -235,10 +235,6 @@ def ended(tmp_path: Path, authority: Path) -> Callable[..., bridges.Finished]:
     [
         (["hub_username=acme"], "", "environment variable HUB_SECRET, which is empty"),
         (["hub_username=acme:right"], "right", "without a secret"),
-        (["hub_usrname=acme"], "right", "Did you mean hub_username?"),
-        (["hub_secret=right"], "", "hub_secret is not an option of the Hub v1 bridge."),
-        (["hub_challenge=yes"], "", "hub_challenge takes true or false, not 'yes'."),
-        (["hub_chalenge"], "", "Did you mean hub_challenge?"),
     ],
 )
 def test_a_set_up_that_cannot_work_stops_the_start(

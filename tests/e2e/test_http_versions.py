@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from e2e.bridges import Mitmdump
-from e2e.clients import PATIENCE, ask, ask_on, curl
+from e2e.clients import PATIENCE, ask_on, curl
 
 V1 = "https://index.docker.io/v1/repositories"
 WHAT = ["tiny/tags", "acme/tool/tags/1.0", "tiny/images", "tiny/tags/9", "no/body/tags"]
@@ -71,14 +71,3 @@ def test_calls_side_by_side_on_one_http_2_connection_each_get_their_own_answer(
     rows = bridge.new_rows()
     assert sorted(row["tag"] for row in rows) == tags
     assert {row["http_response_status_code"] for row in rows} == {200}
-
-
-@pytest.mark.parametrize("what", WHAT)
-def test_every_answer_is_marked_as_deprecated(bridge: Mitmdump, what: str) -> None:
-    headers = ask(bridge, f"http://index.docker.io/v1/repositories/{what}").headers
-    assert headers["deprecation"] == "@1661212800"
-    assert headers["sunset"] == "Mon, 05 Sep 2022 00:00:00 GMT"
-    assert 'rel="successor-version"' in headers["link"]
-    assert 'rel="deprecation"' in headers["link"]
-    pseudonym = headers["via"].removeprefix("1.1 ")
-    assert headers["cache-status"].startswith(pseudonym)

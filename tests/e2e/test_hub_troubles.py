@@ -1,12 +1,11 @@
 """Whatever becomes of Hub: a clear answer, one row, and the proxy serves the next call."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from e2e.bridges import NO_HUB, Mitmdump, eventually, running_bridge
+from e2e.bridges import NO_HUB, Mitmdump, eventually
 from e2e.clients import Answer, ask
 from e2e.conftest import StartBridge
 from standin import Held, Standin, bodies, faults
@@ -15,22 +14,6 @@ from standin.rules import Action
 ELSEWHERE = "http://127.0.0.1:1/v2/elsewhere"
 # Every test has a repository of its own, so that no answer can come from somewhere else.
 SOME = "http://index.docker.io/v1/repositories/bench"
-
-
-@pytest.fixture(scope="module")
-def impatient_process(
-    tmp_path_factory: pytest.TempPathFactory, shared_hub: Standin
-) -> Iterator[Mitmdump]:
-    confdir = tmp_path_factory.mktemp("impatient")
-    with running_bridge(confdir, "--set", "hub_deadline=2", hub_url=shared_hub.url) as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def impatient(impatient_process: Mitmdump, hub: Standin) -> Mitmdump:
-    """A bridge that waits two seconds for Hub."""
-    impatient_process.new_rows()
-    return impatient_process
 
 
 def _problem(answer: Answer) -> dict[str, object]:
@@ -47,19 +30,10 @@ def _problem(answer: Answer) -> dict[str, object]:
     ("trouble", "action", "error", "outcome"),
     [
         ("cut", bodies.cut(), "unreachable", "failed"),
-        ("dropped", faults.drop(), "unreachable", "failed"),
         ("html", faults.html(), "nonsense", "failed"),
-        ("html-500", faults.html(500), "unreachable", "failed"),
-        ("empty", faults.empty(), "nonsense", "failed"),
-        ("broken-json", faults.broken_json(), "nonsense", "failed"),
-        ("null-list", faults.null_results(), "nonsense", "failed"),
-        ("no-object", faults.rewrite(lambda _: [1, 2]), "nonsense", "failed"),
         ("count-lies", faults.count_lies(1_000), "incomplete", "refused"),
         ("bomb", bodies.bomb(), "nonsense", "failed"),
-        ("status-500", faults.status(500, {"message": "oops"}), "unreachable", "failed"),
         ("status-503", faults.status(503, ""), "unreachable", "failed"),
-        ("status-204", faults.empty(204), "nonsense", "failed"),
-        ("redirected", faults.redirect(ELSEWHERE), "nonsense", "failed"),
     ],
 )
 def test_no_trouble_becomes_an_empty_list(
@@ -154,28 +128,27 @@ def test_a_call_that_waits_for_hub_holds_up_no_other(bridge: Mitmdump, hub: Stan
     assert [row["repository"] for row in bridge.new_rows()] == ["fluent", "stuck"]
 
 
-@pytest.mark.parametrize("trouble", ["hang", "drip"])
 def test_a_hub_that_takes_for_ever_is_given_up_at_the_deadline(
-    impatient: Mitmdump, hub: Standin, trouble: str
+    start_bridge: StartBridge, hub: Standin
 ) -> None:
-    hub.faults.add(f"/{trouble}/", {"hang": faults.hang(), "drip": bodies.drip(1, 1_000)}[trouble])
-    answer = ask(impatient, f"{SOME}/{trouble}/tags")
-    assert answer.status == 502
-    assert "within 2 s" in str(_problem(answer)["detail"])
-    row = impatient.new_row()
-    assert (row["outcome"], row["error_type"]) == ("failed", "unreachable")
-    assert row["duration_ms"] >= 2_000
-    # On a busy machine two seconds may be too few even for a Hub that answers.
-    after = f"{SOME}/after-{trouble}/tags"
-    eventually(lambda: ask(impatient, after).status == 200, "the next call is served")
+    hub.faults.add("/silent/", faults.hang())
+    with start_bridge("--set", "hub_deadline=2", hub_url=hub.url) as bridge:
+        answer = ask(bridge, f"{SOME}/silent/tags")
+        assert answer.status == 502
+        assert "within 2 s" in str(_problem(answer)["detail"])
+        row = bridge.new_row()
+        assert (row["outcome"], row["error_type"]) == ("failed", "unreachable")
+        assert row["duration_ms"] >= 2_000
+        # On a busy machine two seconds may be too few even for a Hub that answers.
+        after = f"{SOME}/after-silent/tags"
+        eventually(lambda: ask(bridge, after).status == 200, "the next call is served")
 
 
 def test_a_hub_that_is_down_altogether_is_a_problem_and_not_an_absence(
     start_bridge: StartBridge,
 ) -> None:
     with start_bridge() as bridge:
-        for what in ("tiny/tags", "tiny/tags/1", "acme/tool/images"):
-            answer = ask(bridge, f"http://index.docker.io/v1/repositories/{what}")
-            assert answer.status == 502
-            assert NO_HUB in str(_problem(answer)["detail"])
-        assert [row["outcome"] for row in bridge.rows()] == ["failed"] * 3
+        answer = ask(bridge, "http://index.docker.io/v1/repositories/tiny/tags/1")
+        assert answer.status == 502
+        assert NO_HUB in str(_problem(answer)["detail"])
+        assert bridge.new_row()["outcome"] == "failed"

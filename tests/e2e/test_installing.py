@@ -49,7 +49,7 @@ def test_what_it_needs_is_what_requirements_txt_says(programs: Path) -> None:
 def test_the_folder_that_mitmproxy_puts_on_its_path_has_nothing_but_the_addon(
     programs: Path, tmp_path: Path
 ) -> None:
-    said = run(programs / "hub-v1-bridge-addon", home=tmp_path).stdout
+    said = run(programs / "hub-v1-bridge", "addon-path", home=tmp_path).stdout
     addon = Path(said.removesuffix("\n"))
     beside = {each.name for each in addon.parent.iterdir()} - {"__pycache__"}
     assert beside == {"bridge.py"}
@@ -57,19 +57,21 @@ def test_the_folder_that_mitmproxy_puts_on_its_path_has_nothing_but_the_addon(
 
 
 def test_help_calls_each_program_by_its_name(programs: Path, tmp_path: Path) -> None:
-    said = run(programs / "hub-v1-bridge", "--help", home=tmp_path).stdout
-    assert said.startswith("usage: hub-v1-bridge [--check] [mitmdump arguments]")
+    said = run(programs / "hub-v1-bridge", "run", "--help", home=tmp_path).stdout
+    assert said.startswith("Usage: hub-v1-bridge run [OPTIONS] [MITMDUMP ARGUMENTS]...")
     assert "scripts/run" not in said
     assert "usage: mitmdump " in said
-    said = run(programs / "hub-v1-report", "--help", home=tmp_path).stdout
-    assert said.startswith("usage: hub-v1-report ")
-    assert "scripts/report" not in said
+    for name in ("hub-v1-report", "hub-v1-bridge report"):
+        program, *command = name.split()
+        said = run(programs / program, *command, "--help", home=tmp_path).stdout
+        assert said.startswith(f"Usage: {name} ")
+        assert "scripts/report" not in said
 
 
 def test_it_checks_a_set_up(programs: Path, hub: Standin, tmp_path: Path) -> None:
     urls = [f"hub_url={hub.url}", f"hub_registry_url={hub.registry_url}"]
     settings = [word for url in urls for word in ("--set", url)]
-    done = run(programs / "hub-v1-bridge", "--check", *settings, home=tmp_path)
+    done = run(programs / "hub-v1-bridge", "check", "-p", "0", *settings, home=tmp_path)
     assert done.stdout.endswith("Nothing is wrong with what was looked at.\n")
     assert done.returncode == 0
 
@@ -89,13 +91,13 @@ def test_a_call_is_bridged_and_reported(
     programs: Path, hub: Standin, authority: Path, tmp_path: Path
 ) -> None:
     confdir = with_authority(tmp_path / "conf", authority)
-    command = [str(programs / "hub-v1-bridge"), *settings_for(confdir, hub)]
+    command = [str(programs / "hub-v1-bridge"), "run", *settings_for(confdir, hub)]
     with running(confdir, command) as bridge:
         assert ask(bridge, CALL).body.startswith(TINY)
         assert "connection_strategy" not in bridge.log
     journal = ("--journal", bridge.journal)
     done = run(programs / "hub-v1-report", *journal, "--format", "json", home=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == 0
     assert json.loads(done.stdout)["totals"]["translated"] == 1
 
 
@@ -103,7 +105,7 @@ def test_mitmweb_loads_the_addon_that_is_named(
     programs: Path, hub: Standin, authority: Path, tmp_path: Path
 ) -> None:
     confdir = with_authority(tmp_path / "conf", authority)
-    addon = run(programs / "hub-v1-bridge-addon", home=tmp_path).stdout.strip()
+    addon = run(programs / "hub-v1-bridge", "addon-path", home=tmp_path).stdout.strip()
     command = [str(programs / "python"), "-P", "-c", MITMWEB, "-s", addon]
     command += [*settings_for(confdir, hub), "--set", "listen_host=127.0.0.1"]
     command += ["--no-web-open-browser", "--set", "web_port=0"]

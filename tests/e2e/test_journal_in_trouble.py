@@ -68,7 +68,7 @@ def test_a_full_disk_is_said_shown_and_got_over(
         assert during.count(expected) >= lost
         filler.unlink()
         assert status(bridge, "after") == 200
-    assert bridge.log.count("but not recorded, until the journal") == 1
+    assert bridge.log.count("but not recorded until the journal") == 1
     gaps = asked(journal, "SELECT calls, reason FROM gaps")
     refused = asked(journal, "SELECT sum(calls) FROM refusals")
     if required == "true":

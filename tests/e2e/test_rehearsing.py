@@ -1,7 +1,5 @@
 """Modes and rules in a real mitmdump, seen by real clients."""
 
-import pytest
-
 from e2e.bridges import Mitmdump
 from e2e.clients import behind, curl, shell
 from e2e.conftest import StartBridge
@@ -12,22 +10,6 @@ TAGS = "http://index.docker.io/v1/repositories/tiny/tags"
 
 def status(bridge: Mitmdump, *arguments: str) -> str:
     return curl(bridge, "-o", "/dev/null", "-w", "%{http_code}", *arguments)
-
-
-@pytest.mark.parametrize(
-    ("mode", "expected", "outcome"),
-    [
-        ("gone", "410", "gone"),
-        ("redirect", "308", "redirected"),
-        ("translate", "200", "translated"),
-    ],
-)
-def test_each_mode_gives_its_answer_and_its_row(
-    start_bridge: StartBridge, hub: Standin, mode: str, expected: str, outcome: str
-) -> None:
-    with start_bridge("--set", f"hub_mode={mode}", hub_url=hub.url) as bridge:
-        assert status(bridge, TAGS) == expected
-        assert bridge.new_row()["outcome"] == outcome
 
 
 def test_a_client_that_follows_a_redirect_ends_at_v2(

@@ -74,57 +74,28 @@ def test_each_wrong_option_is_named_with_what_is_wrong(start: Start) -> None:
         assert sentence.startswith(beginning)
 
 
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ("hub_deadline=0", "hub_deadline takes 1 to 3600 seconds, not 0."),
-        ("hub_url=hub.docker.com", "hub_url takes a URL such as https://hub.docker.com, not "),
-        ("hub_url=https://joe:geheim@hub.docker.com", "hub_url must not hold a user name"),
-    ],
-)
-def test_a_value_that_cannot_be_used_ends_the_start_with_a_sentence(
-    start: Start, setting: str, said: str
-) -> None:
-    sentence = _sentence(start(setting))
-    assert sentence.startswith(said)
+def test_a_value_that_cannot_be_used_ends_the_start_with_a_sentence(start: Start) -> None:
+    sentence = _sentence(start("hub_url=https://joe:geheim@hub.docker.com"))
+    assert sentence.startswith("hub_url must not hold a user name")
     assert "geheim" not in sentence
 
 
-def test_a_header_that_holds_a_secret_cannot_name_the_caller(start: Start, tmp_path: Path) -> None:
-    done = start("hub_caller_header=Authorization", *_nothing_to_do(tmp_path))
-    assert _sentence(done).startswith("hub_caller_header ")
+def test_a_wrong_option_in_config_yaml_ends_the_start_too(start: Start, tmp_path: Path) -> None:
+    line = "hub_hots: [hub.docker.com]\n"
+    (tmp_path / "bridge" / "config.yaml").write_text(line, encoding="utf-8")
+    assert _sentence(start()).startswith(
+        "hub_hots is not an option of the Hub v1 bridge. Did you mean hub_hosts?"
+    )
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("hub_hots: [hub.docker.com]", "hub_hots is not an option of the Hub v1 bridge. Did you"),
-        ("hub_deadline: soon", "hub_deadline takes a whole number, not 'soon'."),
-    ],
-)
-def test_a_wrong_option_in_config_yaml_ends_the_start_too(
-    start: Start, tmp_path: Path, line: str, said: str
-) -> None:
-    (tmp_path / "bridge" / "config.yaml").write_text(line + "\n", encoding="utf-8")
-    assert _sentence(start()).startswith(said)
-
-
-@pytest.mark.parametrize("place", ["a folder", "a missing folder", "no database"])
+@pytest.mark.parametrize("name", ["a folder", "a missing folder/journal", "no database"])
 def test_a_journal_that_cannot_be_written_ends_the_start(
-    start: Start, tmp_path: Path, place: str
+    start: Start, tmp_path: Path, name: str
 ) -> None:
-    journal = tmp_path / "journal.sqlite3"
-    match place:
-        case "a folder":
-            journal.mkdir()
-        case "a missing folder":
-            journal = tmp_path / "missing" / "journal.sqlite3"
-        case _:
-            journal.write_text("Dear diary, " * 100, encoding="utf-8")
-    before = journal.read_bytes() if journal.is_file() else None
-    sentence = _sentence(start(f"hub_journal={journal}"))
-    assert str(journal) in sentence
-    assert (journal.read_bytes() if journal.is_file() else None) == before
+    (tmp_path / "a folder").mkdir()
+    (diary := tmp_path / "no database").write_text("Dear diary, " * 100, encoding="utf-8")
+    assert str(tmp_path / name) in _sentence(start(f"hub_journal={tmp_path / name}"))
+    assert diary.read_text(encoding="utf-8") == "Dear diary, " * 100
 
 
 def test_a_database_of_somebody_else_ends_the_start_and_stays_as_it_is(
@@ -157,16 +128,16 @@ def test_the_journal_of_a_newer_bridge_ends_the_start_and_stays_as_it_is(
     assert path.read_bytes() == before
 
 
-def test_a_database_that_is_not_there_is_named_without_its_password(start: Start) -> None:
+def test_a_database_is_no_journal_and_its_password_is_not_repeated(start: Start) -> None:
     sentence = _sentence(start("hub_journal=postgresql://joe:geheim@127.0.0.1:1/hub"))
-    assert "joe" in sentence
+    assert "hub_fleet" in sentence
     assert "geheim" not in sentence
 
 
-@pytest.mark.parametrize("package", ["aiohttp", "sqlalchemy"])
 def test_a_missing_package_is_named_with_the_way_to_install_it(
-    start: Start, tmp_path: Path, package: str
+    start: Start, tmp_path: Path
 ) -> None:
+    package = "aiohttp"
     stub = tmp_path / "stubs" / package / "__init__.py"
     stub.parent.mkdir(parents=True)
     stub.write_text(f"raise ModuleNotFoundError('No module', name={package!r})", encoding="utf-8")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.bridges import ROOT, Mitmdump
+from e2e.bridges import ROOT, Mitmdump, running_bridge, with_authority
 from e2e.clients import ask, clean_environment, shell, tool
-from e2e.conftest import StartBridge
 from standin import Standin
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -34,12 +33,19 @@ class Reader:
         return (done.stdout + done.stderr).decode()
 
 
-@pytest.fixture
-def reader(start_bridge: StartBridge, hub: Standin, tmp_path: Path) -> Iterator[Reader]:
-    home = tmp_path / "home"
-    journal = home / ".mitmproxy" / "hub-journal.sqlite3"
-    with start_bridge(name="home/.mitmproxy", hub_url=hub.url, journal=str(journal)) as bridge:
+@pytest.fixture(scope="module")
+def shared_reader(
+    tmp_path_factory: pytest.TempPathFactory, authority: Path, shared_hub: Standin
+) -> Iterator[Reader]:
+    confdir = with_authority(tmp_path_factory.mktemp("home") / ".mitmproxy", authority)
+    journal = str(confdir / "hub-journal.sqlite3")
+    with running_bridge(confdir, hub_url=shared_hub.url, journal=journal) as bridge:
         yield Reader(bridge)
+
+
+@pytest.fixture
+def reader(shared_reader: Reader, hub: Standin) -> Reader:
+    return shared_reader
 
 
 def test_an_answer_of_the_bridge_is_known_by_its_headers(reader: Reader) -> None:

@@ -130,11 +130,16 @@ class Server:
         process = self._process
         if process is None:
             return
+        parent = psutil.Process(process.pid)
         if number == signal.SIGKILL:
-            self._signal(number)
-        else:
-            process.send_signal(number)
+            parent.suspend()  # it would begin others in place of those that are killed
+        every = [*parent.children(recursive=True), parent]
+        for each in every if number == signal.SIGKILL else [parent]:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
         process.wait(PATIENCE)
+        # Its shared memory is in use until the last of them is gone.
+        psutil.wait_procs(every, PATIENCE)
         self._process = None
 
 

@@ -8,8 +8,8 @@ import pytest
 from fleet.asking import Fleet, all_shipped
 from fleet.conftest import StartShipping
 from fleet.writing import NOON, some_calls, write
-from hubv1.journal import EVERYTHING, Entry, Place, Selection, read_all, summarised
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.journal import EVERYTHING, CallRecord, Place, Selection, read_all, summarised
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 3, 1, 14, tzinfo=UTC)
@@ -27,7 +27,7 @@ def told(*where: str, selection: Selection = EVERYTHING) -> tuple[int, int, int,
     return counts, sum(calls for one in summaries for calls in one.days.values()), flows, len(said)
 
 
-def comparable(entries: list[Entry], selection: Selection) -> tuple[int, int]:
+def comparable(entries: list[CallRecord], selection: Selection) -> tuple[int, int]:
     summary = summarised(entries, NOW, selection)
     return sum(count.calls for count in summary.counts), sum(summary.days.values())
 

@@ -20,6 +20,7 @@ from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
 from hubv1.fleet import outbox, shipper
 from hubv1.journal import Journal, Place, schema
+from hubv1.journal.connection import stored
 from hubv1.journal.reader import open_for_reading
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
@@ -49,6 +50,7 @@ def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
     write(path, some_calls(50), flows=70)
     moment = "2026-03-01 12:00:00.000000"
     asked(path, f"INSERT INTO gaps VALUES ('g', '{moment}', '{moment}', 3, 'full', 'b')")  # noqa: S608  # a text of our own
+    asked(path, f"INSERT INTO refusals VALUES ('{moment}', 'b', 3)")  # noqa: S608  # as above
     reject(path)
     ship(path, fleet.url)
     all_shipped(path, fleet)
@@ -246,7 +248,7 @@ def left_after_pruning(path: Path) -> int:
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
 
         def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-            return connection.execute(statement, [*map(schema.stored, values)])
+            return connection.execute(statement, [*map(stored, values)])
 
         remove_old(execute, NOON + timedelta(days=120), 90)
     return len(asked(path, "SELECT id FROM calls"))

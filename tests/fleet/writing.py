@@ -6,14 +6,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hubv1.journal import Entry, Journal, Place
-from hubv1.outcome import Outcome
+from hubv1.api.outcome import Outcome
+from hubv1.journal import CallRecord, Journal, Place
 from samples import make_entry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def some_calls(number: int, seed: int = 1, **changes: Any) -> list[Entry]:
+def some_calls(number: int, seed: int = 1, **changes: Any) -> list[CallRecord]:
     """Calls of a few callers within some hours; the same for the same seed but for their ids."""
     chance = Random(seed)  # noqa: S311  # no secret
     return [make_entry(**(_some_call(chance) | changes)) for _ in range(number)]
@@ -31,7 +31,7 @@ def _some_call(chance: Random) -> dict[str, Any]:
 
 
 def write(
-    path: Path, entries: Iterable[Entry], flows: int = 0, bridge_id: str = "bridge-1"
+    path: Path, entries: Iterable[CallRecord], flows: int = 0, bridge_id: str = "bridge-1"
 ) -> None:
     """Add these calls to a journal, as a bridge would that saw so many flows."""
     journal = Journal(Place(str(path)), bridge_id)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hub.secured import client_certificate, rehashed, secured
-from hubv1.failures import Unreachable
-from hubv1.hub import Connections, Inquiry, Transport
+from hubv1.api.errors import Unreachable
+from hubv1.api.names import Repository
+from hubv1.hub import Connections, RequestBudget, Transport
 from hubv1.hub.messages import Reply, Request
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Standin
 from standin.tls import CA_FILE, server_context
@@ -26,7 +26,7 @@ def get(url: str, connections: Connections) -> Reply:
         transport = Transport(VIA, "tests", connections)
         try:
             return await asyncio.wait_for(
-                transport.send(Request("GET", url, {}), Inquiry()), PATIENCE
+                transport.send(Request("GET", url, {}), RequestBudget()), PATIENCE
             )
         finally:
             await transport.close()
@@ -162,7 +162,7 @@ def test_an_error_is_told_in_the_same_words_every_time() -> None:
     with pytest.raises(Unreachable) as failure:
         with_client(
             "https://127.0.0.1:1",
-            lambda client: client.tag(Repository("library", "debian"), "1", Inquiry()),
+            lambda client: client.tag(Repository("library", "debian"), "1", RequestBudget()),
         )
     assert "Connect call failed" in str(failure.value)
     assert "object at" not in str(failure.value)

@@ -5,15 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from hubv1 import refusals, sharing
-from hubv1.calls import Limits, Result
-from hubv1.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
+from hubv1.calls import Limits, Result, cache
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Bearer, Credentials
 from standin import Standin, faults
 from visitors import (
     ACME,
     IMAGES,
     JOE,
-    LOGIN,
     TAG,
     TAGS,
     V1,
@@ -43,8 +41,7 @@ PATHS = [TAGS, TAG, IMAGES]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Seconds that pass at once, for answers that are kept."""
     clock = Clock()
-    for module in (sharing, refusals):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=clock))
     return clock
 
 
@@ -68,10 +65,8 @@ class TestAPrivateAnswer:
     ) -> None:
         async def meanwhile(visitors: Visitors) -> list[tuple[int, str]]:
             calls = [visitors.ask(path, given) for given in (ACME, other, ACME)]
-            hub.faults.add("/app/tags", faults.latency(0.1))
             return [(result.answer.status, result.cache) for result in await asyncio.gather(*calls)]
 
-        hub.faults.add(LOGIN, faults.latency(0.1))
         expected = [(200, "miss"), (status, "miss"), (200, "collapsed")]
         assert played(hub, meanwhile, ttl=60) == expected
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from hubv1.calls import Result
-from hubv1.credentials import ANONYMOUS, Basic, Bearer
-from hubv1.hub import logins as module
+from hubv1.hub import auth as module
+from hubv1.hub.credentials import ANONYMOUS, Basic, Bearer
 from standin import Call, Standin, faults
 from standin.rules import Action, Proceed
 from visitors import (

@@ -7,9 +7,9 @@ import pytest
 
 from hub.gate import until
 from hubv1.calls import Result
-from hubv1.credentials import Bearer, Credentials, read_credentials
-from hubv1.hub import logins as module
-from standin import Call, Standin, faults
+from hubv1.hub import auth as module
+from hubv1.hub.credentials import Bearer, Credentials, read_credentials
+from standin import Call, Held, Standin, faults
 from standin.rules import Action
 from visitors import (
     ACME,
@@ -91,7 +91,7 @@ def test_a_login_that_always_fails_is_a_502_and_rejects_nobody(hub: Standin) -> 
     hub.faults.add(LOGIN, faults.status(503), times=2)
 
     async def twice(visitors: Visitors) -> list[Result]:
-        return [await visitors.ask(TAGS, ACME) for _ in range(2)]
+        return [await visitors.ask(TAG, ACME) for _ in range(2)]
 
     failed, well = played(hub, twice)
     assert is_problem(failed, "unreachable")
@@ -171,14 +171,17 @@ class TestALoginThatIsSlow:
     def test_a_secret_whose_caller_left_is_not_tried_again_once_it_is_rejected(
         self, hub: Standin
     ) -> None:
-        hub.faults.add(LOGIN, faults.latency(0.1))
+        held = Held()
+        hub.faults.add(LOGIN, held)
 
         async def leaving(visitors: Visitors) -> Result:
             for _ in range(3):
                 left = asyncio.ensure_future(visitors.ask(TAGS, WRONG))
                 await until(lambda: logins(hub) > 0)
                 left.cancel()
-                await asyncio.sleep(0.3)
+                await asyncio.wait([left])
+            held.release()
+            await until(lambda: all(call.status for call in hub.calls))
             return await visitors.ask(TAGS, WRONG)
 
         assert is_challenge(played(hub, leaving))

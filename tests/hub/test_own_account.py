@@ -8,7 +8,7 @@ from base64 import b64decode
 import pytest
 
 from hubv1.calls import Result
-from hubv1.credentials import ANONYMOUS, Basic, Credentials
+from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from standin import Call, Standin, faults
 from visitors import (
     ACME,

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate, until
-from hubv1 import v2
-from hubv1.failures import (
+from hubv1.api import v2
+from hubv1.api.errors import (
     HubFailure,
     Incomplete,
     Nonsense,
@@ -17,9 +17,9 @@ from hubv1.failures import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.hub import HubClient, Inquiry
+from hubv1.api.names import Repository
+from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE
-from hubv1.names import Repository
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action, Proceed
@@ -47,7 +47,7 @@ def read(hub: Standin, registry_url: str = "") -> list[str]:
 
 async def _all_tags(client: HubClient) -> list[v2.Tag]:
     async with asyncio.timeout(PATIENCE):
-        return await client.tags(MANY, Inquiry())
+        return await client.tags(MANY, RequestBudget())
 
 
 def one_tag_less(page: dict[str, list[object]]) -> object:

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate
-from hubv1.failures import Unreachable
-from hubv1.hub import HubClient, Inquiry
+from hubv1.api.errors import Unreachable
+from hubv1.api.names import Repository
+from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE
-from hubv1.hub.upstream import ATTEMPTS
-from hubv1.names import Repository
+from hubv1.hub.http import ATTEMPTS
 from samples import with_client
 from standin import Catalog, Settings, Standin, faults
 from standin.rules import Action, Proceed
@@ -47,9 +47,9 @@ def test_one_failing_page_ends_the_others(hub: Standin, caplog: pytest.LogCaptur
 
     async def use(client: HubClient) -> None:
         with pytest.raises(Unreachable):
-            await client.tags(MANY, Inquiry())
+            await client.tags(MANY, RequestBudget())
         await others.is_left()
-        await client.tag(MANY, "latest", Inquiry())
+        await client.tag(MANY, "latest", RequestBudget())
         # One more page may have been on its way when the failing one made room for it.
         assert len(hub.calls) <= 1 + PAGES_AT_ONCE + (ATTEMPTS - 1) + 1 + 1
 
@@ -73,7 +73,7 @@ def test_pages_that_fail_together_are_one_failure(
 
     async def use(client: HubClient) -> None:
         with pytest.raises(Unreachable):
-            await client.tags(MANY, Inquiry())
+            await client.tags(MANY, RequestBudget())
 
     quietly(hub, caplog, use)
     assert len(hub.calls) <= 1 + (ATTEMPTS + 1) * PAGES_AT_ONCE
@@ -86,7 +86,7 @@ def test_a_caller_that_goes_leaves_no_request_behind(
     hub.faults.add(AFTER_THE_FIRST, gate)
 
     async def use(client: HubClient) -> None:
-        task = asyncio.ensure_future(client.tags(MANY, Inquiry()))
+        task = asyncio.ensure_future(client.tags(MANY, RequestBudget()))
         await gate.is_full()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -105,7 +105,7 @@ def test_the_deadline_leaves_no_request_behind(
 
     async def use(client: HubClient) -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.tags(MANY, Inquiry()), 1)
+            await asyncio.wait_for(client.tags(MANY, RequestBudget()), 1)
         await gate.is_left()
 
     quietly(hub, caplog, use)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.failures import Incomplete, NotFound
-from hubv1.hub import Inquiry
-from hubv1.names import Repository
+from hubv1.api.errors import Incomplete, NotFound
+from hubv1.api.names import Repository
+from hubv1.hub import RequestBudget
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
 from standin.rules import Action
@@ -65,13 +65,13 @@ def hub() -> Iterator[Standin]:
 
 def names_of(
     hub: Standin,
-    inquiry: Inquiry | None = None,
+    budget: RequestBudget | None = None,
     registry_url: str | None = None,
     repository: Repository = MANY,
 ) -> list[str]:
     """The names, sorted as the catalogue has them; duplicates stay."""
     registry = hub.registry_url if registry_url is None else registry_url
-    spent = inquiry or Inquiry()
+    spent = budget or RequestBudget()
     names = with_client(hub.url, lambda client: client.tag_names(repository, spent), registry)
     return sorted(names, key=str.encode)
 
@@ -87,26 +87,26 @@ def asked(hub: Standin, listener: str) -> list[str]:
 @pytest.mark.parametrize("size", [401, 1_000, 1_001, 15_590])
 def test_a_long_list_takes_four_calls_of_any_anonymous_caller(hub: Standin, size: int) -> None:
     hub.catalog.add_generated("many", size)
-    inquiry = Inquiry()
-    assert names_of(hub, inquiry) == present(hub)
-    assert (inquiry.upstream_calls, inquiry.source) == (4, "registry")
+    budget = RequestBudget()
+    assert names_of(hub, budget) == present(hub)
+    assert (budget.upstream_calls, budget.source) == (4, "registry")
     assert [call.listener for call in hub.calls] == ["hub", "registry", "auth", "registry"]
 
 
 @pytest.mark.parametrize(("size", "calls"), [(0, 1), (100, 1), (399, 4), (400, 4)])
 def test_a_short_list_is_not_asked_of_the_registry(hub: Standin, size: int, calls: int) -> None:
     hub.catalog.add_generated("many", size)
-    inquiry = Inquiry()
-    assert names_of(hub, inquiry) == present(hub)
-    assert (inquiry.upstream_calls, inquiry.source) == (calls, "hub")
+    budget = RequestBudget()
+    assert names_of(hub, budget) == present(hub)
+    assert (budget.upstream_calls, budget.source) == (calls, "hub")
     assert {call.listener for call in hub.calls} == {"hub"}
 
 
 def test_a_registry_that_wants_no_token_takes_two_calls(hub: Standin) -> None:
     hub.faults.add(LIST, faults.status(200, {"tags": present(hub)}), listener="registry")
-    inquiry = Inquiry()
-    assert names_of(hub, inquiry) == present(hub)
-    assert (inquiry.upstream_calls, inquiry.source) == (2, "registry")
+    budget = RequestBudget()
+    assert names_of(hub, budget) == present(hub)
+    assert (budget.upstream_calls, budget.source) == (2, "registry")
 
 
 def test_a_token_may_go_by_its_oauth_name(hub: Standin) -> None:
@@ -114,9 +114,9 @@ def test_a_token_may_go_by_its_oauth_name(hub: Standin) -> None:
         return {"access_token": payload["token"]}
 
     hub.faults.add("/token", faults.rewrite(renamed), listener="auth")
-    inquiry = Inquiry()
-    assert names_of(hub, inquiry) == present(hub)
-    assert inquiry.source == "registry"
+    budget = RequestBudget()
+    assert names_of(hub, budget) == present(hub)
+    assert budget.source == "registry"
 
 
 def test_the_token_is_asked_for_this_repository_alone_and_told_to_the_registry_alone(
@@ -137,9 +137,9 @@ def test_tags_that_came_since_hub_counted_are_in_the_list(hub: Standin) -> None:
 
 
 def test_without_a_registry_url_no_registry_is_asked(hub: Standin) -> None:
-    inquiry = Inquiry()
-    assert names_of(hub, inquiry, registry_url="") == present(hub)
-    assert inquiry.upstream_calls == len(asked(hub, "hub")) == len(hub.calls) == HUBS_PAGES
+    budget = RequestBudget()
+    assert names_of(hub, budget, registry_url="") == present(hub)
+    assert budget.upstream_calls == len(asked(hub, "hub")) == len(hub.calls) == HUBS_PAGES
 
 
 @pytest.mark.parametrize("listing", ["private", "absent"])
@@ -163,9 +163,9 @@ class TestAUselessRegistry:
         words: str,
     ) -> None:
         hub.faults.add("/", action, listener=listener)
-        inquiry = Inquiry()
-        assert names_of(hub, inquiry) == present(hub)
-        assert inquiry.source == "hub"
+        budget = RequestBudget()
+        assert names_of(hub, budget) == present(hub)
+        assert budget.source == "hub"
         assert len(asked(hub, "hub")) == HUBS_PAGES
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
@@ -199,9 +199,9 @@ class TestAUselessRegistry:
         hub.faults.add(LIST, faults.html(), listener="registry", times=1)
         sources = []
         for _ in range(2):
-            inquiry = Inquiry()
-            assert names_of(hub, inquiry) == present(hub)
-            sources.append(inquiry.source)
+            budget = RequestBudget()
+            assert names_of(hub, budget) == present(hub)
+            sources.append(budget.source)
         assert sources == ["hub", "registry"]
 
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.failures import Nonsense
-from hubv1.hub import Inquiry, Transport
+from hubv1.api.errors import Nonsense
+from hubv1.api.names import Repository
+from hubv1.hub import RequestBudget, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry
-from hubv1.hub.upstream import Upstream
-from hubv1.names import Repository
 from samples import VIA, with_client
 from standin import Catalog, Standin, faults
 
@@ -37,9 +36,9 @@ def elsewhere() -> Iterator[Standin]:
         yield running
 
 
-def names_of(hub: Standin, inquiry: Inquiry) -> list[str]:
+def names_of(hub: Standin, budget: RequestBudget) -> list[str]:
     """The names, which have to be all that there are."""
-    names = with_client(hub.url, lambda client: client.tag_names(MANY, inquiry), hub.registry_url)
+    names = with_client(hub.url, lambda client: client.tag_names(MANY, budget), hub.registry_url)
     assert sorted(names, key=str.encode) == list(hub.catalog["many"].shelf.ascending)
     return names
 
@@ -58,16 +57,29 @@ class TestTheRealm:
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
     ) -> None:
         self.challenge(hub, by_name(elsewhere.auth_url) + "/token")
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
+        budget = RequestBudget()
+        names_of(hub, budget)
         assert elsewhere.calls == []
-        assert inquiry.upstream_calls == 1 + HUBS_PAGES
+        assert budget.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
     @pytest.mark.parametrize(
         "realm",
         [
+            "http://127.0.0.1:{auth}/token",
             "https://127.0.0.1:{port}/token",
+            "http://127.0.0.1/token",
+            "http://127.0.0.1:80/token",
+            "http://[::ffff:127.0.0.1]:{port}/token",
+            "http://127.1:{port}/token",
+            "http://joe@127.0.0.1:{port}/token",
+            "http://joe:secret@127.0.0.1:{port}/token",
+            "ws://127.0.0.1:{port}/token",
+            "https://auth.docker.io:8443/token",
+            "https://auth.docker.io:80/token",
+            "https://auth.docker.io./token",
+            "https://joe@auth.docker.io/token",
+            "https://127.0.0.1@auth.docker.io:444/token",
             "http://auth.docker.io/token",
             "https://auth.docker.io.example/token",
             "https://auth.docker.io@example.test/token",
@@ -81,27 +93,41 @@ class TestTheRealm:
     def test_what_is_neither_the_registrys_nor_dockers_is_not_asked(
         self, hub: Standin, caplog: pytest.LogCaptureFixture, realm: str
     ) -> None:
-        self.challenge(hub, realm.format(port=hub.auth_url.rpartition(":")[2]))
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert inquiry.upstream_calls == 1 + HUBS_PAGES
+        ports = {"port": hub.registry_url, "auth": hub.auth_url}
+        numbers = {name: url.rpartition(":")[2] for name, url in ports.items()}
+        self.challenge(hub, realm.format(**numbers))
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.upstream_calls == 1 + HUBS_PAGES
         assert "neither its own nor Docker's" in caplog.text
 
-    def test_dockers_own_is_asked_over_tls(self) -> None:
-        realm = "https://auth.docker.io/token"
+    @pytest.mark.parametrize("origin", ["{url}", "HTTP://127.0.0.1:{port}"])
+    def test_the_registrys_own_origin_is_asked_however_it_is_written(
+        self, hub: Standin, origin: str
+    ) -> None:
+        port = hub.registry_url.rpartition(":")[2]
+        self.challenge(hub, origin.format(url=hub.registry_url, port=port) + "/token")
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (4, "registry")
+
+    @pytest.mark.parametrize(
+        "realm", ["https://auth.docker.io/token", "https://AUTH.docker.io:443/token"]
+    )
+    def test_dockers_own_is_asked_over_tls(self, realm: str) -> None:
         refusal = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io"'}
         transport = Scripted(
             Reply("", 401, refusal, b""),
             Reply("", 200, {}, b'{"token": "abc"}'),
             Reply("", 200, {}, b'{"tags": ["1"]}'),
         )
-        registry = Registry("https://registry-1.docker.io", Upstream(transport))
-        assert asyncio.run(registry.tag_names(MANY, Inquiry())) == {"1"}
+        registry = Registry("https://registry-1.docker.io", transport)
+        assert asyncio.run(registry.tag_names(MANY, RequestBudget())) == ["1"]
         whole_list = f"https://registry-1.docker.io{LIST}"
         query = "?service=registry.docker.io&scope=repository:library/many:pull"
         assert transport.asked == [
             (whole_list, {}),
-            (realm + query, {}),
+            (f"https://auth.docker.io/token{query}", {}),
             (whole_list, {"Authorization": "Bearer abc"}),
         ]
 
@@ -109,9 +135,7 @@ class TestTheRealm:
         basic = {"WWW-Authenticate": 'Basic realm="https://auth.docker.io/token"'}
         transport = Scripted(Reply("", 401, basic, b""))
         with pytest.raises(Nonsense):
-            asyncio.run(
-                Registry("https://127.0.0.1", Upstream(transport)).tag_names(MANY, Inquiry())
-            )
+            asyncio.run(Registry("https://127.0.0.1", transport).tag_names(MANY, RequestBudget()))
 
 
 class TestTheLink:
@@ -125,9 +149,9 @@ class TestTheLink:
         self, hub: Standin, size: int, count: int
     ) -> None:
         hub.settings.registry_page = size
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert inquiry.source == "registry"
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.source == "registry"
         first, *pages = [call for call in hub.calls if call.listener == "registry"]
         assert "authorization" not in first.headers
         assert len(pages) == count
@@ -138,9 +162,9 @@ class TestTheLink:
         rest = {"tags": list(hub.catalog["many"].shelf.ascending[100:])}
         self.continued(hub, f"{hub.registry_url}{LIST}?last=x&n=100")
         hub.faults.add("last=x", faults.status(200, rest), listener="registry")
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert (inquiry.upstream_calls, inquiry.source) == (3, "registry")
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (3, "registry")
 
     def test_another_host_gets_no_request(
         self, hub: Standin, elsewhere: Standin, caplog: pytest.LogCaptureFixture
@@ -148,9 +172,9 @@ class TestTheLink:
         for url in (elsewhere.registry_url, by_name(hub.registry_url), hub.auth_url):
             hub.forget_calls()
             self.continued(hub, f"{url}{LIST}?last=x")
-            inquiry = Inquiry()
-            names_of(hub, inquiry)
-            assert inquiry.upstream_calls == 1 + HUBS_PAGES
+            budget = RequestBudget()
+            names_of(hub, budget)
+            assert budget.upstream_calls == 1 + HUBS_PAGES
             assert len([call for call in hub.calls if call.listener != "hub"]) == 1
         assert elsewhere.calls == []
         assert caplog.text.count("continues its list of tags at another place") == 3
@@ -167,15 +191,16 @@ class TestTheLink:
             "mailto:joe@example.test",
             "http://[::1",
             "http://127.0.0.1:999999/",
+            "http://joe:secret@127.0.0.1:{port}/v2/library/many/tags/list?last=x",
         ],
     )
     def test_another_place_gets_no_request(
         self, hub: Standin, caplog: pytest.LogCaptureFixture, link: str
     ) -> None:
-        self.continued(hub, link)
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert (inquiry.upstream_calls, inquiry.source) == (1 + HUBS_PAGES, "hub")
+        self.continued(hub, link.replace("{port}", hub.registry_url.rpartition(":")[2]))
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert (budget.upstream_calls, budget.source) == (1 + HUBS_PAGES, "hub")
         assert "continues its list of tags at another place" in caplog.text
 
     def test_a_list_that_never_ends_is_given_up(
@@ -183,17 +208,17 @@ class TestTheLink:
     ) -> None:
         page = faults.status(200, {"tags": ["1"]}, {"Link": f'<{LIST}?last=1>; rel="next"'})
         hub.faults.add(LIST, page, listener="registry")
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert inquiry.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.upstream_calls <= 1 + MOST_PAGES + 1 + HUBS_PAGES
         assert f"more than {MOST_PAGES} pages" in caplog.text
 
     def test_a_page_that_fails_makes_no_shorter_list(self, hub: Standin) -> None:
         hub.settings.registry_page = 100
         hub.faults.add("last=", faults.status(500), listener="registry", skip=1)
-        inquiry = Inquiry()
-        names_of(hub, inquiry)
-        assert inquiry.source == "hub"
+        budget = RequestBudget()
+        names_of(hub, budget)
+        assert budget.source == "hub"
 
 
 class Scripted(Transport):
@@ -204,6 +229,6 @@ class Scripted(Transport):
         self.replies = list(replies)
         self.asked: list[tuple[str, dict[str, str]]] = []
 
-    async def send(self, request: Request, inquiry: Inquiry) -> Reply:
+    async def send(self, request: Request, budget: RequestBudget) -> Reply:
         self.asked.append((request.url, dict(request.headers)))
         return self.replies.pop(0)

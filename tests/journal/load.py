@@ -1,6 +1,6 @@
 """`python -m journal.load PATH CALLS AT_ONCE`: a process that records calls under load.
 
-The id of each call that is on disk goes to standard output, in a write of its own.
+The id of each call that is on disk goes to standard output, in a write of its own; or `lost`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from random import Random
 
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, NotRecorded, Place
 from samples import make_entry
 
 _CHOICE = Random()  # noqa: S311  # no secret
@@ -22,8 +22,12 @@ async def _call(journal: Journal) -> None:
         started_at=datetime.now(UTC),
         bridge_id=f"bridge-{os.getpid()}",
     )
-    await journal.record(entry)
-    os.write(1, f"{entry.id}\n".encode())
+    try:
+        await journal.record(entry)
+    except NotRecorded:
+        os.write(1, b"lost\n")
+    else:
+        os.write(1, f"{entry.id}\n".encode())
 
 
 async def _calls(journal: Journal, number: int) -> None:

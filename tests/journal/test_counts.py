@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.journal import Entry, Journal, Place
+from hubv1.api.outcome import Outcome
+from hubv1.journal import CallRecord, Journal, Place
 from hubv1.journal.counts import OTHERS
-from hubv1.outcome import Outcome
 from journal.asking import asked, assert_counts_are_those_of_the_rows
 from samples import make_entry
 
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite3"
 
 
-def write(path: Path, *entries: Entry) -> None:
+def write(path: Path, *entries: CallRecord) -> None:
     journal = Journal(Place(str(path)), "bridge-1")
     for entry in entries:
         journal.record_unawaited(entry)

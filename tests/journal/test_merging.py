@@ -11,7 +11,7 @@ import pytest
 
 from hubv1.journal import (
     EVERYTHING,
-    Entry,
+    CallRecord,
     Gap,
     Journal,
     JournalError,
@@ -28,14 +28,14 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEEN = Seen(flows=30, still_served=2, rejected_tls=1)
 
 
-def calls(number: int, start: datetime = START) -> list[Entry]:
+def calls(number: int, start: datetime = START) -> list[CallRecord]:
     return [
         make_entry(bridge_id="bridge-1", started_at=start + at * HOUR, caller=f"c{at % 3}")
         for at in range(number)
     ]
 
 
-def more(path: Path, *entries: Entry, bridge: str = "bridge-2", flows: int = 1) -> None:
+def more(path: Path, *entries: CallRecord, bridge: str = "bridge-2", flows: int = 1) -> None:
     """What another bridge writes to the journal later."""
     journal = Journal(Place(str(path)), bridge)
     journal.seen = Seen(flows=flows)

@@ -31,19 +31,19 @@ def said_of(path: Path) -> subprocess.CompletedProcess[str]:
 
 def test_one_that_was_closed_is_read(path: Path) -> None:
     done = said_of(path)
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_one_with_an_empty_log_is_read(path: Path) -> None:
     path.with_name(f"{path.name}-wal").touch()
     done = said_of(path)
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_odd_name_is_no_trouble(path: Path) -> None:
     odd = path.rename(path.with_name("a?b#c%20d.sqlite3"))
-    assert said_of(odd).returncode == 2
+    assert said_of(odd).returncode == 0
 
 
 def test_one_whose_last_rows_are_in_its_log_says_what_to_do(path: Path, tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_one_whose_last_rows_are_in_its_log_says_what_to_do(path: Path, tmp_path
     said = complaint(said_of(left / path.name))
     assert f"{left / path.name}-wal" in said
     assert "copy both files" in said
-    assert report("--journal", left / path.name).returncode == 2
+    assert report("--journal", left / path.name).returncode == 0

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hubv1.journal import Entry, Journal, JournalError, Place, Seen, new_id, read
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
+from hubv1.journal import CallRecord, Journal, JournalError, Place, Seen, new_id, read
 from hubv1.journal.schema import calls
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
 from samples import make_entry
 
 
@@ -25,14 +25,14 @@ def place(tmp_path: Path) -> Place:
     return Place(str(tmp_path / "journal.sqlite3"))
 
 
-def write(place: Place, *entries: Entry) -> None:
+def write(place: Place, *entries: CallRecord) -> None:
     journal = Journal(place, "bridge-1")
     for entry in entries:
         journal.record_unawaited(entry)
     journal.close()
 
 
-def entries_in(place: Place) -> list[Entry]:
+def entries_in(place: Place) -> list[CallRecord]:
     with read(place) as history:
         return list(history.entries)
 
@@ -50,7 +50,7 @@ def test_an_entry_comes_back_as_it_was_in_every_field(place: Place) -> None:
 
 
 def test_every_field_of_an_entry_is_a_column() -> None:
-    assert [field.name for field in fields(Entry)] == [column.name for column in calls.columns]
+    assert [field.name for field in fields(CallRecord)] == [column.name for column in calls.columns]
 
 
 def test_entries_come_in_the_order_of_their_time_and_then_of_their_ids(place: Place) -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.journal import Entry, Place, Selection, Summary, read, summarised
+from hubv1.api.outcome import Outcome
+from hubv1.journal import CallRecord, Place, Selection, Summary, read, summarised
 from hubv1.journal.selection import spans
-from hubv1.outcome import Outcome
 from report.made import write_journal
 from samples import make_entry
 
@@ -82,7 +82,7 @@ def test_the_spans_of_a_period_follow_each_other(
     assert all(one.end - one.begin < 24 * HOUR for one in found if not one.by_day)  # type: ignore[operator]
 
 
-def entries_of(journal: Path, selection: Selection) -> list[Entry]:
+def entries_of(journal: Path, selection: Selection) -> list[CallRecord]:
     with read(Place(str(journal)), selection) as history:
         return list(history.entries)
 

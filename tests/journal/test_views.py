@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from e2e.clients import tool
+from hubv1.api.outcome import Outcome
 from hubv1.journal import Journal, Place
 from hubv1.journal.schema import VIEWS
-from hubv1.outcome import Outcome
 from journal.asking import asked
 from samples import make_entry
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import id_of
 from hubv1.mitm.flow_metadata import (
     KEY,
@@ -20,8 +22,6 @@ from hubv1.mitm.flow_metadata import (
     saved_record,
     saved_upstream_requests,
 )
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
 from onstage import make_flow, state_of
 from samples import make_entry, recognised
 

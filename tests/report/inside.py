@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from hubv1.report.__main__ import main
+from hubv1.cli.main import execute
+from hubv1.cli.report import report as command
 from report.schemas import check_if_report
 
 
@@ -23,10 +24,7 @@ def report(*arguments: object) -> Done:
     """The command with these arguments, run to its end."""
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
+        code = execute(command, "scripts/report", [str(argument) for argument in arguments])
     check_if_report(out.getvalue())
     return Done(code, out.getvalue(), err.getvalue())
 

@@ -4,11 +4,11 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import route_named
 from hubv1.journal import Count, Gap, History, Seen, Summary
-from hubv1.outcome import Outcome
-from hubv1.report.build import build
+from hubv1.report.build import build_report
 from hubv1.report.model import Report
-from hubv1.routes import route_named
 from report.made import NOW
 
 CALLERS = 2_000
@@ -45,7 +45,7 @@ def large_report(callers: int = CALLERS, days: int = DAYS, now: datetime = NOW) 
     }
     gaps = (Gap(now - timedelta(days=3, minutes=4), now - timedelta(days=3), 17, "disk full"),)
     seen = Seen(flows=4_711_000, still_served=1_204, rejected_tls=12)
-    return build([History(seen, gaps, iter(()), lambda _: Summary(counts, by_day))], now)
+    return build_report([History(seen, gaps, iter(()), lambda _: Summary(counts, by_day))], now)
 
 
 def _caller(chance: random.Random, at: int, days: int, now: datetime) -> Iterator[Count]:

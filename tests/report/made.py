@@ -5,17 +5,20 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from hubv1.journal import Entry, Gap, History, Journal, Place, Rejection, Seen, summarised
-from hubv1.report.build import build
+from hubv1.journal import CallRecord, Gap, History, Journal, Place, Rejection, Seen, summarised
+from hubv1.report.build import build_report
+from hubv1.report.messages import message_to
 from hubv1.report.model import Report
+from hubv1.report.sections import by_caller
 
 NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
 NOTHING = Seen()
 
 
 def history(
-    *entries: Entry,
+    *entries: CallRecord,
     seen: Seen = NOTHING,
     gaps: tuple[Gap, ...] = (),
     rejections: tuple[Rejection, ...] = (),
@@ -25,17 +28,23 @@ def history(
 
 
 def report_of(
-    *entries: Entry,
+    *entries: CallRecord,
     seen: Seen = NOTHING,
     gaps: tuple[Gap, ...] = (),
     rejections: tuple[Rejection, ...] = (),
     now: datetime = NOW,
 ) -> Report:
-    return build([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
+    return build_report([history(*entries, seen=seen, gaps=gaps, rejections=rejections)], now)
+
+
+def message(report: Report, caller: str, **how: Any) -> str:
+    """What to write to the people behind that caller."""
+    use = next(use for use in report.callers if use.caller == caller)
+    return message_to(use, by_caller(report, [caller])[caller], **how)
 
 
 def write_journal(
-    path: Path, *entries: Entry, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
+    path: Path, *entries: CallRecord, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
 ) -> Path:
     """A journal as a bridge leaves it behind; returns `path`."""
     journal = Journal(Place(str(path)), "bridge-1")

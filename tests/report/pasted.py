@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from e2e.clients import PATIENCE, clean_environment, tool
-from hubv1.names import Repository
-from hubv1.report.snippets import Replacement, Snippet, Urls, replacement
-from hubv1.routes import Route, route_named
+from hubv1.api.names import Repository
+from hubv1.api.routes import Route, route_named
+from hubv1.replacements import Replacement, Snippet, Urls, replacement
 from standin import Catalog, Standin
 
 TAGS = route_named("GET /v1/repositories/{namespace}/{name}/tags")

@@ -10,11 +10,12 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import IO
 
-from hubv1.report.__main__ import main
+from hubv1.cli.main import execute
+from hubv1.cli.report import report as command
 from report.schemas import check_if_report
 
-ADDON = Path(__file__).parents[2] / "addon"
-COMMAND = (sys.executable, "-m", "hubv1.report")
+PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "cli.py"
+COMMAND = (sys.executable, "-P", str(PROGRAM), "report")
 SECONDS = 60
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 
@@ -22,8 +23,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The environment of the tests with `changes`; None takes a variable away."""
     # Python that does not buffer may write a part of a text and forget the rest.
-    usual = {"PYTHONPATH": str(ADDON), "PYTHONUNBUFFERED": None}
-    changed = {**os.environ, **usual, **(changes or {})}
+    changed = {**os.environ, "PYTHONUNBUFFERED": None, **(changes or {})}
     return {name: value for name, value in changed.items() if value is not None}
 
 
@@ -51,10 +51,7 @@ def report(
 def _within(words: list[str]) -> subprocess.CompletedProcess[str]:
     out, err = (TextIOWrapper(BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = main(words)
-        except SystemExit as end:
-            code = int(end.code or 0)
+        code = execute(command, "scripts/report", words)
     return subprocess.CompletedProcess(words, code, _read(out), _read(err))
 
 
@@ -88,9 +85,9 @@ def without_times(text: str) -> str:
     return _MOMENT.sub("", text)
 
 
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
+def complaint(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
     """What a failed command said: one sentence, and nothing where data belongs."""
-    assert done.returncode == 1, done
+    assert done.returncode == code, done
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("scripts/report: ")

@@ -12,9 +12,9 @@ from mitmproxy.flow import Flow
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.captures import Capture, CaptureError, read_capture
-from hubv1.journal import Entry, Seen
-from hubv1.routes import LEGACY_HOSTS
+from hubv1.journal import CallRecord, Seen
 
 Writer = Callable[..., Path]
 STARTED = datetime(2026, 3, 1, 12, 30, 15, 123000, tzinfo=UTC)
@@ -58,7 +58,7 @@ def saved(path: Path, *flows: Flow) -> Path:
     return path
 
 
-def read(path: Path) -> tuple[list[Entry], Seen]:
+def read(path: Path) -> tuple[list[CallRecord], Seen]:
     history = read_capture(Capture(path, LEGACY_HOSTS))
     entries = list(history.entries)
     return entries, history.seen

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Place, Seen, read
-from hubv1.outcome import Outcome
-from hubv1.report.build import build
-from hubv1.report.model import Window
-from hubv1.routes import Verdict
+from hubv1.report.build import build_report
+from hubv1.report.model import State, Window
 from report.made import NOW, history, report_of, write_journal
 from samples import make_entry
 
@@ -27,7 +27,7 @@ class TestSeen:
         report = report_of(seen=Seen(flows=9, still_served=4))
         assert (report.seen.still_served, report.seen.legacy) == (4, 0)
         assert (report.findings, report.callers, report.routes) == ((), (), ())
-        assert report.exit_code == 0
+        assert report.state is State.CLEAN
 
     def test_hosts_are_those_that_were_asked_for_each_once(self) -> None:
         hosts = ("registry.hub.docker.com", "index.docker.io", "index.docker.io")
@@ -85,8 +85,8 @@ class TestCounts:
         report = report_of(make_entry(route="BREW /v1/tea", verdict=Verdict.DEAD, repository=""))
         [route], [finding] = report.routes, report.findings
         assert (route.route, route.verdict, route.successor) == ("BREW /v1/tea", Verdict.DEAD, "")
-        assert (finding.route, finding.successor) == ("BREW /v1/tea", "")
-        assert finding.change == "This version does not know the route."
+        assert (finding.route, finding.told.successor) == ("BREW /v1/tea", "")
+        assert finding.told.change == "This version does not know the route."
 
     @given(
         st.lists(
@@ -114,7 +114,7 @@ class TestCounts:
             )
             for caller, repository, route, outcome, hours in calls
         ]
-        report = build([history(*entries[cut:]), history(*entries[:cut])], NOW)
+        report = build_report([history(*entries[cut:]), history(*entries[:cut])], NOW)
         assert report.seen.legacy == sum(report.totals.values()) == len(entries)
         for table in (report.routes, report.callers, report.findings, report.days):
             assert sum(row.calls for row in table) == len(entries)
@@ -140,7 +140,7 @@ class TestSeveralJournals:
         )
         with ExitStack() as stack:
             places = (Place(str(path)) for path in (first, second))
-            report = build([stack.enter_context(read(place)) for place in places], NOW)
+            report = build_report([stack.enter_context(read(place)) for place in places], NOW)
         seen = report.seen
         assert (seen.flows, seen.legacy, seen.still_served, seen.rejected_tls) == (15, 3, 3, 4)
         assert seen.gaps == (GAP, GAP)
@@ -155,10 +155,10 @@ class TestSeveralJournals:
         there = datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2)))
         path = write_journal(tmp_path / "journal", make_entry(started_at=there))
         with read(Place(str(path))) as told:
-            assert [day.day for day in build([told], NOW).days] == [date(2026, 2, 28)]
+            assert [day.day for day in build_report([told], NOW).days] == [date(2026, 2, 28)]
 
 
 def test_gaps_of_several_journals_are_in_the_order_in_which_they_began() -> None:
     later = replace(GAP, started_at=GAP.started_at + timedelta(seconds=1))
     both = [history(gaps=(later,)), history(gaps=(GAP,))]
-    assert build(both, NOW).seen.gaps == (GAP, later)
+    assert build_report(both, NOW).seen.gaps == (GAP, later)

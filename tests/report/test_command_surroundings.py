@@ -38,7 +38,7 @@ class TestPipes:
             assert process.stdout.readline()
             process.stdout.close()
             assert process.stderr.read() == b""
-        assert process.returncode == 2
+        assert process.returncode == 0
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
     def test_a_full_disk_is_a_failure_in_one_sentence(self, journal: Path) -> None:
@@ -53,7 +53,7 @@ class TestPipes:
                 check=False,
             )
         assert done.returncode == 1
-        assert re.fullmatch(r"scripts/report: .*No space left on device\n", done.stderr)
+        assert re.fullmatch(r"scripts/report: .*No space left on device\.\n", done.stderr)
 
 
 class TestHome:
@@ -61,7 +61,7 @@ class TestHome:
         folder = tmp_path / ".mitmproxy"
         folder.mkdir()
         write_journal(folder / FILE_NAME, make_entry())
-        assert report(env={"HOME": str(tmp_path)}).returncode == 2
+        assert report(env={"HOME": str(tmp_path)}).returncode == 0
 
     def test_it_is_left_alone_where_a_recording_is_named(self, tmp_path: Path) -> None:
         (tmp_path / ".mitmproxy").mkdir()
@@ -82,7 +82,7 @@ class TestHome:
         self, journal: Path, home: str | None
     ) -> None:
         done = report("--journal", journal.name, env={"HOME": home}, cwd=journal.parent)
-        assert (done.returncode, done.stderr) == (2, "")
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def held_to_file_modes() -> tuple[str, ...]:
@@ -112,13 +112,13 @@ class TestReadOnly:
         with read_only(journal.parent):
             done = report("--journal", journal, before=held_to_file_modes())
         bridge.close()
-        assert (done.returncode, done.stderr) == (2, "")
+        assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("2 legacy calls")
 
     def test_a_read_only_file_is_read_where_its_folder_can_be_written(self, journal: Path) -> None:
         journal.chmod(0o400)
         done = report("--journal", journal, before=held_to_file_modes())
-        assert (done.returncode, done.stderr) == (2, "")
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_a_report_that_may_not_be_written_is_a_failure(
         self, journal: Path, tmp_path: Path
@@ -148,7 +148,7 @@ def test_a_bridge_at_work_can_be_asked_at_any_time_and_is_not_held_up(journal: P
 
     code, written, output = asyncio.run(working())
     bridge.close()
-    assert code == 2
+    assert code == 0
     assert 1 <= json.loads(output)["totals"]["calls"] <= written
     assert (
         json.loads(report("--journal", journal, "--format", "json").stdout)["totals"]["calls"]

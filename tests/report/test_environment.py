@@ -73,9 +73,11 @@ def test_an_empty_one_is_none(env: pytest.MonkeyPatch) -> None:
 def test_a_wrong_one_is_named(env: pytest.MonkeyPatch, variable: str, value: str) -> None:
     env.setenv(f"HUB_REPORT_{variable}", value)
     done = report()
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     said = done.stderr.splitlines()[-1]
-    assert said.startswith(f"scripts/report: HUB_REPORT_{variable} in the environment: argument ")
+    assert said.startswith(
+        f"scripts/report: HUB_REPORT_{variable} in the environment: Invalid value for "
+    )
     assert value in said
 
 

@@ -4,14 +4,15 @@ import os
 import signal
 import socket
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from hubv1.report.live import Address, serve
+from e2e.bridges import eventually
+from hubv1.report.serve import Address, serve_report
 from report.made import report_of, write_journal
 from report.processes import complaint, report
 from report.served import serving
@@ -101,8 +102,8 @@ class TestTrouble:
     def test_a_client_that_does_not_take_its_answer_is_let_go(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("hubv1.report.live.server._PATIENCE", 0.2)
-        monkeypatch.setattr("hubv1.report.live.latest.as_live_html", lambda *_: "x" * LONG)
+        monkeypatch.setattr("hubv1.report.serve._PATIENCE", 0.2)
+        monkeypatch.setattr("hubv1.report.serve.as_live_html", lambda *_: "x" * LONG)
         taken = Future[int]()
 
         def take_late(port: int) -> None:
@@ -110,7 +111,7 @@ class TestTrouble:
                 to.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
                 to.connect(("127.0.0.1", port))
                 to.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                time.sleep(3)
+                eventually(lambda: not _is_open(to), "the server lets go")
                 taken.set_result(_all_that_comes(to))
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -118,7 +119,7 @@ class TestTrouble:
             port = int(message.rpartition(":")[2].partition("/")[0])
             threading.Thread(target=take_late, args=(port,), daemon=True).start()
 
-        serve(Address("127.0.0.1", 0), report_of, (), say)
+        serve_report(Address("127.0.0.1", 0), report_of, (), say)
         assert 0 < taken.result() < LONG
 
     def test_an_address_that_is_taken_is_named(self, journal: Path) -> None:
@@ -127,7 +128,7 @@ class TestTrouble:
             said = complaint(report("--journal", journal, "--serve", address))
         assert str(taken) not in said
         assert address.rpartition(":")[2] in said
-        assert "address already in use" in said
+        assert "is taken: another program listens there" in said
 
     @pytest.mark.parametrize(
         ("arguments", "reason"),
@@ -142,7 +143,7 @@ class TestTrouble:
         self, arguments: tuple[str, ...], reason: str
     ) -> None:
         done = report(*arguments)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert reason in done.stderr
 
 
@@ -208,3 +209,12 @@ class TestBeyondLoopback:
                 urls.add(served.url.partition("?token=")[2])
         assert len(urls) == 2
         assert min(map(len, urls)) >= 32
+
+
+def _is_open(client: socket.socket) -> bool:
+    """Whether the other end of a connection within this process is."""
+    ours, server = client.getsockname(), client.getpeername()
+    return any(
+        (tuple(each.laddr), tuple(each.raddr), each.status) == (server, ours, "ESTABLISHED")
+        for each in psutil.net_connections("tcp4")
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from e2e.bridges import eventually
 from report.conftest import Open
 from report.made import write_journal
 from report.served import Served, serving
@@ -28,12 +29,13 @@ def served(journal: Path) -> Iterator[Served]:
 
 def wait_for(page: Page, text: str) -> None:
     """Lets the page's own time go by until it says so."""
-    for _ in range(100):
-        if text in page.locator("body").inner_text():
-            return
+
+    def says_so() -> bool:
         page.clock.fast_forward(5_000)
         page.wait_for_timeout(100)
-    pytest.fail(f"{text!r} did not come")
+        return text in page.locator("body").inner_text()
+
+    eventually(says_so, f"{text!r} on the page")
 
 
 def test_it_shows_what_was_written_down_meanwhile_and_keeps_what_was_chosen(

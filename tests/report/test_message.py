@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from hubv1.report.markdown import code_block, code_span
-from hubv1.report.message import message
-from hubv1.texts import printable
-from report.made import report_of
+from hubv1.report.escaping import code_block, code_span
+from hubv1.text import printable
+from report.made import message, report_of
 from samples import make_entry
 
 CALLER = "curl/8.1 at 10.0.0.7"
@@ -87,12 +86,6 @@ def test_other_things_to_change_are_counted_and_the_busiest_is_the_example() -> 
 def test_whom_to_ask_can_be_said() -> None:
     text = message(report_of(make_entry()), CALLER, contact="Ask #registry.")
     assert text.endswith("\nAsk #registry.\n")
-
-
-@pytest.mark.parametrize("markdown", [False, True])
-def test_a_caller_that_is_not_in_the_report_is_an_error(*, markdown: bool) -> None:
-    with pytest.raises(KeyError):
-        message(report_of(make_entry()), "nobody", markdown=markdown)
 
 
 def test_as_markdown_names_and_calls_are_code() -> None:

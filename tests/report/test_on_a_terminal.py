@@ -46,7 +46,7 @@ def _read(terminal: int) -> bytes:
 def test_forty_columns_are_kept_to_but_for_urls(journal: Path) -> None:
     code, shown = on_terminal(40, "--journal", journal)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
-    assert code == 2
+    assert code == 0
     assert [line for line in lines if len(line) > 40 and "/debian" not in line] == []
     assert any(line.endswith(URL) for line in lines)
     assert max(len(line) for line in lines if "/debian" not in line) > 30
@@ -68,7 +68,7 @@ def test_a_terminal_that_knows_no_escapes_gets_none_and_is_no_wider(journal: Pat
 
 def test_a_file_gets_no_colour_even_when_started_from_one(journal: Path, tmp_path: Path) -> None:
     code, shown = on_terminal(40, "--journal", journal, "-o", tmp_path / "report")
-    assert (code, shown) == (2, "")
+    assert (code, shown) == (0, "")
     plain = report("--journal", journal).stdout
     assert without_times((tmp_path / "report").read_text()) == without_times(plain)
 
@@ -77,7 +77,7 @@ def test_a_file_gets_no_colour_even_when_started_from_one(journal: Path, tmp_pat
 def test_what_an_old_terminal_cannot_show_is_replaced(tmp_path: Path, encoding: str) -> None:
     path = write_journal(tmp_path / "journal", make_entry(caller="\N{OCTOPUS} at 10.0.0.7"))
     done = report("--journal", path, env={"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stderr) == (2, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "last call of ? at 10.0.0.7\n" in done.stdout
     assert "  # translated\n" in done.stdout
     assert URL in done.stdout

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hubv1 import translation, v2
-from hubv1.routes import Route
+from hubv1.api import translation, v2
+from hubv1.api.routes import Route
 from report.pasted import (
     IMAGES,
     SECRET,

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from e2e.clients import PATIENCE, tool
-from hubv1.names import Repository
-from hubv1.outcome import Outcome
-from hubv1.report.snippets import Replacement, replacement, replacement_of
-from hubv1.routes import ROUTES, Listing, Route
+from hubv1.api.names import Repository
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import ROUTES, Listing, Route
+from hubv1.replacements import Replacement, replacement
+from hubv1.report.sections import replacement_of
 from report.made import report_of
 from report.pasted import IMAGES, TAG, TAGS
 from samples import make_entry
@@ -147,7 +148,7 @@ class TestFindings:
         [finding] = report_of(entry).findings
         found = replacement_of(finding)
         assert found.old == "https://registry.hub.docker.com/v1/repositories/debian/tags"
-        assert found.new == finding.successor
+        assert found.new == finding.told.successor
         assert all("DOCKER_TOKEN" in one.code for one in found.snippets)
 
     def test_a_finding_of_another_version_is_told_to_be_one(self) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from e2e.registries import push, running_registry
-from hubv1.names import Repository
-from hubv1.report.snippets import replacement
-from hubv1.routes import Route
+from hubv1.api.names import Repository
+from hubv1.api.routes import Route
+from hubv1.replacements import replacement
 from report.pasted import IMAGES, TAG, TAGS, catalog, fails_silently, lines, run, snippet, urls
 from standin import Settings, Standin, bodies, faults
 

@@ -4,18 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Count
-from hubv1.outcome import Outcome
+from hubv1.report.build import Sums, standing_of
 from hubv1.report.model import Standing
-from hubv1.report.standing import standing_of
-from hubv1.report.tally import Use
-from hubv1.routes import Verdict
 
 LAST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = LAST + timedelta(hours=1)
 
 
-def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int = 0) -> Use:
+def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int = 0) -> Sums:
     count = Count(
         caller="curl/8.1 at 10.0.0.7",
         client_address="10.0.0.7",
@@ -32,9 +31,7 @@ def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int
         signed=signed,
         paged=paged,
     )
-    use = Use(count, LAST)
-    use.add(count)
-    return use
+    return Sums(count)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +51,7 @@ def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int
     ],
 )
 def test_it_is_what_stands_between_the_caller_and_v2(
-    use: Use, verdict: Verdict, standing: Standing
+    use: Sums, verdict: Verdict, standing: Standing
 ) -> None:
     found, reason = standing_of(use, verdict, SOON)
     assert found is standing

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
 from hubv1.journal import Gap, Rejection, Seen
-from hubv1.outcome import Outcome
 from hubv1.report.model import Comparison, IgnoredCaller, Report
-from hubv1.report.snippets import replacement_of
-from hubv1.report.terminal import as_text
-from hubv1.routes import Verdict
+from hubv1.report.render.terminal import as_text
+from hubv1.report.sections import replacement_of
 from report.made import report_of
 from samples import make_entry
 
@@ -22,7 +22,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def shown(report: Report, width: int | None = None) -> str:
-    return as_text(report, width=width, color=False)
+    return "".join(as_text(report, width=width, color=False))
 
 
 def part(report: Report, title: str, width: int) -> list[str]:
@@ -119,7 +119,7 @@ class TestCallsADay:
 
     def test_where_there_are_no_blocks_ascii_does(self) -> None:
         report = report_of(make_entry(), make_entry(outcome=Outcome.OBSERVED))
-        text = as_text(report, width=None, color=False, in_ascii=True)
+        text = "".join(as_text(report, width=None, color=False, in_ascii=True))
         assert text.isascii()
         assert "# translated  : observed\n" in text
 
@@ -215,7 +215,7 @@ class TestWhatWasNotBridged:
 
 def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
     report = report_of(make_entry(user_agent_original="x" * 200))
-    text = as_text(report, width=None, color=False, columns=("user_agent", "calls"))
+    text = "".join(as_text(report, width=None, color=False, columns=("user_agent", "calls")))
     assert f" {'x' * 200}  1\n" in text
     assert "What to change" not in text
     assert "What was seen" in text

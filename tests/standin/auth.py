@@ -14,11 +14,12 @@ from .replies import Refused, reply
 from .state import STATE, State
 from .tokens import Claims, basic_credentials
 
+PATH = "/token"
 SCOPE = re.compile(r"repository:(?P<name>[^:]+):(?P<actions>[a-z,*]+)")
 
 
 def routes() -> list[web.RouteDef]:
-    return [web.get("/token", token)]
+    return [web.get(PATH, token)]
 
 
 async def token(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
 
@@ -15,15 +15,17 @@ from .rules import Action, BadFault, Proceed
 from .state import STATE
 
 BLOCK = b" " * 1_000_000
-ENCODERS = {
+NOTHING = b'{"count":0,"next":null,"previous":null,"results":[]}'
+ENCODERS: dict[str, Callable[..., bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "deflate": zlib.compress,
     "br": import_module("brotli").compress,  # it has types in some versions, in others none
+    "zstd": import_module("zstandard").compress,
 }
 
 
 def encoded(coding: str) -> Action:
-    """The answer in that content coding, "gzip", "br" or "deflate", wanted or not."""
+    """The answer in that content coding, wanted or not."""
     if coding not in ENCODERS:
         raise BadFault(f"encoding {coding!r} is none of {', '.join(ENCODERS)}")
 
@@ -36,12 +38,14 @@ def encoded(coding: str) -> Action:
     return act
 
 
-def bomb(megabytes: int = 64) -> Action:
+def bomb(megabytes: int = 64, coding: str = "gzip") -> Action:
     """A small answer that unpacks to so many million blanks before it turns out to be JSON."""
+    if coding not in ENCODERS:
+        raise BadFault(f"encoding {coding!r} is none of {', '.join(ENCODERS)}")
 
     async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
-        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
-        return web.Response(body=_blanks(megabytes), headers=headers)
+        headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+        return web.Response(body=_blanks(megabytes, coding), headers=headers)
 
     return act
 
@@ -96,14 +100,17 @@ def _content(response: web.Response) -> bytes:
     return response.body or b""
 
 
-@lru_cache(maxsize=4)
-def _blanks(megabytes: int) -> bytes:
-    return b"".join(_compressed(megabytes))
+@lru_cache(maxsize=8)
+def _blanks(megabytes: int, coding: str = "gzip") -> bytes:
+    if coding == "gzip":
+        return b"".join(_compressed(megabytes))
+    effort = {"quality": 4} if coding == "br" else {}
+    return ENCODERS[coding](BLOCK * megabytes + NOTHING, **effort)
 
 
 def _compressed(megabytes: int) -> Iterator[bytes]:
     packer = zlib.compressobj(9, wbits=31)  # 31: with the header of gzip
     for _ in range(megabytes):
         yield packer.compress(BLOCK)
-    yield packer.compress(b'{"count":0,"next":null,"previous":null,"results":[]}')
+    yield packer.compress(NOTHING)
     yield packer.flush()

@@ -127,6 +127,46 @@ def next_at(url: str) -> Action:
     return rewrite(lambda payload: payload | {"next": url})
 
 
+def endless(count: object = None, size: int = 100) -> Action:
+    """Whatever page is asked for, it holds tags that no other page has, and there is a next one.
+
+    `count` is what it says there are; None leaves it out.
+    """
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        number = int(request.query.get("page", "1"))
+        names = [{"name": f"t{number}-{each}"} for each in range(size)]
+        following = {"next": f"http://{request.host}{request.path}?page={number + 1}"}
+        counted = {} if count is None else {"count": count}
+        return reply(counted | following | {"previous": None, "results": names})
+
+    return act
+
+
+def no_personal_tokens(code: int = 403) -> Action:
+    """What is signed in is refused as Hub has refused personal access tokens."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        if "Authorization" not in request.headers and request.method != "POST":
+            return await proceed()
+        return reply({"message": uncertain.NO_PERSONAL_TOKENS, "errinfo": {}}, code)
+
+    return act
+
+
+def repeats(code: int = 403, edit: Callable[[str], str] = str) -> Action:
+    """Repeats in its error text what it was sent to be kept, in the form that `edit` gives it: the
+    value of Authorization, or the secret of a login."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        sent = request.headers.get("Authorization", "").partition(" ")[2]
+        if request.method == "POST":
+            sent = json.loads(await request.read())["secret"]
+        return reply({"message": f"bad token {edit(sent)}, try again", "errinfo": {}}, code)
+
+    return act
+
+
 def close_connection(request: web.Request) -> web.StreamResponse:
     """Ends the connection; what is returned is for aiohttp, nobody will see it."""
     if request.transport:

@@ -22,7 +22,7 @@ def applications(state: State) -> dict[str, web.Application]:
     """By the name of their listener."""
     return {
         "hub": _application(state, "hub", [*control.routes(), *hub.routes()], hub.count_calls),
-        "registry": _application(state, "registry", registry.routes()),
+        "registry": _application(state, "registry", [*auth.routes(), *registry.routes()]),
         "auth": _application(state, "auth", auth.routes()),
     }
 
@@ -43,7 +43,7 @@ async def _stand_in(request: web.Request, handler: Handler) -> web.StreamRespons
     """Writes the call down and lets the faults have their say; neither for the control routes."""
     if request.path.startswith(control.PREFIX):
         return await handler(request)
-    state, listener = request.app[STATE], request.app[LISTENER]
+    state, listener = request.app[STATE], _role(request)
     if state.calls.wanted:
         call = _call(state, listener, request)
         request[CALL] = call
@@ -51,6 +51,11 @@ async def _stand_in(request: web.Request, handler: Handler) -> web.StreamRespons
     if state.settings.latency > 0:
         await state.pause(state.settings.latency)
     return await state.faults.answer(listener, request, lambda: handler(request))
+
+
+def _role(request: web.Request) -> str:
+    """Whose place is taken: the token service is at home on the registry's port too."""
+    return "auth" if request.path == auth.PATH else request.app[LISTENER]
 
 
 @web.middleware

@@ -28,6 +28,8 @@ ACTIONS: dict[str, Callable[..., Action]] = {
         faults.count_lies,
         faults.null_results,
         faults.next_at,
+        faults.endless,
+        faults.no_personal_tokens,
         bodies.encoded,
         bodies.bomb,
         bodies.cut,

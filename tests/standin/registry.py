@@ -10,7 +10,7 @@ from aiohttp import web
 from . import uncertain
 from .replies import Refused, reply, retired
 from .search import search
-from .state import STATE
+from .state import STATE, State
 from .tokens import Claims
 
 AUDIENCE = "registry.docker.io"
@@ -83,7 +83,7 @@ def _claims(request: web.Request, name: str | None) -> Claims:
 
 
 def _challenge(request: web.Request, name: str | None, error: str = "") -> web.Response:
-    realm = request.app[STATE].urls["auth"] + "/token"
+    realm = realm_of(request.app[STATE])
     parts = [f'Bearer realm="{realm}"', f'service="{AUDIENCE}"']
     if name:
         parts.append(f'scope="repository:{name}:pull"')
@@ -92,6 +92,12 @@ def _challenge(request: web.Request, name: str | None, error: str = "") -> web.R
     refusal = _error(401, "UNAUTHORIZED", "authentication required", name)
     refusal.headers["WWW-Authenticate"] = ",".join(parts)
     return refusal
+
+
+def realm_of(state: State) -> str:
+    """Where tokens are to be had. Docker's own host for that has a name that clients know; here,
+    where all hosts are one, only the registry's own port is one that they can trust."""
+    return (state.settings.auth_announced.rstrip("/") or state.urls["registry"]) + "/token"
 
 
 def _error(status: int, code: str, message: str, detail: str | None) -> web.Response:

@@ -19,7 +19,7 @@ class Settings:
     auth_port: Annotated[int, "port of the stand-in for auth.docker.io"] = 0
     hub_announced: Annotated[str, "URL that `next` begins with, if not the listener's own"] = ""
     registry_announced: Annotated[str, "URL of the registry, if not the listener's own"] = ""
-    auth_announced: Annotated[str, "URL of the token realm, if not the listener's own"] = ""
+    auth_announced: Annotated[str, "URL of the token realm, if not the registry's own"] = ""
     tls: Annotated[Path | None, "serve https; folder in which ca.pem and a leaf are made"] = None
     tls_names: Annotated[str, "more names for the leaf, separated by commas"] = ""
 

@@ -19,6 +19,9 @@ OFFSET_TOO_LARGE: Final = {  # this text is confirmed
     "errinfo": {},
 }
 
+# Personal access tokens were refused more than once; the text is confirmed.
+NO_PERSONAL_TOKENS: Final = "access to the resource is forbidden with personal access token"
+
 # Calls a minute that Hub allows. The headers are known, the number is not.
 RATE_LIMIT: Final = 180
 

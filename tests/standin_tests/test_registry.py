@@ -18,7 +18,7 @@ class TestRegistry:
         answer = ask(hub.registry_url + "/v2/library/php/tags/list")
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == (
-            f'Bearer realm="{hub.auth_url}/token",service="registry.docker.io",'
+            f'Bearer realm="{hub.registry_url}/token",service="registry.docker.io",'
             'scope="repository:library/php:pull"'
         )
 

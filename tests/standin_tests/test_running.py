@@ -18,7 +18,7 @@ from standin import Catalog, Settings, Standin, faults
 from standin_tests.asking import DEBIAN, ask
 
 TESTS = Path(__file__).parents[1]
-AT_ONCE = 10
+AT_ONCE = 60
 """Seconds; whatever hangs would do so for ever."""
 
 
@@ -91,7 +91,7 @@ class TestRunning:
             assert ask(control + "/calls", "DELETE").status == 204
             assert ask(control + "/calls").json["calls"] == []
             process.send_signal(end)
-            assert process.wait(5) == 0
+            assert process.wait(AT_ONCE) == 0
             assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
     @pytest.mark.parametrize(

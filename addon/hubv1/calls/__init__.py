@@ -14,14 +14,24 @@ from hubv1.calls.answering import (
     restarting,
     unrecorded,
 )
-from hubv1.calls.call import PendingCall, RequestSnapshot, observed_call, take_snapshot
-from hubv1.calls.caller import Caller, Network, client_address, identify
+from hubv1.calls.cache import AnswerCache
+from hubv1.calls.call import (
+    Caller,
+    Network,
+    PendingCall,
+    RequestSnapshot,
+    client_address,
+    identify,
+    observed_call,
+    take_snapshot,
+)
 from hubv1.calls.policy import Action, Brownout, Mode, decide, read_brownout
 from hubv1.calls.rules import Rule, mode_for, read_rule
 
 __all__ = [
     "PROBLEMS",
     "Action",
+    "AnswerCache",
     "Brownout",
     "Caller",
     "Limits",

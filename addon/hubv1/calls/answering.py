@@ -2,25 +2,30 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from hubv1 import translation
-from hubv1.credentials import ANONYMOUS, Anonymous, Credentials
-from hubv1.failures import (
+from hubv1.api import translation
+from hubv1.api.errors import (
     HubFailure,
     Incomplete,
     NotFound,
     RateLimited,
+    TooLong,
     Unauthorized,
     Unreachable,
 )
-from hubv1.hub import HubClient, Inquiry
-from hubv1.names import Repository
-from hubv1.outcome import Outcome
-from hubv1.routes import Call, Listing
-from hubv1.translation import PLAIN, Answer, Headers, answer, problem
+from hubv1.api.names import Repository
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Call, Listing
+from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
+from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
 
 logger = logging.getLogger(__name__)
+
+_SHORT_LIST = 5_000
+_T = TypeVar("_T")
 
 _CACHE_STATUS = {
     "hit": "; hit",
@@ -34,6 +39,7 @@ PROBLEMS = {
     "forbidden": (403, Outcome.REFUSED),
     "rate_limited": (429, Outcome.REFUSED),
     "incomplete": (502, Outcome.REFUSED),
+    "too_long": (502, Outcome.REFUSED),
     "nonsense": (502, Outcome.FAILED),
     "unreachable": (502, Outcome.FAILED),
     "internal": (502, Outcome.FAILED),
@@ -71,7 +77,10 @@ class Result:
     """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
     read on; empty where nobody was asked."""
     tags_listed: int | None = None
-    """How many tags Hub counts in the repository; None where no list was asked for."""
+    """How many tags the repository has; None where no list was asked for."""
+    refused: str = ""
+    """How the registry refused the caller where Hub was down: `unauthorized`, `forbidden` or
+    `not_found`."""
     cache: str = ""
     """`hit`, `stale`, `collapsed` (it is the answer of an equal call) or `miss`; `bypass` with the
     cache off, empty where nobody was asked."""
@@ -104,17 +113,24 @@ class Result:
 
 
 async def answer_call(
-    call: Call, hub: HubClient, limits: Limits, credentials: Credentials = ANONYMOUS
+    call: Call,
+    hub: HubClient,
+    limits: Limits,
+    credentials: Credentials = ANONYMOUS,
+    caller: str = "",
 ) -> Result:
-    """Answer a call as v1 would have, or with an error that says why not, within the deadline."""
+    """Answer a call as v1 would have, or with an error that says why not, within the deadline.
+
+    `caller` is the name of whoever called, so that none takes up all connections.
+    """
     if not call.is_possible or call.repository is None:
         return impossible_name(call)
-    inquiry = Inquiry(credentials, limits.deadline)
+    budget = RequestBudget(credentials, limits.deadline, caller)
     try:
         async with asyncio.timeout(limits.deadline):
-            answer = await _translated(call.repository, call, hub, inquiry)
+            answer = await _translated(call.repository, call, hub, budget)
     except TimeoutError:
-        result = _failed(call, _too_late(inquiry))
+        result = _failed(call, _too_late(budget))
     except NotFound:
         # What Hub hides from anonymous callers may be private, and theirs.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
@@ -128,28 +144,39 @@ async def answer_call(
         result = internal_error(error)
     else:
         result = Result(answer, Outcome.TRANSLATED)
+    finally:
+        budget.room.free()
     return replace(
         result,
-        upstream_calls=inquiry.upstream_calls,
+        upstream_calls=budget.upstream_calls,
         upstream_requests=tuple(
-            what if times == 1 else f"{what}, {times} times"
-            for what, times in inquiry.asked.items()
+            what if times == 1 else f"{what}, {times} times" for what, times in budget.asked.items()
         ),
-        source=inquiry.source,
-        tags_listed=inquiry.tags_listed,
+        source=budget.source,
+        tags_listed=budget.tags_listed,
+        refused=budget.refused,
     )
 
 
 async def _translated(
-    repository: Repository, call: Call, hub: HubClient, inquiry: Inquiry
+    repository: Repository, call: Call, hub: HubClient, budget: RequestBudget
 ) -> Answer:
     match call.route.listing:
         case Listing.TAG:
-            return translation.one_tag(await hub.tag(repository, str(call.tag), inquiry))
+            return translation.one_tag(await hub.tag(repository, str(call.tag), budget))
         case Listing.IMAGES:
-            return translation.image_list(await hub.tags(repository, inquiry))
+            tags = await hub.tags(repository, budget)
+            return await _in_turns(translation.image_list, tags)
         case _:
-            return translation.tag_list(await hub.tag_names(repository, inquiry))
+            names = await hub.tag_names(repository, budget)
+            return await _in_turns(translation.tag_list, names)
+
+
+async def _in_turns(translate: Callable[[list[_T]], Answer], values: list[_T]) -> Answer:
+    """The translation; that of a long list in a thread, where other traffic gets its turns."""
+    if len(values) <= _SHORT_LIST:
+        return translate(values)
+    return await asyncio.to_thread(translate, values)
 
 
 def _absence(call: Call) -> Answer:
@@ -157,9 +184,9 @@ def _absence(call: Call) -> Answer:
     return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
-def _too_late(inquiry: Inquiry) -> Unreachable:
-    last = f"; at last {inquiry.trouble}" if inquiry.trouble else ""
-    return Unreachable(f"no complete answer within {inquiry.seconds:g} s{last}")
+def _too_late(budget: RequestBudget) -> Unreachable:
+    last = f"; at last {budget.trouble}" if budget.trouble else ""
+    return Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
 
 
 def loop_detected() -> Result:
@@ -225,6 +252,8 @@ def _failed(call: Call, failure: HubFailure) -> Result:
         return Result(translation.unauthorized(), Outcome.TRANSLATED, failure.code, said)
     if isinstance(failure, Incomplete):
         said = f"{said}. {_how_to_complete(call)}"
+    if isinstance(failure, TooLong):
+        said = f"{said}. {_what_to_ask_instead(call)}"
     return _problem(failure.code, said, *_retry_after(failure))
 
 
@@ -248,4 +277,19 @@ def _how_to_complete(call: Call) -> str:
     return (
         f"A shortened list is never given, and the registry did not help out. {ways} Or ask the "
         f"registry yourself: skopeo list-tags docker://docker.io/{call.repository}"
+    )
+
+
+def _what_to_ask_instead(call: Call) -> str:
+    repository = call.repository
+    filtered = (
+        f"https://hub.docker.com/v2/namespaces/{repository.namespace}/repositories/"
+        f"{repository.name}/tags?page_size=100&name="
+        if repository
+        else ""
+    )
+    return (
+        "A shortened list is never given. Ask for the one tag that is meant "
+        f"(/v1/repositories/{repository}/tags/TAG), or let API v2 filter by a part of the name: "
+        f"{filtered}PART"
     )

@@ -1,17 +1,19 @@
-"""One v1 call: what it asked for, how far it is, and its record for the journal."""
+"""One v1 call: what it asked for and who made it, how far it is, and its record."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mitmproxy import http
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Call
 from hubv1.calls.answering import Result
-from hubv1.calls.caller import Caller, Network, client_address, identify
 from hubv1.calls.policy import Action
-from hubv1.credentials import Credentials, read_credentials
-from hubv1.journal import Entry, id_of, moment_of, new_id
+from hubv1.hub import Credentials, read_credentials
+from hubv1.journal import CallRecord, id_of, moment_of, new_id
 from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
@@ -21,9 +23,7 @@ from hubv1.mitm.flows import (
     requested_host,
     requested_scheme,
 )
-from hubv1.outcome import Outcome
-from hubv1.routes import Call
-from hubv1.texts import readable
+from hubv1.text import bounded, readable
 
 _EXPECTED = {
     Action.OBSERVE: Outcome.OBSERVED,
@@ -35,6 +35,21 @@ _EXPECTED = {
 _LATEST = 10_000_000_000
 """Unix time in the year 2286."""
 _UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
+
+Network = IPv4Network | IPv6Network
+
+_MOST_HOPS = 20
+"""Proxies in a row that are trusted; a longer list is made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who made a call, as far as the call tells."""
+
+    name: str
+    """The value of the caller header, else the user agent's product at its address."""
+    address: str
+    user_agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,51 @@ def take_snapshot(
     )
 
 
+def identify(named: str, user_agent: str, address: str) -> Caller:
+    """Name the caller of a call; `named` is the value of the caller header, empty without one."""
+    product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
+    name = named.strip() or f"{product} at {address or 'unknown address'}"
+    return Caller(bounded(name), bounded(address), bounded(user_agent))
+
+
+def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The address of a client behind trusted proxies.
+
+    Each proxy appends the address that called it to X-Forwarded-For; whatever stood there before
+    may be made up. So the list is read from its end, as long as whoever wrote an address is
+    trusted.
+    """
+    address = peer
+    for hop in _from_the_end(forwarded_for):
+        here = _parsed(address)
+        if here is None or not any(here in network for network in trusted):
+            break
+        before = _parsed(hop)
+        if before is None:
+            break
+        address = str(before)
+    return address
+
+
+def _from_the_end(values: Sequence[str]) -> Iterator[str]:
+    hops = ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
+    return (hop.strip() for hop in reversed(hops))
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address, perhaps with a port: `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123`."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
 class PendingCall:
     """A v1 call from its first hook to its record."""
 
@@ -115,12 +175,12 @@ class PendingCall:
         """The work on its answer that is under way."""
         self.response: http.Response | None = None
         """The bridge's response, once the flow has it."""
-        self.saved: Entry | None = None
+        self.saved: CallRecord | None = None
         """The record that an earlier bridge left in a saved flow."""
         self._is_live = flow.live
 
     @classmethod
-    def of_saved_flow(cls, flow: http.HTTPFlow, saved: Entry) -> "PendingCall":
+    def of_saved_flow(cls, flow: http.HTTPFlow, saved: CallRecord) -> "PendingCall":
         """The call of a saved flow in which a bridge left its record."""
         pending = cls(flow, call_of(saved), Action.OBSERVE, take_snapshot(flow))
         pending.saved = saved
@@ -133,11 +193,15 @@ class PendingCall:
         self.error_type, self.error = result.error_type, result.error
         self.is_answered = not self.has_left
 
-    def leave(self) -> None:
-        """The client is gone: cancel the work that nobody else waits for."""
-        self.has_left = True
+    def stop(self) -> None:
+        """Cancel the work on its answer, unless an equal call waits for that too."""
         if self.task is not None:
             self.task.cancel()
+
+    def leave(self) -> None:
+        """The client is gone: nobody waits for the answer."""
+        self.has_left = True
+        self.stop()
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure if the bridge would have given one."""
@@ -147,7 +211,7 @@ class PendingCall:
             self.error_type, self.error = error_type, error
         self.is_answered = False
 
-    def record(self, bridge_id: str) -> Entry:
+    def record(self, bridge_id: str) -> CallRecord:
         """The record of the call as it stands now."""
         if self.saved is not None:
             return self.saved
@@ -155,7 +219,7 @@ class PendingCall:
         is_replaced = self._is_replaced()
         result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
-        return Entry(
+        return CallRecord(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
@@ -195,7 +259,7 @@ class PendingCall:
         )
 
 
-def observed_call(flow: http.HTTPFlow, call: Call) -> Entry:
+def observed_call(flow: http.HTTPFlow, call: Call) -> CallRecord:
     """The record of a call in a recording that no bridge made."""
     return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from hubv1.routes import Call, Listing, Verdict
+from hubv1.api.routes import Call, Listing, Verdict
 
 
 class Mode(StrEnum):

@@ -18,7 +18,7 @@ import msgspec
 from mitmproxy import connection, http
 
 from hubv1.mitm.flows import legacy_call
-from hubv1.texts import encoding_error
+from hubv1.text import encoding_error
 
 _URL = re.compile(r"(https?|wss?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
 """Scheme, authority and path of a request of HTTP; a WebSocket begins as one."""

@@ -15,10 +15,10 @@ from mitmproxy.io import FlowReader
 
 from hubv1.calls import Action, decide, observed_call
 from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
-from hubv1.journal import EVERYTHING, Entry, Gap, History, Seen, Selection, summarised
+from hubv1.journal import EVERYTHING, CallRecord, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.flow_metadata import is_upstream_flow, saved_record
 from hubv1.mitm.flows import legacy_call, requested_host, v1_call
-from hubv1.texts import bounded, plainly
+from hubv1.text import bounded, plainly
 
 STANDARD_INPUT = Path("-")
 
@@ -99,7 +99,7 @@ class _Found:
     last: float = 0.0
 
 
-def _entries(capture: Capture, found: _Found) -> Iterator[Entry]:
+def _entries(capture: Capture, found: _Found) -> Iterator[CallRecord]:
     try:
         with _opened(capture.path, capture.on_read) as content:
             for flow in _flows(content, capture, found):
@@ -163,7 +163,7 @@ def _file_flows(content: BufferedReader) -> Iterator[http.HTTPFlow | Unreadable 
             yield Unreadable(f"flow {number}: its time cannot be read")
 
 
-def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Entry]:
+def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[CallRecord]:
     """The call that a flow is; other traffic is only counted."""
     call = legacy_call(flow, capture.hosts)
     entry = saved_record(flow)
@@ -189,7 +189,7 @@ def _count_elsewhere(flow: http.HTTPFlow, hosts: Counter[str]) -> None:
         hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
 
 
-def _is_news(capture: Capture, entry: Entry) -> bool:
+def _is_news(capture: Capture, entry: CallRecord) -> bool:
     if not capture.selection.covers(entry.started_at) or entry.flow_id in capture.seen_ids:
         return False
     return not capture.is_known(entry.id)

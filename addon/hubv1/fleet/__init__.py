@@ -1,6 +1,14 @@
 """The fleet: many bridges that ship their journals to one PostgreSQL database."""
 
-from hubv1.fleet.postgres import check_fleet_url
-from hubv1.fleet.shipper import Shipper, ShippingStatus
+from hubv1.fleet.outbox import Outbox
+from hubv1.fleet.postgres import FleetDatabase, check_fleet_url
+from hubv1.fleet.shipper import Shipper, ShippingStatus, reason_of
 
-__all__ = ["Shipper", "ShippingStatus", "check_fleet_url"]
+__all__ = [
+    "FleetDatabase",
+    "Outbox",
+    "Shipper",
+    "ShippingStatus",
+    "check_fleet_url",
+    "reason_of",
+]

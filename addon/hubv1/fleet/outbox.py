@@ -25,9 +25,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.pool import NullPool
 
 from hubv1.fleet.fleet_schema import CHANGING, FILLED, TRIGGERS, local, shipping, unshipped
-from hubv1.journal import Entry, new_id, schema
+from hubv1.journal import CallRecord, files, new_id, schema
 from hubv1.journal.counts import Kind, Row, kind_of
 from hubv1.journal.reader import entry_of
 
@@ -46,7 +47,7 @@ _SUMS = slice(_KEY, _KEY + len(schema.SUMS))
 class Parcel:
     """Rows of a journal that the fleet may not have yet."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[CallRecord]
     gaps: Sequence[Row] = ()
     seen: Sequence[Row] = ()
     rejections: Sequence[Row] = ()
@@ -80,6 +81,7 @@ class Outbox:
             creator=lambda: sqlite3.connect(
                 uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
             ),
+            poolclass=NullPool,
         )
         # A mark that a power failure takes back only has rows shipped once more.
         event.listen(self._engine, "connect", _set_up)
@@ -113,7 +115,7 @@ class Outbox:
 
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of what has waited longest, and what was seen since."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             calls, gaps = schema.calls, schema.gaps
             some = (
                 select(calls)
@@ -139,12 +141,12 @@ class Outbox:
 
     def waiting(self) -> int:
         """How many rows there are in all."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.scalars(select(func.count()).select_from(unshipped)).one()
 
     def is_joined(self) -> bool:
         """Whether the fleet has the counts of rows that had gone before."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return bool(connection.scalars(select(shipping.c.is_joined)).one())
 
     def mark_joined(self) -> None:
@@ -163,9 +165,14 @@ class Outbox:
         self._engine.dispose()
 
     @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with files.connected(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
         engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        with engine.begin() as connection:
+        with files.connected(), engine.begin() as connection:
             yield connection
 
     def _fill_in(self) -> None:
@@ -286,7 +293,7 @@ def _together(one: Row, other: Row) -> Row:
     return (*added, min(first_at, first), max(last_at, last))
 
 
-def _sums(entries: Iterable[Entry]) -> dict[Kind, list[int]]:
+def _sums(entries: Iterable[CallRecord]) -> dict[Kind, list[int]]:
     sums: dict[Kind, list[int]] = {}
     for entry in entries:
         known = sums.setdefault(kind_of(entry), [0] * len(schema.SUMS))

@@ -29,12 +29,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
 from hubv1.fleet.outbox import Parcel, by_day
-from hubv1.journal import Entry, JournalError, Place, new_id, schema
+from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
 from hubv1.journal.database_url import DatabaseUrlError, read_database_url
 from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 _EXAMPLE = "a URL such as postgresql+psycopg://bridge@db.example/hub"
 SECONDS = 60.0
@@ -227,7 +227,7 @@ class FleetWriter:
         joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
         return connection.execute(joined, row).one_or_none() is not None
 
-    def _new(self, connection: Connection, parcel: Parcel) -> list[Entry]:
+    def _new(self, connection: Connection, parcel: Parcel) -> list[CallRecord]:
         """Insert the calls; returns those that were not there."""
         if not parcel.entries:
             return []
@@ -236,7 +236,7 @@ class FleetWriter:
         new = set(connection.scalars(_NEW_CALLS, values))
         return [entry for entry in parcel.entries if entry.id in new]
 
-    def _count(self, connection: Connection, entries: Sequence[Entry]) -> None:
+    def _count(self, connection: Connection, entries: Sequence[CallRecord]) -> None:
         self._connection = connection
         rollup = Rollup(entries, self._cardinality)
         _run(connection, _ADD_HOURS, rollup.hours())

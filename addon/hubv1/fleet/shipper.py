@@ -15,7 +15,7 @@ from hubv1.fleet.outbox import Outbox, Parcel, callers, hours_gone
 from hubv1.fleet.postgres import Busy, FleetDatabase, FleetWriter
 from hubv1.journal import DAYS, JournalError, Place, files
 from hubv1.journal import reason_of as said
-from hubv1.texts import bounded, printable
+from hubv1.text import bounded, printable
 
 logger = logging.getLogger(__name__)
 

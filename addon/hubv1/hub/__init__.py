@@ -4,9 +4,35 @@ It knows nothing of v1.
 """
 
 from hubv1.hub.client import HubClient
-from hubv1.hub.connections import Connections
-from hubv1.hub.inquiry import Inquiry
-from hubv1.hub.messages import Exchange, Reply, Request
-from hubv1.hub.transport import Transport
+from hubv1.hub.credentials import (
+    ANONYMOUS,
+    LONGEST_SECRET,
+    MASK,
+    Anonymous,
+    Basic,
+    Credentials,
+    read_credentials,
+)
+from hubv1.hub.http import Transport
+from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
+from hubv1.hub.registry import Registry
+from hubv1.hub.tls import Connections
 
-__all__ = ["Connections", "Exchange", "HubClient", "Inquiry", "Reply", "Request", "Transport"]
+__all__ = [
+    "ANONYMOUS",
+    "LONGEST_SECRET",
+    "MASK",
+    "Anonymous",
+    "Basic",
+    "Connections",
+    "Credentials",
+    "Exchange",
+    "HubClient",
+    "Observer",
+    "Registry",
+    "Reply",
+    "Request",
+    "RequestBudget",
+    "Transport",
+    "read_credentials",
+]

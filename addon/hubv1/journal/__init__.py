@@ -1,7 +1,9 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
+from hubv1.api.record import CallRecord, id_of, moment_of, new_id
 from hubv1.journal.connection import NO_FILE, reason_of
-from hubv1.journal.entry import Entry, id_of, moment_of, new_id
+from hubv1.journal.counts import OTHERS
+from hubv1.journal.database_url import is_url, masked
 from hubv1.journal.gaps import Gap, NotRecorded
 from hubv1.journal.history import Count, History, Summary, summarised
 from hubv1.journal.merge import read_all
@@ -18,8 +20,9 @@ __all__ = [
     "EVERYTHING",
     "FILE_NAME",
     "NO_FILE",
+    "OTHERS",
+    "CallRecord",
     "Count",
-    "Entry",
     "Gap",
     "History",
     "Journal",
@@ -32,6 +35,8 @@ __all__ = [
     "Summary",
     "id_of",
     "is_named",
+    "is_url",
+    "masked",
     "moment_of",
     "new_id",
     "read",

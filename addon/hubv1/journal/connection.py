@@ -6,14 +6,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from hubv1.journal import files, schema
 from hubv1.journal.counts import Kind
 from hubv1.journal.place import JournalError, Place
-from hubv1.texts import plainly
+from hubv1.text import plainly
 
 logger = logging.getLogger(__name__)
 
@@ -39,21 +39,14 @@ _LATEST = (
 )
 """They lead through the beginning of the file and to what was written last."""
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
-_KNOWN = (
-    "SELECT calls.id FROM json_each(?) JOIN calls ON calls.id = json_each.value"
-    " WHERE length(calls.bridge_id) >= 0"
-)
-"""Reads the row to its end: the index may have what the file has not any more."""
+_KNOWN = "SELECT value FROM json_each(?) WHERE value IN (SELECT id FROM calls)"
 _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WHERE day = ?"
 _SIZES = (64, 8, 1)
 """Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
 for it again."""
+_ATTEMPTS = 3
 _COMPLETING_SECONDS = 1
 """How long to wait for others before a file that is left has all that was committed."""
-_AT_ONCE_SECONDS = 0.1
-"""How long to wait for others while they have to wait to open the journal too."""
-_PAUSE_SECONDS = 0.02
-"""Until it is tried again."""
 NO_FILE = (
     "hub_journal takes the path of an SQLite file; to write to a PostgreSQL database as well is "
     "what hub_fleet is for."
@@ -69,11 +62,6 @@ def is_damage(error: BaseException) -> bool:
 def is_full(error: BaseException) -> bool:
     """Whether SQLite said that there is no room on the disk."""
     return _code(error) == sqlite3.SQLITE_FULL
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether SQLite said that another program keeps the file locked."""
-    return _code(error) == sqlite3.SQLITE_BUSY
 
 
 def is_of_the_disk(error: BaseException) -> bool:
@@ -126,7 +114,7 @@ class Inserter:
         for size, text in zip(_SIZES, self._texts, strict=True):
             while len(rows) - start >= size:
                 some = rows[start : start + size]
-                cursor.execute(text, [schema.stored(value) for row in some for value in row])
+                cursor.execute(text, [stored(value) for row in some for value in row])
                 start += size
 
 
@@ -168,7 +156,7 @@ class Connection:
 
     def kinds_of(self, day: date) -> Iterator[Kind]:
         """What the journal counts of that day."""
-        found = self._connection.execute(_KINDS, (schema.stored(day),)).fetchall()
+        found = self._connection.execute(_KINDS, (stored(day),)).fetchall()
         return (Kind(*row) for row in found)
 
     def check(self, ids: Collection[str]) -> None:
@@ -181,7 +169,7 @@ class Connection:
             is_as_before = self.watch.check()
         except files.FileDisturbed:
             # Another program may have emptied the log, once all of it was in the file.
-            if not (self.watch.is_log_empty and self._is_log_done()):
+            if not (self.watch.is_log_empty and self._has_empty_log()):
                 raise
             self.watch.accept_log()
             is_as_before = self.watch.check()
@@ -194,21 +182,21 @@ class Connection:
         Whoever writes has most of it in memory, and would go on. False where nothing could be
         read, since another program has the file locked, say; raises as `check`.
         """
-        with closing(_read_only(self.watch.file)) as reader:
-            try:
-                for statement in _LATEST:
-                    reader.execute(statement).fetchall()
-                found = known(reader, ids)
-            except sqlite3.Error as error:
-                if is_damage(error):
-                    raise
-                return False
+        try:
+            found = _read_back(self.watch.file, "mode=ro", ids)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise
+            return False
         if len(found) < len(ids):
             raise files.FileDisturbed
         return True
 
     def checkpoint(self) -> bool:
-        """Write what the log has into the file; returns whether that was all."""
+        """Write what the log has into the file; returns whether that was all. Raises
+        FileDisturbed where the log is not what it was."""
+        if self.watch.has_hole_in_log():
+            raise files.FileDisturbed
         busy, in_log, written = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return not busy and in_log == written
 
@@ -217,12 +205,12 @@ class Connection:
         with suppress(sqlite3.Error):
             self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _is_log_done(self) -> bool:
-        """Whether SQLite has nothing in the log: it may not even read one that others have cut."""
-        with suppress(sqlite3.Error):
-            [_, in_log, _] = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            return int(in_log) == 0
-        return False
+    def _has_empty_log(self) -> bool:
+        try:
+            row = self._cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error:  # what should be there is not
+            return False
+        return bool(row[1] == 0)
 
     def close(self) -> None:
         """Close the file, and write what the log has into it."""
@@ -231,11 +219,11 @@ class Connection:
         self.watch.held.close()
 
     def leave(self, trouble: Exception, ids: Collection[str]) -> files.Held | None:
-        """Close a file that is not what it was; hold the lock. Returns the file where all that was
-        committed is in it, the calls with these ids among that, and it has a name still."""
+        """Close a file that is not what it was; hold the lock. Returns the file where it has a name
+        still, and the calls with these ids in it."""
         watch = self.watch
         is_there = files.identity(watch.file) == watch.identity
-        is_complete = self._may_be_completed(trouble) and self._complete() and self._has(ids)
+        is_complete = self._may_be_completed(trouble) and self._complete()
         if is_there and not is_complete:
             with files.out_of_the_way(watch.file):
                 self._connection.close()
@@ -245,13 +233,19 @@ class Connection:
         is_unfit = isinstance(trouble, files.FileDisturbed) and not trouble.is_log_kept
         if is_moved or is_unfit:
             watch.remove_companions()
+        if isinstance(trouble, files.FileDisturbed) and files.is_empty(watch.file, watch.identity):
+            # Others that have it open yet would keep it locked for a new journal.
+            with suppress(OSError):
+                files.remove(watch.file)
         watch.close()
-        if is_complete and watch.held.has_name:
+        if is_complete and _has(watch.held, ids):
             return watch.held
         watch.held.close()
         return None
 
     def _may_be_completed(self, trouble: Exception) -> bool:
+        if self.watch.has_hole_in_log():
+            return False
         if isinstance(trouble, files.FileReplaced):
             return self.watch.is_log_whole() and self.watch.held.has_name is not False
         return isinstance(trouble, files.FileDisturbed) and trouble.is_log_good
@@ -260,26 +254,38 @@ class Connection:
         deadline = time.monotonic() + _COMPLETING_SECONDS
         try:
             self._cursor.execute(f"PRAGMA busy_timeout={_COMPLETING_SECONDS * 1000}")
-            while True:
+            row = self._cursor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            # Another's checkpoint is the one thing that SQLite does not wait for.
+            while row[0] and time.monotonic() < deadline:
+                time.sleep(0.01)
                 row = self._cursor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-                # Another's checkpoint is the one thing that SQLite does not wait for.
-                if not row[0] or time.monotonic() >= deadline:
-                    return bool(not row[0] and row[1] == row[2])
-                time.sleep(_PAUSE_SECONDS)
         except sqlite3.Error:
             return False
+        return bool(not row[0] and row[1] == row[2])
 
-    def _has(self, ids: Collection[str]) -> bool:
-        """Whether the file itself has these calls, wherever it is by now: another bridge may have
-        set it aside since it is damaged."""
-        path = self.watch.held.path
-        if path is None:
-            return False
-        try:
-            with closing(_read_only(path, "&immutable=1")) as reader:
-                return len(known(reader, ids)) == len(ids)
-        except sqlite3.Error:
-            return False
+
+def _read_back(
+    file: Path, how: str, ids: Collection[str], *, is_suspect: bool = False
+) -> frozenset[str]:
+    """Those of the ids that calls in the file have; raises sqlite3.Error where it is damaged."""
+    uri = f"file:{quote(str(file))}?{how}"
+    with closing(sqlite3.connect(uri, uri=True)) as reader:
+        if is_suspect:
+            _check_whole(reader, file, "quick_check")
+        for statement in _LATEST:
+            reader.execute(statement).fetchall()
+        return known(reader, ids)
+
+
+def _has(held: files.Held, ids: Collection[str]) -> bool:
+    """Whether the calls with these ids are in a file that was moved away, itself alone."""
+    path = held.path
+    if path is None or not held.has_name or files.is_aside(path):
+        return False
+    try:
+        return len(_read_back(path, "mode=ro&immutable=1", ids, is_suspect=True)) == len(ids)
+    except (sqlite3.Error, OSError):
+        return False
 
 
 def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> frozenset[str]:
@@ -288,10 +294,6 @@ def known(cursor: sqlite3.Cursor | sqlite3.Connection, ids: Collection[str]) -> 
         return _NOTHING
     found = cursor.execute(_KNOWN, (json.dumps([*ids]),)).fetchall()
     return frozenset(each for [each] in found)
-
-
-def _read_only(path: Path, more: str = "") -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro{more}", uri=True)
 
 
 def open_for_writing(
@@ -310,33 +312,20 @@ def open_for_writing(
     """
     if place.file is None:
         raise JournalError(NO_FILE)
-    deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
-    with explained(place):
-        while True:
+    with explained(place), files.locked(place.file.parent):
+        for _ in range(_ATTEMPTS):
+            files.make(place.file)
+            found = files.identity(place.file)
             try:
-                with files.locked(place.file.parent):
-                    return _opened_or_begun(place, place.file, say, mine)
+                return _prepared(place, place.file, patience, is_suspect=found == mine)
             except sqlite3.Error as error:
-                # Perhaps by another bridge, which has to close the file before anybody can use it
-                # again, and waits until nobody else is opening it.
-                if not is_busy(error) or time.monotonic() >= deadline:
+                if files.identity(place.file) != found:
+                    continue  # somebody has taken it away meanwhile
+                if not (is_damage(error) and (found == mine or _has_traces(place.file))):
                     raise
-            time.sleep(_PAUSE_SECONDS)
-
-
-def _opened_or_begun(
-    place: Place, file: Path, say: Callable[[str], None], mine: files.Identity | None
-) -> Connection:
-    files.make(file)
-    found = files.identity(file)
-    try:
-        return _prepared(place, file)
-    except sqlite3.Error as error:
-        if not (is_damage(error) and (found == mine or _has_traces(file))):
-            raise
-        set_aside(place, found, reason_of(error), say)
-    files.make(file)
-    return _prepared(place, file)
+                set_aside(place, found, reason_of(error), say)
+        files.make(place.file)
+        return _prepared(place, place.file, patience)
 
 
 @contextmanager
@@ -375,8 +364,11 @@ def version_complaint(place: Place, version: int) -> str:
     )
 
 
-def _prepared(place: Place, file: Path) -> Connection:
-    """The connection to a journal of this version."""
+def _prepared(
+    place: Place, file: Path, patience: float | None, *, is_suspect: bool = False
+) -> Connection:
+    """The connection to a journal of this version; `is_suspect` if somebody may have written to
+    it who should not have."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise JournalError(
             f"The journal needs SQLite 3.37 or newer, and Python's is {sqlite3.sqlite_version}."
@@ -385,13 +377,13 @@ def _prepared(place: Place, file: Path) -> Connection:
     watch = files.Watch(place.path or file, file)
     connection = sqlite3.connect(
         file,
-        timeout=_AT_ONCE_SECONDS,
+        timeout=BUSY_SECONDS if patience is None else patience,
         isolation_level=None,  # the driver would begin transactions by rules of its own
         check_same_thread=False,
     )
     try:
         _check_owner(connection, place)
-        _check_whole(connection, file)
+        _check_whole(connection, file, "integrity_check" if is_suspect else "quick_check")
         [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         watch.has_log = mode == "wal"
         # A commit is on the disk when it returns, and who commits says when the log is emptied.
@@ -420,14 +412,14 @@ def _check_owner(connection: sqlite3.Connection, place: Place) -> None:
         raise JournalError(complaint)
 
 
-def _check_whole(connection: sqlite3.Connection, file: Path) -> None:
+def _check_whole(connection: sqlite3.Connection, file: Path, check: str) -> None:
     """Raise what SQLite raises of damage, where the whole file can be read at once.
 
     A larger one is used as it is: its damage shows when the page is met.
     """
     if file.stat().st_size > _CHECKED:
         return
-    [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    [found] = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
         raise Damaged(found)
 
@@ -460,3 +452,10 @@ def _has_traces(path: Path) -> bool:
         return True
     is_text = b"\0" not in content  # a log or this very line, say
     return not is_text and _TRACE in content
+
+
+def stored(value: object) -> object:
+    """The value as SQLite holds it: times are texts."""
+    if type(value) is datetime:
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return value.isoformat() if type(value) is date else value

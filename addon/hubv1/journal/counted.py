@@ -1,7 +1,9 @@
 """The summary that a journal's counts give, without a look at single calls."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -12,76 +14,160 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    case,
+    distinct,
     func,
     literal,
     select,
     union_all,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict, route_named
 from hubv1.journal import schema as tables
-from hubv1.journal.counts import Kind
+from hubv1.journal.counts import OTHERS, Kind
 from hubv1.journal.history import Count, Days, Summary
 from hubv1.journal.selection import EVERYTHING, Selection, Span, spans
-from hubv1.outcome import Outcome
-from hubv1.routes import route_named
 
 _FEW = 500
 """Callers that a statement may name; to leave out the rest of many takes longer in Python."""
 
 _Details = tuple[str, str]
 """Address and user agent."""
+_NO_DETAILS = ("", "")
+_ROUTES_KEPT = 1_000
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
-def counted(connection: Connection, hour: datetime, selection: Selection = EVERYTHING) -> Summary:
-    """The summary of what is wanted of the journal; `hour` is the beginning of the current one."""
-    details = _details(connection)
-    recent = _since(connection, hour, selection)
-    parts = _parts(selection)
-    times = func.min(parts.c.first_at), func.max(parts.c.last_at)
-    sums = [func.sum(parts.c[name]) for name in tables.SUMS]
-    kinds = [parts.c[name] for name in Kind._fields]
-    statement = select(*kinds, *times, *sums).group_by(*kinds).order_by(times[0])
+def counted(
+    connection: Connection,
+    hour: datetime,
+    selection: Selection = EVERYTHING,
+    named: int | None = None,
+) -> Summary:
+    """The summary of what is wanted of the journal; `hour` is the beginning of the current one.
+
+    With `named` only so many callers are told apart, the latest, which bounds the work in Python
+    whatever the journal holds: the calls of the rest are counted together.
+    """
+    if named is not None:
+        callers = _number(connection, func.count(), tables.callers)
+        if callers > named:
+            return _counted_in_part(connection, hour, selection, named, callers)
     counts: list[Count] = []
     accepted: list[Count] = []
-    for row in connection.execute(statement):
-        kind = Kind(*row[:5])
-        if selection.admits(kind):
-            which = accepted if selection.accepts(kind.caller) else counts
-            which.append(_count(kind, row[5:], details, recent))
-    named = {count.caller for count in counts}
-    return Summary(counts, _days(connection, selection, named), accepted)
+    for count in _counts(connection, hour, selection, _details(connection)):
+        if not selection.has_names or selection.admits(_kind(count)):
+            which = accepted if selection.accepts(count.caller) else counts
+            which.append(count)
+    names = {count.caller for count in counts} if selection.has_names else set()
+    return Summary(counts, _days(connection, selection, names), accepted)
 
 
-def _details(connection: Connection) -> dict[str, _Details]:
+def _counted_in_part(
+    connection: Connection, hour: datetime, selection: Selection, named: int, callers: int
+) -> Summary:
+    days, known = tables.days.c, tables.callers.c
+    latest = select(known.caller).order_by(known.last_seen.desc()).limit(named)
+    details = _details(connection, known.caller.in_(latest))
+    counts = [*_counts(connection, hour, selection, details, latest)]
+    repository = case((days.repository == "", ""), else_=OTHERS)
+    kinds = literal(OTHERS), days.server_address, days.route, repository, days.outcome
+    statement = select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
+    rows = connection.execute(statement.group_by(*kinds[1:]))
+    recent: Counter[Kind] = Counter()
+    for kind, calls in _since(connection, hour, selection).items():
+        if kind.caller not in details:
+            recent[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
+    counts += [_count(row, recent=recent[Kind(*row[:5])]) for row in rows]
+    repositories = func.count(distinct(func.nullif(days.repository, "")))
+    return Summary(
+        counts,
+        _days(connection, selection, ()),
+        callers=callers,
+        repositories=_number(connection, repositories, tables.days),
+    )
+
+
+def _number(connection: Connection, what: ColumnElement[int], table: Table) -> int:
+    return int(connection.execute(select(what).select_from(table)).scalar_one())
+
+
+def _counts(
+    connection: Connection,
+    hour: datetime,
+    selection: Selection,
+    details: Mapping[str, _Details],
+    callers: Select[tuple[str]] | None = None,
+) -> Iterator[Count]:
+    """One for each kind of calls in the period, the earliest first; of these callers alone, if any
+    are named."""
+    recent = _since(connection, hour, selection)
+    parts = _parts(selection)
+    kinds = [parts.c[name] for name in Kind._fields]
+    first_at, *others = _sums(parts.c)
+    statement = select(*kinds, first_at, *others).group_by(*kinds).order_by(first_at)
+    if callers is not None:
+        statement = statement.where(parts.c.caller.in_(callers))
+    for row in _with_shared_names(connection.execute(statement)):
+        now = recent.get(Kind(*row[:5]), 0) if recent else 0
+        yield _count(row, details.get(row[0], _NO_DETAILS), now)
+
+
+def _with_shared_names(rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """Of many rows few differ in more than the caller: their other names are kept once."""
+    known: dict[str, str] = {}
+    share = known.setdefault
+    for caller, host, route, repository, outcome, *sums in rows:
+        names = share(host, host), share(route, route), share(repository, repository)
+        yield caller, *names, share(outcome, outcome), *sums
+
+
+def _sums(columns: ReadOnlyColumnCollection[str, Any]) -> list[ColumnElement[Any]]:
+    times = func.min(columns.first_at), func.max(columns.last_at)
+    return [*times, *(func.sum(columns[name]) for name in tables.SUMS)]
+
+
+def _details(connection: Connection, *which: ColumnElement[bool]) -> dict[str, _Details]:
     """By caller."""
     callers = tables.callers.c
-    rows = connection.execute(
-        select(callers.caller, callers.client_address, callers.user_agent_original)
-    )
-    return {caller: (address, agent) for caller, address, agent in rows}
+    columns = callers.caller, callers.client_address, callers.user_agent_original
+    once: dict[str, str] = {}
+    return {
+        caller: (address, once.setdefault(agent, agent))
+        for caller, address, agent in connection.execute(select(*columns).where(*which))
+    }
 
 
-def _count(
-    kind: Kind, sums: Sequence[Any], details: Mapping[str, _Details], recent: Mapping[Kind, int]
-) -> Count:
-    first_at, last_at, calls, signed, paged = sums
-    address, agent = details.get(kind.caller, ("", ""))
+def _count(row: Sequence[Any], details: _Details = _NO_DETAILS, recent: int = 0) -> Count:
+    caller, host, route, repository, outcome, first_at, last_at, calls, signed, paged = row
     return Count(
-        caller=kind.caller,
-        client_address=address,
-        user_agent_original=agent,
-        server_address=kind.server_address,
-        route=kind.route,
-        repository=kind.repository,
-        verdict=route_named(kind.route).verdict,
-        outcome=Outcome(kind.outcome),
-        calls=int(calls),
-        this_hour=recent.get(kind, 0),
-        first_at=first_at,
-        last_at=last_at,
-        signed=int(signed),
-        paged=int(paged),
+        caller,
+        details[0],
+        details[1],
+        host,
+        route,
+        repository,
+        _verdict(route),
+        _OUTCOMES.get(outcome) or Outcome(outcome),
+        int(calls),  # PostgreSQL sums up to decimals
+        recent,
+        first_at,
+        last_at,
+        int(signed),
+        int(paged),
     )
+
+
+def _kind(count: Count) -> Kind:
+    names = count.caller, count.server_address, count.route, count.repository
+    return Kind(*names, count.outcome)
+
+
+@lru_cache(_ROUTES_KEPT)
+def _verdict(route: str) -> Verdict:
+    return route_named(route).verdict
 
 
 def _since(connection: Connection, hour: datetime, selection: Selection) -> dict[Kind, int]:

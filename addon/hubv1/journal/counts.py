@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from hubv1.journal.entry import Entry
+from hubv1.api.record import CallRecord
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in order."""
@@ -85,7 +85,7 @@ class Cardinality:
         self._load = load
         self._days: dict[date, _Day] = {}
 
-    def kind_of(self, entry: Entry) -> Kind:
+    def kind_of(self, entry: CallRecord) -> Kind:
         """The kind of a call, by names as long as its day may have more of them."""
         return self._day(entry.started_at.date()).admit(kind_of(entry))
 
@@ -101,7 +101,7 @@ class Cardinality:
         return day
 
 
-def kind_of(entry: Entry) -> Kind:
+def kind_of(entry: CallRecord) -> Kind:
     """The kind of a call by its true names."""
     return Kind(
         entry.caller,
@@ -122,7 +122,7 @@ class _Sum:
     signed: int = 0
     paged: int = 0
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: CallRecord) -> None:
         self.calls += 1
         self.signed += entry.is_signed
         self.paged += entry.is_paged
@@ -150,14 +150,14 @@ class Rollup:
     nobody waits for one who waits for him.
     """
 
-    def __init__(self, entries: Iterable[Entry], cardinality: Cardinality) -> None:
+    def __init__(self, entries: Iterable[CallRecord], cardinality: Cardinality) -> None:
         """Counts these calls."""
         self._hours: dict[tuple[datetime, Kind], _Sum] = {}
-        self._callers: dict[str, tuple[Entry, _Sum]] = {}
+        self._callers: dict[str, tuple[CallRecord, _Sum]] = {}
         for entry in entries:
             self._add(entry, cardinality.kind_of(entry))
 
-    def _add(self, entry: Entry, kind: Kind) -> None:
+    def _add(self, entry: CallRecord, kind: Kind) -> None:
         at = entry.started_at
         key = at.replace(minute=0, second=0, microsecond=0), kind
         known = self._hours.get(key)
@@ -167,7 +167,7 @@ class Rollup:
         if kind.caller != OTHERS:
             self._add_caller(entry)
 
-    def _add_caller(self, entry: Entry) -> None:
+    def _add_caller(self, entry: CallRecord) -> None:
         at = entry.started_at
         _, known = self._callers.get(entry.caller, (entry, None))
         if known is None:

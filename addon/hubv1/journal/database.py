@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
+from hubv1.api.record import CallRecord
 from hubv1.journal import connection as opening
 from hubv1.journal import files, schema
 from hubv1.journal.connection import (
@@ -26,9 +27,8 @@ from hubv1.journal.connection import (
     reason_of,
 )
 from hubv1.journal.counts import Cardinality, Rollup, Row
-from hubv1.journal.entry import Entry
 from hubv1.journal.place import JournalError, Place
-from hubv1.texts import printable
+from hubv1.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ _MOST_REMEMBERED = 4_000
 _MOST_IDS = 100_000
 _SAMPLE = 100
 """Calls that are looked for in a file that somebody else has written to."""
+_CONNECTED_SECONDS = 2.0
+"""How long to wait for others in this process that have the file open."""
 _LEFT_SECONDS = 60.0
 """How long a file that was moved away may be removed, by whoever compresses it say, and its last
 calls are written to the new one."""
@@ -90,7 +92,7 @@ NOTHING = Notes()
 class _Remembered:
     """What was committed and may yet be lost with the file."""
 
-    calls: list[Entry] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     """Of more calls, of which nothing else is remembered."""
@@ -98,17 +100,15 @@ class _Remembered:
     def __bool__(self) -> bool:
         return bool(self.calls or self.gaps or self.ids)
 
-    @property
-    def all_ids(self) -> list[str]:
-        """Those of all calls."""
-        return [*(entry.id for entry in self.calls), *self.ids]
-
     def add(self, other: "_Remembered") -> None:
         self.calls += other.calls
         self.gaps += other.gaps
         self.ids += other.ids
 
-    def drop(self, entries: Iterable[Entry]) -> None:
+    def all_ids(self) -> list[str]:
+        return [*(entry.id for entry in self.calls), *self.ids]
+
+    def drop(self, entries: Iterable[CallRecord]) -> None:
         ids = {entry.id for entry in entries}
         self.calls = [entry for entry in self.calls if entry.id not in ids]
 
@@ -158,17 +158,20 @@ class Database:
         self._connection: Connection | None = None
         self._use(opening.open_for_writing(place))
 
-    def commit(self, entries: Sequence[Entry], notes: Notes, patience: float) -> Mapping[str, str]:
+    def commit(
+        self, entries: Sequence[CallRecord], notes: Notes, patience: float
+    ) -> Mapping[str, str]:
         """Write all of it, or raise and write nothing. Returns why those calls could not be
         written, by their ids, whose rows no journal takes.
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
+        self._check(patience)
         connection = self._opened(patience)
         try:
             unfit = self._write(connection, entries, notes, patience)
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error)
+            self._mend(connection, error, patience)
             unfit = self._write(self._opened(patience), entries, notes, patience)
         self._disk_errors = 0
         written = [entry for entry in entries if entry.id not in unfit] if unfit else entries
@@ -189,7 +192,7 @@ class Database:
             with connection.transaction(patience) as cursor:
                 work(cursor)
         except Exception as error:
-            self._mend(connection, error)
+            self._mend(connection, error, patience)
             raise
 
     def look(self, patience: float) -> None:
@@ -200,7 +203,7 @@ class Database:
             connection.check(self._some_ids())
             connection.is_sound(())
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error)
+            self._mend(connection, error, patience)
         self._opened(patience)
 
     def settle(self, patience: float, *, is_due: bool = False) -> None:
@@ -213,13 +216,13 @@ class Database:
         try:
             self._settle(connection)
         except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error)
+            self._mend(connection, error, patience)
             self._opened(patience)
 
-    def expect_end(self) -> None:
-        """The next commit is the last: a damaged file is set aside for it, however soon after
-        another."""
-        self._aside_not_before = 0.0
+    def try_at_once(self) -> None:
+        """Leave a journal that could not be opened alone no longer, and set a damaged one aside
+        however soon after another: there is no next time."""
+        self._not_before = self._aside_not_before = 0.0
 
     def close(self) -> None:
         """Empty the log and close what is open."""
@@ -240,7 +243,7 @@ class Database:
     # Writing
 
     def _write(
-        self, connection: Connection, entries: Sequence[Entry], notes: Notes, patience: float
+        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
     ) -> Mapping[str, str]:
         try:
             with connection.transaction(patience) as cursor:
@@ -254,7 +257,7 @@ class Database:
         return {}
 
     def _write_singly(
-        self, connection: Connection, entries: Sequence[Entry], notes: Notes, patience: float
+        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
     ) -> Mapping[str, str]:
         """Write what can be written, row by row."""
         unfit: dict[str, str] = {}
@@ -269,7 +272,7 @@ class Database:
             return unfit
 
     def _singles(
-        self, cursor: sqlite3.Cursor, entries: Sequence[Entry], notes: Notes
+        self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord], notes: Notes
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         """What is written in one step each, with a name for it."""
         for entry in entries:
@@ -278,7 +281,7 @@ class Database:
             for number, row in enumerate(rows):
                 yield f"{table} {number}", partial(self._inserters[table].run, cursor, [row])
 
-    def _insert(self, cursor: sqlite3.Cursor, entries: Sequence[Entry]) -> None:
+    def _insert(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> None:
         """Insert those calls that are not there yet, and count them."""
         new = self._new(cursor, entries)
         if not new:
@@ -289,7 +292,7 @@ class Database:
         self._inserters["days"].run(cursor, rollup.days())
         self._inserters["callers"].run(cursor, rollup.callers())
 
-    def _new(self, cursor: sqlite3.Cursor, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def _new(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> Sequence[CallRecord]:
         """Those that are not there yet: a recording may be read twice, and those of other bridges
         may be of calls that are in this very journal."""
         by_id = {entry.id: entry for entry in entries}
@@ -311,18 +314,16 @@ class Database:
             except Exception as error:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                self._mend(connection, error)
+                self._mend(connection, error, patience)
             else:
                 self._check(patience)
         raise files.FileDisturbed
 
-    def _open(self, patience: float) -> Connection:
+    def _open(self, patience: float, mine: files.Identity | None = None) -> Connection:
         if time.monotonic() < self._not_before:
             raise self._refusal
         try:
-            connection = opening.open_for_writing(
-                self._place, patience, logger.error, self._identity
-            )
+            connection = opening.open_for_writing(self._place, patience, logger.error, mine)
         except JournalError as refusal:
             self._refusal = refusal
             self._not_before = time.monotonic() + REOPENING_SECONDS
@@ -330,14 +331,14 @@ class Database:
         return self._use(connection)
 
     def _use(self, connection: Connection) -> Connection:
-        self._connection, self._identity = connection, connection.watch.identity
+        self._connection = connection
         self._cardinality = Cardinality(connection.kinds_of)
         return connection
 
     def _write_again(self, connection: Connection, patience: float) -> None:
         """Write what is in no file any more."""
         missing = self._missing
-        known = connection.known(missing.all_ids)
+        known = connection.known(missing.all_ids())
         calls = [entry for entry in missing.calls if entry.id not in known]
         unfit = self._write(connection, calls, Notes(gaps=missing.gaps), patience)
         self._missing = _Remembered()
@@ -358,11 +359,11 @@ class Database:
             try:
                 connection.check(self._some_ids())
             except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-                self._mend(connection, error)
+                self._mend(connection, error, patience)
         if self._missing:
             self._opened(patience)
 
-    def _mend(self, connection: Connection, error: Exception) -> None:
+    def _mend(self, connection: Connection, error: Exception, patience: float) -> None:
         """Open the journal anew where that helps against the error, and raise it where not."""
         if is_full(error):
             connection.make_room()
@@ -370,14 +371,14 @@ class Database:
         trouble = self._trouble(connection, error)
         if trouble is None or self._connection is not connection:
             raise error
-        with files.locked(connection.watch.file.parent):
+        folder = connection.watch.file.parent
+        with files.connected(_CONNECTED_SECONDS), files.locked(folder):
             trouble = self._trouble_now(connection, trouble)
             if trouble is not None:
                 self._leave(connection, trouble)
                 # Until this is done, others cannot tell that the file is in use again.
                 with suppress(JournalError):
-                    self._open(0)
-                self._not_before = 0.0
+                    self._open(patience, connection.watch.identity)
 
     def _trouble(self, connection: Connection, error: Exception) -> Exception | None:
         """What is wrong with the file, if that is why there is an error."""
@@ -389,6 +390,8 @@ class Database:
             return found  # what SQLite says may come of it
         except sqlite3.Error as found:
             error = found
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         if is_damage(error):
             return error if time.monotonic() >= self._aside_not_before else None
         self._disk_errors += opening.is_of_the_disk(error)
@@ -399,6 +402,8 @@ class Database:
         if not isinstance(trouble, files.FileReplaced | files.FileDisturbed):
             return trouble
         ids = [entry.id for entry in (*self._recent.calls, *self._settled.calls)]
+        if connection.watch.has_hole_in_log():
+            return files.FileDisturbed()
         try:
             connection.check(ids)
             connection.is_sound(ids)
@@ -420,9 +425,9 @@ class Database:
             logger.warning(_DISTURBED, self._place)
         content = self._settled
         content.add(self._recent)
-        held = connection.leave(trouble, content.all_ids)
-        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         self._settled, self._recent = _Remembered(), _Remembered()
+        held = connection.leave(trouble, content.all_ids())
+        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
         if held is None:
             self._missing.add(content)
         else:
@@ -439,9 +444,12 @@ class Database:
             self._left.remove(left)
 
     def _settle(self, connection: Connection) -> None:
-        connection.check(self._some_ids())
         ids = [entry.id for entry in self._recent.calls]
-        if connection.checkpoint() and connection.is_sound(ids):
+        # Nobody begins another log meanwhile: this one would not fit the file any more.
+        with files.locked(connection.watch.file.parent):
+            connection.check(self._some_ids())
+            is_all = connection.checkpoint()
+        if is_all and connection.is_sound(ids):
             connection.watch.accept()
             self._settled, self._recent = self._recent, _Remembered()
         else:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 POSTGRESQL = "postgresql+psycopg"
 """The database of a fleet, and its driver, as URLs name them."""

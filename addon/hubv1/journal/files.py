@@ -20,11 +20,15 @@ Identity = tuple[int, int]
 
 _PRIVATE = 0o600
 _LOG, _INDEX = "-wal", "-shm"
+_ASIDE = ".damaged-"
 _CLOSING = ".closing"
 """Ends the name that a file has for the moment in which a connection to it is dropped."""
 _LOCK_SECONDS = 5.0
-_LOG_MAGIC = (0x377F0682, 0x377F0683)
-"""How a log begins: https://sqlite.org/fileformat.html, 4.1."""
+_LOG_MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
+"""How a log begins, and in which order its checksums are: https://sqlite.org/fileformat.html, 4.1.
+"""
+_HEADER_SIZE = 32
+_ATTEMPTS = 3
 _WITHOUT_LOCKS: int | None = getattr(os, "O_PATH", None)
 """Opens a file so that closing it takes no lock from SQLite, which has its own in this process:
 https://sqlite.org/howtocorrupt.html, 2.2. Linux alone has it."""
@@ -52,6 +56,13 @@ def identity(path: Path | str) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def is_empty(path: Path, which: Identity | None) -> bool:
+    """Whether the file at `path` is that one, and has nothing in it."""
+    with suppress(OSError):
+        return path.stat().st_size == 0 and identity(path) == which
+    return False
 
 
 def companions(path: Path) -> list[Path]:
@@ -95,11 +106,16 @@ def keep_aside(path: Path, damaged: Identity | None) -> Path | None:
     return path.rename(aside)
 
 
+def is_aside(path: Path) -> bool:
+    """Whether that is the name of a damaged file that was kept aside."""
+    return _ASIDE in path.name
+
+
 def _free_name(path: Path) -> Path:
     now = datetime.now(UTC)
-    name = f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}"
+    name = f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%SZ}"
     if path.with_name(name).exists():
-        name = f"{path.name}.damaged-{now:%Y%m%dT%H%M%S.%fZ}"
+        name = f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%S.%fZ}"
     return path.with_name(name)
 
 
@@ -120,6 +136,25 @@ def out_of_the_way(path: Path) -> Iterator[None]:
     finally:
         if is_moved:
             aside.rename(path)
+
+
+_connected = threading.RLock()
+
+
+@contextmanager
+def connected(seconds: float = -1) -> Iterator[None]:
+    """Held by whoever has a connection to a journal for a moment, and by who leaves a file.
+
+    SQLite shares the index of a log among all connections of a process to the same file: a new log
+    gets a new index only once the last of them is closed. After so many `seconds` it goes on
+    without.
+    """
+    is_held = _connected.acquire(timeout=seconds)
+    try:
+        yield
+    finally:
+        if is_held:
+            _connected.release()
 
 
 class _Held(threading.local):
@@ -188,10 +223,13 @@ class Held:
 
     @property
     def path(self) -> Path | None:
-        """Where it is by now; None where that cannot be told."""
-        with suppress(OSError):
-            return Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # noqa: PTH115  # no link
-        return None
+        """What it is called by now; None where that cannot be told."""
+        if self._descriptor is None:
+            return None
+        try:
+            return Path(f"/proc/self/fd/{self._descriptor}").readlink()
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Hold it no more."""
@@ -217,6 +255,7 @@ class Watch:
         self.held = Held(path)
         self._log: int | None = None
         self._log_size = 0
+        self._header = b""
 
     def check(self) -> bool:
         """Whether the file is as it was left; where it was written to by somebody else, another
@@ -246,12 +285,22 @@ class Watch:
 
     def accept_log(self) -> None:
         """So is the log, which another program has emptied as it should be."""
-        self._log_size = 0
+        self._log_size, self._header = 0, b""
 
     @property
     def is_log_empty(self) -> bool:
         """Whether nothing is in the log, though there was."""
         return self._log is not None and os.fstat(self._log).st_size == 0
+
+    def has_hole_in_log(self) -> bool:
+        """Whether the log was cut and has grown again since: it has zeros in between, which would
+        be written into the file. Not every file system tells."""
+        if self._log is None:
+            return False
+        size = os.fstat(self._log).st_size
+        with suppress(OSError):
+            return size > 0 and os.lseek(self._log, 0, os.SEEK_HOLE) < size
+        return False
 
     def remove_companions(self) -> None:
         """Remove those that were known, where they still are."""
@@ -280,16 +329,34 @@ class Watch:
         return all(one in (None, mine) for one, mine in zip(found, self._companions, strict=True))
 
     def is_log_whole(self) -> bool:
-        """Whether the log has what was written to it. One that was cut may have grown again, with
-        nothing at its beginning."""
+        """Whether the log has what was written to it. SQLite begins it anew now and then, with
+        another header; one with the same header only grows."""
         if self._log is None:
             return True
-        size = os.fstat(self._log).st_size
-        if size < self._log_size:
-            return False
-        self._log_size = size
-        start = os.pread(self._log, 4, 0)
-        return not size or (len(start) == 4 and struct.unpack(">I", start)[0] in _LOG_MAGIC)
+        for _ in range(_ATTEMPTS):  # another bridge may be writing the header
+            header, size = os.pread(self._log, _HEADER_SIZE, 0), os.fstat(self._log).st_size
+            if header == self._header and size >= self._log_size:
+                self._log_size = size
+                return True
+            if header != self._header and _is_header(header):
+                self._header, self._log_size = header, size
+                return True
+        return size == self._log_size == 0
+
+
+def _is_header(header: bytes) -> bool:
+    """Whether that is the header of a log, by its checksum."""
+    if len(header) < _HEADER_SIZE:
+        return False
+    order = _LOG_MAGIC.get(int.from_bytes(header[:4], "big"))
+    if order is None:
+        return False
+    one = other = 0
+    words = struct.unpack(f"{order}6I", header[:24])
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        one = (one + first + other) & 0xFFFF_FFFF
+        other = (other + second + one) & 0xFFFF_FFFF
+    return (one, other) == struct.unpack(">2I", header[24:])
 
 
 def _opened(path: Path, flags: int | None) -> int | None:

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from hubv1.api.record import new_id
 from hubv1.journal.counts import Row
-from hubv1.journal.entry import new_id
 from hubv1.journal.place import Place
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -59,21 +59,15 @@ class Losses:
         """Calls that were answered and have no row, all in all."""
         self.refused = 0
         """Calls that were refused, all in all."""
+        self.is_outage = False
+        """Whether the last attempt to write failed."""
+        self.is_to_write = False
+        """Whether there are rows to write, or to find out whether the outage has ended."""
         self._bridge_id = bridge_id
         self._outage: _Outage | None = None
         self._gaps: list[Row] = []
         self._refused_at: Counter[datetime] = Counter()
         """By the hour."""
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether the last attempt to write failed."""
-        return self._outage is not None
-
-    @property
-    def is_to_write(self) -> bool:
-        """Whether there are rows to write, or to find out whether the outage has ended."""
-        return bool(self._outage or self._gaps or self._refused_at)
 
     def add_outage(self, lost: int, refused: int, reason: str, now: datetime) -> NotRecorded:
         """Nothing can be written: so many more; returns what to tell those who wait."""
@@ -83,6 +77,7 @@ class Losses:
         outage.lost += lost
         outage.refused += refused
         self._outage = outage
+        self.is_outage = self.is_to_write = True
         self._add(lost, refused, now)
         return NotRecorded(reason, first=is_first)
 
@@ -95,6 +90,7 @@ class Losses:
     def _add(self, lost: int, refused: int, now: datetime) -> None:
         self.lost += lost
         self.refused += refused
+        self.is_to_write = self.is_to_write or bool(lost or refused)
         if refused:
             self._refused_at[now.replace(minute=0, second=0, microsecond=0)] += refused
 
@@ -117,6 +113,7 @@ class Losses:
         self._outage = None
         self._gaps = [gap for gap in self._gaps if gap not in gaps]
         self._refused_at.clear()
+        self.is_outage, self.is_to_write = False, bool(self._gaps)
 
     def say_what_is_lost(self, place: Place) -> None:
         """The last word, where the process ends before the rows could be written."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from hubv1.api.record import CallRecord
 from hubv1.journal import reader, schema
-from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Gap
 from hubv1.journal.history import History, summarised
 from hubv1.journal.place import Place
@@ -167,7 +167,7 @@ def _shared(place: Place, other: Place, calls: int) -> str:
     return f"Calls in {place} are in {other} too: of it only the {calls:,} others are counted."
 
 
-def _entries(source: Source, ids: Sequence[str], selection: Selection) -> Iterator[Entry]:
+def _entries(source: Source, ids: Sequence[str], selection: Selection) -> Iterator[CallRecord]:
     with explained(source.place):
         for start in range(0, len(ids), _IDS_AT_ONCE):
             for entry in reader.entries_of(source.connection, ids[start : start + _IDS_AT_ONCE]):

@@ -1,6 +1,7 @@
 """Reading a journal, or a fleet's database: its calls, counted or one by one, and the rest."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,23 +12,25 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from hubv1.api.outcome import Outcome
+from hubv1.api.record import CallRecord
+from hubv1.api.routes import Verdict
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counted import bounds_of, counted
 from hubv1.journal.database_url import POSTGRESQL
-from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Gap
 from hubv1.journal.history import History, Summary
 from hubv1.journal.place import JournalError, Place
 from hubv1.journal.selection import EVERYTHING, Selection
 from hubv1.journal.traffic import Rejection, Seen
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
 _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
+_STEPS = 10_000
+"""Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
 _OF_SERVER = {
     "connect_timeout": "10",
     # A server whose machine is gone is noticed by the system, which ends what waits for it.
@@ -41,13 +44,34 @@ _OF_SERVER = {
 
 
 @contextmanager
-def read(place: Place, selection: Selection = EVERYTHING) -> Iterator[History]:
+def read(
+    place: Place,
+    selection: Selection = EVERYTHING,
+    *,
+    named: int | None = None,
+    seconds: float | None = None,
+) -> Iterator[History]:
     """What is wanted of the history in a journal, while the context lasts; raises JournalError.
 
-    Traffic, gaps and single calls are those of the period, whatever names are wanted.
+    Traffic, gaps and single calls are those of the period, whatever names are wanted. With `named`
+    only so many callers are told apart, the latest; with `seconds` a journal's file that takes
+    longer to read raises JournalError.
     """
-    with connected(place) as connection, explained(place):
-        yield history_of(place, connection, selection)
+    until = None if seconds is None else time.monotonic() + seconds
+    try:
+        with connected(place) as connection, explained(place):
+            if until is not None:
+                _interrupt_after(connection, until)
+            yield history_of(place, connection, selection, named)
+    except JournalError as error:
+        if until is None or time.monotonic() < until:
+            raise
+        raise JournalError(f"The journal {place} cannot be read in {seconds:g} seconds.") from error
+
+
+def _interrupt_after(connection: Connection, until: float) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
 
 
 @contextmanager
@@ -77,7 +101,9 @@ def explained(place: Place) -> Iterator[None]:
         raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
 
 
-def history_of(place: Place, connection: Connection, selection: Selection) -> History:
+def history_of(
+    place: Place, connection: Connection, selection: Selection, named: int | None = None
+) -> History:
     """What is wanted of the journal's history; raises JournalError, also where it is read."""
     with explained(place):
         entries = _entries(place, connection, selection)
@@ -85,13 +111,13 @@ def history_of(place: Place, connection: Connection, selection: Selection) -> Hi
             _seen(connection, selection),
             tuple(gaps_by_id(connection, selection).values()),
             entries,
-            _summary(place, connection, selection),
+            _summary(place, connection, selection, named),
             rejections=rejections_of(connection, selection),
             has=lambda id_: has_call(connection, id_),
         )
 
 
-def _entries(place: Place, connection: Connection, selection: Selection) -> Iterator[Entry]:
+def _entries(place: Place, connection: Connection, selection: Selection) -> Iterator[CallRecord]:
     with explained(place):
         for entry in entries_of(connection):
             if selection.covers(entry.started_at):
@@ -150,16 +176,16 @@ def rejections_of(connection: Connection, selection: Selection) -> tuple[Rejecti
 
 
 def _summary(
-    place: Place, connection: Connection, selection: Selection
+    place: Place, connection: Connection, selection: Selection, named: int | None
 ) -> Callable[[datetime], Summary]:
     def summary(hour: datetime) -> Summary:
         with explained(place):
-            return counted(connection, hour, selection)
+            return counted(connection, hour, selection, named)
 
     return summary
 
 
-def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[Entry]:
+def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[CallRecord]:
     """All rows of `calls` in the order of their time, or those with these ids."""
     calls = schema.calls
     statement = select(calls).order_by(calls.c.started_at, calls.c.id)
@@ -169,12 +195,12 @@ def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iter
     yield from map(entry_of, rows)
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Row[Any]) -> CallRecord:
     """The entry of a row that has all columns of the table."""
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     values["verdict"] = Verdict(str(values["verdict"]))
     values["outcome"] = Outcome(str(values["outcome"]))
-    return Entry(**values)
+    return CallRecord(**values)
 
 
 def has_call(connection: Connection, id_: str) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Column
 
 from hubv1.journal import schema
-from hubv1.journal.connection import reason_of
+from hubv1.journal.connection import reason_of, stored
 from hubv1.journal.database import Database
 
 logger = logging.getLogger(__name__)
@@ -149,4 +149,4 @@ class Retention:
 
 
 def _execute(cursor: sqlite3.Cursor, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-    return cursor.execute(statement, [schema.stored(value) for value in values])
+    return cursor.execute(statement, [stored(value) for value in values])

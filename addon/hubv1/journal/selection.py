@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from hubv1.api.outcome import Outcome
 from hubv1.journal.counts import Kind
-from hubv1.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from hubv1.journal.counts import OTHERS, Row
-from hubv1.texts import bounded
+from hubv1.text import bounded
 
 CLIENTS_A_DAY = 1_000
 """Addresses and hosts that one day names; anybody can knock from any number of addresses."""

@@ -8,14 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from hubv1.api.record import CallRecord
 from hubv1.journal import connection
 from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import Row
 from hubv1.journal.database import Database, Notes
-from hubv1.journal.entry import Entry
 from hubv1.journal.gaps import Losses, NotRecorded
 from hubv1.journal.place import Place
 from hubv1.journal.retention import Retention
@@ -48,7 +48,7 @@ def _utc_now() -> datetime:
 class _Waiting:
     """An entry to be written."""
 
-    entry: Entry
+    entry: CallRecord
     done: asyncio.Future[None] | None
     """None where nobody waits."""
     is_required: bool
@@ -96,7 +96,7 @@ class Journal:
         """How many calls were answered so far that have no row."""
         return self._losses.lost
 
-    async def record(self, entry: Entry, *, is_required: bool = False) -> None:
+    async def record(self, entry: CallRecord, *, is_required: bool = False) -> None:
         """Return once the entry is on disk; raises NotRecorded where it will not be.
 
         `is_required` tells that the call is refused then; else it is answered, and lost.
@@ -105,7 +105,7 @@ class Journal:
         self._queue.put(_Waiting(entry, done, is_required))
         await done
 
-    def record_unawaited(self, entry: Entry) -> None:
+    def record_unawaited(self, entry: CallRecord) -> None:
         """Write the entry too, for those who cannot wait; `close` does."""
         self._queue.put(_Waiting(entry, None, is_required=False))
 
@@ -130,7 +130,7 @@ class Journal:
             batch, is_last = self._next_batch(seconds)
             is_due = time.monotonic() - self._counted_at >= COUNTING_SECONDS
             if is_last:
-                self._database.expect_end()
+                self._database.try_at_once()
             failure, unfit = self._recorded(batch, with_counts=is_due or is_last)
             _tell(batch, failure, unfit)
             if batch:
@@ -183,18 +183,21 @@ class Journal:
         self.seen.refused_unrecorded = self._losses.refused
         self._guard(lambda: self._commit([], with_counts=False))
 
-    def _commit(self, entries: Sequence[Entry], *, with_counts: bool) -> Mapping[str, str]:
+    def _commit(self, entries: Sequence[CallRecord], *, with_counts: bool) -> Mapping[str, str]:
         unfit: Mapping[str, str] = {}
         traffic = _traffic(self.seen) if with_counts else self._written
         losses = self._losses
         if entries or losses.is_to_write or traffic != self._written:
             patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
             rejections = self._rejections.rows() if with_counts else ()
-            notes = Notes(self._seen_rows(traffic), rejections, losses.refusals(), losses.gaps())
+            notes = Notes(self._seen_rows(traffic), rejections)
+            if losses.is_to_write:
+                notes = replace(notes, refusals=losses.refusals(), gaps=losses.gaps())
             unfit = self._database.commit(entries, notes, patience)
             if with_counts:
                 self._rejections.written()
-            losses.written(notes.gaps)
+            if losses.is_to_write:
+                losses.written(notes.gaps)
         if with_counts:
             self._written, self._counted_at = traffic, time.monotonic()
         return unfit

@@ -14,11 +14,11 @@ import msgspec
 from mitmproxy import http
 from mitmproxy.flow import Flow
 
-from hubv1.journal import Entry
-from hubv1.names import is_tag, repository_or_none
-from hubv1.outcome import Outcome
-from hubv1.routes import ROUTES, Call, route_named
-from hubv1.texts import bounded, printable
+from hubv1.api.names import is_tag, repository_or_none
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import ROUTES, Call, route_named
+from hubv1.journal import CallRecord
+from hubv1.text import bounded, printable
 
 KEY = "hub_v1"
 """The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
@@ -36,7 +36,7 @@ MARKS = {
 """Markers for which mitmproxy has an emoji."""
 
 _KNOWN = frozenset(route.name for route in ROUTES)
-_PLAIN = frozenset(field.name for field in fields(Entry)) - {"started_at"}
+_PLAIN = frozenset(field.name for field in fields(CallRecord)) - {"started_at"}
 _MOST_REQUESTS = 20
 _MOST = 1_000_000_000
 """Upper bound of any number in a record, milliseconds included: eleven days."""
@@ -61,7 +61,7 @@ def is_upstream_flow(flow: http.HTTPFlow) -> bool:
 
 def annotate(
     flow: http.HTTPFlow,
-    entry: Entry,
+    entry: CallRecord,
     comment: str,
     upstream_requests: Sequence[str] = (),
 ) -> None:
@@ -80,7 +80,7 @@ def annotate(
     }
 
 
-def comment_on(entry: Entry, instead: str, *, is_replay: bool = False) -> str:
+def comment_on(entry: CallRecord, instead: str, *, is_replay: bool = False) -> str:
     """A call in one line: what it was, what became of it, what to call instead, who must change.
 
     `instead` is the URL of a call, or a sentence that says what to do.
@@ -94,14 +94,14 @@ def comment_on(entry: Entry, instead: str, *, is_replay: bool = False) -> str:
     )
 
 
-def saved_record(flow: http.HTTPFlow) -> Entry | None:
+def saved_record(flow: http.HTTPFlow) -> CallRecord | None:
     """The record that a bridge saved in the flow; None if there is none, or it cannot be true."""
     note = _note(flow)
     if not note:
         return None
     call = note.get("call")
     try:
-        entry = msgspec.convert(call, Entry)
+        entry = msgspec.convert(call, CallRecord)
         if not _is_sound(entry, call):
             return None
         return replace(entry, id=str(UUID(entry.id)))
@@ -117,7 +117,7 @@ def saved_upstream_requests(flow: Flow) -> Sequence[str]:
     return [bounded(each) for each in requests if isinstance(each, str)]
 
 
-def call_of(entry: Entry) -> Call:
+def call_of(entry: CallRecord) -> Call:
     """The call that a record is about."""
     repository = repository_or_none(entry.namespace, entry.repository)
     return Call(route_named(entry.route), repository, entry.tag or None)
@@ -129,7 +129,7 @@ def _note(flow: Flow) -> dict[str, Any]:
     return note if isinstance(note, dict) else {}
 
 
-def _is_sound(entry: Entry, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
+def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
     """Whether a bridge may have saved it: what had to be bounded, none has."""
     started_at = msgspec.convert(call["started_at"], datetime)
     numbers = [each for each in entry.row() if isinstance(each, int | float)]
@@ -144,7 +144,7 @@ def _is_sound(entry: Entry, call: Any) -> bool:  # noqa: ANN401  # what it was c
     )
 
 
-def _names_are_possible(entry: Entry) -> bool:
+def _names_are_possible(entry: CallRecord) -> bool:
     is_named = bool(entry.namespace or entry.repository)
     repository = repository_or_none(entry.namespace, entry.repository)
     return (repository is not None or not is_named) and (not entry.tag or is_tag(entry.tag))

@@ -9,8 +9,8 @@ from ipaddress import ip_address
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from hubv1.routes import Call, recognise
-from hubv1.translation import Answer
+from hubv1.api.routes import Call, recognise
+from hubv1.api.translation import Answer
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:

@@ -6,17 +6,14 @@ Credentials and tokens are masked before a flow is made: it may be saved, and sh
 import asyncio
 import json
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from mitmproxy import connection, ctx, eventsequence, http
 from mitmproxy.flow import Error
 
-from hubv1.credentials import Basic, Bearer, read_credentials
-from hubv1.hub import Exchange, Reply
+from hubv1.hub import MASK, Exchange, Reply
 from hubv1.mitm.flow_metadata import UPSTREAM_KEY
 
-MASK = "***"
 COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
 
 MOST_BODY_BYTES = 1024 * 1024
@@ -39,15 +36,14 @@ class UpstreamFlows:
 
     def __call__(self, exchange: Exchange) -> None:
         """Show an exchange, after whoever waits for it has the response."""
-        if self.is_on:
-            task = asyncio.ensure_future(_show(flow_of(exchange)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.ensure_future(_show(flow_of(exchange)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def flow_of(exchange: Exchange) -> http.HTTPFlow:
     """Make a flow of an exchange, without its secrets."""
-    asked, secrets = exchange.request, _secrets(exchange)
+    asked, secrets = exchange.request, exchange.secrets
     body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
     headers = _headers(exchange.headers.items(), secrets)
     request = http.Request.make(asked.method, asked.url, body, headers)
@@ -65,7 +61,7 @@ def flow_of(exchange: Exchange) -> http.HTTPFlow:
     return flow
 
 
-def _response(reply: Reply, secrets: Sequence[str]) -> http.Response:
+def _response(reply: Reply, secrets: Collection[str]) -> http.Response:
     """The response, with its body masked if it contains a token or repeats a secret."""
     body = reply.body[:MOST_BODY_BYTES]
     if _TOKEN.search(reply.body) or any(secret.encode() in reply.body for secret in secrets):
@@ -74,30 +70,13 @@ def _response(reply: Reply, secrets: Sequence[str]) -> http.Response:
     return http.Response.make(reply.status, body, _headers(plain, secrets))
 
 
-def _headers(pairs: Iterable[tuple[str, str]], secrets: Sequence[str]) -> http.Headers:
+def _headers(pairs: Iterable[tuple[str, str]], secrets: Collection[str]) -> http.Headers:
     fields = []
     for name, value in pairs:
         is_secret = name.lower() in _SECRET_HEADERS or any(each in value for each in secrets)
         shown = MASK if is_secret else value
         fields.append((name.encode(), shown.encode("utf-8", "surrogateescape")))
     return http.Headers(fields)
-
-
-def _secrets(exchange: Exchange) -> list[str]:
-    """The secrets of a request and of the caller it was made for."""
-    asked = exchange.request
-    authorization = asked.headers.get("Authorization", "")
-    found = [authorization.partition(" ")[2], (asked.body or {}).get("secret", "")]
-    for each in (exchange.credentials, read_credentials(authorization)):
-        match each:
-            case Basic():
-                pair = f"{each.user}:{each.secret}".encode()
-                found += [each.secret, b64encode(pair).decode()]
-            case Bearer():
-                found.append(each.token)
-            case _:
-                pass
-    return [secret for secret in found if secret]
 
 
 async def _show(flow: http.HTTPFlow) -> None:

@@ -1,15 +1,42 @@
-"""What a report says, whatever it is shown as. Field names are those of the JSON report."""
+"""What a report says, whatever it is shown as. Field names are those of the JSON report.
 
-from collections.abc import Mapping
+Callers and findings may be many: they are structs of msgspec's, which take a third of the memory
+and time, and what can be told from other fields is a property.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from functools import lru_cache
+from typing import NamedTuple
 
-from hubv1.journal import Gap, Selection
-from hubv1.outcome import Outcome
-from hubv1.routes import Verdict
+import msgspec
+
+from hubv1.api.names import Repository
+from hubv1.api.outcome import ANSWERED, Outcome
+from hubv1.api.routes import Verdict, route_named
+from hubv1.journal import OTHERS, Gap, Selection
+from hubv1.replacements import change_for, old_call, successor_for
 
 SCHEMA = "hub-v1-report/1"
+
+OUTCOMES = tuple(Outcome)
+_TOLD_KEPT = 10_000
+_UNANSWERED = tuple(at for at, outcome in enumerate(OUTCOMES) if outcome not in ANSWERED)
+
+
+class State(Enum):
+    """What the calls mean for the migration."""
+
+    NOTHING_SEEN = auto()
+    """Not one flow, so that nothing is known."""
+    CLEAN = auto()
+    """No legacy call."""
+    BRIDGED = auto()
+    """Legacy calls, all of them answered or redirected."""
+    UNBRIDGED = auto()
+    """Legacy calls that were not, or in vain, or of which nothing is known."""
 
 
 class Standing(StrEnum):
@@ -55,11 +82,18 @@ class Traffic:
     hosts: tuple[str, ...]
     """Legacy hosts that were asked for."""
     gaps: tuple[Gap, ...]
+    refused_unrecorded: int
+    """Calls that were refused, since they could not be recorded."""
     rejected_tls: int
     rejections: tuple[RejectingClient, ...]
     """Who did so, the latest first, as far as it is known."""
     elsewhere: Mapping[str, int]
     """Calls in recordings that are like v1's, by the host, no legacy host, that they went to."""
+
+    @property
+    def lost(self) -> int:
+        """Calls that were answered and of which nothing else is known."""
+        return sum(gap.calls for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +108,7 @@ class RouteUse:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallerUse:
+class CallerUse(msgspec.Struct, frozen=True, gc=False):
     """A caller and what it did."""
 
     caller: str
@@ -96,26 +129,65 @@ class CallerUse:
     """Why, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """Something to change: one for each caller, route and repository."""
 
     route: str
     caller: str
     repository: str
+    host: str
+    """The host of the last call."""
     calls: int
     last_seen: datetime
-    successor: str
-    """The call to make instead, for this repository."""
-    change: str
-    """The same for people."""
-    old: str
-    """The call as it is made now, `{…}` where it differs from call to call."""
     signed: int
     """Calls among them that were made with credentials."""
     paged: int
     """Calls among them that asked for a list longer than a page of v2."""
-    outcomes: Mapping[Outcome, int]
+    ended: tuple[int, ...]
+    """How many calls ended in each way, in the order of `OUTCOMES`."""
+
+    @property
+    def outcomes(self) -> Mapping[Outcome, int]:
+        """How many calls ended in each way."""
+        return dict(zip(OUTCOMES, self.ended, strict=True))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether each of its calls was answered or redirected."""
+        return not any(self.ended[at] for at in _UNANSWERED)
+
+    @property
+    def unanswered(self) -> Mapping[Outcome, int]:
+        """How often it ended in another way than answered."""
+        return {OUTCOMES[at]: self.ended[at] for at in _UNANSWERED if self.ended[at]}
+
+    @property
+    def told(self) -> "Told":
+        """What follows from the route, the host and the repository."""
+        return _told(self.route, self.host, self.repository)
+
+
+class Told(NamedTuple):
+    """What follows from a finding's route, host and repository."""
+
+    old: str
+    """The call as it is made now, `{…}` where it differs from call to call."""
+    successor: str
+    """The call to make instead, for this repository."""
+    change: str
+    """The same for people."""
+
+
+@lru_cache(_TOLD_KEPT)  # most findings differ in the caller alone
+def _told(route: str, host: str, repository: str) -> Told:
+    row = route_named(route)
+    namespace, _, name = repository.partition("/")
+    named = Repository(namespace, name) if name else None  # else none, or many not told apart
+    return Told(
+        old_call(row, host, named),
+        successor_for(row, named),
+        change_for(row, named),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +222,7 @@ class Comparison:
     gone: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report."""
 
@@ -162,6 +234,10 @@ class Report:
     totals: Mapping[Outcome, int]
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
+    """The latest first."""
+    caller_count: int
+    """How many there are; more than are in `callers` where the rest are told together."""
+    repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
@@ -170,5 +246,14 @@ class Report:
     """None where there is no earlier report."""
     in_vain: int
     """Calls that were answered on a route that is dead."""
-    exit_code: int
-    """0, 2 or 3: what the calls mean for the migration; 1 where nothing was seen at all."""
+    state: State
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether not all callers are told apart."""
+        return self.caller_count > len(self.callers)
+
+    @property
+    def named_callers(self) -> Sequence[CallerUse]:
+        """Those that are told apart."""
+        return [use for use in self.callers if use.caller != OTHERS]

@@ -1,7 +1,12 @@
-"""Moments as people give them: a date, a time, or a span back from now."""
+"""What arguments want of the histories: names, and moments as people give them."""
 
 import re
+from argparse import Namespace
 from datetime import UTC, date, datetime, time, timedelta
+
+from hubv1.api.names import OFFICIAL_NAMESPACE
+from hubv1.api.outcome import Outcome
+from hubv1.journal import Selection
 
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -9,12 +14,29 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
+def selection_of(options: Namespace, now: datetime) -> Selection:
+    """What `options` want, with spans that go back from `now`. Raises ValueError."""
+    since = begin_of(options.since, now) if options.since else None
+    until = end_of(options.until, now) if options.until else None
+    if since is not None and until is not None and since >= until:
+        raise ValueError(f"no time is both since {options.since} and until {options.until}")
+    return Selection(
+        since=since,
+        until=until,
+        callers=tuple(options.caller or ()),
+        hosts=tuple(options.host or ()),
+        routes=tuple(options.route or ()),
+        repositories=tuple(map(_full_name, options.repository or ())),
+        outcomes=tuple(map(Outcome, options.outcome or ())),
+    )
+
+
 def begin_of(text: str, now: datetime) -> datetime:
     """The first moment of a period that begins with `text`: at the beginning of an hour, UTC.
 
     A date alone is its whole day, a time without a zone is in UTC. Raises ValueError.
     """
-    return _on_the_hour(_read(text, now))
+    return on_the_hour(_read(text, now))
 
 
 def end_of(text: str, now: datetime) -> datetime:
@@ -22,8 +44,14 @@ def end_of(text: str, now: datetime) -> datetime:
     moment = _read(text, now)
     if _is_date(text):
         return moment + _DAY
-    whole = _on_the_hour(moment)
+    whole = on_the_hour(moment)
     return whole if whole == moment else whole + _HOUR
+
+
+def _full_name(repository: str) -> str:
+    """`debian` is `library/debian`, as it is to Docker."""
+    is_short = {*repository}.isdisjoint("/*?[")
+    return f"{OFFICIAL_NAMESPACE}/{repository}" if is_short else repository
 
 
 def _read(text: str, now: datetime) -> datetime:
@@ -58,5 +86,6 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _on_the_hour(moment: datetime) -> datetime:
+def on_the_hour(moment: datetime) -> datetime:
+    """The beginning of the hour that the moment is in."""
     return moment.replace(minute=0, second=0, microsecond=0)

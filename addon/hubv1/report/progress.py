@@ -15,7 +15,7 @@ SECONDS = 2.0
 
 
 @contextmanager
-def progress(recordings: Sequence[Path]) -> Iterator[Callable[[int], None]]:
+def reading_progress(recordings: Sequence[Path]) -> Iterator[Callable[[int], None]]:
     """Show it while the context lasts; what that yields hears of each so many bytes read.
 
     Nothing is shown where standard error is no terminal. Journals are read all at once, so that the

@@ -3,25 +3,35 @@
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
+from typing import IO
 from uuid import uuid4
 
 _ONLY_BESIDE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.ENOENT)
 """Reasons why no file can be made beside another or take its name, as where a container has but the
 file itself of its host; that one may still be writable."""
 
+_IN_MEMORY = 1 << 20
+"""Bytes that are kept there while there is no better place."""
 
-def write(text: str, output: Path | None) -> None:
-    """Write the text to that file, or to standard output for None. Raises OSError."""
+
+def write(texts: Iterable[str], output: Path | None) -> None:
+    """Write the texts, one after the other, to that file, or to standard output for None.
+
+    Raises OSError.
+    """
     if output is not None:
-        write_whole(text, output)
+        write_whole(texts, output)
         return
     if isinstance(sys.stdout, TextIOWrapper):
         # What an old terminal cannot show is replaced, not a reason to show nothing.
         sys.stdout.reconfigure(errors="replace")
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(texts)
         sys.stdout.flush()
     except OSError as error:
         # Python flushes once more at its end, and must not fail then.
@@ -31,32 +41,60 @@ def write(text: str, output: Path | None) -> None:
             raise
 
 
-def write_whole(text: str, path: Path) -> None:
+def write_whole(texts: Iterable[str], path: Path, token: str = "") -> None:
     """Write the file so that nobody ever sees half of it. Raises OSError.
 
     Its mode is that of the file that was there, or what the umask says. A device, a pipe or a
-    folder in which nothing can be made leave no other way than to write to what is there.
+    folder in which nothing can be made leave no other way than to write to what is there, which
+    happens once all of the text is made. `token` is for `temporary_file`.
     """
     target = path.resolve()  # a link goes on pointing to the file
-    is_new = not target.exists()
-    if is_new or target.is_file():
+    if target.is_file() or not target.exists():
         try:
-            _replace(text.encode(), target, None if is_new else target.stat().st_mode)
-        except OSError as error:
-            if error.errno not in _ONLY_BESIDE:
-                raise
+            _replace(texts, target, temporary_file(target, token or uuid4().hex))
+        except _NotBesideError:
+            pass
         else:
             return
-    path.write_bytes(text.encode())
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
+        file.writelines(text.encode() for text in texts)
+        _copy(file, target)
 
 
-def _replace(content: bytes, path: Path, mode: int | None) -> None:
-    new = path.with_name(f".{path.name[:100]}.{uuid4().hex}")
+def temporary_file(path: Path, token: str) -> Path:
+    """The file beside that one in which its new content grows."""
+    target = path.resolve()
+    return target.with_name(f".{target.name[:100]}.{token}")
+
+
+class _NotBesideError(Exception):
+    """No file can be made beside another; nothing was written yet."""
+
+
+def _replace(texts: Iterable[str], path: Path, new: Path) -> None:
     try:
-        with new.open("xb") as file:
-            file.write(content)
-        if mode is not None:
-            new.chmod(mode)
-        new.replace(path)
+        file = new.open("x+b")
+    except OSError as error:
+        if error.errno in _ONLY_BESIDE:
+            raise _NotBesideError from error
+        raise
+    try:
+        with file:
+            if path.exists():
+                new.chmod(path.stat().st_mode)
+            file.writelines(text.encode() for text in texts)
+            file.flush()
+            try:
+                new.replace(path)
+            except OSError as error:
+                if error.errno not in _ONLY_BESIDE:
+                    raise
+                _copy(file, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _copy(file: IO[bytes], path: Path) -> None:
+    file.seek(0)
+    with path.open("wb") as target:
+        copyfileobj(file, target)

@@ -1,13 +1,19 @@
-"""Callers and findings as the tables of the page show them."""
+"""What the page shows of callers, findings and routes: rows, examples, messages."""
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from urllib.parse import urlsplit
 
-from hubv1.report.grouping import by_caller, unanswered, unbridged
-from hubv1.report.message import message
-from hubv1.report.model import CallerUse, Finding, Report, Standing
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import route_named
+from hubv1.replacements import Replacement, old_call, replacement
+from hubv1.report.messages import message_to
+from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.sections import by_caller, unbridged
 
 STANDINGS = (
     Standing.NOT_BRIDGED,
@@ -27,7 +33,10 @@ CLASSES = {
 }
 """Short, since each caller has one."""
 
+_CALLERS = 10_000
+"""Rows that a browser still sorts and filters at once."""
 _ROWS = 2_000
+_MOST_REPOSITORIES = 50
 _FEWEST = 15
 _EACH = 20
 _LINES = 3_000
@@ -57,7 +66,7 @@ class StandingCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class UnbridgedRows:
     """The first of many rows, so that the page stays one that can be read and sent."""
 
     findings: Sequence[Finding]
@@ -74,9 +83,30 @@ class Letter:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A route, as called with credentials or without."""
+
+    use: RouteUse
+    is_signed: bool
+    calls: int
+    last_seen: datetime
+    replacement: Replacement
+    """With `NAMESPACE` and `REPOSITORY` where names are to be."""
+    repositories: Sequence[str]
+    """To be put there, the one with the most calls first; empty where none is known."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What stands for the first of them."""
+        namespace, _, name = self.repositories[0].partition("/") if self.repositories else ("",) * 3
+        return {"NAMESPACE": namespace, "REPOSITORY": name} if name else {}
+
+
 def caller_rows(report: Report) -> Sequence[CallerRow]:
-    """All callers, in the order of the report."""
-    findings = by_caller(report)
+    """The first callers, in the order of the report."""
+    callers = report.callers[:_CALLERS]
+    findings = by_caller(report, [use.caller for use in callers])
     common = _common_reasons(report)
     return [
         CallerRow(
@@ -85,7 +115,7 @@ def caller_rows(report: Report) -> Sequence[CallerRow]:
             "" if common[use.standing] else use.reason,
             findings[use.caller],
         )
-        for use in report.callers
+        for use in callers
     ]
 
 
@@ -100,32 +130,47 @@ def most_each(callers: Sequence[CallerRow]) -> int:
 
 def standings(report: Report) -> Sequence[StandingCount]:
     """Those that there are."""
-    callers = [use.standing for use in report.callers]
+    callers = Counter(use.standing for use in report.callers)
     common = _common_reasons(report)
     return [
-        StandingCount(standing, callers.count(standing), common[standing])
+        StandingCount(standing, callers[standing], common[standing])
         for standing in STANDINGS
-        if standing in callers
+        if callers[standing]
     ]
 
 
-def shown_unbridged(report: Report) -> Shown:
+def shown_unbridged(report: Report) -> UnbridgedRows:
     """What was neither answered nor redirected, the busiest first."""
     found = unbridged(report)
-    calls = sum(sum(unanswered(finding).values()) for finding in found)
-    return Shown(found[: _most(report)], len(found), calls)
+    calls = sum(sum(finding.unanswered.values()) for finding in found)
+    return UnbridgedRows(found[: _most(report)], len(found), calls)
 
 
 def letters(report: Report) -> Sequence[Letter]:
     """The messages for the first callers."""
-    return [
-        Letter(use.caller, message(report, use.caller)) for use in report.callers[: _most(report)]
-    ]
+    callers = report.callers[: _most(report)]
+    findings = by_caller(report, [use.caller for use in callers])
+    return [Letter(use.caller, message_to(use, findings[use.caller])) for use in callers]
 
 
 def heard(report: Report) -> int:
     """How many callers called lately."""
     return sum(use.standing is not Standing.QUIET for use in report.callers)
+
+
+def examples(report: Report) -> Iterator[Example]:
+    """Of all routes that were called, the busiest first."""
+    findings: defaultdict[tuple[str, bool], list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        findings[finding.route, finding.signed > 0].append(finding)
+    for use in report.routes:
+        plain, signed = findings[use.route, False], findings[use.route, True]
+        if not _example(use, plain + signed, is_signed=True).replacement.snippets:
+            yield _example(use, plain + signed, is_signed=False)
+            continue
+        for found, is_signed in ((plain, False), (signed, True)):
+            if found:
+                yield _example(use, found, is_signed=is_signed)
 
 
 def words(standing: Standing) -> str:
@@ -152,3 +197,32 @@ def _details(use: CallerUse) -> str:
     product, _, address = use.caller.rpartition(" at ")
     parts = ((use.address, address), (use.user_agent, product))
     return ", ".join(text for text, known in parts if text and text != known)
+
+
+def _example(use: RouteUse, findings: Sequence[Finding], *, is_signed: bool) -> Example:
+    route = route_named(use.route)
+    host = urlsplit(findings[0].told.old).netloc
+    return Example(
+        use,
+        is_signed,
+        sum(finding.calls for finding in findings),
+        max(finding.last_seen for finding in findings),
+        replacement(
+            route,
+            None,
+            signed=is_signed,
+            paged=any(finding.paged for finding in findings),
+            old=old_call(route, host, None),
+        ),
+        _repositories(findings),
+    )
+
+
+def _repositories(findings: Sequence[Finding]) -> Sequence[str]:
+    named = dict.fromkeys(finding.repository for finding in findings)
+    return [*islice(filter(_is_possible, named), _MOST_REPOSITORIES)]
+
+
+def _is_possible(repository: str) -> bool:
+    namespace, _, name = repository.partition("/")
+    return repository_or_none(namespace, name) is not None

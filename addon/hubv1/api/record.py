@@ -1,0 +1,187 @@
+"""What is written down of a call.
+
+Most of it comes from outside: from a client, from Hub, from a recording. Whatever an entry is made
+of, SQLite and PostgreSQL can hold what is in it.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from math import isfinite
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import uuid_utils
+
+from hubv1.api import v2
+from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Verdict
+from hubv1.text import LONGEST, bounded
+
+MOST = 2**31 - 1
+"""The largest number in an entry, which is that of an INTEGER in PostgreSQL."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""The limits of its time: a day before and after each is a date as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call. Each field is a column of the table `calls`; names follow OpenTelemetry's
+    attributes for HTTP where there is one. No credential and no query string is among them.
+
+    Texts are cut at 256 characters, and what no database takes of them is escaped; numbers and the
+    time are moved into their limits.
+    """
+
+    id: str
+    """UUID of version 7: sorts by time and is unique over all bridges."""
+    started_at: datetime
+    """When the request arrived, UTC."""
+    duration_ms: float
+    """From then until the answer was ready to leave."""
+    caller: str
+    client_address: str
+    user_agent_original: str
+    credentials: str
+    """What the call was made with: `none`, `basic`, `bearer`, `token` (v1's own, which nobody
+    honours any more) or `other`. Never the secret."""
+    user_name: str
+    """Of Basic credentials; empty otherwise."""
+    http_request_method: str
+    url_scheme: str
+    server_address: str
+    """The host the client asked for."""
+    url_path: str
+    route: str
+    """Name of the row in the route table."""
+    namespace: str
+    repository: str
+    tag: str
+    """Empty, as namespace and repository, where there is none or its name is impossible."""
+    verdict: Verdict
+    outcome: Outcome
+    http_response_status_code: int | None
+    """None where no answer was sent."""
+    upstream_calls: int
+    source: str
+    """Where the answer came from: `hub`, `registry`, or `account` where the bridge's own had to
+    read on; empty where nobody was asked."""
+    cache: str
+    """`hit` where the answer was kept, `stale` where an old one stood in, `collapsed` where it is
+    that of an equal call, else `miss`; `bypass` where none are kept, empty where nobody was
+    asked."""
+    tags_listed: int | None
+    """How many tags Hub counted in the repository; None where no list was asked for."""
+    error_type: str
+    error: str
+    """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""
+    proxy_mode: str
+    flow_id: str
+    bridge_id: str
+
+    def __post_init__(self) -> None:
+        """Bound every field."""
+        texts = _texts(self)
+        if any(type(text) is not str for text in texts) or not _are_plain(texts):
+            for name, text in zip(_TEXTS, texts, strict=True):
+                object.__setattr__(self, name, bounded(str(text)))
+        for name, number in zip(_NUMBERS, _numbers(self), strict=True):
+            if number is not None and not (type(number) is int and 0 <= number <= MOST):
+                object.__setattr__(self, name, _whole(number))
+        if not 0 <= self.duration_ms <= MOST:
+            object.__setattr__(self, "duration_ms", _limited(self.duration_ms))
+        if not (self.started_at.tzinfo is UTC and EARLIEST <= self.started_at <= LATEST):
+            object.__setattr__(self, "started_at", _possible(self.started_at))
+
+    @property
+    def full_repository(self) -> str:
+        """`namespace/repository`, empty where the call names none."""
+        return f"{self.namespace}/{self.repository}" if self.repository else ""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the call was made with credentials that Hub takes."""
+        return self.credentials in _SIGNED
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether the call was for a list longer than a page of v2."""
+        return (self.tags_listed or 0) > v2.PAGE_SIZE
+
+    def row(self) -> list[object]:
+        """The entry as values of the table's columns."""
+        row = list(_values(self))
+        row[_VERDICT], row[_OUTCOME] = self.verdict.value, self.outcome.value
+        return row
+
+    @property
+    def line(self) -> str:
+        """The call in one line, for a log."""
+        status = self.http_response_status_code or "no answer"
+        why = f" ({self.error_type}: {self.error})" if self.error_type else ""
+        return (
+            f"hub v1: {self.http_request_method} {self.url_path} from {self.caller}: "
+            f"{self.outcome} {status}, {self.duration_ms:.0f} ms{why}"
+        )
+
+
+_SIGNED = ("basic", "bearer")
+_names = [field.name for field in fields(CallRecord)]
+_values = attrgetter(*_names)
+_VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
+_TEXTS = tuple(field.name for field in fields(CallRecord) if field.type is str)
+_texts = attrgetter(*_TEXTS)
+_LAST_SECOND = int(LATEST.timestamp() - 1)
+_NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed")
+_numbers = attrgetter(*_NUMBERS)
+
+
+def _are_plain(texts: tuple[str, ...]) -> bool:
+    """Whether they are short and ASCII, as nearly all are: a quick look for all of them."""
+    together = "".join(texts)
+    return together.isascii() and "\0" not in together and max(map(len, texts)) <= LONGEST
+
+
+def _whole(number: Any) -> int:  # noqa: ANN401  # whatever it is
+    try:
+        return min(max(int(number), 0), MOST)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _limited(number: float) -> float:
+    return min(max(number, 0.0), float(MOST)) if isfinite(number) else 0.0
+
+
+def _possible(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # Both are compared before the zone is changed, which may leave the years that there are.
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
+
+
+def new_id() -> str:
+    """An id for an entry."""
+    return str(uuid_utils.uuid7())
+
+
+def moment_of(at: float) -> datetime:
+    """The time of an entry, from unix time: whatever it is, moved into the limits."""
+    if not isfinite(at):
+        return EARLIEST
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC)
+
+
+def id_of(flow_id: str, at: float) -> str:
+    """The id of an entry for a recorded flow: the same whenever the recording is read.
+
+    `at` is when the call was made, as unix time.
+    """
+    milliseconds = int(at * 1000) if 0 <= at <= _LAST_SECOND else 0
+    by_flow = int.from_bytes(sha256(flow_id.encode(errors="surrogatepass")).digest()[:10])
+    value = milliseconds << 80 | by_flow
+    # Version 7 and variant of RFC 9562, over six of the bits that came from the flow.
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

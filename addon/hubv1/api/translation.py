@@ -1,0 +1,190 @@
+"""API v2 values in, the bytes of API v1 out: every answer that leaves the bridge. Pure functions.
+
+v1 wrote its JSON as Python's json.dumps does: one line, a space after each comma and colon,
+ASCII only, no newline at the end. Scripts take it apart with sed, grep and awk, so the order of
+keys and names and every space are part of the contract. No null, true or false may appear, since
+some clients evaluate the text as Python, and no colon in a value, since others split at colons.
+
+What v1 did not have follows RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 and 5829 (Link),
+RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+json).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hubv1.api import v2
+from hubv1.api.errors import Nonsense, TooLong
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of an answer's body."""
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+PLAIN = "text/plain; charset=utf-8"
+
+DEPRECATION_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
+DEPRECATED_SINCE = 1661212800
+"""Unix time of 2022-08-23, when Docker announced the end of API v1."""
+SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
+
+_TITLES = {
+    403: "Forbidden",
+    410: "Gone",
+    429: "Too Many Requests",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    508: "Loop Detected",
+}
+
+_VARY = ("Vary", "Cookie")
+_CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
+
+_SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
+_PIECE = 10_000
+"""Values that are written at a stretch."""
+_SHORT_ID = 8
+"""Hex digits of the layer ids that v1 showed in the answer for one tag."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, without the framing that mitmproxy adds."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+
+def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Answer:
+    """An answer with a body of `content_type`."""
+    return Answer(status, body, (("Content-Type", content_type), *more))
+
+
+def tag_list(names: Iterable[str]) -> Answer:
+    """`/tags`: every name once, with the empty layer of v1's last years."""
+    return _listing('{"layer": "", "name": ', _in_order(names))
+
+
+def one_tag(tag: v2.Tag) -> Answer:
+    """`/tags/{tag}`: a list of one layer.
+
+    v1 gave one element for each layer, the top one first. v2 knows no layer ids: the start of
+    the tag's digest stands in, else that of its first image that has one.
+    """
+    if tag.id is None:
+        raise Nonsense("Docker Hub answered 200 for a tag, but without its id")
+    layer = next(_digests(tag), "")
+    return _listing(f'{{"pk": {tag.id}, "id": ', [layer[:_SHORT_ID]])
+
+
+def image_list(tags: Iterable[v2.Tag]) -> Answer:
+    """`/images`: every image of the repository once, in the order of the tags.
+
+    An image's id is the hex part of its digest; a tag that lists no images is its own image.
+    Which of a tag's digests v1 would have listed nobody can say: there was one platform then.
+    """
+    by_name = {tag.name: tag for tag in tags}
+    ids = dict.fromkeys(image for name in _in_order(by_name) for image in _images(by_name[name]))
+    return _listing('{"checksum": "", "id": ', list(ids))
+
+
+def unknown_tag() -> Answer:
+    """404 with an unquoted text, which a well-known client compares byte for byte.
+
+    Its content type is not known from any source.
+    """
+    return answer(404, PLAIN, b"Tag not found", _VARY)
+
+
+def unknown_repository() -> Answer:
+    """404 as the open-source v1 server answered; what Hub's own body was is not known."""
+    return _error(404, "Repository not found")
+
+
+def unauthorized() -> Answer:
+    """401 with the challenge that v1 clients wait for before they send credentials."""
+    return _error(401, "Requires authorization", _CHALLENGE)
+
+
+def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
+    """An error of the bridge's own; `code` is for programs, `detail` for people.
+
+    Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors are
+    true for now only, so nobody may keep them.
+    """
+    body = {"title": _TITLES[status], "status": status, "detail": detail, "error": code}
+    return answer(status, PROBLEM, json.dumps(body).encode(), ("Cache-Control", "no-store"), *more)
+
+
+def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str]) -> Answer:
+    """The answer with the headers that tell a client what it is using and what comes after.
+
+    `successor` is the URL of the v2 call to make instead, empty where there is none; `more` are
+    headers about this one answer.
+    """
+    links = [f'<{DEPRECATION_PAGE}>; rel="deprecation"; type="text/html"']
+    if successor:
+        links.insert(0, f'<{successor}>; rel="successor-version"')
+    marks = (
+        ("Deprecation", f"@{DEPRECATED_SINCE}"),
+        ("Sunset", SUNSET),
+        ("Link", ", ".join(links)),
+        ("Via", via),
+        *more,
+    )
+    return replace(plain, headers=plain.headers + marks)
+
+
+def _error(status: int, text: str, *headers: tuple[str, str]) -> Answer:
+    return answer(status, JSON, json.dumps({"error": text}).encode(), _VARY, *headers)
+
+
+def _listing(before: str, values: Sequence[str]) -> Answer:
+    """A list of objects that differ in the last of their values alone; `before` opens each.
+
+    Raises TooLong. A piece at a time, so that other threads get their turn.
+    """
+    if sum(map(len, values)) + len(values) * (len(before) + 5) > MOST_BYTES:
+        raise TooLong(f"the answer would be larger than {MOST_BYTES // 1024**2} MB")
+    joint = f"}}, {before}"
+    pieces = (
+        json.dumps(values[start : start + _PIECE], separators=(joint, ": "))[1:-1]
+        for start in range(0, len(values), _PIECE)
+    )
+    body = f"[{before}{joint.join(pieces)}}}]" if values else "[]"
+    return answer(200, JSON, body.encode(), _VARY)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """`latest` first, the others ascending by their bytes.
+
+    Text sorts by code points, which is the order of its bytes in UTF-8.
+    """
+    ordered = sorted(names)
+    if "latest" in ordered:
+        ordered.remove("latest")
+        ordered.insert(0, "latest")
+    return ordered
+
+
+def _images(tag: v2.Tag) -> Iterator[str]:
+    own, *images = _hex(tag.digest), *(_hex(image.digest) for image in tag.images or ())
+    known = [image for image in images if image]
+    yield from known or ([own] if own else [])
+
+
+def _digests(tag: v2.Tag) -> Iterator[str]:
+    """The tag's own digest, then those of its images."""
+    for digest in (tag.digest, *(image.digest for image in tag.images or ())):
+        if found := _hex(digest):
+            yield found
+
+
+def _hex(digest: str | None) -> str:
+    """The hex digits of a digest: `sha256:` in front would put a colon into v1's answer."""
+    found = _SHA256.fullmatch(digest or "")
+    return found[1] if found else ""

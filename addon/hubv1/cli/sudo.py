@@ -1,0 +1,74 @@
+"""Under sudo the bridge runs as the user who called it.
+
+Root is asked for only because a hosts file leads clients to ports 80 and 443. So the process starts
+anew as that user, and keeps of root's rights the one to listen there: CA, journal and all else that
+is written are the user's own.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hubv1.cli.main import Failure
+
+_RIGHT = "net_bind_service"
+
+
+def caller() -> pwd.struct_passwd | None:
+    """The user who called sudo; None where nobody did."""
+    uid = os.environ.get("SUDO_UID", "")
+    if os.geteuid() != 0 or not uid.isdecimal() or int(uid) == 0:
+        return None
+    try:
+        return pwd.getpwuid(int(uid))
+    except KeyError:
+        return None
+
+
+def use_callers_home() -> None:
+    """Let `~` be the home of who called sudo, where their bridge keeps its journal."""
+    user = caller()
+    if user is not None:
+        os.environ["HOME"] = user.pw_dir
+
+
+def become_caller(program: str) -> None:
+    """Start this process anew as the user who called sudo; returns where nobody did."""
+    user = caller()
+    if user is None:
+        return
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise Failure(
+            "under sudo the bridge runs as the user who called it, which takes setpriv. Install "
+            "it: it is in the package util-linux."
+        )
+    click.echo(f"{program}: running as {user.pw_name}, with CA and journal of that user", err=True)
+    identity = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+    command = [
+        setpriv,
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--init-groups",
+        f"--inh-caps=-all,+{_RIGHT}",
+        f"--ambient-caps=-all,+{_RIGHT}",
+        "--",
+        sys.executable,
+        *sys.orig_argv[1:],
+    ]
+    os.execve(setpriv, command, os.environ | identity)  # noqa: S606  # no shell is the point
+
+
+def with_sudo(program: str, arguments: Sequence[str] = ()) -> str:
+    """The line that starts the program with these arguments under sudo.
+
+    sudo looks in folders of its own, where a program that pipx has installed is not.
+    """
+    name, *subcommand = program.split(" ")
+    path = name if "/" in name else shutil.which(name) or name
+    return shlex.join(["sudo", path, *subcommand, *arguments])

@@ -1,1 +1,0 @@
-"""Starting mitmdump with the bridge: what `scripts/run` and the installed programs do."""

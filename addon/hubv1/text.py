@@ -1,0 +1,98 @@
+"""Texts from outside: decoded, bounded before they are kept, harmless before they are shown."""
+
+import json
+import re
+from pathlib import Path
+
+LONGEST = 256
+"""Characters that are kept of anything a client or server wrote."""
+
+_AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
+"""White space, a byte order mark, and the Ctrl-Z with which DOS ends a text."""
+
+
+_USER_INFO = re.compile(
+    r"(?<=://)(?![^\s/?#@:]*:\*\*\*@)[^\s/?#@:]*:\S*@|(?:(?<=http://)|(?<=https://))[^\s/?#@:]+@"
+)
+"""User and password, unless that is masked already; a user alone where it may be a token."""
+
+
+def bounded(text: str) -> str:
+    """`text` in characters that every database takes, cut where it is longer than needed."""
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control characters as escapes: fit for a log or a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def without_user_info(text: str, mask: str = "***@") -> str:
+    """`text` with user names and passwords in its URLs masked, up to the last @ of a word, since a
+    password may have one in it, or a slash."""
+    return _USER_INFO.sub(mask, text) if "@" in text else text
+
+
+def harmless(text: str) -> str:
+    """`text` for a line that people read: printable, and URLs in it without user info."""
+    return printable(without_user_info(text))
+
+
+def readable(raw: bytes) -> str:
+    """Bytes from the wire as text, whatever they are; nothing is lost, nothing raises."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def read_text(path: Path) -> str:
+    """The text in a file that somebody wrote, as `decode_text` has it; raises OSError too."""
+    return decode_text(path.read_bytes())
+
+
+def decode_text(data: bytes) -> str:
+    """Text from a file, whatever editor saved it; raises ValueError that names the encoding.
+
+    UTF-8, or UTF-16 or UTF-32 as Windows writes them. A byte order mark and white space around
+    the text go, lines end with a newline, and each keeps its number.
+    """
+    encoding = json.detect_encoding(data)  # by the mark, or by where the NULs are
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(encoding_error(error)) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
+    body = text.lstrip(_AROUND)
+    return "\n" * text.count("\n", 0, len(text) - len(body)) + body
+
+
+def stripped(text: str) -> str:
+    """`text` of an environment variable, which a file may have been read into: without the byte
+    order mark, line end and white space around it."""
+    return text.strip(_AROUND)
+
+
+def encoding_error(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is not in the encoding that it seems to be in."""
+    name = error.encoding.upper().removesuffix("-SIG")
+    if name != "UTF-8":
+        return f"it seems to be {name}, but byte {error.start + 1} is not: save it as UTF-8"
+    line = error.object.count(b"\n", 0, error.start) + 1
+    byte = error.object[error.start]
+    return (
+        f"it is not UTF-8: line {line} has the byte 0x{byte:02X}, as in ISO 8859-1 or "
+        "Windows-1252: save it as UTF-8"
+    )
+
+
+def plainly(error: BaseException) -> str:
+    """What went wrong, for a sentence that names the file already: without number and path."""
+    return str((isinstance(error, OSError) and error.strerror) or error)
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

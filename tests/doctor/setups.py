@@ -1,0 +1,91 @@
+"""Set-ups for the checks to look at: sound, but for what a test changes."""
+
+import asyncio
+import dataclasses
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hubv1.config import OPTIONS, read_config
+from hubv1.doctor import CheckResult, Checkup, Setup, run_checks
+from hubv1.hub import Connections, HubClient, Transport
+from hubv1.journal import Place
+from hubv1.listen import Listener
+from samples import VIA
+
+SECONDS = 30
+NO_NAMES = {"hub_hosts": ["192.0.2.1"]}
+"""An address needs no DNS, which may be slow where there is none."""
+LOCAL = Listener("regular", "127.0.0.1", 8080)
+
+
+def a_setup(
+    folder: Path, *, secret: str = "", options: dict[str, Any] | None = None, **changes: Any
+) -> Setup:
+    """`options` are the bridge's, `changes` for the set-up itself."""
+    values = {option.name: option.default for option in OPTIONS} | (options or {})
+    sound = Setup(
+        settings=read_config(values, {"HUB_SECRET": secret}),
+        connections=Connections(),
+        via=VIA,
+        journal=Place(str(folder / "journal.sqlite3")),
+        confdir=folder,
+        listeners=(LOCAL,),
+        strategy="lazy",
+        has_login=False,
+        is_limited=False,
+        environment_proxy="",
+        is_running=True,  # so that no port of this machine has to be free
+    )
+    return dataclasses.replace(sound, **changes)
+
+
+def examine(setup: Setup, seconds: float = SECONDS) -> Checkup:
+    """All that there is to find."""
+
+    async def looking() -> Checkup:
+        settings = setup.settings
+        transport = Transport(setup.via, "tests", setup.connections)
+        client = HubClient(settings.url, settings.registry_url, transport, settings.account)
+        try:
+            return await run_checks(setup, client, transport, seconds)
+        finally:
+            await client.close()
+
+    return asyncio.run(looking())
+
+
+def find(setup: Setup, subject: str, seconds: float = SECONDS) -> CheckResult:
+    """What is found of one subject."""
+    (finding,) = (each for each in examine(setup, seconds).results if each.subject == subject)
+    return finding
+
+
+@contextmanager
+def always_saying(answer: bytes) -> Iterator[str]:
+    """The URL of a server that answers everybody with these bytes, or with silence."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                kept.append(connection)
+                connection.recv(65_536)
+                if answer:
+                    connection.sendall(answer)
+                    connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for each in kept:
+            each.close()
