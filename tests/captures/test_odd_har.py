@@ -150,6 +150,14 @@ class TestBrokenJson:
         odd = f"{entry[:-1]}, {member}}}" if is_last else f"{{{member}, {entry[1:]}"
         assert_calls(path, f'{{"log": {{"entries": [{entry}, {odd}, {entry}]}}}}', 3)
 
+    @pytest.mark.parametrize("between", ["", "\n", " 0 ", "// the next one\n", "null"])
+    def test_of_a_comma_left_out_between_entries_costs_neither(
+        self, path: Path, between: str
+    ) -> None:
+        entry = json.dumps(CHROME)
+        _, entries = history_of(path, har(CHROME).replace(entry, entry + between + entry))
+        assert len(entries) == 2
+
     def test_of_bytes_that_are_no_utf_8_costs_nothing(self, path: Path) -> None:
         content = har(CHROME, with_value("comment", "@"), CHROME).encode().replace(b"@", b"\xe9")
         assert_calls(path, content, 3)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hubv1.journal import JournalError, Place
 from hubv1.journal.database_url import DatabaseUrlError, is_url, masked, read_database_url
 
 SAID = "write it as %40, %2F, %3F or %23 there."
@@ -136,3 +137,21 @@ def test_whatever_the_password_is_it_is_read_or_refused_and_shown_by_neither(sec
     assert sound.url.host == "db.example"
     assert str(sound) == "postgresql://u:***@db.example/hub"
     assert secret not in sound.without_secrets(f"no: <{secret}> and {encoded}") or secret in "***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql:/u:SECRET@host/hub",
+        "postgresql:u:SECRET@host/hub",
+        "postgresql+psycopg:/u:SECRET@host/hub",
+        " POSTGRES:/u:SECRET@host/hub",
+        "postgres//u:SECRET@host/hub",
+    ],
+)
+def test_a_url_with_a_slash_or_colon_left_out_is_no_file_and_is_not_repeated(text: str) -> None:
+    assert is_url(text)
+    assert "SECRET" not in masked(text)
+    with pytest.raises(JournalError) as refused:
+        Place(text)
+    assert "SECRET" not in str(refused.value)

@@ -141,6 +141,10 @@ def _split_entries(content: bytes, otherwise: str) -> Iterator[bytes]:
             if mark != b"[" and (piece := content[begin : end - 1].strip()):
                 yield piece
             begin = end
+        elif mark == b"{" and path[:-1] == _ENTRIES:
+            if piece := content[begin : end - 1].strip():  # the comma before it was left out
+                yield piece
+            begin = end - 1
     if begin < 0 or end < len(content):
         raise HarError(otherwise)
 

@@ -18,6 +18,8 @@ POSTGRESQL = "postgresql+psycopg"
 
 _MASK = "***"
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]*", re.ASCII)
+_MEANT = re.compile(r"\s*postgres(ql)?(\+\w+)?(:|//)", re.IGNORECASE)
+"""How the URL of a fleet's database begins, though a slash or the colon were left out."""
 _HOST_AND_PORT = re.compile(r"(\[[\w:.%]*\]|[\w.,-]*)(:\d*)?(/|$)")
 _SECRET_KEY = re.compile(r"pass|secret|token", re.IGNORECASE)
 """Of a parameter in the query: password, sslpassword, passfile."""
@@ -54,7 +56,7 @@ class DatabaseUrl:
 
 def is_url(text: str) -> bool:
     """Whether this is meant as a URL, and not as the path of a file."""
-    return "://" in text
+    return "://" in text or _MEANT.match(text) is not None
 
 
 def read_database_url(text: str) -> DatabaseUrl:
@@ -80,7 +82,7 @@ def masked(text: str) -> str:
     """`text`, a URL perhaps, sound or not, without what may be a password in it."""
     scheme, colon_slashes, rest = text.strip().partition("://")
     if not colon_slashes:
-        return text
+        return _MASK if is_url(text) else text
     if not _SCHEME.fullmatch(scheme):
         return _MASK
     if _is_ambiguous(text):
