@@ -214,7 +214,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the file, and write what the log has into it."""
-        self._connection.close()
+        self._close()
         self.watch.close()
         self.watch.held.close()
 
@@ -226,8 +226,8 @@ class Connection:
         is_complete = self._may_be_completed(trouble) and self._complete()
         if is_there and not is_complete:
             with files.out_of_the_way(watch.file):
-                self._connection.close()
-        self._connection.close()
+                self._close()
+        self._close()
         # Where a link leads elsewhere by now, others may go on with the file it led to.
         is_moved = isinstance(trouble, files.FileReplaced) and not is_there
         is_unfit = isinstance(trouble, files.FileDisturbed) and not trouble.is_log_kept
@@ -242,6 +242,12 @@ class Connection:
             return watch.held
         watch.held.close()
         return None
+
+    def _close(self) -> None:
+        # In Python 3.11 a cursor keeps its last statement, and SQLite the file open for that.
+        with suppress(sqlite3.ProgrammingError):  # where all is closed already
+            self._cursor.close()
+        self._connection.close()
 
     def _may_be_completed(self, trouble: Exception) -> bool:
         if self.watch.has_hole_in_log():
