@@ -11,7 +11,7 @@ from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -61,7 +61,7 @@ def watch_statements(monkeypatch: pytest.MonkeyPatch, see: Callable[[str], objec
     """`see` is called after each statement of a bridge that writes, not while it opens a file."""
 
     class Seen(sqlite3.Cursor):
-        def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        def execute(self, statement: str, *parameters: Any) -> Self:
             done = super().execute(statement, *parameters)
             see(statement)
             return done
@@ -396,9 +396,12 @@ class TestWhileItIsWritten:
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
         monkeypatch.setattr("hubv1.journal.connection._COMPLETING_SECONDS", 30)
         tried = threading.Event()
-        watch_statements(
-            monkeypatch, lambda statement: "checkpoint(FULL)" in statement and tried.set()
-        )
+
+        def note(statement: str) -> None:
+            if "checkpoint(FULL)" in statement:
+                tried.set()
+
+        watch_statements(monkeypatch, note)
         journal = Journal(Place(str(path)), "bridge-1")
         monkeypatch.undo()
         asyncio.run(journal.record(make_entry()))
@@ -436,7 +439,7 @@ class TestWhileItIsWritten:
 
         asyncio.run(recording())
         opened = [
-            os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()
+            str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()
         ]
         journal.close()
         assert len(ids(path)) == 30
