@@ -438,8 +438,9 @@ class TestWhileItIsWritten:
                 os.truncate(log, 0)
 
         asyncio.run(recording())
-        links = [each for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-        opened = [str(each.readlink()) for each in links]
+        opened = [
+            str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()
+        ]
         journal.close()
         assert len(ids(path)) == 30
         assert sum(str(path) in each for each in opened) <= 6

@@ -11,7 +11,8 @@ from hubv1.report.build import Sums, standing_of
 from hubv1.report.model import Standing
 
 LAST = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SOON = LAST + timedelta(hours=1)
+A_WEEK_AGO = LAST + timedelta(hours=1) - timedelta(days=7)
+"""An hour after the last call."""
 
 
 def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int = 0) -> Sums:
@@ -53,15 +54,14 @@ def use_of(outcome: Outcome = Outcome.TRANSLATED, *, signed: int = 0, paged: int
 def test_it_is_what_stands_between_the_caller_and_v2(
     use: Sums, verdict: Verdict, standing: Standing
 ) -> None:
-    found, reason = standing_of(use, verdict, SOON)
+    found, reason = standing_of(use, verdict, A_WEEK_AGO)
     assert found is standing
     assert reason
 
 
 def test_a_caller_that_has_not_called_for_a_week_is_quiet_whatever_it_was() -> None:
-    week = LAST + timedelta(days=7)
-    assert standing_of(use_of(Outcome.FAILED), Verdict.DEAD, week) == (
+    assert standing_of(use_of(Outcome.FAILED), Verdict.DEAD, LAST) == (
         Standing.QUIET,
         "no call since 2026-03-01",
     )
-    assert standing_of(use_of(), Verdict.BRIDGED, week - timedelta(seconds=1))[0] is Standing.READY
+    assert standing_of(use_of(), Verdict.BRIDGED, LAST - timedelta(seconds=1))[0] is Standing.READY
