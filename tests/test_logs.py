@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mitmproxy.addons.termlog import TermLogHandler
 
 import hubv1
-from hubv1 import logs
+from hubv1.text import escape_log_lines
 from onstage import make_flow, on_stage
 from standin import Standin, faults
 
@@ -137,8 +137,8 @@ def test_user_names_and_passwords_in_urls_are_masked(
 def test_a_line_appears_once_however_often_the_package_is_loaded(
     console: io.StringIO, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logs.install()
-    logs.install()
+    escape_log_lines()
+    escape_log_lines()
     logging.getLogger("hubv1.hub").warning("once")
     assert len(shown(console)) == 1
     assert caplog.messages == ["once"]

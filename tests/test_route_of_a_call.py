@@ -1,12 +1,15 @@
 """How far one bridged call walks through the house: the modules that it enters, in order."""
 
 import asyncio
+import logging
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+
+import pytest
 
 import hubv1
 from hubv1.journal import Journal
@@ -63,7 +66,10 @@ class Route:
         return "\n".join([*lines, f"{self.crossings} changes of room"])
 
 
-def test_a_bridged_call_walks_through_few_modules(tmp_path: Path, hub: Standin) -> None:
+def test_a_bridged_call_walks_through_few_modules(
+    tmp_path: Path, hub: Standin, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)  # as in mitmproxy, so that its line is written
     route = Route()
 
     async def playing() -> int:

@@ -1,8 +1,14 @@
-"""Texts from outside: decoded, bounded before they are kept, harmless before they are shown."""
+"""Texts from outside: decoded, bounded before they are kept, harmless before they are shown or
+logged."""
 
 import json
+import logging
 import re
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
+
+_HANDLER_NAME = "hub-v1-bridge-escapes"
 
 LONGEST = 256
 """Characters that are kept of anything a client or server wrote."""
@@ -96,3 +102,40 @@ def plainly(error: BaseException) -> str:
 def number(count: int, one: str, many: str = "") -> str:
     """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+class EscapingHandler(logging.Handler):
+    """Rewrites each record before the handlers of the root logger have it: its message on one
+    line, control characters and the like as escapes, URLs without user info, a traceback indented
+    below.
+
+    Records of a logger pass the handlers of those above it, the nearest first; filters of those
+    above are not asked.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Escape the record; nothing is written here."""
+        try:
+            record.msg, record.args = "\n".join(_log_lines(record)), ()
+        except Exception:  # noqa: BLE001  # arguments that do not fit, as any handler of logging's
+            self.handleError(record)
+            record.msg, record.args = "A line of the log cannot be made", ()
+        record.exc_info = record.exc_text = record.stack_info = None
+
+
+def escape_log_lines() -> None:
+    """Let every line of this package's loggers pass an EscapingHandler."""
+    logger = logging.getLogger(__package__)
+    for old in [each for each in logger.handlers if each.get_name() == _HANDLER_NAME]:
+        logger.removeHandler(old)  # of a package that was loaded before
+    handler = EscapingHandler()
+    handler.set_name(_HANDLER_NAME)
+    logger.addHandler(handler)
+
+
+def _log_lines(record: logging.LogRecord) -> Iterator[str]:
+    yield harmless(record.getMessage())
+    below = traceback.format_exception(*record.exc_info) if record.exc_info else []
+    for line in "\n".join([*below, record.stack_info or ""]).splitlines():
+        if line:
+            yield f"  {harmless(line)}"
