@@ -106,9 +106,14 @@ class TestAtTheEnd:
         ) in log.messages
 
     def test_a_process_that_is_killed_leaves_no_half_a_file(
-        self, journal: Path, tmp_path: Path, log: pytest.LogCaptureFixture
+        self,
+        journal: Path,
+        tmp_path: Path,
+        log: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """The pipe that is to be written to has no reader, so the process waits for one."""
+        monkeypatch.setattr(reporting, "END_SECONDS_WITH_FILES", 600.0)
         folder = tmp_path / "reports"
         folder.mkdir()
         os.mkfifo(folder / "out.csv")
@@ -118,7 +123,7 @@ class TestAtTheEnd:
             task = asyncio.ensure_future(
                 Reporter().end(Place(str(journal)), 3, [first, folder / "out.csv"])
             )
-            while not first.exists():
+            while not (first.exists() or task.done()):
                 await asyncio.to_thread(time.sleep, 0.01)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
