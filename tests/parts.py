@@ -33,6 +33,7 @@ PROCESSES = (
     "test_bench.py",
     "test_scripts.py",
     "test_scripts_setup.py",
+    "report/test_own_reports.py",
     "report/test_live.py",
     "report/test_live_page.py",
     "e2e/",

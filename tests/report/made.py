@@ -12,6 +12,7 @@ from hubv1.report.build import build_report
 from hubv1.report.messages import message_to
 from hubv1.report.model import Report
 from hubv1.report.sections import by_caller
+from hubv1.text import bounded
 
 NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
 NOTHING = Seen()
@@ -39,8 +40,9 @@ def report_of(
 
 def message(report: Report, caller: str, **how: Any) -> str:
     """What to write to the people behind that caller."""
-    use = next(use for use in report.callers if use.caller == caller)
-    return message_to(use, by_caller(report, [caller])[caller], **how)
+    name = bounded(caller)  # as it is in a record
+    use = next(use for use in report.callers if use.caller == name)
+    return message_to(use, by_caller(report, [name])[name], **how)
 
 
 def write_journal(

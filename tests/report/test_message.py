@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hubv1.report.escaping import code_block, code_span
-from hubv1.text import printable
+from hubv1.text import bounded, printable
 from report.made import message, report_of
 from samples import make_entry
 
@@ -103,7 +103,9 @@ def test_what_a_caller_calls_itself_is_no_markup(name: str, host: str) -> None:
     assert {kind for kind in kinds if not kind.startswith("paragraph")} == {"inline", "fence"}
     inline = [child for token in tokens for child in token.children or []]
     assert {child.type for child in inline} <= {"text", "code_inline", "softbreak"}
-    assert [child.content for child in inline if child.type == "code_inline"] == [printable(name)]
+    assert [child.content for child in inline if child.type == "code_inline"] == [
+        printable(bounded(name))
+    ]
 
 
 @given(HOSTILE, HOSTILE)
