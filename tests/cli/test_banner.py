@@ -7,7 +7,7 @@ import pytest
 from hubv1.cli.banner import how_to_call
 from hubv1.listen import Listener
 
-CONFDIR = Path("/home/ann/my mitmproxy")
+CONFDIR = Path("/srv/my mitmproxy")
 
 
 def said(*listeners: Listener, program: str = "") -> str:
@@ -35,7 +35,7 @@ def test_each_way_is_told_with_the_address_it_has(listener: Listener, line: str)
 
 
 def test_a_folder_with_a_space_is_quoted() -> None:
-    file = "--cacert '/home/ann/my mitmproxy/mitmproxy-ca-cert.pem' \\"
+    file = "--cacert '/srv/my mitmproxy/mitmproxy-ca-cert.pem' \\"
     assert file in said(Listener("regular", "127.0.0.1", 8080))
 
 

@@ -150,7 +150,7 @@ class Outbox:
             return bool(connection.scalars(select(shipping.c.is_joined)).one())
 
     def mark_joined(self) -> None:
-        """It has."""
+        """Note that the fleet has the counts of rows that had gone before."""
         with self._writing() as connection:
             connection.execute(update(shipping).values(is_joined=True))
 

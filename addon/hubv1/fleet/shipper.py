@@ -48,7 +48,7 @@ class ShippingStatus:
 
     @property
     def sentence(self) -> str:
-        """The same for people."""
+        """The status in one sentence, for the log and the doctor."""
         if self.trouble:
             return f"{self._waiting} for the fleet, which cannot be reached: {self.trouble}"
         if self.shipped_at is None:

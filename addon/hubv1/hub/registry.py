@@ -40,7 +40,7 @@ class _TagList(msgspec.Struct):
 class _Token(msgspec.Struct):
     token: str = ""
     access_token: str = ""
-    """The same by its OAuth name."""
+    """The token under the name that OAuth 2.0 gives it."""
 
 
 _T = TypeVar("_T")

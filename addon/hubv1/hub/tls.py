@@ -16,7 +16,7 @@ class Connections:
     ca_file: str = ""
     """Trust these CAs instead of the system's."""
     ca_folder: str = ""
-    """The same, as a folder made by OpenSSL's c_rehash."""
+    """Trust the CAs in this folder, which OpenSSL's c_rehash has prepared."""
     client_certs: str = ""
     """A certificate with its key to show, or a folder with one for each host: `<host>.pem`."""
     proxy: str = ""

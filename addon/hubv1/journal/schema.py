@@ -137,7 +137,7 @@ hours = _table("hours", Column("hour", UtcDateTime, primary_key=True), *_counts(
 """Calls by the hour. The counts stay when the rows of `calls` have gone."""
 
 days = _table("days", Column("day", Day, primary_key=True), *_counts(), has_rowid=False)
-"""The same by the day, so that a report of a year reads little."""
+"""Calls by the day, so that a report of a year reads few rows."""
 
 callers = _table(
     "callers",
