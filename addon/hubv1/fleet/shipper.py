@@ -37,7 +37,7 @@ _AGAIN_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class ShippingStatus:
-    """As the last attempt left it."""
+    """How shipping stood after the last attempt."""
 
     waiting: int = 0
     """Rows that the fleet does not have yet, as far as is known."""
@@ -85,7 +85,7 @@ class Shipper:
         Calls are kept there for `days`, by whichever of its bridges keeps them for the least.
         """
         self.status = ShippingStatus()
-        """As it is known."""
+        """How shipping stands."""
         self._shipment = _Shipment(journal, FleetDatabase(fleet), bridge_id, now)
         self._log = _Log(fleet)
         self._place = fleet

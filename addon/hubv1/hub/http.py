@@ -425,7 +425,7 @@ class _Inflater:
                 self._stream, piece = None, b""
 
     def _window(self, data: bytes) -> int:
-        """As zlib wants it. Some servers take `deflate` for the bare stream without a header."""
+        """The `wbits` that zlib needs. Some servers send `deflate` without a header."""
         if self._is_gzip:
             return 16 + zlib.MAX_WBITS
         return zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS

@@ -19,7 +19,7 @@ NAMES_A_DAY = 10_000
 whatever a client makes up: without a limit a flood of them would fill the disk with counts."""
 HOSTS_A_DAY = 100
 KINDS_A_DAY = 50_000
-"""As many different rows has one day: names that are all known can still be paired at will."""
+"""Rows that one day may have: a client can pair names that are all known at will."""
 _DAYS_KEPT = 8
 """Recordings bring old days; more than a few at a time they hardly mix."""
 

@@ -86,7 +86,7 @@ def _own_time(execute: Execute, now: datetime) -> datetime | None:
 
 
 def _moment(value: str | datetime) -> datetime:
-    """As SQLite or PostgreSQL has it."""
+    """The moment that SQLite keeps as text and PostgreSQL as a time without zone."""
     found = datetime.fromisoformat(value) if isinstance(value, str) else value
     return found.replace(tzinfo=UTC)
 

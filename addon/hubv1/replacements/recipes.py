@@ -52,7 +52,7 @@ class Replacement:
     snippets: tuple[Snippet, ...] = ()
     """Empty where no call replaces the old one."""
     others: tuple[str, ...] = ()
-    """The same with further tools, one line each."""
+    """Replacements with further tools, one line each."""
     fields: tuple[Field, ...] = ()
     notes: tuple[str, ...] = ()
     """What to look out for."""

@@ -50,7 +50,7 @@ def code_span(text: str) -> str:
 
 
 def code_cell(text: str) -> str:
-    """The same in a table, where a line is cut into cells before anything else; empty for none."""
+    """A code span for a table, whose lines are cut into cells first; empty for an empty text."""
     return code_span(text).replace("|", "\\|") if text else ""
 
 

@@ -175,7 +175,7 @@ class Told(NamedTuple):
     successor: str
     """The call to make instead, for this repository."""
     change: str
-    """The same for people."""
+    """What to change, in one sentence that a person can act on."""
 
 
 @lru_cache(_TOLD_KEPT)  # most findings differ in the caller alone

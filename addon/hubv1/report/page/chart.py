@@ -31,7 +31,7 @@ class Chart:
     paths: Mapping[Outcome, str]
     """All bars of an outcome as strokes of one path: a rectangle each would make a large file."""
     last_path: str
-    """The same for last calls."""
+    """All bars of last calls as strokes of one path."""
     totals: Mapping[Outcome, int]
     ticks: Sequence[tuple[int, float]]
     """Calls, and how far from the top in percent."""

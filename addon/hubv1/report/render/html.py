@@ -40,7 +40,7 @@ def as_html(report: Report) -> str:
 
 
 def as_live_html(report: Report, every: float) -> str:
-    """The same page as it is served: it asks where it came from for a newer one, in seconds."""
+    """The page for a server: it asks that server for a newer one `every` so many seconds."""
     return _page("page.html", _of_report(report), *LIVE_SCRIPTS, every=every)
 
 
