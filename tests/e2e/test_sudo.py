@@ -24,7 +24,8 @@ CALL = "https://index.docker.io/v1/repositories/debian/tags"
 
 SHE_TYPES = """
 {bridge} {hub} >run.log 2>&1 &
-until grep -q 'Ctrl-C ends it' run.log; do kill -0 $! || break; sleep 0.1; done
+# Not "kill -0": sudo is root's until it is the bridge.
+until grep -q 'Ctrl-C ends it' run.log; do [ -n "$(jobs -pr)" ] || break; sleep 0.1; done
 cat run.log
 curl -fsS --cacert ~/.mitmproxy/mitmproxy-ca-cert.pem {call} | head -c 34; echo
 grep -h '^CapEff' $(grep -lsP '^Uid:(\t{uid}){{4}}' /proc/[0-9]*/status) | sort -u
