@@ -21,7 +21,7 @@ from e2e.clients import clean_environment, output, tool
 from hubv1 import config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.calls import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command

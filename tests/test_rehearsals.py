@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mitmproxy import exceptions, http
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.calls import Action, Brownout, Mode, decide, read_brownout
 from onstage import Stage, answer, answered, entries, make_flow, on_stage, played, state_of
 from samples import recognised

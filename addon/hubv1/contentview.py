@@ -8,8 +8,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import repository_or_none
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import route_named
+from hubv1.api.routes import Outcome, route_named
 from hubv1.journal import CallRecord
 from hubv1.mitm.flow_metadata import saved_record, saved_upstream_requests
 from hubv1.replacements import Field, Replacement, replacement

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api import translation, v2
-from hubv1.api.errors import Nonsense
 from hubv1.api.translation import Answer
-from hubv1.api.v2 import Image, Tag
+from hubv1.api.v2 import Image, Nonsense, Tag
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

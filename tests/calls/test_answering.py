@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.calls import Limits, Result, answer_call, loop_detected
 from hubv1.hub import HubClient
 from hubv1.hub.http import ATTEMPTS

@@ -1,9 +1,7 @@
-"""What is decided about a call, and what its end means for the whole."""
+"""What is decided about a call."""
 
 import pytest
 
-from hubv1.api.outcome import Outcome, exit_code
-from hubv1.api.routes import Verdict
 from hubv1.calls import Action, decide
 from samples import recognised
 
@@ -30,23 +28,3 @@ def test_live_calls_are_answered_or_passed_and_recorded_ones_only_observed(
     call = recognised(path, method)
     assert decide(call, live=True) is live
     assert decide(call, live=False) is recorded
-
-
-GOT_WHAT_THEY_WANTED = {
-    ("translated", "bridged"),
-    ("translated", "lossy"),
-    ("translated", "served"),
-    ("redirected", "bridged"),
-    ("redirected", "lossy"),
-    ("redirected", "dead"),
-    ("redirected", "served"),
-}
-
-
-@pytest.mark.parametrize("verdict", Verdict)
-@pytest.mark.parametrize("outcome", Outcome)
-def test_only_calls_that_got_what_they_wanted_count_as_bridged(
-    outcome: Outcome, verdict: Verdict
-) -> None:
-    expected = 2 if (outcome.value, verdict.value) in GOT_WHAT_THEY_WANTED else 3
-    assert exit_code(outcome, verdict) == expected

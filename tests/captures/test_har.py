@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from captures.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import LEGACY_HOSTS
+from hubv1.api.routes import LEGACY_HOSTS, Outcome
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import CallRecord, History, Seen, Selection
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import CallRecord, Journal, JournalError, Place, Seen, new_id, read
 from hubv1.journal.schema import calls
 from samples import make_entry

@@ -3,7 +3,7 @@
 import pytest
 from mitmproxy.utils import emoji
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.mitm.flow_metadata import MARKS, comment_on
 from samples import make_entry
 

@@ -9,8 +9,7 @@ import pytest
 
 from e2e.clients import PATIENCE, tool
 from hubv1.api.names import Repository
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import ROUTES, Listing, Route
+from hubv1.api.routes import ROUTES, Listing, Outcome, Route
 from hubv1.replacements import Replacement, replacement
 from hubv1.report.sections import replacement_of
 from report.made import report_of

@@ -15,8 +15,7 @@ from uuid import UUID
 import uuid_utils
 
 from hubv1.api import v2
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.text import LONGEST, bounded
 
 MOST = 2**31 - 1

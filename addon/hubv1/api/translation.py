@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hubv1.api import v2
-from hubv1.api.errors import Nonsense, TooLong
+from hubv1.api.v2 import Nonsense, TooLong
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of an answer's body."""

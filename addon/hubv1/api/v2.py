@@ -1,10 +1,10 @@
-"""What Hub API v2 and the bridge have in common: the parts of its answers that v1 can use.
+"""What Hub API v2 gives: the parts of its answers that v1 can use, or why there is no answer.
 
 Only the fields read here are decoded, and each is checked for its type while it is; whatever
 else Hub sends is skipped.
 """
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -60,3 +60,61 @@ read_tags = msgspec.json.Decoder(Page[Tag]).decode
 read_names = msgspec.json.Decoder(Page[Named]).decode
 read_tag = msgspec.json.Decoder(Tag).decode
 read_trouble = msgspec.json.Decoder(Trouble).decode
+
+
+class HubFailure(Exception):
+    """Hub gave no answer that v1 could be made from. The text is for people."""
+
+    code: ClassVar[str]
+    """The failure in one word, for programs."""
+
+    def __init_subclass__(cls, code: str) -> None:
+        cls.code = code
+
+
+class NotFound(HubFailure, code="not_found"):
+    """Hub says there is no such repository or tag, or none that this caller may see."""
+
+
+class Unauthorized(HubFailure, code="unauthorized"):
+    """Hub wants credentials, or other ones."""
+
+
+class Forbidden(HubFailure, code="forbidden"):
+    """Hub knows what was asked for and refuses it."""
+
+
+class PersonalTokenRefused(Forbidden, code="forbidden"):
+    """Hub refuses what is signed in with a personal access token, whatever it was asked for.
+
+    It says nothing of the repository: the registry takes such tokens.
+    """
+
+
+class Incomplete(HubFailure, code="incomplete"):
+    """Part of a list could be had, but not all of it."""
+
+
+class TooLong(HubFailure, code="too_long"):
+    """A list is longer than one answer may be."""
+
+
+class RateLimited(HubFailure, code="rate_limited"):
+    """Hub asked to be left alone for a while."""
+
+    def __init__(self, seconds: int) -> None:
+        """`seconds` is how long to wait, counted from now."""
+        super().__init__(f"Docker Hub limits the rate of requests; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class Unreachable(HubFailure, code="unreachable"):
+    """No connection, no answer in time, or one that broke off."""
+
+
+class Nonsense(HubFailure, code="nonsense"):
+    """An answer that is not what API v2 documents."""
+
+
+class Loop(HubFailure, code="loop"):
+    """The request came back to the bridge that sent it."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from hubv1.api import translation
-from hubv1.api.errors import (
+from hubv1.api.names import Repository
+from hubv1.api.routes import Call, Listing, Outcome
+from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
+from hubv1.api.v2 import (
     HubFailure,
     Incomplete,
     NotFound,
@@ -16,10 +19,6 @@ from hubv1.api.errors import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.api.names import Repository
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Call, Listing
-from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
 from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
 
 logger = logging.getLogger(__name__)

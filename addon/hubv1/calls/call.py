@@ -8,8 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from mitmproxy import http
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Call
+from hubv1.api.routes import Call, Outcome
 from hubv1.calls.answering import Result
 from hubv1.calls.policy import Action
 from hubv1.hub import Credentials, read_credentials

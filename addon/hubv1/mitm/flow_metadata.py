@@ -15,8 +15,7 @@ from mitmproxy import http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import is_tag, repository_or_none
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import ROUTES, Call, route_named
+from hubv1.api.routes import ROUTES, Call, Outcome, route_named
 from hubv1.journal import CallRecord
 from hubv1.text import bounded, printable
 
