@@ -1,38 +1,42 @@
-"""From a row of the route table to what replaces the call."""
+"""From a row of the route table to what replaces the call, in sentences, URLs and scripts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from hubv1.api.names import Repository, is_tag, repository_or_none
 from hubv1.api.routes import Listing, Route
-from hubv1.replacements import python, shell
-from hubv1.replacements.wording import SIGNED_NOTE, Field, advice_for, instead_of
+from hubv1.replacements import scripts
 
-
-@dataclass(frozen=True, slots=True)
-class Urls:
-    """Where Docker Hub is. Tests have it elsewhere."""
-
-    hub: str = "https://hub.docker.com"
-    registry: str = "https://registry-1.docker.io"
-    auth: str = "https://auth.docker.io"
-    images: str = "docker.io"
-    """What skopeo and its like put in front of a repository."""
-
-
-DOCKERS = Urls()
+_HUB = "https://hub.docker.com"
+_A_HOST = "index.docker.io"
+_PLACEHOLDERS = {
+    "{namespace}": "NAMESPACE",
+    "{repository}": "REPOSITORY",
+    "{name}": "REPOSITORY",
+    "{tag}": "TAG",
+    "{tag_name}": "TAG",
+}
+_TOOLS = (("curl", "bash"), ("skopeo", "bash"), ("Python 3", "python"))
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A whole script. It fails, and prints nothing, where it cannot do all that it is for."""
+    """A whole script."""
 
     title: str
     """The tool it is written for; those for the shell may need jq too."""
     language: str
     """`bash` or `python`."""
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What became of a field of v1's answer."""
+
+    old: str
+    new: str
+    """Empty where nothing takes its place."""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +68,75 @@ class Replacement:
         return self.line or min(codes, key=lambda code: code.count("\n"), default="")
 
 
-_Fill = Callable[[str], str]
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """What is said about the calls for a listing."""
 
-_A_HOST = "index.docker.io"
-_PLACEHOLDERS = (
-    ("{namespace}", "NAMESPACE"),
-    ("{repository}", "REPOSITORY"),
-    ("{name}", "REPOSITORY"),
-    ("{tag}", "TAG"),
-    ("{tag_name}", "TAG"),
-)
-_LINES = {Listing.TAGS: shell.SKOPEO_TAGS_LINE, Listing.TAG: shell.TAG_LINE}
-_OTHERS = {Listing.TAGS: shell.OTHER_TAGS, Listing.TAG: shell.OTHER_TAG}
-_SCRIPTS = {
-    Listing.TAGS: (shell.tags, shell.skopeo_tags, python.tags),
-    Listing.TAG: (shell.tag, shell.skopeo_tag, python.tag),
-    Listing.IMAGES: (shell.images, None, python.images),
+    instead: str
+    """What to do, beside the code that does it."""
+    change: str
+    """What to do with the pages of Hub's own v2, for programs that read a report."""
+    fields: tuple[Field, ...]
+    notes: tuple[str, ...]
+    line: str = ""
+    others: tuple[str, ...] = ()
+
+
+_ADVICE = {
+    Listing.TAGS: _Advice(
+        "Take the names from the registry's list: all in one call, signed in or not.",
+        "Read pages of 100 (page_size=100) until next is null, take results[].name and sort; "
+        "beyond about 1,000 tags v2 wants a Bearer token.",
+        (
+            Field("name", "results[].name", "tags[] in the registry's list"),
+            Field("layer", "", "empty in v1's last years"),
+        ),
+        (
+            (
+                "Hub's own pages (page_size=100, until next is null) have the same names, but end with "
+                "403 at about 1,000 tags where one does not sign in."
+            ),
+        ),
+        scripts.SKOPEO_TAGS_LINE,
+        scripts.OTHER_TAGS,
+    ),
+    Listing.TAG: _Advice(
+        "Ask v2 for the tag: 200 and 404 mean what they did.",
+        "200 and 404 mean what they did; the tag's digest takes the place of the id.",
+        (Field("pk", "id"), Field("id", "digest", "its first 8 hex digits, after sha256:")),
+        (
+            "curl -f fails on 429 and 5xx too: what is missing should be built on 404 alone.",
+            "skopeo inspect --raw counts as a pull; curl, crane digest and regctl do not.",
+        ),
+        scripts.TAG_LINE,
+        scripts.OTHER_TAG,
+    ),
+    Listing.IMAGES: _Advice(
+        "Read all pages of the tags and take the digests of their images.",
+        "Read pages of 100 (page_size=100) until next is null and take results[].images[].digest.",
+        (
+            Field(
+                "id", "results[].images[].digest", "results[].digest where a tag lists no images"
+            ),
+            Field("checksum", "", "empty in v1's last years"),
+        ),
+        (
+            (
+                "Beyond about 1,000 tags Hub answers 403 where one does not sign in; for fewer, no "
+                "token is needed."
+            ),
+            (
+                "No tool lists the images of a whole repository; skopeo inspect --raw has those of a "
+                "tag."
+            ),
+        ),
+    ),
 }
-_TOOLS = (("curl", "bash"), ("skopeo", "bash"), ("Python 3", "python"))
+"""For each listing that v2 still has."""
+
+SIGNED_NOTE = "DOCKER_TOKEN is an access token with read access; export both variables."
+
+_IMPOSSIBLE = "Docker Hub allows no such name: look at how the caller puts the path together."
 
 
 def replacement(
@@ -92,34 +147,32 @@ def replacement(
     signed: bool,
     paged: bool,
     old: str = "",
-    urls: Urls = DOCKERS,
 ) -> Replacement:
     """What replaces calls of that route.
 
     `signed` and `paged` say whether such calls came with credentials, and whether they asked for
     more than a page of v2 has; `old` is the URL of one, where it is known.
     """
-    checked = repository_or_none(repository.namespace, repository.name) if repository else None
-    name = partial(_named, checked, tag if is_tag(tag) else "")
-    listing, advice = route.listing, advice_for(route)
-
-    def fill(template: str) -> str:
-        return name(_placed(urls, template))
-
-    old = name(_in_capitals(old or old_call(route, _A_HOST, checked)))
-    new = fill(_in_capitals(successor_for(route, checked)))
-    if listing is None or advice is None:
-        return Replacement(old, new, instead_of(route), route.sentence)
+    checked = repository and repository_or_none(repository.namespace, repository.name)
+    names = {"NAMESPACE": checked.namespace, "REPOSITORY": checked.name} if checked else {}
+    if is_tag(tag):
+        names["TAG"] = tag
+    old = _replaced(_replaced(old or old_call(route, _A_HOST, checked), _PLACEHOLDERS), names)
+    new = _replaced(_replaced(successor_for(route, checked), _PLACEHOLDERS), names)
+    advice = _advice_for(route)
+    if route.listing is None or advice is None:
+        return Replacement(old, new, route.instead, route.sentence)
     # Who reads long lists of images may meet the end of what Hub shows to anybody.
-    signs_in = signed or (paged and listing is Listing.IMAGES)
+    signs_in = signed or (paged and route.listing is Listing.IMAGES)
+    codes = zip(_TOOLS, scripts.scripts_for(route.listing, signed=signs_in), strict=True)
     return Replacement(
         old,
         new,
         advice.instead,
         route.sentence,
-        "" if signs_in else fill(_LINES.get(listing, "")),
-        tuple(_snippets(listing, fill, signed=signs_in)),
-        tuple(map(fill, _OTHERS.get(listing, ()))),
+        "" if signs_in else _replaced(advice.line, names),
+        tuple(Snippet(*tool, _replaced(code, names)) for tool, code in codes if code),
+        tuple(_replaced(line, names) for line in advice.others),
         advice.fields,
         (*advice.notes, SIGNED_NOTE) if signs_in else advice.notes,
     )
@@ -127,51 +180,30 @@ def replacement(
 
 def successor_for(route: Route, repository: Repository | None) -> str:
     """URL of the v2 call to make instead, with the caller's own repository where there is one."""
-    template = route.replacement or route.successor
-    path = (route.replacement_for(repository) if repository else "") or template
-    return DOCKERS.hub + path if path.startswith("/") else template
+    found = route.replacement_for(repository) or route.replacement or route.successor
+    return _HUB + found if found.startswith("/") else found
 
 
 def old_call(route: Route, host: str, repository: Repository | None) -> str:
     """URL of the call as it is made now, with the caller's own repository where there is one."""
-    path = route.path
-    if repository is not None:
-        path = path.replace("{namespace}", repository.namespace)
-        path = path.replace("{name}", repository.name)
-    return f"https://{host}{path}"
+    names = {"{namespace}": repository.namespace, "{name}": repository.name} if repository else {}
+    return f"https://{host}{_replaced(route.path, names)}"
 
 
-def _snippets(listing: Listing, fill: _Fill, *, signed: bool) -> list[Snippet]:
-    return [
-        Snippet(title, language, fill(script(signed=signed)))
-        for (title, language), script in zip(_TOOLS, _SCRIPTS[listing], strict=True)
-        if script is not None
-    ]
+def change_for(route: Route, repository: Repository | None) -> str:
+    """What to change, in one sentence that a person can act on."""
+    advice = _advice_for(route)
+    if advice is None:
+        return route.sentence
+    return advice.change if repository else _IMPOSSIBLE
 
 
-def _named(repository: Repository | None, tag: str, text: str) -> str:
-    """A template with the names put in; without a repository it is for any."""
-    if repository is not None:
-        text = text.replace("NAMESPACE", repository.namespace)
-        text = text.replace("REPOSITORY", repository.name)
-    return text.replace("TAG", tag) if tag else text
+def _advice_for(route: Route) -> _Advice | None:
+    """What is said about calls of a route that another call replaces; None where none does."""
+    return _ADVICE.get(route.listing) if route.listing and not route.instead else None
 
 
-def _in_capitals(url: str) -> str:
-    """A URL of the report, in which braces stand for what is not known, as a template."""
-    for braces, capitals in _PLACEHOLDERS:
-        url = url.replace(braces, capitals)
-    return url
-
-
-def _placed(urls: Urls, text: str) -> str:
-    """A template, which calls Docker's own hosts, for hosts elsewhere."""
-    for old, new in (
-        (DOCKERS.hub, urls.hub),
-        (DOCKERS.registry, urls.registry),
-        (DOCKERS.auth, urls.auth),
-        (f"docker://{DOCKERS.images}/", f"docker://{urls.images}/"),
-        (f" {DOCKERS.images}", f" {urls.images}"),
-    ):
-        text = text.replace(old, new)
+def _replaced(text: str, names: dict[str, str]) -> str:
+    for placeholder, name in names.items():
+        text = text.replace(placeholder, name)
     return text
