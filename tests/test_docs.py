@@ -29,7 +29,7 @@ from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
-from hubv1.mitm.flow_metadata import MARKS
+from hubv1.mitm.flows import MARKS
 from hubv1.report import render
 from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn

@@ -145,7 +145,7 @@ class TestEntries:
             error_type="shutdown",
             error="too late",
         )
-        assert cut.line.endswith("failed no answer, 12 ms (shutdown: too late)")
+        assert cut.line.endswith("failed without an answer (shutdown: too late), 12 ms")
 
     def test_no_field_is_meant_for_credentials_or_queries(self) -> None:
         names = " ".join(asdict(make_entry()))

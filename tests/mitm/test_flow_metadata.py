@@ -12,7 +12,7 @@ from mitmproxy.io import tnetstring
 
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import id_of
-from hubv1.mitm.flow_metadata import (
+from hubv1.mitm.flows import (
     KEY,
     annotate,
     call_of,

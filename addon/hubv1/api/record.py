@@ -118,12 +118,17 @@ class CallRecord:
     @property
     def line(self) -> str:
         """The call in one line, for a log."""
-        status = self.http_response_status_code or "no answer"
-        why = f" ({self.error_type}: {self.error})" if self.error_type else ""
         return (
             f"hub v1: {self.http_request_method} {self.url_path} from {self.caller}: "
-            f"{self.outcome} {status}, {self.duration_ms:.0f} ms{why}"
+            f"{self.ending}, {self.duration_ms:.0f} ms"
         )
+
+    @property
+    def ending(self) -> str:
+        """How the call ended, in a few words."""
+        status = self.http_response_status_code or "without an answer"
+        why = f" ({self.error_type}: {self.error})" if self.error_type else ""
+        return f"{self.outcome} {status}{why}"
 
 
 _SIGNED = ("basic", "bearer")

@@ -24,6 +24,7 @@ from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudge
 logger = logging.getLogger(__name__)
 
 _SHORT_LIST = 5_000
+_NEVER_SHORTENED = "A shortened list is never given"
 _T = TypeVar("_T")
 
 _CACHE_STATUS = {
@@ -46,7 +47,16 @@ PROBLEMS = {
     "not_recorded": (503, Outcome.REFUSED),
     "restarting": (503, Outcome.FAILED),
 }
-"""Status and outcome of each error that the bridge answers in place of v1."""
+"""Status and outcome of each error that a client may get in place of v1's answer."""
+
+_SENTENCES = {
+    "loop": "this request came back to the bridge that sent it",
+    "not_recorded": "this call could not be recorded, and hub_journal_required says not to serve "
+    "it then",
+    "restarting": "the bridge is being restarted: try again",
+    "client_left": "the client left before it had an answer",
+}
+"""What is said of those that always mean the same; nobody reads the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +132,28 @@ async def answer_call(
 
     `caller` is the name of whoever called, so that none takes up all connections.
     """
-    if not call.is_possible or call.repository is None:
-        return impossible_name(call)
+    if call.repository is None or not call.is_possible:
+        return _impossible_name(call)
     budget = RequestBudget(credentials, limits.deadline, caller)
     try:
         async with asyncio.timeout(limits.deadline):
             answer = await _translated(call.repository, call, hub, budget)
+        result = Result(answer, Outcome.TRANSLATED)
     except TimeoutError:
-        result = _failed(call, _too_late(budget))
+        last = f"; at last {budget.trouble}" if budget.trouble else ""
+        too_late = Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
+        result = _without_answer(call, too_late)
     except NotFound:
         # What Hub hides from anonymous callers may be private, and theirs.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
         absence = translation.unauthorized() if is_challenged else _absence(call)
         result = Result(absence, Outcome.TRANSLATED)
-    except HubFailure as failure:
-        result = _failed(call, failure)
+    except HubFailure as hub_failure:
+        result = _without_answer(call, hub_failure)
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = internal_error(error)
-    else:
-        result = Result(answer, Outcome.TRANSLATED)
+        result = failure("internal", f"the bridge failed: {type(error).__name__}")
     finally:
         budget.room.free()
     return replace(
@@ -155,6 +166,30 @@ async def answer_call(
         tags_listed=budget.tags_listed,
         refused=budget.refused,
     )
+
+
+def failure(code: str, said: str = "", *, retry_after: int = 0) -> Result:
+    """An error of the bridge's own; `said` is for people, `retry_after` in seconds."""
+    status, outcome = PROBLEMS.get(code, (502, Outcome.FAILED))
+    said = said or _SENTENCES[code]
+    headers = [("Retry-After", str(retry_after))] if retry_after else []
+    return Result(problem(status, code, said, *headers), outcome, code, said)
+
+
+def redirected(successor: str) -> Result:
+    """Redirect to the v2 call.
+
+    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
+    """
+    headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
+    return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
+
+
+def gone(successor: str) -> Result:
+    """Answer 410, as v1 will at its end."""
+    instead = f" Call {successor} instead." if successor else ""
+    said = f"Docker Hub API v1 has been retired.{instead}"
+    return Result(problem(410, "gone", said), Outcome.GONE)
 
 
 async def _translated(
@@ -183,86 +218,27 @@ def _absence(call: Call) -> Answer:
     return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
 
 
-def _too_late(budget: RequestBudget) -> Unreachable:
-    last = f"; at last {budget.trouble}" if budget.trouble else ""
-    return Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
-
-
-def loop_detected() -> Result:
-    """The answer to a request that this bridge itself sent."""
-    return _problem("loop", "this request came back to the bridge that sent it")
-
-
-def redirected(successor: str) -> Result:
-    """Redirect to the v2 call.
-
-    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
-    """
-    headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
-    return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
-
-
-def gone(successor: str) -> Result:
-    """Answer 410, as v1 will at its end."""
-    instead = f" Call {successor} instead." if successor else ""
-    said = f"Docker Hub API v1 has been retired.{instead}"
-    return Result(problem(410, "gone", said), Outcome.GONE)
-
-
-def client_left() -> Result:
-    """The answer that nobody reads: a flow without one would go upstream."""
-    said = "the client left before it had an answer"
-    return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
-
-
-def internal_error(error: Exception) -> Result:
-    """The answer where the bridge itself is at fault."""
-    return _problem("internal", f"the bridge failed: {type(error).__name__}")
-
-
-def unrecorded() -> Result:
-    """Refuse a call that has to be recorded and cannot be."""
-    return _problem(
-        "not_recorded",
-        "this call could not be recorded, and hub_journal_required says not to serve it then",
-    )
-
-
-def restarting() -> Result:
-    """The answer to a call that is under way when the addon is unloaded or reloaded."""
-    return _problem("restarting", "the bridge is being restarted: try again", ("Retry-After", "1"))
-
-
-def impossible_name(call: Call) -> Result:
+def _impossible_name(call: Call) -> Result:
     """The 404 of v1 for a name that Hub does not allow, without asking anybody."""
-    is_tag = call.repository is not None and call.route.listing is Listing.TAG
-    return Result(
-        _absence(call),
-        Outcome.REFUSED,
-        "impossible_name",
-        f"Docker Hub allows no such {'tag' if is_tag else 'repository'} name",
-    )
+    what = "tag" if call.repository and call.route.listing is Listing.TAG else "repository"
+    said = f"Docker Hub allows no such {what} name"
+    return Result(_absence(call), Outcome.REFUSED, "impossible_name", said)
 
 
-def _failed(call: Call, failure: HubFailure) -> Result:
+def _without_answer(call: Call, why: HubFailure) -> Result:
     """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
-    said = str(failure)
-    if isinstance(failure, Unauthorized):
-        return Result(translation.unauthorized(), Outcome.TRANSLATED, failure.code, said)
-    if isinstance(failure, Incomplete):
-        said = f"{said}. {_how_to_complete(call)}"
-    if isinstance(failure, TooLong):
-        said = f"{said}. {_what_to_ask_instead(call)}"
-    return _problem(failure.code, said, *_retry_after(failure))
-
-
-def _problem(code: str, said: str, *headers: tuple[str, str]) -> Result:
-    status, outcome = PROBLEMS[code]
-    return Result(problem(status, code, said, *headers), outcome, code, said)
-
-
-def _retry_after(failure: HubFailure) -> tuple[tuple[str, str], ...]:
-    return (("Retry-After", str(failure.seconds)),) if isinstance(failure, RateLimited) else ()
+    match why:
+        case Unauthorized():
+            unauthorized = translation.unauthorized()
+            return Result(unauthorized, Outcome.TRANSLATED, why.code, str(why))
+        case RateLimited():
+            return failure(why.code, str(why), retry_after=why.seconds)
+        case Incomplete():
+            return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_how_to_complete(call)}")
+        case TooLong():
+            return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_what_to_ask_instead(call)}")
+        case _:
+            return failure(why.code, str(why))
 
 
 def _how_to_complete(call: Call) -> str:
@@ -272,23 +248,16 @@ def _how_to_complete(call: Call) -> str:
         "HUB_SECRET."
     )
     if call.route.listing is Listing.IMAGES:
-        return f"A shortened list is never given. {ways}"
+        return f". {ways}"
     return (
-        f"A shortened list is never given, and the registry did not help out. {ways} Or ask the "
-        f"registry yourself: skopeo list-tags docker://docker.io/{call.repository}"
+        f", and the registry did not help out. {ways} Or ask the registry yourself: skopeo "
+        f"list-tags docker://docker.io/{call.repository}"
     )
 
 
 def _what_to_ask_instead(call: Call) -> str:
-    repository = call.repository
-    filtered = (
-        f"https://hub.docker.com/v2/namespaces/{repository.namespace}/repositories/"
-        f"{repository.name}/tags?page_size=100&name="
-        if repository
-        else ""
-    )
     return (
-        "A shortened list is never given. Ask for the one tag that is meant "
-        f"(/v1/repositories/{repository}/tags/TAG), or let API v2 filter by a part of the name: "
-        f"{filtered}PART"
+        f". Ask for the one tag that is meant (/v1/repositories/{call.repository}/tags/TAG), or "
+        "let API v2 filter by a part of the name: "
+        f"https://hub.docker.com{call.replacement_path}?page_size=100&name=PART"
     )

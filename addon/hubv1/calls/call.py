@@ -10,10 +10,8 @@ from mitmproxy import http
 
 from hubv1.api.routes import Call, Outcome
 from hubv1.calls.answering import Result
-from hubv1.calls.policy import Action
 from hubv1.hub import Credentials, read_credentials
 from hubv1.journal import CallRecord, id_of, moment_of, new_id
-from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
     is_replay,
@@ -24,16 +22,8 @@ from hubv1.mitm.flows import (
 )
 from hubv1.text import bounded, readable
 
-_EXPECTED = {
-    Action.OBSERVE: Outcome.OBSERVED,
-    Action.PASS: Outcome.PASSED,
-    Action.TRANSLATE: Outcome.TRANSLATED,
-    Action.REDIRECT: Outcome.REDIRECTED,
-    Action.REFUSE: Outcome.GONE,
-}
 _LATEST = 10_000_000_000
 """Unix time in the year 2286."""
-_UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
 
 Network = IPv4Network | IPv6Network
 
@@ -153,15 +143,22 @@ class PendingCall:
     """A v1 call from its first hook to its record."""
 
     def __init__(
-        self, flow: http.HTTPFlow, call: Call, action: Action, request: RequestSnapshot
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        decided: Outcome,
+        request: RequestSnapshot,
+        saved: CallRecord | None = None,
     ) -> None:
-        """The outcome is the one that `action` promises, until something else happens."""
+        """`saved` is the record that an earlier bridge left in a saved flow."""
         self.flow = flow
         self.call = call
-        self.action = action
+        self.decided = decided
         self.request = request
+        self.saved = saved
         self.is_replay = is_replay(flow)
-        self.outcome = _EXPECTED[action]
+        self.outcome = decided
+        """What was decided, until something else happens."""
         self.result: Result | None = None
         """The bridge's result; None while there is none, and for calls that are passed on."""
         self.error_type = ""
@@ -174,16 +171,7 @@ class PendingCall:
         """The work on its answer that is under way."""
         self.response: http.Response | None = None
         """The bridge's response, once the flow has it."""
-        self.saved: CallRecord | None = None
-        """The record that an earlier bridge left in a saved flow."""
         self._is_live = flow.live
-
-    @classmethod
-    def of_saved_flow(cls, flow: http.HTTPFlow, saved: CallRecord) -> "PendingCall":
-        """The call of a saved flow in which a bridge left its record."""
-        pending = cls(flow, call_of(saved), Action.OBSERVE, take_snapshot(flow))
-        pending.saved = saved
-        return pending
 
     def finish(self, result: Result) -> None:
         """Take over the bridge's result."""
@@ -204,7 +192,7 @@ class PendingCall:
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure if the bridge would have given one."""
-        if self.outcome not in _UNTOUCHED:
+        if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
             self.outcome = Outcome.FAILED
         if not (self.has_left and self.error_type):  # else the cause is known better
             self.error_type, self.error = error_type, error
@@ -215,9 +203,10 @@ class PendingCall:
         if self.saved is not None:
             return self.saved
         flow, request, repository = self.flow, self.request, self.call.repository
-        is_replaced = self._is_replaced()
-        result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
+        # Another addon may have replaced the bridge's response by its own.
+        is_replaced = response is not None and self.response not in (None, response)
+        result = None if is_replaced else self.result
         return CallRecord(
             id=new_id() if self._is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
@@ -249,18 +238,10 @@ class PendingCall:
             bridge_id=bridge_id if self._is_live else "",
         )
 
-    def _is_replaced(self) -> bool:
-        """Whether another addon replaced the bridge's response by its own."""
-        return (
-            self.is_answered
-            and self.response is not None
-            and self.flow.response is not self.response
-        )
-
 
 def observed_call(flow: http.HTTPFlow, call: Call) -> CallRecord:
     """The record of a call in a recording that no bridge made."""
-    return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
+    return PendingCall(flow, call, Outcome.OBSERVED, take_snapshot(flow)).record("")
 
 
 def _duration_ms(flow: http.HTTPFlow) -> float:

@@ -13,11 +13,10 @@ from typing import Any
 from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 
-from hubv1.calls import Action, decide, observed_call
+from hubv1.calls import decide, observed_call
 from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
 from hubv1.journal import EVERYTHING, CallRecord, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.flow_metadata import is_upstream_flow, saved_record
-from hubv1.mitm.flows import legacy_call, requested_host, v1_call
+from hubv1.mitm.flows import is_upstream_flow, legacy_call, requested_host, saved_record, v1_call
 from hubv1.text import bounded, plainly
 
 STANDARD_INPUT = Path("-")
@@ -167,7 +166,7 @@ def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[Cal
     """The call that a flow is; other traffic is only counted."""
     call = legacy_call(flow, capture.hosts)
     entry = saved_record(flow)
-    if entry is None and call is not None and decide(call, live=False) is Action.OBSERVE:
+    if entry is None and call is not None and decide(call, live=False) is not None:
         entry = observed_call(flow, call)
     if entry is None:
         if capture.selection.covers(_moment(flow.request.timestamp_start)):

@@ -93,8 +93,8 @@ _ADVICE = {
         ),
         (
             (
-                "Hub's own pages (page_size=100, until next is null) have the same names, but end with "
-                "403 at about 1,000 tags where one does not sign in."
+                "Hub's own pages (page_size=100, until next is null) have the same names, but end "
+                "with 403 at about 1,000 tags where one does not sign in."
             ),
         ),
         scripts.SKOPEO_TAGS_LINE,
@@ -126,8 +126,8 @@ _ADVICE = {
                 "token is needed."
             ),
             (
-                "No tool lists the images of a whole repository; skopeo inspect --raw has those of a "
-                "tag."
+                "No tool lists the images of a whole repository; skopeo inspect --raw has those of "
+                "a tag."
             ),
         ),
     ),
