@@ -164,6 +164,11 @@ def test_what_is_odd_beside_them_is_left_out(path: Path, change: dict[str, Any])
     assert entry.duration_ms >= 0
 
 
+def test_a_call_to_an_address_is_one_to_the_host_of_its_header(path: Path) -> None:
+    [entry], _ = read(path, har(at_url(FIREFOX, URL.replace("index.docker.io", "10.0.0.7"))))
+    assert (entry.server_address, entry.url_scheme) == ("index.docker.io", "https")
+
+
 def test_headers_may_be_pairs(path: Path) -> None:
     request = CHROME["request"] | {"headers": [["User-Agent", "slack/4"]]}
     [entry], _ = read(path, har(CHROME | {"request": request}))

@@ -14,7 +14,7 @@ from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 
 from hubv1.calls import decide, observed_call
-from hubv1.captures.har import HarError, OtherTraffic, Unreadable, har_flows
+from hubv1.captures.har import Found, HarError, har_flows
 from hubv1.journal import EVERYTHING, CallRecord, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.flows import is_upstream_flow, legacy_call, requested_host, saved_record, v1_call
 from hubv1.text import bounded, plainly
@@ -23,17 +23,14 @@ STANDARD_INPUT = Path("-")
 
 _REPOSITORIES = "/v1/repositories/"
 """What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
-
 _MOST_HOSTS = 100
 """That are told apart of those that are no legacy hosts."""
-
 _BYTES_AT_ONCE = 1 << 16
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd"}
 """By their first bytes: what is to be unpacked before it can be read."""
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and marks of an encoding. A flow file begins with a digit."""
-
 _LATEST = 253_402_300_799.0
 """Unix time: the last second of the year 9999, after which Python has no dates."""
 
@@ -69,48 +66,99 @@ def read_capture(capture: Capture) -> History:
     It is complete once its entries were taken. Taking them raises CaptureError where the recording
     turns out to be broken, or where there is nothing in it.
     """
-    found = _Found()
-    entries = _entries(capture, found)
+    reading = _Reading(capture)
+    entries = reading.entries()
     return History(
-        found.seen,
-        found.gaps,
+        reading.seen,
+        reading.gaps,
         entries,
         lambda hour: summarised(entries, hour, capture.selection),
-        found.elsewhere,
+        reading.elsewhere,
     )
 
 
-@dataclass(slots=True)
-class _Found:
-    """What is in a recording besides v1 calls, as far as it was read."""
+class _Reading:
+    """A recording that is being read, and what was found in it besides v1 calls."""
 
-    seen: Seen = field(default_factory=Seen)
-    gaps: list[Gap] = field(default_factory=list)
-    elsewhere: Counter[str] = field(default_factory=Counter)
-    """Calls with a path of v1 to hosts that are no legacy ones."""
-    flows: int = 0
-    """Those of HTTP, whenever they were."""
-    others: int = 0
-    unreadable: int = 0
-    reason: str = ""
-    """Why the first of these cannot be read."""
-    first: float = 0.0
-    last: float = 0.0
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.seen = Seen()
+        self.gaps: list[Gap] = []
+        self.elsewhere: Counter[str] = Counter()
+        self.flows = self.others = self.unreadable = 0
+        """Entries that are traffic of HTTP, whenever it was, others, and those nobody can read."""
+        self.reason = ""
+        """Why the first of these cannot be read."""
+        self.first = self.last = 0.0
 
+    def entries(self) -> Iterator[CallRecord]:
+        try:
+            with _opened(self.capture.path, self.capture.on_read) as content:
+                for found in _found(content, self.capture.hosts):
+                    yield from self._calls(found)
+        except (OSError, HarError, exceptions.FlowReadException) as error:
+            raise self._error(plainly(error).removesuffix(".")) from error
+        except Exception as error:  # mitmproxy's reader lets through what broken data raise
+            raise self._error("it is broken, or neither a flow file nor HAR") from error
+        self._check_readable()
 
-def _entries(capture: Capture, found: _Found) -> Iterator[CallRecord]:
-    try:
-        with _opened(capture.path, capture.on_read) as content:
-            for flow in _flows(content, capture, found):
-                if isinstance(flow, http.HTTPFlow):
-                    yield from _entry(capture, flow, found)
-                else:
-                    found.seen.flows += capture.selection.covers(_moment(flow.at))
-    except (OSError, HarError, exceptions.FlowReadException) as error:
-        raise _error(capture, plainly(error).removesuffix(".")) from error
-    except Exception as error:  # mitmproxy's reader lets through what broken data raise: KeyError
-        raise _error(capture, "it is broken, or neither a flow file nor HAR") from error
-    _check_readable(capture, found)
+    def _calls(self, found: Found) -> Iterator[CallRecord]:
+        """The call that was found, if it is one; whatever else it is is only counted."""
+        if isinstance(found, ValueError):
+            self.unreadable += 1
+            self.reason = self.reason or str(found)
+        elif found is None or (isinstance(found, http.HTTPFlow) and is_upstream_flow(found)):
+            self.others += 1
+        else:
+            self.flows += 1
+            at = found if isinstance(found, float) else found.request.timestamp_start
+            if at:
+                self.first, self.last = min(self.first or at, at), max(self.last, at)
+            call = None if isinstance(found, float) else self._call(found)
+            if call is None:
+                self.seen.flows += self.capture.selection.covers(_moment(at))
+            elif self._is_news(call):
+                self.capture.seen_ids.add(call.flow_id)
+                self.seen.flows += 1
+                yield call
+
+    def _call(self, flow: http.HTTPFlow) -> CallRecord | None:
+        saved, call = saved_record(flow), legacy_call(flow, self.capture.hosts)
+        if saved is None and call is not None and decide(call, live=False) is not None:
+            return observed_call(flow, call)
+        if saved is None and self.capture.selection.covers(_moment(flow.request.timestamp_start)):
+            self.seen.still_served += call is not None
+            if call is None:
+                self._count_elsewhere(flow)
+        return saved
+
+    def _count_elsewhere(self, flow: http.HTTPFlow) -> None:
+        """Count the host if it was asked for what only API v1 has, though it is no legacy host."""
+        like, hosts = v1_call(flow), self.elsewhere
+        if like is not None and like.route.path.startswith(_REPOSITORIES):
+            host = bounded(requested_host(flow))
+            hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
+
+    def _is_news(self, call: CallRecord) -> bool:
+        capture = self.capture
+        if not capture.selection.covers(call.started_at) or call.flow_id in capture.seen_ids:
+            return False
+        return not capture.is_known(call.id)
+
+    def _check_readable(self) -> None:
+        """What cannot be read may have been v1 calls, so it is a gap; nothing is no history."""
+        why = f": {self.reason}" if self.reason else ""
+        if not self.flows:
+            count = self.unreadable + self.others
+            none = f"none of its {count} entries is traffic of HTTP{why}"
+            raise self._error(none if count else "it is empty")
+        first, last = _moment(self.first), _moment(self.last)
+        if self.unreadable and self.capture.selection.meets(first, last):
+            reason = f"{self.capture.path} has entries that cannot be read, the first for this{why}"
+            self.gaps.append(Gap(first, last, self.unreadable, reason))
+
+    def _error(self, reason: str) -> CaptureError:
+        return CaptureError(f"The recording {self.capture.path} cannot be read: {reason}.")
 
 
 @contextmanager
@@ -127,96 +175,6 @@ def _opened(path: Path, on_read: OnRead) -> Iterator[BufferedReader]:
         yield content
 
 
-def _flows(
-    content: BufferedReader, capture: Capture, found: _Found
-) -> Iterator[http.HTTPFlow | OtherTraffic]:
-    while (ahead := content.peek(2)[:2])[:1].isspace() and ahead[1:] != b"\0":
-        content.read(1)
-    is_har = content.peek(64).lstrip(_BEFORE_HAR).startswith(b"{")
-    flows = har_flows(content.read(), capture.hosts) if is_har else _file_flows(content)
-    for flow in flows:
-        if isinstance(flow, Unreadable):
-            found.unreadable += 1
-            found.reason = found.reason or flow.reason
-        elif flow is None or (isinstance(flow, http.HTTPFlow) and is_upstream_flow(flow)):
-            found.others += 1
-        else:
-            found.flows += 1
-            at = flow.at if isinstance(flow, OtherTraffic) else flow.request.timestamp_start
-            if at:
-                found.first, found.last = min(found.first or at, at), max(found.last, at)
-            yield flow
-
-
-def _file_flows(content: BufferedReader) -> Iterator[http.HTTPFlow | Unreadable | None]:
-    """The flows of HTTP in mitmproxy's own format; None for any other.
-
-    Raises FlowReadException, and what mitmproxy lets through of broken data.
-    """
-    for number, flow in enumerate(FlowReader(content).stream(), 1):
-        if not isinstance(flow, http.HTTPFlow):
-            yield None
-        elif 0 <= flow.request.timestamp_start <= _LATEST:
-            yield flow
-        else:
-            yield Unreadable(f"flow {number}: its time cannot be read")
-
-
-def _entry(capture: Capture, flow: http.HTTPFlow, found: _Found) -> Iterator[CallRecord]:
-    """The call that a flow is; other traffic is only counted."""
-    call = legacy_call(flow, capture.hosts)
-    entry = saved_record(flow)
-    if entry is None and call is not None and decide(call, live=False) is not None:
-        entry = observed_call(flow, call)
-    if entry is None:
-        if capture.selection.covers(_moment(flow.request.timestamp_start)):
-            found.seen.flows += 1
-            found.seen.still_served += call is not None
-            if call is None:
-                _count_elsewhere(flow, found.elsewhere)
-    elif _is_news(capture, entry):
-        capture.seen_ids.add(entry.flow_id)
-        found.seen.flows += 1
-        yield entry
-
-
-def _count_elsewhere(flow: http.HTTPFlow, hosts: Counter[str]) -> None:
-    """Count the host if it was asked for what only API v1 has, though it is no legacy host."""
-    like = v1_call(flow)
-    if like is not None and like.route.path.startswith(_REPOSITORIES):
-        host = bounded(requested_host(flow))
-        hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
-
-
-def _is_news(capture: Capture, entry: CallRecord) -> bool:
-    if not capture.selection.covers(entry.started_at) or entry.flow_id in capture.seen_ids:
-        return False
-    return not capture.is_known(entry.id)
-
-
-def _check_readable(capture: Capture, found: _Found) -> None:
-    """What cannot be read may have been v1 calls, so it is a gap; nothing at all is no history."""
-    why = f": {found.reason}" if found.reason else ""
-    if not found.flows:
-        entries = found.unreadable + found.others
-        what = (
-            f"none of its {entries} entries is traffic of HTTP{why}" if entries else "it is empty"
-        )
-        raise _error(capture, what)
-    first, last = _moment(found.first), _moment(found.last)
-    if found.unreadable and capture.selection.meets(first, last):
-        reason = f"{capture.path} has entries that cannot be read, the first for this{why}"
-        found.gaps.append(Gap(first, last, found.unreadable, reason))
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
-def _error(capture: Capture, reason: str) -> CaptureError:
-    return CaptureError(f"The recording {capture.path} cannot be read: {reason}.")
-
-
 class _Watched(RawIOBase):
     """A file whose reading somebody follows."""
 
@@ -231,3 +189,26 @@ class _Watched(RawIOBase):
         count = self._file.readinto(buffer)
         self._on_read(count or 0)
         return count
+
+
+def _found(content: BufferedReader, hosts: Container[str]) -> Iterator[Found]:
+    """What is in a HAR or a flow file.
+
+    Raises HarError, FlowReadException, and what mitmproxy lets through of broken data.
+    """
+    while (ahead := content.peek(2)[:2])[:1].isspace() and ahead[1:] != b"\0":
+        content.read(1)
+    if content.peek(64).lstrip(_BEFORE_HAR).startswith(b"{"):
+        yield from har_flows(content.read(), hosts)
+        return
+    for number, flow in enumerate(FlowReader(content).stream(), 1):
+        if not isinstance(flow, http.HTTPFlow):
+            yield None
+        elif 0 <= flow.request.timestamp_start <= _LATEST:
+            yield flow
+        else:
+            yield ValueError(f"flow {number}: its time cannot be read")
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -4,6 +4,7 @@ nothing."""
 import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
+
 import click
 from click.shell_completion import CompletionItem
 from mitmproxy import exceptions
