@@ -22,7 +22,7 @@ from hubv1 import config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.routes import Outcome
-from hubv1.calls import PROBLEMS
+from hubv1.calls.answering import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands

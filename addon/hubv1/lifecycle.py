@@ -195,7 +195,7 @@ def _is_heard(flow: http.HTTPFlow) -> bool:
 async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
     call, request = pending.call, pending.request
-    credentials, caller = request.credentials, request.caller.name
+    credentials, caller = request.credentials, request.caller
     pending.task = asyncio.ensure_future(
         components.cache.answer(
             call,

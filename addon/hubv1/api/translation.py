@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from hubv1.api import v2
 from hubv1.api.v2 import Nonsense, TooLong
@@ -28,15 +29,6 @@ DEPRECATION_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
 DEPRECATED_SINCE = 1661212800
 """Unix time of 2022-08-23, when Docker announced the end of API v1."""
 SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
-
-_TITLES = {
-    403: "Forbidden",
-    410: "Gone",
-    429: "Too Many Requests",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    508: "Loop Detected",
-}
 
 _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
@@ -77,7 +69,7 @@ def one_tag(tag: v2.Tag) -> Answer:
     """
     if tag.id is None:
         raise Nonsense("Docker Hub answered 200 for a tag, but without its id")
-    layer = next(_digests(tag), "")
+    layer = next(_hex(tag.digest, *(image.digest for image in tag.images or ())), "")
     return _listing(f'{{"pk": {tag.id}, "id": ', [layer[:_SHORT_ID]])
 
 
@@ -116,7 +108,8 @@ def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answ
     Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors are
     true for now only, so nobody may keep them.
     """
-    body = {"title": _TITLES[status], "status": status, "detail": detail, "error": code}
+    title = HTTPStatus(status).phrase
+    body = {"title": title, "status": status, "detail": detail, "error": code}
     return answer(status, PROBLEM, json.dumps(body).encode(), ("Cache-Control", "no-store"), *more)
 
 
@@ -172,19 +165,11 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _images(tag: v2.Tag) -> Iterator[str]:
-    own, *images = _hex(tag.digest), *(_hex(image.digest) for image in tag.images or ())
-    known = [image for image in images if image]
-    yield from known or ([own] if own else [])
+    """Those of a tag; a tag that lists none is its own image."""
+    images = list(_hex(*(image.digest for image in tag.images or ())))
+    return iter(images) if images else _hex(tag.digest)
 
 
-def _digests(tag: v2.Tag) -> Iterator[str]:
-    """The tag's own digest, then those of its images."""
-    for digest in (tag.digest, *(image.digest for image in tag.images or ())):
-        if found := _hex(digest):
-            yield found
-
-
-def _hex(digest: str | None) -> str:
-    """The hex digits of a digest: `sha256:` in front would put a colon into v1's answer."""
-    found = _SHA256.fullmatch(digest or "")
-    return found[1] if found else ""
+def _hex(*digests: str | None) -> Iterator[str]:
+    """The hex digits of those that are digests: in v1's answer may be no colon, as in `sha256:`."""
+    return (found[1] for digest in digests if (found := _SHA256.fullmatch(digest or "")))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -32,31 +32,17 @@ _MOST_HOPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who made a call, as far as the call tells."""
-
-    name: str
-    """The value of the caller header, else the user agent's product at its address."""
-    address: str
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
 class RequestSnapshot:
     """A request as the client made it: another addon (map_remote, say) may change it later."""
 
     at: float
     """Unix time of its arrival."""
-    caller: Caller
     credentials: Credentials
-    method: str
-    scheme: str
-    host: str
-    path: str
-    """Without the query string."""
-    proxy_mode: str
     via: str
     """The Via header, by which a bridge recognises requests of its own."""
+    caller: str
+    columns: Mapping[str, str]
+    """What else its record says of it, by the names of the fields."""
 
 
 def take_snapshot(
@@ -70,35 +56,40 @@ def take_snapshot(
     `imposed_authorization` is what mitmproxy itself puts in the place of the caller's behind a
     reverse proxy: it opens nothing to callers.
     """
-    request = flow.request
+    request, client = flow.request, flow.client_conn
     authorization = header(flow, "Authorization")
     if authorization == imposed_authorization and is_reverse(flow):
         authorization = ""
-    peer = flow.client_conn.peername[0] if flow.client_conn.peername else ""
+    credentials = read_credentials(authorization)
+    peer = client.peername[0] if client.peername else ""
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
+    address = client_address(peer, forwarded, trusted_proxies)
+    user_agent = header(flow, "User-Agent")
     return RequestSnapshot(
         # A replay sets the request's time anew; the caller called when the flow was made.
-        at=_seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
-        caller=identify(
-            header(flow, caller_header),
-            header(flow, "User-Agent"),
-            client_address(peer, forwarded, trusted_proxies),
-        ),
-        credentials=read_credentials(authorization),
-        method=request.method,
-        scheme=requested_scheme(flow),
-        host=requested_host(flow),
-        path=readable(request.data.path.partition(b"?")[0]),
-        proxy_mode=flow.client_conn.proxy_mode.type_name,
-        via=header(flow, "Via"),
+        _seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
+        credentials,
+        header(flow, "Via"),
+        name_caller(header(flow, caller_header), user_agent, address),
+        {
+            "client_address": address,
+            "user_agent_original": user_agent,
+            "credentials": credentials.kind,
+            "user_name": credentials.user,
+            "http_request_method": request.method,
+            "url_scheme": requested_scheme(flow),
+            "server_address": requested_host(flow),
+            "url_path": readable(request.data.path.partition(b"?")[0]),
+            "proxy_mode": client.proxy_mode.type_name,
+        },
     )
 
 
-def identify(named: str, user_agent: str, address: str) -> Caller:
-    """Name the caller of a call; `named` is the value of the caller header, empty without one."""
+def name_caller(named: str, user_agent: str, address: str) -> str:
+    """The name of a caller: the value of the caller header, which is empty without one, else the
+    user agent's product at its address."""
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
-    name = named.strip() or f"{product} at {address or 'unknown address'}"
-    return Caller(bounded(name), bounded(address), bounded(user_agent))
+    return bounded(named.strip() or f"{product} at {address or 'unknown address'}")
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -109,20 +100,15 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
     trusted.
     """
     address = peer
-    for hop in _from_the_end(forwarded_for):
+    for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         here = _parsed(address)
         if here is None or not any(here in network for network in trusted):
             break
-        before = _parsed(hop)
+        before = _parsed(hop.strip())
         if before is None:
             break
         address = str(before)
     return address
-
-
-def _from_the_end(values: Sequence[str]) -> Iterator[str]:
-    hops = ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
-    return (hop.strip() for hop in reversed(hops))
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
@@ -211,15 +197,8 @@ class PendingCall:
             id=new_id() if self._is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
-            caller=request.caller.name,
-            client_address=request.caller.address,
-            user_agent_original=request.caller.user_agent,
-            credentials=request.credentials.kind,
-            user_name=request.credentials.user,
-            http_request_method=request.method,
-            url_scheme=request.scheme,
-            server_address=request.host,
-            url_path=request.path,
+            caller=request.caller,
+            **request.columns,
             route=self.call.route.name,
             namespace=repository.namespace if repository else "",
             repository=repository.name if repository else "",
@@ -233,7 +212,6 @@ class PendingCall:
             tags_listed=result.tags_listed if result else None,
             error_type="" if is_replaced else self.error_type,
             error="" if is_replaced else self.error,
-            proxy_mode=request.proxy_mode,
             flow_id=flow.id,
             bridge_id=bridge_id if self._is_live else "",
         )
