@@ -100,6 +100,8 @@ def _with(**changes: Any) -> Any:
         {"duration_ms": float("nan")},
         {"duration_ms": -1},
         {"upstream_calls": 10**12},
+        {"upstream_calls": 10**400},
+        {"duration_ms": float("inf")},
         {"upstream_calls": "1"},
         {"http_response_status_code": "200"},
         {"caller": "x" * 10_000},

@@ -7,9 +7,7 @@ of, SQLite and PostgreSQL can hold what is in it.
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import isfinite
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
 import uuid_utils
@@ -34,35 +32,27 @@ class CallRecord:
     time are moved into their limits.
     """
 
-    id: str
-    """UUID of version 7: sorts by time and is unique over all bridges."""
-    started_at: datetime
-    """When the request arrived, UTC."""
-    duration_ms: float
-    """From then until the answer was ready to leave."""
+    id: str  # UUID of version 7: sorts by time and is unique over all bridges
+    started_at: datetime  # when the request arrived, UTC
+    duration_ms: float  # from then until the answer was ready to leave
     caller: str
     client_address: str
     user_agent_original: str
     credentials: str
     """What the call was made with: `none`, `basic`, `bearer`, `token` (v1's own, which nobody
     honours any more) or `other`. Never the secret."""
-    user_name: str
-    """Of Basic credentials; empty otherwise."""
+    user_name: str  # of Basic credentials; empty otherwise
     http_request_method: str
     url_scheme: str
-    server_address: str
-    """The host the client asked for."""
+    server_address: str  # the host the client asked for
     url_path: str
-    route: str
-    """Name of the row in the route table."""
+    route: str  # name of the row in the route table
     namespace: str
     repository: str
-    tag: str
-    """Empty, as namespace and repository, where there is none or its name is impossible."""
+    tag: str  # empty, as namespace and repository, where there is none or its name is impossible
     verdict: Verdict
     outcome: Outcome
-    http_response_status_code: int | None
-    """None where no answer was sent."""
+    http_response_status_code: int | None  # None where no answer was sent
     upstream_calls: int
     source: str
     """Where the answer came from: `hub`, `registry`, or `account` where the bridge's own had to
@@ -83,14 +73,14 @@ class CallRecord:
     def __post_init__(self) -> None:
         """Bound every field."""
         texts = _texts(self)
-        if any(type(text) is not str for text in texts) or not _are_plain(texts):
+        together = "".join(texts)
+        # Nearly all are short and ASCII: a quick look at all of them.
+        if not together.isascii() or "\0" in together or max(map(len, texts)) > LONGEST:
             for name, text in zip(_TEXTS, texts, strict=True):
-                object.__setattr__(self, name, bounded(str(text)))
+                object.__setattr__(self, name, bounded(text))
         for name, number in zip(_NUMBERS, _numbers(self), strict=True):
-            if number is not None and not (type(number) is int and 0 <= number <= MOST):
-                object.__setattr__(self, name, _whole(number))
-        if not 0 <= self.duration_ms <= MOST:
-            object.__setattr__(self, "duration_ms", _limited(self.duration_ms))
+            if number is not None and not 0 <= number <= MOST:
+                object.__setattr__(self, name, min(max(0, number), MOST))  # 0 for NaN
         if not (self.started_at.tzinfo is UTC and EARLIEST <= self.started_at <= LATEST):
             object.__setattr__(self, "started_at", _possible(self.started_at))
 
@@ -138,25 +128,8 @@ _VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
 _TEXTS = tuple(field.name for field in fields(CallRecord) if field.type is str)
 _texts = attrgetter(*_TEXTS)
 _LAST_SECOND = int(LATEST.timestamp() - 1)
-_NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed")
+_NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed", "duration_ms")
 _numbers = attrgetter(*_NUMBERS)
-
-
-def _are_plain(texts: tuple[str, ...]) -> bool:
-    """Whether they are short and ASCII, as nearly all are: a quick look for all of them."""
-    together = "".join(texts)
-    return together.isascii() and "\0" not in together and max(map(len, texts)) <= LONGEST
-
-
-def _whole(number: Any) -> int:  # noqa: ANN401  # whatever it is
-    try:
-        return min(max(int(number), 0), MOST)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-
-
-def _limited(number: float) -> float:
-    return min(max(number, 0.0), float(MOST)) if isfinite(number) else 0.0
 
 
 def _possible(moment: datetime) -> datetime:
@@ -173,9 +146,7 @@ def new_id() -> str:
 
 def moment_of(at: float) -> datetime:
     """The time of an entry, from unix time: whatever it is, moved into the limits."""
-    if not isfinite(at):
-        return EARLIEST
-    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC)
+    return datetime.fromtimestamp(min(max(0.0, at), _LAST_SECOND), UTC)  # 1970 for NaN
 
 
 def id_of(flow_id: str, at: float) -> str:

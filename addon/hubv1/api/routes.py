@@ -7,7 +7,7 @@ single cases stand above those for whole families.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -29,33 +29,22 @@ _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 class Verdict(StrEnum):
     """What becomes of a route, once and for all."""
 
-    BRIDGED = "bridged"
-    """Answered in full: the caller notices nothing."""
-    LOSSY = "lossy"
-    """Answered, but with values that only stand in for what v1 knew."""
-    DEAD = "dead"
-    """Nothing can revive what the call was made for."""
-    SERVED = "served"
-    """Still answered by Hub itself."""
+    BRIDGED = "bridged"  # answered in full: the caller notices nothing
+    LOSSY = "lossy"  # answered, but with values that only stand in for what v1 knew
+    DEAD = "dead"  # nothing can revive what the call was made for
+    SERVED = "served"  # still answered by Hub itself
 
 
 class Outcome(StrEnum):
     """How a call ends: a word for the journal, the totals and the exit code."""
 
-    TRANSLATED = "translated"
-    """Answered as v1 would have, the right 404 and 401 included."""
-    REDIRECTED = "redirected"
-    """Sent on to the v2 URL."""
-    OBSERVED = "observed"
-    """Passed on untouched, or read from a capture."""
-    GONE = "gone"
-    """Answered 410."""
-    PASSED = "passed"
-    """A v1 call other than the six, passed on."""
-    REFUSED = "refused"
-    """An impossible name, too many requests, or a list that cannot be complete."""
-    FAILED = "failed"
-    """No answer from Hub, or nobody left to give it to."""
+    TRANSLATED = "translated"  # answered as v1 would have, the right 404 and 401 included
+    REDIRECTED = "redirected"  # sent on to the v2 URL
+    OBSERVED = "observed"  # passed on untouched, or read from a capture
+    GONE = "gone"  # answered 410
+    PASSED = "passed"  # a v1 call other than the six, passed on
+    REFUSED = "refused"  # an impossible name, too many requests, or a list that cannot be complete
+    FAILED = "failed"  # no answer from Hub, or nobody left to give it to
 
 
 ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
@@ -68,8 +57,7 @@ class Listing(StrEnum):
     TAGS = "tags"
     TAG = "tag"
     IMAGES = "images"
-    NOTHING = "nothing"
-    """A path that only looks like one of the six: no such thing can exist."""
+    NOTHING = "nothing"  # a path that only looks like one of the six: no such thing can exist
 
 
 _ANY: frozenset[str] = frozenset()
@@ -90,22 +78,17 @@ class Route:
     """One row of the table."""
 
     path: str
-    sentence: str
-    """For people: what happened to the call."""
-    instead: str = ""
-    """For people: what to do where no other call replaces this one."""
+    sentence: str  # for people: what happened to the call
+    instead: str = ""  # for people: what to do where no other call replaces this one
     successor: str = ""
     """What Docker documents as the replacement, a URL or the path of one; empty for none."""
-    replacement: str = ""
-    """What works today, where that is not the documented successor."""
-    methods: frozenset[str] = _ANY
-    """HTTP methods; empty means any."""
+    replacement: str = ""  # what works today, where that is not the documented successor
+    methods: frozenset[str] = _ANY  # HTTP methods; empty means any
     retired: date | None = _RETIRED
     verdict: Verdict = Verdict.DEAD
     listing: Listing | None = None
     """Which answer the bridge makes; None where the call is passed on."""
-    docker_token: bool = False
-    """Whether the row is for requests with `X-Docker-Token: true` alone."""
+    docker_token: bool = False  # whether the row is for requests with `X-Docker-Token: true` alone
 
     @property
     def name(self) -> str:
@@ -121,76 +104,61 @@ class Route:
         return template.format(namespace=repository.namespace, repository=repository.name, tag=tag)
 
 
-def _bare_and_namespaced(route: Route) -> tuple[Route, Route]:
-    """The row for a name alone, which v1 took for library/name, and for namespace and name."""
-    return route, replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
-
-
-_IMAGES = Route(
-    "/v1/repositories/{name}/images",
-    "The documented v2 route is gone too, since 2023-12-11: a repository's images are those of its "
-    "tags, and digests stand in for image ids.",
-    successor=f"{_V2}/images",
-    replacement=f"{_V2}/tags",
-    methods=_READ,
-    verdict=Verdict.LOSSY,
-    listing=Listing.IMAGES,
-)
-
-ROUTES: tuple[Route, ...] = (
+_ROWS = (
     # First, since x/tags/images is asked for as a tag more often than as the images of x/tags.
-    *_bare_and_namespaced(
-        Route(
-            "/v1/repositories/{name}/tags/{tag_name}",
-            "Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the "
-            "first 8 hex digits of the digest.",
-            successor=f"{_V2}/tags/{{tag}}",
-            methods=_READ,
-            verdict=Verdict.LOSSY,
-            listing=Listing.TAG,
-        )
+    Route(
+        "/v1/repositories/{name}/tags/{tag_name}",
+        "Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the first 8 "
+        "hex digits of the digest.",
+        successor=f"{_V2}/tags/{{tag}}",
+        methods=_READ,
+        verdict=Verdict.LOSSY,
+        listing=Listing.TAG,
     ),
-    *_bare_and_namespaced(
-        replace(
-            _IMAGES,
-            docker_token=True,
-            verdict=Verdict.DEAD,
-            sentence="A Docker Engine of 1.5 or older is about to pull: the list is answered, but "
-            "the v1 registry it asks next is off since 2019-06-01. Upgrade the engine.",
-            instead="Upgrade the Docker Engine: from 1.6 on it pulls by the registry API v2 by "
-            "itself.",
-        )
+    Route(
+        "/v1/repositories/{name}/images",
+        "A Docker Engine of 1.5 or older is about to pull: the list is answered, but the v1 "
+        "registry it asks next is off since 2019-06-01. Upgrade the engine.",
+        "Upgrade the Docker Engine: from 1.6 on it pulls by the registry API v2 by itself.",
+        successor=f"{_V2}/images",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
+        listing=Listing.IMAGES,
+        docker_token=True,
     ),
-    *_bare_and_namespaced(_IMAGES),
-    *_bare_and_namespaced(
-        Route(
-            "/v1/repositories/{name}/tags",
-            "The v2 list comes in pages of at most 100 tags and in no dependable order.",
-            successor=f"{_V2}/tags",
-            methods=_READ,
-            verdict=Verdict.BRIDGED,
-            listing=Listing.TAGS,
-        )
+    Route(
+        "/v1/repositories/{name}/images",
+        "The documented v2 route is gone too, since 2023-12-11: a repository's images are those of "
+        "its tags, and digests stand in for image ids.",
+        successor=f"{_V2}/images",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
+        verdict=Verdict.LOSSY,
+        listing=Listing.IMAGES,
     ),
-    *_bare_and_namespaced(
-        Route(
-            "/v1/repositories/{name}/auth",
-            "v1 push and pull tokens ended with the v1 registry; the token service of the registry "
-            "gives a Bearer token instead.",
-            "Let docker, skopeo or crane log in; a script gets a token at "
-            "https://auth.docker.io/token.",
-            successor="https://auth.docker.io/token",
-            retired=_PUBLISHING_OFF,
-        )
+    Route(
+        "/v1/repositories/{name}/tags",
+        "The v2 list comes in pages of at most 100 tags and in no dependable order.",
+        successor=f"{_V2}/tags",
+        methods=_READ,
+        verdict=Verdict.BRIDGED,
+        listing=Listing.TAGS,
     ),
-    *_bare_and_namespaced(
-        Route(
-            "/v1/repositories/{name}",
-            "v1 has no documented answer to reading a repository itself; its tags are at v2.",
-            "Ask v2 for its tags.",
-            replacement=f"{_V2}/tags",
-            methods=_READ,
-        )
+    Route(
+        "/v1/repositories/{name}/auth",
+        "v1 push and pull tokens ended with the v1 registry; the token service of the registry "
+        "gives a Bearer token instead.",
+        "Let docker, skopeo or crane log in; a script gets a token at "
+        "https://auth.docker.io/token.",
+        successor="https://auth.docker.io/token",
+        retired=_PUBLISHING_OFF,
+    ),
+    Route(
+        "/v1/repositories/{name}",
+        "v1 has no documented answer to reading a repository itself; its tags are at v2.",
+        "Ask v2 for its tags.",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
     ),
     Route(
         "/v1/repositories/…",
@@ -238,15 +206,24 @@ ROUTES: tuple[Route, ...] = (
     ),
 )
 
+
+def _named(route: Route) -> Iterator[Route]:
+    """The row, and where it takes a name, which v1 took for library/name, the one with another
+    namespace."""
+    yield route
+    if "{name}" in route.path:
+        yield replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
+
+
+ROUTES = tuple(row for route in _ROWS for row in _named(route))
 _BY_NAME = {route.name: route for route in ROUTES}
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    named = re.sub(r"{(\w+)}", r"(?P<\1>[^/]*)", path)
-    return re.compile(named.replace("/…", "(?:/.*)?"), re.DOTALL)
-
-
-_PATTERNS = tuple((route, _pattern(route.path)) for route in ROUTES)
+_SEGMENTS = [(route, re.sub(r"{(\w+)}", r"(?P<\1>[^/]*)", route.path)) for route in ROUTES]
+_PATTERNS = [
+    (route, re.compile(segments.replace("/…", "(?:/.*)?"), re.DOTALL))
+    for route, segments in _SEGMENTS
+]
 
 
 def route_named(name: str) -> Route:

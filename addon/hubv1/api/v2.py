@@ -25,10 +25,8 @@ class Tag(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     id: int | None = None
-    digest: str | None = None
-    """`algorithm:hex`; absent on some old tags."""
-    images: list[Image] | None = None
-    """May be empty."""
+    digest: str | None = None  # `algorithm:hex`; absent on some old tags
+    images: list[Image] | None = None  # may be empty
 
 
 class Named(msgspec.Struct, frozen=True, gc=False):
@@ -44,8 +42,7 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
     """One page of a repository's tags, in no dependable order."""
 
     results: list[Item]
-    count: int | None = None
-    """How many tags the repository has, over all pages."""
+    count: int | None = None  # how many tags the repository has, over all pages
     next: str | None = None
     """URL of the next page. Only whether there is one is believed, never where it leads."""
 
@@ -65,8 +62,7 @@ read_trouble = msgspec.json.Decoder(Trouble).decode
 class HubFailure(Exception):
     """Hub gave no answer that v1 could be made from. The text is for people."""
 
-    code: ClassVar[str]
-    """The failure in one word, for programs."""
+    code: ClassVar[str]  # the failure in one word, for programs
 
     def __init_subclass__(cls, code: str) -> None:
         cls.code = code

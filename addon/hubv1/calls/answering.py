@@ -63,8 +63,7 @@ _SENTENCES = {
 class Limits:
     """What the options say about answers."""
 
-    deadline: float
-    """Seconds within which a caller gets an answer."""
+    deadline: float  # seconds within which a caller gets an answer
     challenge: bool = False
     """Whether an anonymous caller's 404 becomes a 401, for clients that wait for one."""
 
@@ -77,8 +76,7 @@ class Result:
     outcome: Outcome
     error_type: str = ""
     """What went wrong, in one word: the reason for an error, an old answer or a 401."""
-    error: str = ""
-    """What went wrong, for people."""
+    error: str = ""  # what went wrong, for people
     upstream_calls: int = 0
     upstream_requests: tuple[str, ...] = ()
     """The requests to Docker's hosts that it took, each with its status and how often."""
@@ -93,10 +91,8 @@ class Result:
     cache: str = ""
     """`hit`, `stale`, `collapsed` (it is the answer of an equal call) or `miss`; `bypass` with the
     cache off, empty where nobody was asked."""
-    freshness: int = 0
-    """Seconds until a stale answer expires, so a negative number."""
-    age: int = 0
-    """Seconds since Hub gave a cached answer."""
+    freshness: int = 0  # seconds until a stale answer expires, so a negative number
+    age: int = 0  # seconds since Hub gave a cached answer
 
     @property
     def is_complete(self) -> bool:

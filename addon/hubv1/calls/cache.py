@@ -53,14 +53,12 @@ class _Key(NamedTuple):
 class CachedAnswer(NamedTuple):
     """An answer that is kept; its moments are those of the monotonic clock."""
 
-    kept: Result
-    """Without its body."""
+    kept: Result  # without its body
     body: bytes | mmap
     """A long one has a mapping of its own, which goes back to the system with it. Where long
     answers give way to many short ones, what malloc keeps of them would stay with the process:
     `scripts/bench memory` then measures 0.8 MB for each thousand calls."""
-    size: int
-    """What it is taken for, in bytes."""
+    size: int  # what it is taken for, in bytes
     asked_at: float
     given_at: float
 

@@ -35,14 +35,11 @@ _MOST_HOPS = 20
 class RequestSnapshot:
     """A request as the client made it: another addon (map_remote, say) may change it later."""
 
-    at: float
-    """Unix time of its arrival."""
+    at: float  # unix time of its arrival
     credentials: Credentials
-    via: str
-    """The Via header, by which a bridge recognises requests of its own."""
+    via: str  # the Via header, by which a bridge recognises requests of its own
     caller: str
-    columns: Mapping[str, str]
-    """What else its record says of it, by the names of the fields."""
+    columns: Mapping[str, str]  # what else its record says of it, by the names of the fields
 
 
 def take_snapshot(

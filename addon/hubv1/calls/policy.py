@@ -14,16 +14,11 @@ from hubv1.api.routes import Call, Listing, Outcome, Verdict
 class Mode(StrEnum):
     """What becomes of calls to the six retired routes, for everybody or for some callers."""
 
-    TRANSLATE = "translate"
-    """Answered from API v2."""
-    OBSERVE = "observe"
-    """Passed on untouched and recorded."""
-    REDIRECT = "redirect"
-    """Sent to the v2 URL."""
-    GONE = "gone"
-    """Answered 410."""
-    BROWNOUT = "brownout"
-    """Gone from time to time, so that whoever still calls notices."""
+    TRANSLATE = "translate"  # answered from API v2
+    OBSERVE = "observe"  # passed on untouched and recorded
+    REDIRECT = "redirect"  # sent to the v2 URL
+    GONE = "gone"  # answered 410
+    BROWNOUT = "brownout"  # gone from time to time, so that whoever still calls notices
 
 
 _OUTCOMES = {
@@ -59,8 +54,7 @@ class Brownout:
     """A window at the start of each period. Periods start at multiples of their length in unix
     time: those of an hour on the hour, UTC."""
 
-    gone: int
-    """Seconds."""
+    gone: int  # seconds
     period: int
 
     def is_on(self, now: float) -> bool:

@@ -46,18 +46,15 @@ class CaptureError(Exception):
 class Capture:
     """A recording, and how to look at it."""
 
-    path: Path
-    """`-` is standard input."""
-    hosts: Container[str]
-    """The legacy hosts."""
+    path: Path  # `-` is standard input
+    hosts: Container[str]  # the legacy hosts
     selection: Selection = EVERYTHING
     seen_ids: MutableSet[str] = field(default_factory=set)
     """Flows that are known already, by another recording perhaps: they are left out. mitmproxy
     saves a flow again when it is replayed or saved by hand."""
     is_known: Callable[[str], bool] = lambda _: False
     """Whether a journal has the call with that id already."""
-    on_read: OnRead = lambda _: None
-    """Follows the reading."""
+    on_read: OnRead = lambda _: None  # follows the reading
 
 
 def read_capture(capture: Capture) -> History:
