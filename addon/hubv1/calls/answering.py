@@ -78,19 +78,13 @@ class Result:
     """What went wrong, in one word: the reason for an error, an old answer or a 401."""
     error: str = ""  # what went wrong, for people
     upstream_calls: int = 0
-    upstream_requests: tuple[str, ...] = ()
-    """The requests to Docker's hosts that it took, each with its status and how often."""
-    source: str = ""
-    """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
-    read on; empty where nobody was asked."""
+    upstream_requests: tuple[str, ...] = ()  # each with its status and how often
+    source: str = ""  # as the call's record has it, and the next two
     tags_listed: int | None = None
-    """How many tags the repository has; None where no list was asked for."""
+    cache: str = ""
     refused: str = ""
     """How the registry refused the caller where Hub was down: `unauthorized`, `forbidden` or
     `not_found`."""
-    cache: str = ""
-    """`hit`, `stale`, `collapsed` (it is the answer of an equal call) or `miss`; `bypass` with the
-    cache off, empty where nobody was asked."""
     freshness: int = 0  # seconds until a stale answer expires, so a negative number
     age: int = 0  # seconds since Hub gave a cached answer
 

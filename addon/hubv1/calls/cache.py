@@ -63,13 +63,10 @@ class CachedAnswer(NamedTuple):
     given_at: float
 
     def again(self, **changes: Any) -> Result:  # noqa: ANN401  # as dataclasses.replace has them
-        """The answer as it was given, but for these fields."""
-        return replace(self.kept, answer=replace(self.kept.answer, body=self.body[:]), **changes)
-
-    @property
-    def age(self) -> int:
-        """The seconds since Hub gave it."""
-        return int(time.monotonic() - self.given_at)
+        """The answer as it was given, but for its age and these fields."""
+        answer = replace(self.kept.answer, body=self.body[:])
+        age = int(time.monotonic() - self.given_at)
+        return replace(self.kept, answer=answer, age=age, **changes)
 
 
 @dataclass(slots=True)
@@ -134,7 +131,7 @@ class AnswerCache:
         key = _Key(credentials, call.repository, call.route.listing, call.tag)
         kept = self._usable(key)
         if kept is not None and self._seconds_left(kept) > 0:
-            return kept.again(upstream_calls=0, cache="hit", age=kept.age)
+            return kept.again(upstream_calls=0, cache="hit")
         flight = self._flights.get(key)
         if flight is not None:
             result = await self._join(key, flight)
@@ -159,7 +156,6 @@ class AnswerCache:
         return kept.again(
             cache="stale",
             freshness=floor(self._seconds_left(kept)),
-            age=kept.age,
             error_type=result.error_type,
             error=result.error,
             upstream_calls=result.upstream_calls,
@@ -169,7 +165,10 @@ class AnswerCache:
         body = result.answer.body
         size = len(body) + _OVERHEAD_BYTES + LONGEST_SECRET * (key.credentials != ANONYMOUS)
         if size <= self._kept.maxsize:
-            kept = _mapped(body) if len(body) >= _LONG_BYTES else body
+            kept: bytes | mmap = body
+            if len(body) >= _LONG_BYTES:
+                kept = mmap(-1, len(body))
+                kept.write(body)
             now = time.monotonic()
             bare = replace(result, answer=replace(result.answer, body=b""))
             self._kept[key] = CachedAnswer(bare, kept, size, asked_at, now)
@@ -220,9 +219,3 @@ class AnswerCache:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
                 flight.task.cancel()
-
-
-def _mapped(body: bytes) -> mmap:
-    mapping = mmap(-1, len(body))
-    mapping.write(body)
-    return mapping

@@ -47,19 +47,6 @@ of it would take most of the time, and 0 where it cannot be read; why nobody can
 been a v1 call; None for what is no request of HTTP, but a `data:` URL say."""
 
 
-class _Request(msgspec.Struct):
-    method: Any = None
-    url: Any = None
-    headers: Any = None
-
-
-class _Entry(msgspec.Struct, rename={"started": "startedDateTime"}):
-    request: _Request
-    started: Any = None
-    time: Any = None
-    response: Any = None
-
-
 class _Log(msgspec.Struct):
     entries: list[msgspec.Raw]
 
@@ -69,7 +56,6 @@ class _Har(msgspec.Struct):
 
 
 _read_har = msgspec.json.Decoder(_Har).decode
-_read_entry = msgspec.json.Decoder(_Entry).decode
 
 
 def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
@@ -115,17 +101,19 @@ def _raw_entries(content: bytes) -> Iterable[bytes | msgspec.Raw]:
             raise HarError(f"it is no HAR, or no longer a whole one: {error}") from error
 
 
-def _entry(raw: bytes | msgspec.Raw) -> _Entry:
-    """The fields of an entry, those that can be read; raises ValueError."""
+def _entry(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    """The fields of an entry, as far as they can be read; raises ValueError where it has no URL."""
     try:
-        return _read_entry(raw)
+        entry = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
-        entry = _members(bytes(raw))
-        request = _members(entry.get(b'"request"', b""))
-        return _Entry(
-            _Request(*(_value(request, name) for name in ("method", "url", "headers"))),
-            *(_value(entry, name) for name in ("startedDateTime", "time", "response")),
-        )
+        members = _members(bytes(raw))
+        request = _members(members.get(b'"request"', b""))
+        entry = {name: _value(members, name) for name in ("startedDateTime", "time", "response")}
+        entry["request"] = {name: _value(request, name) for name in ("method", "url", "headers")}
+    match entry:
+        case {"request": {"url": str()}}:
+            return dict(entry)
+    raise ValueError("it has no URL")
 
 
 def _value(members: dict[bytes, bytes], name: str) -> Any:  # noqa: ANN401  # whatever it is
@@ -184,16 +172,14 @@ def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
     raise ValueError("it cannot be read")
 
 
-def _flow(entry: _Entry, hosts: Container[str]) -> Found:
+def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
     """The flow of an entry, without its bodies; raises ValueError."""
-    if not isinstance(entry.request.url, str):
-        raise ValueError("it has no URL")  # noqa: TRY004  # a value of the file, not of the caller
-    url = _URL.match(entry.request.url.strip())
+    given, started = entry["request"], _time(entry.get("startedDateTime"))
+    url = _URL.match(given["url"].strip())
     if url is None:
-        if _V1.match(entry.request.url.strip()):
+        if _V1.match(given["url"].strip()):
             raise ValueError(_UNCLEAR)
         return None
-    started = _time(entry.started)
     authority = _AUTHORITY.fullmatch(url[2].rpartition("@")[2])
     may_be_legacy = authority or _NO_NAME.sub("", url[2]).lower() in hosts
     if not _V1.match(url[3]) or not may_be_legacy:
@@ -207,11 +193,11 @@ def _flow(entry: _Entry, hosts: Container[str]) -> Found:
     scheme = "https" if url[1].lower() in ("https", "wss") else "http"
     flow.request = http.Request.make("", f"{scheme}://host/")
     flow.request.timestamp_start = flow.request.timestamp_end = started
-    request, method = flow.request.data, entry.request.method
+    request, method = flow.request.data, given.get("method")
     request.method = _wire(method) if isinstance(method, str) else b""
     request.host = authority[1].strip("[]").encode("utf-8", "replace").decode()
     request.path = _wire(url[3])
-    request.headers = http.Headers([*_headers(entry.request)])
+    request.headers = http.Headers([*_headers(given.get("headers"))])
     if not started or not request.method:
         if legacy_call(flow, hosts) is None:
             return started
@@ -221,9 +207,9 @@ def _flow(entry: _Entry, hosts: Container[str]) -> Found:
     return flow
 
 
-def _headers(given: _Request) -> Iterator[tuple[bytes, bytes]]:
+def _headers(headers: object) -> Iterator[tuple[bytes, bytes]]:
     """Of `{"name": …, "value": …}` or `[name, value]`; what is neither is left out."""
-    for header in given.headers if isinstance(given.headers, list) else ():
+    for header in headers if isinstance(headers, list) else ():
         match header:
             case {"name": str(name), "value": str(value)} | [str(name), str(value)]:
                 yield _wire(name), _wire(value)
@@ -238,13 +224,14 @@ def _wire(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def _response(entry: _Entry, started: float) -> http.Response | None:
+def _response(entry: dict[str, Any], started: float) -> http.Response | None:
     """None where there was no answer, which HAR writes as status 0."""
-    match entry.response:
+    match entry.get("response"):
         case {"status": int(status)} if 100 <= status <= 999:
             response = http.Response.make(status)
-            took = entry.time if isinstance(entry.time, int | float) else 0
-            took = took if 0 <= took <= _LONGEST_MS else 0
+            took = entry.get("time")
+            if not (isinstance(took, int | float) and 0 <= took <= _LONGEST_MS):
+                took = 0
             response.timestamp_start = response.timestamp_end = started + took / 1000
             return response
     return None

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +68,8 @@ def requested_host(flow: http.HTTPFlow) -> str:
     if is_reverse(flow):
         host = flow.client_conn.sni or request.pretty_host
     else:
-        host = request.pretty_host if _is_address(request.host) else request.host
+        is_address = ":" in request.host or request.host.replace(".", "").isdecimal()
+        host = request.pretty_host if is_address else request.host
     return host.rpartition("@")[2].lower().rstrip(".")
 
 
@@ -232,11 +232,3 @@ def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # what it 
         and (found.repository is not None or not entry.namespace + entry.repository)
         and (not entry.tag or is_tag(entry.tag))
     )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
