@@ -18,26 +18,22 @@ from http import HTTPStatus
 from hubv1.api import v2
 from hubv1.api.v2 import Nonsense, TooLong
 
-MOST_BYTES = 32 * 1024 * 1024
-"""Of an answer's body."""
+MOST_BYTES = 32 * 1024 * 1024  # of an answer's body
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 PLAIN = "text/plain; charset=utf-8"
 
 DEPRECATION_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
-DEPRECATED_SINCE = 1661212800
-"""Unix time of 2022-08-23, when Docker announced the end of API v1."""
+DEPRECATED_SINCE = 1661212800  # unix time of 2022-08-23, when Docker announced v1's end
 SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
 
 _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_PIECE = 10_000
-"""Values that are written at a stretch."""
-_SHORT_ID = 8
-"""Hex digits of the layer ids that v1 showed in the answer for one tag."""
+_PIECE = 10_000  # values that are written at a stretch
+_SHORT_ID = 8  # hex digits of the layer ids that v1 showed in the answer for one tag
 
 Headers = tuple[tuple[str, str], ...]
 

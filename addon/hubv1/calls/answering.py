@@ -6,19 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from hubv1.api import translation
+from hubv1.api import translation, v2
 from hubv1.api.names import Repository
 from hubv1.api.routes import Call, Listing, Outcome
 from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
-from hubv1.api.v2 import (
-    HubFailure,
-    Incomplete,
-    NotFound,
-    RateLimited,
-    TooLong,
-    Unauthorized,
-    Unreachable,
-)
 from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
 
 logger = logging.getLogger(__name__)
@@ -131,14 +122,14 @@ async def answer_call(
         result = Result(answer, Outcome.TRANSLATED)
     except TimeoutError:
         last = f"; at last {budget.trouble}" if budget.trouble else ""
-        too_late = Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
+        too_late = v2.Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
         result = _without_answer(call, too_late)
-    except NotFound:
+    except v2.NotFound:
         # What Hub hides from anonymous callers may be private, and theirs.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
         absence = translation.unauthorized() if is_challenged else _absence(call)
         result = Result(absence, Outcome.TRANSLATED)
-    except HubFailure as hub_failure:
+    except v2.HubFailure as hub_failure:
         result = _without_answer(call, hub_failure)
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
@@ -215,17 +206,17 @@ def _impossible_name(call: Call) -> Result:
     return Result(_absence(call), Outcome.REFUSED, "impossible_name", said)
 
 
-def _without_answer(call: Call, why: HubFailure) -> Result:
+def _without_answer(call: Call, why: v2.HubFailure) -> Result:
     """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
     match why:
-        case Unauthorized():
-            unauthorized = translation.unauthorized()
-            return Result(unauthorized, Outcome.TRANSLATED, why.code, str(why))
-        case RateLimited():
+        case v2.Unauthorized():
+            challenge = translation.unauthorized()
+            return Result(challenge, Outcome.TRANSLATED, why.code, str(why))
+        case v2.RateLimited():
             return failure(why.code, str(why), retry_after=why.seconds)
-        case Incomplete():
+        case v2.Incomplete():
             return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_how_to_complete(call)}")
-        case TooLong():
+        case v2.TooLong():
             return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_what_to_ask_instead(call)}")
         case _:
             return failure(why.code, str(why))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mitmproxy import http
@@ -22,13 +22,10 @@ from hubv1.mitm.flows import (
 )
 from hubv1.text import bounded, readable
 
-_LATEST = 10_000_000_000
-"""Unix time in the year 2286."""
-
 Network = IPv4Network | IPv6Network
 
-_MOST_HOPS = 20
-"""Proxies in a row that are trusted; a longer list is made up."""
+_LATEST = 10_000_000_000  # unix time in the year 2286
+_MOST_HOPS = 20  # proxies in a row that are trusted; a longer list is made up
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,39 +119,30 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return mapped or address
 
 
+@dataclass(slots=True, eq=False)
 class PendingCall:
     """A v1 call from its first hook to its record."""
 
-    def __init__(
-        self,
-        flow: http.HTTPFlow,
-        call: Call,
-        decided: Outcome,
-        request: RequestSnapshot,
-        saved: CallRecord | None = None,
-    ) -> None:
-        """`saved` is the record that an earlier bridge left in a saved flow."""
-        self.flow = flow
-        self.call = call
-        self.decided = decided
-        self.request = request
-        self.saved = saved
-        self.is_replay = is_replay(flow)
-        self.outcome = decided
-        """What was decided, until something else happens."""
-        self.result: Result | None = None
-        """The bridge's result; None while there is none, and for calls that are passed on."""
-        self.error_type = ""
-        self.error = ""
-        self.is_answered = True
-        """False once the call was cut short, whatever response its flow has by then."""
-        self.has_left = False
-        """Whether its client is gone."""
-        self.task: asyncio.Future[Result] | None = None
-        """The work on its answer that is under way."""
-        self.response: http.Response | None = None
-        """The bridge's response, once the flow has it."""
-        self._is_live = flow.live
+    flow: http.HTTPFlow
+    call: Call
+    decided: Outcome
+    request: RequestSnapshot
+    saved: CallRecord | None = None  # the record that an earlier bridge left in a saved flow
+    outcome: Outcome = field(init=False)  # what was decided, until something else happens
+    result: Result | None = None  # the bridge's, which has none for calls that are passed on
+    error_type: str = ""
+    error: str = ""
+    is_answered: bool = True  # until the call is cut short, whatever response its flow has by then
+    has_left: bool = False  # whether its client is gone
+    task: asyncio.Future[Result] | None = None  # the work on its answer that is under way
+    response: http.Response | None = None  # the bridge's, once the flow has it
+    is_replay: bool = field(init=False)
+    is_live: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note what the flow is now: it may end before the call is recorded."""
+        self.outcome = self.decided
+        self.is_replay, self.is_live = is_replay(self.flow), self.flow.live
 
     def finish(self, result: Result) -> None:
         """Take over the bridge's result."""
@@ -188,10 +176,11 @@ class PendingCall:
         flow, request, repository = self.flow, self.request, self.call.repository
         response = flow.response if self.is_answered else None
         # Another addon may have replaced the bridge's response by its own.
-        is_replaced = response is not None and self.response not in (None, response)
+        has_ours = self.response is None or flow.response is self.response
+        is_replaced = self.is_answered and not has_ours
         result = None if is_replaced else self.result
         return CallRecord(
-            id=new_id() if self._is_live else id_of(flow.id, request.at),
+            id=new_id() if self.is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
             caller=request.caller,
@@ -210,7 +199,7 @@ class PendingCall:
             error_type="" if is_replaced else self.error_type,
             error="" if is_replaced else self.error,
             flow_id=flow.id,
-            bridge_id=bridge_id if self._is_live else "",
+            bridge_id=bridge_id if self.is_live else "",
         )
 
 

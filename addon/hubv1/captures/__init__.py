@@ -23,16 +23,14 @@ STANDARD_INPUT = Path("-")
 
 _REPOSITORIES = "/v1/repositories/"
 """What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
-_MOST_HOSTS = 100
-"""That are told apart of those that are no legacy hosts."""
+_MOST_HOSTS = 100  # that are told apart of those that are no legacy hosts
 _BYTES_AT_ONCE = 1 << 16
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd"}
 """By their first bytes: what is to be unpacked before it can be read."""
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and marks of an encoding. A flow file begins with a digit."""
-_LATEST = 253_402_300_799.0
-"""Unix time: the last second of the year 9999, after which Python has no dates."""
+_LATEST = 253_402_300_799.0  # unix time at the end of the year 9999, and of Python's dates
 
 OnRead = Callable[[int], None]
 """Hears of each so many bytes that were read."""
