@@ -40,9 +40,25 @@ class CaptureError(Exception):
     """A recording that cannot be read, and why, in one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
+def read_capture(capture: "Capture") -> History:
+    """The history in a flow file or HAR, as far as it is wanted.
+
+    It is complete once its entries were taken. Taking them raises CaptureError where the recording
+    turns out to be broken, or where there is nothing in it.
+    """
+    entries = capture.entries()
+    return History(
+        capture.seen,
+        capture.gaps,
+        entries,
+        lambda hour: summarised(entries, hour, capture.selection),
+        capture.elsewhere,
+    )
+
+
+@dataclass(slots=True)
 class Capture:
-    """A recording, and how to look at it."""
+    """A recording, how to look at it, and what was found in it besides v1 calls."""
 
     path: Path  # `-` is standard input
     hosts: Container[str]  # the legacy hosts
@@ -53,43 +69,21 @@ class Capture:
     is_known: Callable[[str], bool] = lambda _: False
     """Whether a journal has the call with that id already."""
     on_read: OnRead = lambda _: None  # follows the reading
-
-
-def read_capture(capture: Capture) -> History:
-    """The history in a flow file or HAR, as far as it is wanted.
-
-    It is complete once its entries were taken. Taking them raises CaptureError where the recording
-    turns out to be broken, or where there is nothing in it.
-    """
-    reading = _Reading(capture)
-    entries = reading.entries()
-    return History(
-        reading.seen,
-        reading.gaps,
-        entries,
-        lambda hour: summarised(entries, hour, capture.selection),
-        reading.elsewhere,
-    )
-
-
-class _Reading:
-    """A recording that is being read, and what was found in it besides v1 calls."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
-        self.seen = Seen()
-        self.gaps: list[Gap] = []
-        self.elsewhere: Counter[str] = Counter()
-        self.flows = self.others = self.unreadable = 0
-        """Entries that are traffic of HTTP, whenever it was, others, and those nobody can read."""
-        self.reason = ""
-        """Why the first of these cannot be read."""
-        self.first = self.last = 0.0
+    seen: Seen = field(default_factory=Seen)
+    gaps: list[Gap] = field(default_factory=list)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    flows: int = 0  # entries that are traffic of HTTP, whenever it was
+    others: int = 0
+    unreadable: int = 0
+    reason: str = ""  # why the first of these cannot be read
+    first: float = 0.0
+    last: float = 0.0
 
     def entries(self) -> Iterator[CallRecord]:
+        """The calls, each once; raises CaptureError."""
         try:
-            with _opened(self.capture.path, self.capture.on_read) as content:
-                for found in _found(content, self.capture.hosts):
+            with _opened(self.path, self.on_read) as content:
+                for found in _found(content, self.hosts):
                     yield from self._calls(found)
         except (OSError, HarError, exceptions.FlowReadException) as error:
             raise self._error(plainly(error).removesuffix(".")) from error
@@ -111,17 +105,17 @@ class _Reading:
                 self.first, self.last = min(self.first or at, at), max(self.last, at)
             call = None if isinstance(found, float) else self._call(found)
             if call is None:
-                self.seen.flows += self.capture.selection.covers(_moment(at))
+                self.seen.flows += self.selection.covers(_moment(at))
             elif self._is_news(call):
-                self.capture.seen_ids.add(call.flow_id)
+                self.seen_ids.add(call.flow_id)
                 self.seen.flows += 1
                 yield call
 
     def _call(self, flow: http.HTTPFlow) -> CallRecord | None:
-        saved, call = saved_record(flow), legacy_call(flow, self.capture.hosts)
+        saved, call = saved_record(flow), legacy_call(flow, self.hosts)
         if saved is None and call is not None and decide(call, live=False) is not None:
             return observed_call(flow, call)
-        if saved is None and self.capture.selection.covers(_moment(flow.request.timestamp_start)):
+        if saved is None and self.selection.covers(_moment(flow.request.timestamp_start)):
             self.seen.still_served += call is not None
             if call is None:
                 self._count_elsewhere(flow)
@@ -135,10 +129,8 @@ class _Reading:
             hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
 
     def _is_news(self, call: CallRecord) -> bool:
-        capture = self.capture
-        if not capture.selection.covers(call.started_at) or call.flow_id in capture.seen_ids:
-            return False
-        return not capture.is_known(call.id)
+        is_wanted = self.selection.covers(call.started_at) and call.flow_id not in self.seen_ids
+        return is_wanted and not self.is_known(call.id)
 
     def _check_readable(self) -> None:
         """What cannot be read may have been v1 calls, so it is a gap; nothing is no history."""
@@ -148,12 +140,12 @@ class _Reading:
             none = f"none of its {count} entries is traffic of HTTP{why}"
             raise self._error(none if count else "it is empty")
         first, last = _moment(self.first), _moment(self.last)
-        if self.unreadable and self.capture.selection.meets(first, last):
-            reason = f"{self.capture.path} has entries that cannot be read, the first for this{why}"
+        if self.unreadable and self.selection.meets(first, last):
+            reason = f"{self.path} has entries that cannot be read, the first for this{why}"
             self.gaps.append(Gap(first, last, self.unreadable, reason))
 
     def _error(self, reason: str) -> CaptureError:
-        return CaptureError(f"The recording {self.capture.path} cannot be read: {reason}.")
+        return CaptureError(f"The recording {self.path} cannot be read: {reason}.")
 
 
 @contextmanager
