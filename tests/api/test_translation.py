@@ -107,19 +107,19 @@ def test_answers_say_json_and_vary_by_cookie_as_v1_did(answer: Answer) -> None:
 
 
 def test_an_unknown_tag_is_an_unquoted_text() -> None:
-    answer = translation.unknown_tag()
+    answer = translation.UNKNOWN_TAG
     assert (answer.status, answer.body) == (404, b"Tag not found")
     assert dict(answer.headers)["Content-Type"] == "text/plain; charset=utf-8"
 
 
 def test_an_unknown_repository_is_an_error_in_json() -> None:
-    answer = translation.unknown_repository()
+    answer = translation.UNKNOWN_REPOSITORY
     assert (answer.status, answer.body) == (404, b'{"error": "Repository not found"}')
     assert dict(answer.headers)["Content-Type"] == "application/json"
 
 
 def test_missing_credentials_are_asked_for_with_the_challenge_of_v1() -> None:
-    answer = translation.unauthorized()
+    answer = translation.UNAUTHORIZED
     assert (answer.status, answer.body) == (401, b'{"error": "Requires authorization"}')
     assert dict(answer.headers)["WWW-Authenticate"] == 'Basic realm="auth required",Token'
 

@@ -16,8 +16,7 @@ from hubv1.api import v2
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.text import LONGEST, bounded
 
-MOST = 2**31 - 1
-"""The largest number in an entry, which is that of an INTEGER in PostgreSQL."""
+MOST = 2**31 - 1  # the largest number in an entry, which is that of an INTEGER in PostgreSQL
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 """The limits of its time: a day before and after each is a date as well."""
@@ -38,9 +37,7 @@ class CallRecord:
     caller: str
     client_address: str
     user_agent_original: str
-    credentials: str
-    """What the call was made with: `none`, `basic`, `bearer`, `token` (v1's own, which nobody
-    honours any more) or `other`. Never the secret."""
+    credentials: str  # `none`, `basic`, `bearer`, `token` (v1's own) or `other`; never the secret
     user_name: str  # of Basic credentials; empty otherwise
     http_request_method: str
     url_scheme: str
@@ -55,14 +52,12 @@ class CallRecord:
     http_response_status_code: int | None  # None where no answer was sent
     upstream_calls: int
     source: str
-    """Where the answer came from: `hub`, `registry`, or `account` where the bridge's own had to
-    read on; empty where nobody was asked."""
+    """`hub`, `registry`, or `account` where the bridge's own had to read on; empty, as the next,
+    where nobody was asked."""
     cache: str
-    """`hit` where the answer was kept, `stale` where an old one stood in, `collapsed` where it is
-    that of an equal call, else `miss`; `bypass` where none are kept, empty where nobody was
-    asked."""
-    tags_listed: int | None
-    """How many tags Hub counted in the repository; None where no list was asked for."""
+    """`hit`, `stale` where Hub was down, `collapsed` where it is the answer to an equal call, else
+    `miss`; `bypass` where none are kept."""
+    tags_listed: int | None  # as Hub counts them; None where no list was asked for
     error_type: str
     error: str
     """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""

@@ -66,8 +66,7 @@ _PUBLISH = frozenset({"PUT", "DELETE"})
 
 _RETIRED = date(2022, 9, 5)
 _PULLS_OFF = date(2019, 6, 1)
-_PUBLISHING_OFF = date(2015, 1, 1)
-"""Only the year is known."""
+_PUBLISHING_OFF = date(2015, 1, 1)  # only the year is known
 
 _CHECK_PATH = "Look at how the caller puts the path together."
 _REGISTRY = "https://registry-1.docker.io/v2/"

@@ -52,6 +52,15 @@ def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) 
     return Answer(status, body, (("Content-Type", content_type), *more))
 
 
+UNKNOWN_TAG = answer(404, PLAIN, b"Tag not found", _VARY)
+"""An unquoted text, which a well-known client compares byte for byte. Its content type is not known
+from any source."""
+UNKNOWN_REPOSITORY = answer(404, JSON, b'{"error": "Repository not found"}', _VARY)
+"""As the open-source v1 server answered; what Hub's own body was is not known."""
+UNAUTHORIZED = answer(401, JSON, b'{"error": "Requires authorization"}', _VARY, _CHALLENGE)
+"""With the challenge that v1 clients wait for before they send credentials."""
+
+
 def tag_list(names: Iterable[str]) -> Answer:
     """`/tags`: every name once, with the empty layer of v1's last years."""
     return _listing('{"layer": "", "name": ', _in_order(names))
@@ -78,24 +87,6 @@ def image_list(tags: Iterable[v2.Tag]) -> Answer:
     by_name = {tag.name: tag for tag in tags}
     ids = dict.fromkeys(image for name in _in_order(by_name) for image in _images(by_name[name]))
     return _listing('{"checksum": "", "id": ', list(ids))
-
-
-def unknown_tag() -> Answer:
-    """404 with an unquoted text, which a well-known client compares byte for byte.
-
-    Its content type is not known from any source.
-    """
-    return answer(404, PLAIN, b"Tag not found", _VARY)
-
-
-def unknown_repository() -> Answer:
-    """404 as the open-source v1 server answered; what Hub's own body was is not known."""
-    return _error(404, "Repository not found")
-
-
-def unauthorized() -> Answer:
-    """401 with the challenge that v1 clients wait for before they send credentials."""
-    return _error(401, "Requires authorization", _CHALLENGE)
 
 
 def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
@@ -126,10 +117,6 @@ def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str
         *more,
     )
     return replace(plain, headers=plain.headers + marks)
-
-
-def _error(status: int, text: str, *headers: tuple[str, str]) -> Answer:
-    return answer(status, JSON, json.dumps({"error": text}).encode(), _VARY, *headers)
 
 
 def _listing(before: str, values: Sequence[str]) -> Answer:

@@ -8,10 +8,8 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-PAGE_SIZE = 100
-"""Tags on a page: the most that Hub gives, whatever is asked for."""
-MOST_TAGS = 250_000
-"""Of a list that is given as a whole."""
+PAGE_SIZE = 100  # tags on a page: the most that Hub gives, whatever is asked for
+MOST_TAGS = 250_000  # of a list that is given as a whole
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):

@@ -127,7 +127,7 @@ async def answer_call(
     except v2.NotFound:
         # What Hub hides from anonymous callers may be private, and theirs.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
-        absence = translation.unauthorized() if is_challenged else _absence(call)
+        absence = translation.UNAUTHORIZED if is_challenged else _absence(call)
         result = Result(absence, Outcome.TRANSLATED)
     except v2.HubFailure as hub_failure:
         result = _without_answer(call, hub_failure)
@@ -196,7 +196,7 @@ async def _in_turns(translate: Callable[[list[_T]], Answer], values: list[_T]) -
 
 def _absence(call: Call) -> Answer:
     """The 404 of the route: clients of `/tags/{tag}` compare its text."""
-    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
+    return translation.UNKNOWN_TAG if call.is_for_tag else translation.UNKNOWN_REPOSITORY
 
 
 def _impossible_name(call: Call) -> Result:
@@ -210,8 +210,7 @@ def _without_answer(call: Call, why: v2.HubFailure) -> Result:
     """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
     match why:
         case v2.Unauthorized():
-            challenge = translation.unauthorized()
-            return Result(challenge, Outcome.TRANSLATED, why.code, str(why))
+            return Result(translation.UNAUTHORIZED, Outcome.TRANSLATED, why.code, str(why))
         case v2.RateLimited():
             return failure(why.code, str(why), retry_after=why.seconds)
         case v2.Incomplete():

@@ -21,17 +21,13 @@ from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
 from hubv1.hub import ANONYMOUS, LONGEST_SECRET, Credentials
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Of all answers that are kept."""
-STALE_SECONDS = 3_600
-"""Age of the oldest answer that is shown where Hub is down."""
+MOST_BYTES = 64 * 1024 * 1024  # of all answers that are kept
+STALE_SECONDS = 3_600  # age of the oldest answer that is shown where Hub is down
 
 _REFUSALS = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
 _MOST_REFUSALS = 10_000
-_OVERHEAD_BYTES = 1_000
-"""About what an answer takes besides its body."""
-_LONG_BYTES = 64 * 1024
-"""Of a body: a mapping takes whole pages and a few microseconds."""
+_OVERHEAD_BYTES = 1_000  # about what an answer takes besides its body
+_LONG_BYTES = 64 * 1024  # of a body: a mapping takes whole pages and a few microseconds
 
 Who = tuple[Credentials, Repository | None]
 """A repository in the eyes of somebody; None for all of them."""

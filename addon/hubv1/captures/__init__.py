@@ -32,8 +32,7 @@ _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and marks of an encoding. A flow file begins with a digit."""
 _LATEST = 253_402_300_799.0  # unix time at the end of the year 9999, and of Python's dates
 
-OnRead = Callable[[int], None]
-"""Hears of each so many bytes that were read."""
+OnRead = Callable[[int], None]  # hears of each so many bytes that were read
 
 
 class CaptureError(Exception):

@@ -27,14 +27,12 @@ _V1 = re.compile(r"/+v1/")
 _UNCLEAR = "its method or its URL cannot be read"
 """Without the URL, whose query string is nobody's business."""
 
-_AROUND = b" \t\r\n\0\x1a"
-"""What may stand before and after the text."""
+_AROUND = b" \t\r\n\0\x1a"  # what may stand before and after the text
 _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],"]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:(.*)', re.DOTALL)
 _OPENERS = {b"}": b"{", b"]": b"["}
 
-_LONGEST_MS = 86_400_000
-"""That a call may have taken: a day."""
+_LONGEST_MS = 86_400_000  # that a call may have taken: a day
 
 
 class HarError(Exception):

@@ -26,8 +26,7 @@ from hubv1.text import bounded, printable
 
 KEY = "hub_v1"
 """The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
-UPSTREAM_KEY = "hub_v1_upstream"
-"""Key in the metadata of the bridge's own requests."""
+UPSTREAM_KEY = "hub_v1_upstream"  # key in the metadata of the bridge's own requests
 MARKS = {
     Outcome.TRANSLATED: ":recycle:",
     Outcome.REDIRECTED: ":arrow_right:",

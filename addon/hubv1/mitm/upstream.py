@@ -29,8 +29,7 @@ OPTIONS = frozenset(
 """mitmproxy's options that apply to them."""
 
 _COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
-_SHOWN_BYTES = 1024 * 1024
-"""Of a response body."""
+_SHOWN_BYTES = 1024 * 1024  # of a response body
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 _FRAMING = ("content-encoding", "transfer-encoding", "content-length")
 """Headers about the encoding of a body, which is decoded by now."""
