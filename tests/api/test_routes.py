@@ -237,6 +237,7 @@ def test_percent_encoding_in_names_is_undone_before_they_are_looked_at() -> None
         ("GET", "/x/v1/repositories/debian/tags"),
         ("GET", "/%761/repositories/debian/tags"),
         ("GET", "/v1/repositoriesx/debian/tags"),
+        ("GET", "/v1/repositories%2Fdebian/tags"),
         ("GET", "/v1/_ping/x"),
         ("POST", "/v1/search"),
         ("GET", "/v1/else"),

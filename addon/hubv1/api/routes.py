@@ -277,15 +277,16 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     # Scripts put `$BASE/v1/` after a base that ends in a slash: several slashes mean one, but not
     # inside a name, where they are an unset variable.
     family, _, names = rest.strip(b"/").partition(b"/")
-    start = f"/v1/{decode_segment(family)}/"
-    # A slash that was encoded parts no segments, and no name may have one.
-    below = "/".join(
-        decode_segment(segment).replace("/", "%") for segment in names.lstrip(b"/").split(b"/")
-    )
-    call = _first_match(method, (start + below).removesuffix("/"), docker_token)
+    start, below = f"/v1/{_decoded(family)}", _decoded(*names.lstrip(b"/").split(b"/"))
+    call = _first_match(method, f"{start}/{below}" if names else start, docker_token)
     if names.startswith(b"/") and call is not None and _lacks_name(call, below):
-        return _first_match(method, f"{start}/{below}", docker_token)
+        return _first_match(method, f"{start}//{below}", docker_token)
     return call
+
+
+def _decoded(*segments: bytes) -> str:
+    """A path of these segments. A slash that was encoded parts none, and no name may have one."""
+    return "/".join(decode_segment(segment).replace("/", "%") for segment in segments)
 
 
 def _first_match(method: str, path: str, docker_token: Callable[[], bool]) -> Call | None:
