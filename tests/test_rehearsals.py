@@ -96,7 +96,7 @@ def test_a_brownout_is_gone_now_and_then(*, is_dark: bool, outcome: Outcome) -> 
 
 @pytest.mark.parametrize(
     ("text", "gone", "period"),
-    [("5m/1h", 300, 3600), ("30s/90s", 30, 90), ("1h/1d", 3600, 86400), (" 1h/1h ", 3600, 3600)],
+    [("5m/1h", 300, 3600), ("30s/90s", 30, 90), ("1h/1d", 3600, 86400), (" 1s/1h ", 1, 3600)],
 )
 def test_windows_are_a_length_and_a_period(text: str, gone: int, period: int) -> None:
     assert read_brownout(text) == Brownout(gone, period)

@@ -1,11 +1,13 @@
 """The route table: which request is which v1 call, and what each row promises."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api.names import Repository
-from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise
+from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise, route_named
 from samples import recognised
 
 R = "/v1/repositories"
@@ -81,6 +83,18 @@ def test_every_row_has_a_name_a_sentence_and_a_request_that_reaches_it(row: Rout
     assert len(row.sentence.split()) > 3
     assert row.sentence.endswith(".")
     assert (row.retired is None) == (row.verdict is Verdict.SERVED)
+
+
+@pytest.mark.parametrize(
+    ("row", "retired"),
+    [
+        (f"GET {R}/{{name}}/tags", date(2022, 9, 5)),
+        ("* /v1/images/…", date(2019, 6, 1)),
+        (f"DELETE/PUT {R}/…", date(2015, 1, 1)),
+    ],
+)
+def test_a_row_knows_since_when_its_calls_go_nowhere(row: str, retired: date) -> None:
+    assert route_named(row).retired == retired
 
 
 def test_no_two_rows_share_a_name() -> None:
