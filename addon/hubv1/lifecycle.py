@@ -86,9 +86,9 @@ class Lifecycle:
             return self._translate(pending, components)
         successor = _successor(pending.call, components)
         if pending.decided is Outcome.REDIRECTED:
-            _finish(pending, redirected(successor), successor, components)
+            _finish(pending, redirected(successor), components)
         elif pending.decided is Outcome.GONE:
-            _finish(pending, gone(successor), successor, components)
+            _finish(pending, gone(successor), components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -133,12 +133,7 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.stop()
-                _finish(
-                    pending,
-                    failure("restarting", retry_after=1),
-                    _successor(pending.call, components),
-                    components,
-                )
+                _finish(pending, failure("restarting", retry_after=1), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
@@ -149,7 +144,7 @@ class Lifecycle:
         return pending
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
-        call, client = pending.call, pending.flow.client_conn
+        client = pending.flow.client_conn
         if components.environment.bridge_id in pending.request.via:
             result = failure("loop")
         elif client.state is ConnectionState.CLOSED and not pending.is_replay:
@@ -159,7 +154,7 @@ class Lifecycle:
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, _successor(call, components), components)
+            _finish(pending, result, components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -217,9 +212,9 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         return failure("internal", f"the bridge failed: {type(error).__name__}")
 
 
-def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, successor, components)
+    _set_response(pending.flow, result, _successor(pending.call, components), components)
     pending.response = pending.flow.response
 
 
@@ -283,5 +278,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, failure("not_recorded"), "", components)
+    _finish(pending, failure("not_recorded"), components)
     _annotated(pending, components)

@@ -163,6 +163,7 @@ def test_names_that_hub_does_not_allow_make_a_call_impossible(path: str) -> None
     call = recognised(path)
     assert call.route.listing in (Listing.TAGS, Listing.TAG, Listing.IMAGES)
     assert not call.is_possible
+    assert call.replacement_path == ""
 
 
 SLASHES = st.integers(1, 4).map("/".__mul__)
