@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hubv1.api import translation, v2
 from hubv1.api.translation import Answer
-from hubv1.api.v2 import Image, Nonsense, Tag
+from hubv1.api.v2 import Image, Nonsense, Tag, TooLong
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -104,6 +104,30 @@ def test_tags_that_lack_images_or_digests_break_no_list(tag: Tag, ids: list[str]
 def test_answers_say_json_and_vary_by_cookie_as_v1_did(answer: Answer) -> None:
     assert answer.status == 200
     assert answer.headers == (("Content-Type", "application/json"), ("Vary", "Cookie"))
+
+
+def test_an_answer_has_32_megabytes_at_most() -> None:
+    around = len(translation.tag_list(["x"]).body) - 1
+    longest = "x" * (32 * 1024 * 1024 - around)
+    assert len(translation.tag_list([longest]).body) == 32 * 1024 * 1024
+    with pytest.raises(TooLong, match="larger than 32 MB"):
+        translation.tag_list([longest + "x"])
+
+
+def test_the_size_of_a_list_is_known_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["latest", "1", "1.0", "bookworm"]
+    size = len(translation.tag_list(names).body)
+    monkeypatch.setattr(translation, "MOST_BYTES", size)
+    assert translation.tag_list(names).status == 200
+    monkeypatch.setattr(translation, "MOST_BYTES", size - 1)
+    with pytest.raises(TooLong):
+        translation.tag_list(names)
+
+
+def test_a_list_that_is_written_in_pieces_is_one() -> None:
+    names = [f"{number:05}" for number in range(20_001)]
+    expected = [{"layer": "", "name": name} for name in names]
+    assert translation.tag_list(names).body == json.dumps(expected).encode()
 
 
 def test_an_unknown_tag_is_an_unquoted_text() -> None:
