@@ -12,7 +12,6 @@ from hubv1.calls.cache import AnswerCache
 from hubv1.calls.call import (
     Network,
     PendingCall,
-    observed_call,
     take_snapshot,
 )
 from hubv1.calls.policy import Brownout, Mode, Rule, decide, mode_for, read_brownout, read_rule
@@ -31,7 +30,6 @@ __all__ = [
     "failure",
     "gone",
     "mode_for",
-    "observed_call",
     "read_brownout",
     "read_rule",
     "redirected",

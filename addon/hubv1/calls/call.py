@@ -15,7 +15,6 @@ from hubv1.journal import CallRecord, id_of, moment_of, new_id
 from hubv1.mitm.flows import (
     header,
     is_replay,
-    is_replayed,
     is_reverse,
     requested_host,
     requested_scheme,
@@ -59,9 +58,10 @@ def take_snapshot(
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
     address = client_address(peer, forwarded, trusted_proxies)
     user_agent = header(flow, "User-Agent")
+    # A replay sets the request's time anew; the caller called when the flow was made.
+    arrived = flow.timestamp_created if flow.is_replay == "request" else request.timestamp_start
     return RequestSnapshot(
-        # A replay sets the request's time anew; the caller called when the flow was made.
-        _seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
+        _seconds(arrived),
         credentials,
         header(flow, "Via"),
         name_caller(header(flow, caller_header), user_agent, address),
@@ -201,11 +201,6 @@ class PendingCall:
             flow_id=flow.id,
             bridge_id=bridge_id if self.is_live else "",
         )
-
-
-def observed_call(flow: http.HTTPFlow, call: Call) -> CallRecord:
-    """The record of a call in a recording that no bridge made."""
-    return PendingCall(flow, call, Outcome.OBSERVED, take_snapshot(flow)).record("")
 
 
 def _duration_ms(flow: http.HTTPFlow) -> float:

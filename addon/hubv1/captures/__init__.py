@@ -13,7 +13,7 @@ from typing import Any
 from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 
-from hubv1.calls import decide, observed_call
+from hubv1.calls import PendingCall, decide, take_snapshot
 from hubv1.captures.har import Found, HarError, har_flows
 from hubv1.journal import EVERYTHING, CallRecord, Gap, History, Seen, Selection, summarised
 from hubv1.mitm.flows import is_upstream_flow, legacy_call, requested_host, saved_record, v1_call
@@ -37,22 +37,6 @@ OnRead = Callable[[int], None]  # hears of each so many bytes that were read
 
 class CaptureError(Exception):
     """A recording that cannot be read, and why, in one sentence."""
-
-
-def read_capture(capture: "Capture") -> History:
-    """The history in a flow file or HAR, as far as it is wanted.
-
-    It is complete once its entries were taken. Taking them raises CaptureError where the recording
-    turns out to be broken, or where there is nothing in it.
-    """
-    entries = capture.entries()
-    return History(
-        capture.seen,
-        capture.gaps,
-        entries,
-        lambda hour: summarised(entries, hour, capture.selection),
-        capture.elsewhere,
-    )
 
 
 @dataclass(slots=True)
@@ -112,8 +96,9 @@ class Capture:
 
     def _call(self, flow: http.HTTPFlow) -> CallRecord | None:
         saved, call = saved_record(flow), legacy_call(flow, self.hosts)
-        if saved is None and call is not None and decide(call, live=False) is not None:
-            return observed_call(flow, call)
+        decided = decide(call, live=False) if call is not None and saved is None else None
+        if call is not None and decided is not None:
+            return PendingCall(flow, call, decided, take_snapshot(flow)).record("")
         if saved is None and self.selection.covers(_moment(flow.request.timestamp_start)):
             self.seen.still_served += call is not None
             if call is None:
@@ -145,6 +130,22 @@ class Capture:
 
     def _error(self, reason: str) -> CaptureError:
         return CaptureError(f"The recording {self.path} cannot be read: {reason}.")
+
+
+def read_capture(capture: Capture) -> History:
+    """The history in a flow file or HAR, as far as it is wanted.
+
+    It is complete once its entries were taken. Taking them raises CaptureError where the recording
+    turns out to be broken, or where there is nothing in it.
+    """
+    entries = capture.entries()
+    return History(
+        capture.seen,
+        capture.gaps,
+        entries,
+        lambda hour: summarised(entries, hour, capture.selection),
+        capture.elsewhere,
+    )
 
 
 @contextmanager

@@ -126,14 +126,9 @@ def is_turned_away(flow: http.HTTPFlow) -> bool:
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
 
 
-def is_replayed(flow: http.HTTPFlow) -> bool:
-    """Whether the flow is a replay by mitmproxy's user, live or saved."""
-    return flow.is_replay == "request"
-
-
 def is_replay(flow: http.HTTPFlow) -> bool:
     """Whether mitmproxy's user is replaying the request now, so that no caller made it."""
-    return flow.live and is_replayed(flow)
+    return flow.live and flow.is_replay == "request"
 
 
 def claim(flow: http.HTTPFlow) -> None:
