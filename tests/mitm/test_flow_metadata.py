@@ -16,6 +16,7 @@ from hubv1.mitm.flows import (
     KEY,
     annotate,
     call_of,
+    claim,
     is_claimed,
     is_upstream_flow,
     saved_record,
@@ -29,6 +30,13 @@ def test_a_call_that_was_noted_is_read_as_it_was() -> None:
     flow, entry = make_flow(), make_entry(http_response_status_code=None, tag="1.0")
     annotate(flow, entry, "a comment")
     assert saved_record(flow) == entry
+
+
+def test_a_flow_is_claimed_once_a_bridge_takes_care_of_it() -> None:
+    flow = make_flow()
+    assert not is_claimed(flow)
+    claim(flow)
+    assert is_claimed(flow)
 
 
 def test_a_flow_with_a_note_can_be_saved() -> None:
