@@ -138,7 +138,7 @@ class TestAStartThatFails:
 
     def test_says_that_an_address_is_none_of_this_machine(self, confdir: Path) -> None:
         said = refused(confdir, "--listen-host", "192.0.2.1")
-        assert "192.0.2.1 is no address of this machine." in said
+        assert "192.0.2.1 is not an address of this machine." in said
 
     def test_that_mitmproxy_finds_out_says_nothing_of_calling_either(self, confdir: Path) -> None:
         done = subprocess.run(

@@ -26,9 +26,8 @@ from mitmproxy.tools import main as mitmproxy_main
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
 from hubv1.cli.sudo import with_sudo
-from hubv1.commands import listeners
 from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
-from hubv1.listen import Listener, split_address
+from hubv1.doctor import listeners
 
 DEFAULTS = {
     # The eager strategy connects to the dead legacy host before the bridge can answer.
@@ -190,17 +189,11 @@ def _check_modes(specs: Sequence[str]) -> None:
 
 
 def _check_ports(options: Options, sudo_line: str) -> None:
-    """See that every address can be had, before anything else is said. Raises Failure."""
-    metrics = options.hub_metrics
-    shown = [Listener("hub_metrics", *split_address(metrics))] if metrics else []
-    for listener in (*listeners(options), *shown):
-        try:
-            listener.try_to_listen()
-        except PermissionError as error:
-            raise Failure(f"{listener.why_not(error)} Start it with: {sudo_line} …") from error
-        except OSError as error:
-            mend = f"Choose another address: {listener.moved_by}."
-            raise Failure(f"{listener.why_not(error)} {mend}") from error
+    """See that every address is free, before anything else is said. Raises Failure."""
+    for listener in listeners(options):
+        problem = listener.problem(f"Start it with: {sudo_line} …")
+        if problem:
+            raise Failure(" ".join(problem))
 
 
 def _filters(given: argparse.Namespace) -> dict[str, str]:

@@ -20,7 +20,7 @@ from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, ver
 from hubv1.cli.sudo import use_callers_home
 from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError, is_named
-from hubv1.listen import why_not_listening
+from hubv1.listen import Listener
 from hubv1.report import (
     COLUMNS,
     DEFAULT_JOURNAL,
@@ -324,7 +324,7 @@ def _serve(options: Namespace) -> int:
     try:
         serve_report(address, make_now, (*_TROUBLES, OSError), _say)
     except OSError as error:
-        sentence = why_not_listening(error, address.host, address.port)
+        sentence = Listener("report", address.host, address.port).why_not(error)
         raise Failure(f"--serve: {sentence}") from error
     except UnicodeError as error:  # of a host that no name can be
         sentence = f"--serve: {address.host!r} is no name of a host."

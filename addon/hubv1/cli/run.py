@@ -22,10 +22,9 @@ from hubv1.cli.launch import (
 )
 from hubv1.cli.main import DONE, FAILED, Command, versions
 from hubv1.cli.sudo import become_caller
-from hubv1.commands import check_up
 from hubv1.components import Environment, hub_client
 from hubv1.config import BadOption
-from hubv1.doctor import Checkup
+from hubv1.doctor import Checkup, read_setup, run_checks
 from hubv1.journal import JournalError
 from hubv1.mitm.connections import confdir, connections
 from hubv1.text import harmless
@@ -124,15 +123,15 @@ def _check(tool: Tool, arguments: Sequence[str]) -> int:
     try:
         checkup = asyncio.run(_check_up(tool, arguments))
     except (BadOption, JournalError, exceptions.OptionsError) as error:
-        click.echo(f"wrong           options: {harmless(str(error))}")
+        click.echo(f"wrong    options: {harmless(str(error))}")
         return FAILED
     click.echo("\n".join(_lines(checkup)))
     return DONE if checkup.is_sound else FAILED
 
 
 def _lines(checkup: Checkup) -> Iterator[str]:
-    for result in checkup.results:
-        yield f"{result.status:<14}  {result.line}"
+    for subject, result in checkup.results.items():
+        yield f"{result.status:<7}  {subject}: {result.line}"
     if checkup.trust_line:
         yield f"\n{_TRUST}\n  {checkup.trust_line}\n"
     yield checkup.summary
@@ -145,6 +144,6 @@ async def _check_up(tool: Tool, arguments: Sequence[str]) -> Checkup:
     environment = Environment(bridge_id, connections(options), confdir(options))
     client = hub_client(config, environment)
     try:
-        return await check_up(config, environment, client, options, is_running=False)
+        return await run_checks(read_setup(config, environment, options, is_running=False), client)
     finally:
         await client.close()
