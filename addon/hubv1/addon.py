@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 from collections.abc import Awaitable
 
 from mitmproxy import connection, ctx, exceptions, http, tls
@@ -11,7 +10,7 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
 from hubv1.commands import Commands
-from hubv1.components import Components, Environment, build_components
+from hubv1.components import Components, build_components, new_bridge_id, read_environment
 from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
@@ -40,7 +39,7 @@ class Bridge(Commands):
     def __init__(self) -> None:
         """A bridge does nothing before it is configured."""
         super().__init__()
-        self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
+        self.bridge_id = new_bridge_id()
         self.calls = Lifecycle()
         self.upstream_flows = UpstreamFlows()
         self.is_running = False
@@ -160,13 +159,7 @@ class Bridge(Commands):
     def _set_up(self) -> None:
         values = {name: getattr(ctx.options, name) for name in _NAMES}
         config = read_config(values, os.environ)
-        environment = Environment(
-            self.bridge_id,
-            connections.connections(ctx.options),
-            connections.confdir(ctx.options),
-            self.upstream_flows,
-            connections.imposed_authorization(ctx.options),
-        )
+        environment = read_environment(ctx.options, self.bridge_id, self.upstream_flows)
         old = self.components
         self.components = build_components(config, environment, self._readings, old)
         self.upstream_flows.is_on = config.show_upstream

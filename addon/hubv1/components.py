@@ -1,10 +1,13 @@
 """The components of a running bridge, which live as long as the options that they are made of."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mitmproxy.options import Options
 
 from hubv1 import __version__
 from hubv1.calls import AnswerCache, Limits
@@ -13,6 +16,7 @@ from hubv1.fleet import Shipper
 from hubv1.hub import Connections, HubClient, Observer, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm import connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,35 @@ class Environment:
     """Sees the exchanges with Docker's hosts."""
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
+    via: str = field(init=False)
+    """The bridge's own entry in the Via header."""
 
-    @property
-    def via(self) -> str:
-        """The bridge's own entry in the Via header."""
-        return f"1.1 {self.bridge_id}"
+    def __post_init__(self) -> None:
+        """Derive the entry in the Via header."""
+        object.__setattr__(self, "via", f"1.1 {self.bridge_id}")
 
     def transport(self) -> Transport:
         """Open new connections to Docker's hosts."""
         agent = f"hub-v1-bridge/{__version__}"
         return Transport(self.via, agent, self.connections, self.observer)
+
+
+def read_environment(
+    options: Options, bridge_id: str, observer: Observer | None = None
+) -> Environment:
+    """What mitmproxy's options say about the bridge's environment; raises OptionsError."""
+    return Environment(
+        bridge_id,
+        connections.connections(options),
+        connections.confdir(options),
+        observer,
+        connections.imposed_authorization(options),
+    )
+
+
+def new_bridge_id() -> str:
+    """A pseudonym for Via that no other bridge has."""
+    return f"hub-v1-bridge-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class EscapingHandler(logging.Handler):
             record.msg, record.args = "\n".join(_log_lines(record)), ()
         except Exception:  # noqa: BLE001  # arguments that do not fit, as any handler of logging's
             self.handleError(record)
-            record.msg, record.args = "A line of the log cannot be made", ()
+            record.msg, record.args = "A log line could not be formatted", ()
         record.exc_info = record.exc_text = record.stack_info = None
 
 

@@ -25,8 +25,14 @@ die() {
     exit 1
 }
 
-# be_command NAME ARGUMENTS...: becomes that command of the program hub-v1-bridge.
+# be_command NAME ARGUMENTS...: becomes that command of the program hub-v1-bridge. Its help needs no
+# environment if HELP holds a short one.
 be_command() {
+    VENV=$ROOT/.venv
+    if [[ -n ${HELP:-} && ${2:-} =~ ^(-h|--help)$ ]] && ! _is_ready requirements.txt; then
+        printf '%s\n\n%s\n' "$HELP" "All options: once $SCRIPT has made its environment, .venv."
+        return
+    fi
     use_venv .venv "" requirements.txt
     if _is_under_sudo; then
         export PYTHONDONTWRITEBYTECODE=1 # in the caller's checkout

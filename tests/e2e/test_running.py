@@ -31,7 +31,7 @@ from standin import Standin
 RUN = [sys.executable, "-P", str(ROOT / "scripts" / "lib" / "cli.py"), "run"]
 CALL = "http://index.docker.io/v1/repositories/library/tiny/tags"
 TINY = b'[{"layer": "", "name": "latest"}, '
-BANNER = "The Hub v1 bridge. Ctrl-C ends it."
+BANNER = "The Hub v1 bridge is running; Ctrl-C ends it."
 
 
 @pytest.fixture

@@ -17,10 +17,7 @@ _PROXIES = {
 """What a mode is to a client, and how curl writes it."""
 
 _BY_HOSTS_FILE = (
-    "-m",
-    "reverse:https://registry-1.docker.io@443",
-    "-m",
-    "reverse:http://registry-1.docker.io@80",
+    "-m reverse:https://registry-1.docker.io@443 -m reverse:http://registry-1.docker.io@80"
 )
 
 
@@ -72,5 +69,5 @@ def how_to_call(listeners: Sequence[Listener], confdir: Path, program: str = "")
             yield f"  curl http://{listener.address}/v1/repositories/debian/tags"
         yield "Through this machine's hosts file, for clients that use no proxy but trust that CA:"
         yield "  127.0.0.1 index.docker.io registry.hub.docker.com"
-        yield f"  {with_sudo(program, _BY_HOSTS_FILE)}"
+        yield f"  {with_sudo(program, _BY_HOSTS_FILE.split())}"
     yield ""

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import secrets
 from collections.abc import Iterator, Sequence
 
 import click
@@ -13,11 +12,10 @@ import hubv1
 from hubv1.cli.launch import Tool, config_of, declared_options, launch, read_plan
 from hubv1.cli.main import DONE, FAILED, Command, versions
 from hubv1.cli.sudo import become_caller
-from hubv1.components import Environment, hub_client
+from hubv1.components import hub_client, new_bridge_id, read_environment
 from hubv1.config import BadOption
 from hubv1.doctor import Checkup, read_setup, run_checks
 from hubv1.journal import JournalError
-from hubv1.mitm.connections import confdir, connections
 from hubv1.text import harmless
 
 _TRUST = (
@@ -126,8 +124,7 @@ def _lines(checkup: Checkup) -> Iterator[str]:
 async def _check_up(tool: Tool, arguments: Sequence[str]) -> Checkup:
     options = read_plan(tool, await declared_options(tool), arguments).options
     config = config_of(options)
-    bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
-    environment = Environment(bridge_id, connections(options), confdir(options))
+    environment = read_environment(options, new_bridge_id())
     client = hub_client(config, environment)
     try:
         return await run_checks(read_setup(config, environment, options, is_running=False), client)
