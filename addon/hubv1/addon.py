@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 from hubv1 import contentview
 from hubv1.commands import Commands
 from hubv1.components import Components, build_components, new_bridge_id, read_environment
-from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
+from hubv1.config import OPTIONS, BadOption, complaints, read_config
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
@@ -50,10 +50,10 @@ class Bridge(Commands):
         for option in OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
         contentview.register()
-        given = loader.master.options
-        for name, complaint in complaints(given_options(given)).items():
+        given = loader.master.options.deferred
+        for name, complaint in complaints(given).items():
             logger.error(complaint)
-            del given.deferred[name]  # or mitmproxy adds a traceback of its own
+            del given[name]  # or mitmproxy adds a traceback of its own
 
     def configure(self, updated: set[str]) -> None:
         """Apply new values of options, or refuse them all."""

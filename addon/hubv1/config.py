@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mitmproxy.optmanager import OptManager
-
 from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.calls import Brownout, Mode, Network, Rule, read_brownout, read_rule
 from hubv1.fleet import check_fleet_url
@@ -322,20 +320,19 @@ def _account(user: str, secret: str) -> Basic | None:
     return account
 
 
-def given_options(manager: OptManager) -> dict[str, object]:
-    """The options given before the addon declared them: strings of the command line as a list,
-    values of config.yaml as they are."""
-    return {name: getattr(value, "val", value) for name, value in manager.deferred.items()}
-
-
 def complaints(given: Mapping[str, object]) -> dict[str, str]:
     """What is wrong with options given before the addon was loaded: a sentence for each name.
 
     mitmproxy ignores a name it does not know, and a value of the wrong type disables the addon
-    without a word, so both are checked here. `given` is what `given_options` returns.
+    without a word, so both are checked here. `given` is mitmproxy's OptManager.deferred: strings of
+    the command line as a list in `val`, values of config.yaml as they are.
     """
-    ours = ((name, value) for name, value in given.items() if name.startswith(PREFIX))
-    return {name: complaint for name, value in ours if (complaint := _complaint(name, value))}
+    found = {
+        name: _complaint(name, getattr(value, "val", value))
+        for name, value in given.items()
+        if name.startswith(PREFIX)
+    }
+    return {name: complaint for name, complaint in found.items() if complaint}
 
 
 def _complaint(name: str, value: object) -> str | None:

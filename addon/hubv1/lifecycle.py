@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from functools import partial
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
@@ -47,14 +48,13 @@ class Lifecycle:
     """
 
     def __init__(self) -> None:
-        """No calls yet."""
+        """Begin without calls."""
         self.pending: dict[str, PendingCall] = {}
 
     def open(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
         """Recognise a legacy call that is to be recorded, and decide what becomes of it."""
-        known = self.pending.get(flow.id)
-        if known is not None:
-            return known
+        if flow.id in self.pending:
+            return self.pending[flow.id]
         if flow.live and flow_metadata.is_claimed(flow) and not is_replay(flow):
             return None  # the addon was reloaded meanwhile, and the one before recorded the call
         saved = None if flow.live else flow_metadata.saved_record(flow)
@@ -68,12 +68,8 @@ class Lifecycle:
         if action is Action.COUNT:
             components.journal.seen.still_served += not is_replay(flow)
             return None
-        request = take_snapshot(
-            flow,
-            config.caller_header,
-            config.trusted_proxies,
-            components.environment.imposed_authorization,
-        )
+        imposed = components.environment.imposed_authorization
+        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
         return self._begin(PendingCall(flow, call, action, request))
 
     def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
@@ -81,10 +77,8 @@ class Lifecycle:
         if pending.action is Action.TRANSLATE:
             return self._translate(pending, components)
         if pending.action in (Action.REDIRECT, Action.REFUSE):
-            successor = _successor(pending.call, components)
-            is_redirect = pending.action is Action.REDIRECT
-            result = redirected(successor) if is_redirect else gone(successor)
-            _finish(pending, result, successor, components)
+            end = redirected if pending.action is Action.REDIRECT else gone
+            _finish(pending, end(_successor(pending.call, components)), components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -129,7 +123,7 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.stop()
-                _finish(pending, restarting(), _successor(pending.call, components), components)
+                _finish(pending, restarting(), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
@@ -152,7 +146,7 @@ class Lifecycle:
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, _successor(call, components), components)
+            _finish(pending, result, components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -189,13 +183,8 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
     call, request = pending.call, pending.request
     credentials, caller = request.credentials, request.caller.name
-    pending.task = asyncio.ensure_future(
-        components.cache.answer(
-            call,
-            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
-            credentials,
-        )
-    )
+    fetch = partial(answer_call, call, components.hub, components.limits, credentials, caller)
+    pending.task = asyncio.ensure_future(components.cache.answer(call, fetch, credentials))
     try:
         return await pending.task
     except asyncio.CancelledError:
@@ -210,9 +199,9 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         return internal_error(error)
 
 
-def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, successor, components)
+    _set_response(pending.flow, result, _successor(pending.call, components), components)
     pending.response = pending.flow.response
 
 
@@ -276,5 +265,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, unrecorded(), "", components)
+    _finish(pending, unrecorded(), components)
     _annotated(pending, components)

@@ -28,7 +28,7 @@ from mitmproxy.tools import main as mitmproxy_main
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
 from hubv1.cli.sudo import with_sudo
-from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
+from hubv1.config import OPTIONS, BadOption, Config, complaints, read_config
 from hubv1.doctor import listeners
 
 logger = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpars
 
 def _declare_options(options: Options) -> None:
     """Declare the bridge's options and read what was given for them."""
-    wrong = complaints(given_options(options))
+    wrong = complaints(options.deferred)
     if wrong:
         raise BadOption(" ".join(wrong.values()))
     for option in OPTIONS:

@@ -32,8 +32,9 @@ _NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ign
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
 _EPILOG = f"""\
-Filters choose the calls that the report and its gate are about. All but the two times may be given
-several times: a call has to match one of the values. In a name * stands for any text.
+Filters choose the calls that the report and its gate are about. A filter, unless it is a time, may
+be given several times, and a call has to match one of its values; a name may contain * for any
+text. --journal may be given several times, too, and is not needed beside CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
 seen at all; 2 the arguments are wrong, or name an unknown caller or route; {reports.FOUND} if
@@ -95,29 +96,20 @@ _several = partial(_option, multiple=True)
 _FILE = click.Path(path_type=Path)
 _OUTCOMES = click.Choice([*map(str, Outcome)])
 _GATES = click.Choice([*map(str, reports.FailOn)])
+_SUFFIXES = " ".join(SUFFIXES)
+_COLUMNS = f"{', '.join(reports.WITH_COLUMNS)}: {', '.join(reports.COLUMNS)}"
 _PARAMETERS: list[click.Parameter] = [
     click.Argument(["captures"], metavar="[CAPTURE]...", nargs=-1, type=_FILE),
-    _several(
-        "--journal",
-        "PATH-OR-URL",
-        "Journal to read; may be given several times. Default without CAPTURE: "
-        f"{reports.DEFAULT_JOURNAL}",
-    ),
+    _several("--journal", "PATH-OR-URL", f"Journal to read. Default: {reports.DEFAULT_JOURNAL}."),
     _option("--since", "TIME", f"Filter: calls from then on: {_TIMES}."),
     _option("--until", "TIME", "Filter: calls before then, or on that day and before."),
     _several("--caller", "NAME", "Filter: calls by that caller."),
     _several("--route", "ROUTE", "Filter: calls to that route, as reports name it.", _read_route),
     _several("--repository", "NAME", "Filter: calls for that repository, as debian or acme/*."),
     _several(
-        "--host",
-        "HOST",
-        "Filter: calls to that host; in CAPTURE it counts as a legacy host, as for the name of a "
-        "reverse proxy.",
-        _read_host,
+        "--host", "HOST", "Filter: calls to that host (in CAPTURE, a legacy one).", _read_host
     ),
-    _several(
-        "--outcome", "OUTCOME", f"Filter: calls that ended {', '.join(Outcome)}.", type=_OUTCOMES
-    ),
+    _several("--outcome", None, "Filter: calls that ended like that.", type=_OUTCOMES),
     _option(
         "--fail-on",
         None,
@@ -125,37 +117,22 @@ _PARAMETERS: list[click.Parameter] = [
         "legacy calls, or callers that --baseline does not have. Default: never.",
         type=_GATES,
     ),
-    _option(
-        "--baseline",
-        "REPORT.json",
-        "Earlier JSON report: tells which callers are new, still there or gone.",
-        type=_FILE,
-    ),
-    _option(
-        "--ignore",
-        "FILE",
-        "TOML file of callers that are accepted until a day: they do not count, and are listed "
-        "separately.",
-        type=_FILE,
-    ),
+    _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
+    _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
     _option(
         "--format",
         None,
-        f"Default: what the suffix of FILE stands for ({' '.join(SUFFIXES)}), else terminal.",
+        f"Default: by the suffix of FILE ({_SUFFIXES}), else terminal.",
         type=click.Choice(reports.FORMATS),
     ),
     _option("-o --output", "FILE", "Write to a file.", type=_FILE),
     _option(
-        "--columns",
-        "NAME,NAME",
-        f"Columns of the table of findings, for {', '.join(reports.WITH_COLUMNS)}: "
-        f"{', '.join(reports.COLUMNS)}.",
-        reports.read_columns,
+        "--columns", "NAME,NAME", f"Of the table of findings. For {_COLUMNS}.", reports.read_columns
     ),
     _option(
         "--serve",
         "HOST:PORT",
-        "Show the report as a page that is kept up to date, until Ctrl-C. A PORT alone is on "
+        "Serve the report as a page that is kept up to date, until Ctrl-C. A PORT alone is on "
         "127.0.0.1; a HOST beyond this machine needs the token in the URL that is printed.",
         reports.Address.read,
     ),
@@ -175,7 +152,7 @@ _PARAMETERS: list[click.Parameter] = [
 @click.version_option(hubv1.__version__, message=versions())
 @click.pass_context
 def report(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401  # click's
-    """Report who still calls Docker Hub API v1, how often, and what to call instead.
+    """Report who still calls Docker Hub API v1, and what to change.
 
     CAPTURE is recorded traffic to read: a mitmproxy flow file or HAR, packed with gzip or not; - is
     standard input.

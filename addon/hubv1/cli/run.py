@@ -86,10 +86,11 @@ def run(
 @_ARGUMENTS
 @click.pass_context
 def check(context: click.Context, arguments: Sequence[str], *, web: bool, console: bool) -> int:
-    """Check the set-up that `run` would start with these arguments, and start nothing.
+    """Check whether `run` would work with these arguments.
 
-    It checks the ports, the way to Docker Hub, account, clock, journal, fleet, and who can call. It
-    says what is wrong and how to fix it, and ends with 1 if anything is, else with 0.
+    It starts nothing. It checks the ports, the way to Docker Hub, account, clock, journal, fleet,
+    and who can call. It says what is wrong and how to fix it, and ends with 1 if anything is, else
+    with 0.
     """
     return _check(context, arguments, _tool(web=web, console=console))
 
