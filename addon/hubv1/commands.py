@@ -68,9 +68,10 @@ class Commands:
 
 
 async def _log_checks(components: Components, options: Options) -> None:
-    from hubv1.doctor import read_setup, run_checks  # noqa: PLC0415  # only when somebody asks
+    from hubv1.doctor import Setup, listeners, run_checks  # noqa: PLC0415  # only when somebody asks
 
-    setup = read_setup(components.config, components.environment, options, is_running=True)
+    places = tuple(listeners(options))
+    setup = Setup(components.config, components.environment, options, places, is_running=True)
     checkup = await run_checks(setup, components.hub)
     for subject, result in checkup.results.items():
         level = logging.WARNING if result.is_wrong else logging.INFO

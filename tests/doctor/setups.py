@@ -1,13 +1,14 @@
 """Set-ups for the checks to look at: sound, but for what a test changes."""
 
 import asyncio
-import dataclasses
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from mitmproxy.options import Options
 
 from hubv1.components import Environment, hub_client
 from hubv1.config import OPTIONS, read_config
@@ -29,21 +30,26 @@ def a_setup(
     secret: str = "",
     options: dict[str, Any] | None = None,
     connections: Connections = Connections(),  # noqa: B008  # frozen
-    **changes: Any,
+    listeners: tuple[Listener, ...] = (LOCAL,),
+    is_running: bool = True,
+    **mitmproxys: Any,
 ) -> Setup:
-    """`options` are the bridge's, `changes` for the set-up itself."""
+    """`options` are the bridge's, `mitmproxys` are mitmproxy's.
+
+    It runs, so that no port of this machine has to be free.
+    """
     values = {option.name: option.default for option in OPTIONS} | (options or {})
-    sound = Setup(
+    declared = Options()
+    for name, value in (("connection_strategy", "lazy"), ("proxyauth", "")):
+        declared.add_option(name, str, value, "")
+    declared.update(**mitmproxys)  # type: ignore[no-untyped-call]  # mitmproxy's
+    return Setup(
         config=read_config(values, {"HUB_SECRET": secret}),
         environment=Environment(BRIDGE_ID, connections, folder),
-        listeners=(LOCAL,),
-        strategy="lazy",
-        has_login=False,
-        is_limited=False,
-        environment_proxy="",
-        is_running=True,  # so that no port of this machine has to be free
+        options=declared,
+        listeners=listeners,
+        is_running=is_running,
     )
-    return dataclasses.replace(sound, **changes)
 
 
 def examine(setup: Setup, seconds: float = SECONDS) -> Checkup:

@@ -12,7 +12,13 @@ import pytest
 from doctor.setups import LOCAL, NO_NAMES, a_setup, examine, find
 from hubv1.doctor import CheckResult, CheckStatus
 from hubv1.doctor.checkup import trust_line
-from hubv1.doctor.local_checks import journal, legacy_names, listening, loop, strategy
+from hubv1.doctor.local_checks import (
+    connection_strategy,
+    journal,
+    legacy_names,
+    listening,
+    loop,
+)
 from hubv1.hub import Connections
 from hubv1.journal import Journal, Place
 from hubv1.listen import METRICS, Listener
@@ -26,15 +32,15 @@ DOCKERS = dict.fromkeys(
 
 
 def test_the_eager_strategy_is_wrong_and_told_how_to_change(tmp_path: Path) -> None:
-    assert strategy(a_setup(tmp_path)).status is CheckStatus.OK
-    found = strategy(a_setup(tmp_path, strategy="eager"))
+    assert connection_strategy(a_setup(tmp_path)).status is CheckStatus.OK
+    found = connection_strategy(a_setup(tmp_path, connection_strategy="eager"))
     assert found.is_wrong
     assert "--set connection_strategy=lazy" in found.remedy
 
 
 def test_nobody_serves_nobody(tmp_path: Path) -> None:
     setup = a_setup(tmp_path, listeners=())
-    assert strategy(setup).status is listening(setup).status is CheckStatus.SKIPPED
+    assert connection_strategy(setup).status is listening(setup).status is CheckStatus.SKIPPED
     assert trust_line(setup, DOCKERS) == ""
 
 
@@ -50,9 +56,9 @@ class TestListening:
     @pytest.mark.parametrize(
         ("bounds", "lacking"),
         [
-            ({"has_login": True}, "without allow_hosts:"),
-            ({"is_limited": True}, "without proxyauth:"),
-            ({"has_login": True, "is_limited": True}, ""),
+            ({"proxyauth": "ann:secret"}, "without allow_hosts:"),
+            ({"allow_hosts": ["index.docker.io"]}, "without proxyauth:"),
+            ({"proxyauth": "ann:secret", "allow_hosts": ["index.docker.io"]}, ""),
         ],
     )
     def test_tells_the_bound_that_is_missing(
@@ -279,11 +285,11 @@ class TestTheTrustLine:
         assert line.startswith("curl -sS https://registry.hub.docker.com/v1/")
 
     def test_names_this_machine_for_others_and_asks_for_their_login(self, tmp_path: Path) -> None:
-        line = trust_line(a_setup(tmp_path, listeners=(OPEN,), has_login=True), DOCKERS)
+        line = trust_line(a_setup(tmp_path, listeners=(OPEN,), proxyauth="ann:secret"), DOCKERS)
         assert f"http://{os.uname().nodename}:8080 --proxy-user USER:PASSWORD" in line
 
 
 def test_all_that_is_wrong_is_counted(tmp_path: Path) -> None:
-    found = examine(a_setup(tmp_path, options=NOWHERE, strategy="eager"))
+    found = examine(a_setup(tmp_path, options=NOWHERE, connection_strategy="eager"))
     assert found.summary == "2 of 10 checks found a problem."
     assert not found.is_sound

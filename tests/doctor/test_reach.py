@@ -157,15 +157,14 @@ def test_a_parent_proxy_that_is_not_there_is_told_from_hub(tmp_path: Path) -> No
 
 
 def test_a_proxy_of_the_environment_is_what_to_try_where_there_is_no_other_way(
-    hub: Standin, tmp_path: Path
+    hub: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {"environment_proxy": "http://proxy.example:3128"}
-    lost = before(hub, tmp_path, options={"hub_url": UNKNOWN}, **known)
+    monkeypatch.setenv("https_proxy", "http://joe:geheim@proxy.example:3128/")
+    lost = before(hub, tmp_path, options={"hub_url": UNKNOWN})
     assert find(lost, "Docker Hub").remedy.endswith(": -m upstream:http://proxy.example:3128.")
-    assert examine(before(hub, tmp_path, **known)).is_sound
-    through = before(
-        hub, tmp_path, options={"hub_url": UNKNOWN}, connections=Connections(proxy=NOBODY), **known
-    )
+    assert examine(before(hub, tmp_path)).is_sound
+    parent = Connections(proxy=NOBODY)
+    through = before(hub, tmp_path, options={"hub_url": UNKNOWN}, connections=parent)
     assert "The environment" not in find(through, "Docker Hub").line
 
 

@@ -14,7 +14,7 @@ from hubv1.cli.main import DONE, FAILED, Command, versions
 from hubv1.cli.sudo import become_caller
 from hubv1.components import hub_client, new_bridge_id, read_environment
 from hubv1.config import BadOption
-from hubv1.doctor import Checkup, read_setup, run_checks
+from hubv1.doctor import Checkup, Setup, listeners, run_checks
 from hubv1.journal import JournalError
 from hubv1.text import harmless
 
@@ -126,8 +126,10 @@ async def _check_up(tool: Tool, arguments: Sequence[str]) -> Checkup:
     options = read_plan(tool, await declared_options(tool), arguments).options
     config = config_of(options)
     environment = read_environment(options, new_bridge_id())
+    places = tuple(listeners(options))
+    setup = Setup(config, environment, options, places, is_running=False)
     client = hub_client(config, environment)
     try:
-        return await run_checks(read_setup(config, environment, options, is_running=False), client)
+        return await run_checks(setup, client)
     finally:
         await client.close()

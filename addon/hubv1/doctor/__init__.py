@@ -1,7 +1,7 @@
 """Is the set-up sound? Each check looks at one thing and says what is wrong and how to fix it."""
 
 from hubv1.doctor.checkup import Checkup, run_checks
-from hubv1.doctor.setup import CheckResult, CheckStatus, Setup, listeners, read_setup
+from hubv1.doctor.setup import CheckResult, CheckStatus, Setup, listeners
 
 __all__ = [
     "CheckResult",
@@ -9,6 +9,5 @@ __all__ = [
     "Checkup",
     "Setup",
     "listeners",
-    "read_setup",
     "run_checks",
 ]

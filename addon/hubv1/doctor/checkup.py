@@ -50,7 +50,7 @@ async def run_checks(
         asyncio.to_thread(local_checks.fleet, setup),
     )
     results = {
-        "connection strategy": local_checks.strategy(setup),
+        "connection strategy": local_checks.connection_strategy(setup),
         "listening": local_checks.listening(setup),
         "legacy hosts": local_checks.legacy_names(setup, resolved),
         "loop": local_checks.loop(setup, resolved),
@@ -70,7 +70,7 @@ def trust_line(setup: Setup, resolved: Resolved) -> str:
     host = next((name for name in sorted(hosts) if resolved[name]), hosts[0])
     for listener in setup.listeners:
         if listener.kind in _PROXY_SCHEMES:
-            login = " --proxy-user USER:PASSWORD" if setup.has_login else ""
+            login = " --proxy-user USER:PASSWORD" if setup.options.proxyauth else ""
             proxy = f"{_PROXY_SCHEMES[listener.kind]}://{_seen_from_outside(listener)}"
             return f"curl -sS --proxy {proxy}{login} https://{host}{_CALL}"
     for listener in setup.listeners:

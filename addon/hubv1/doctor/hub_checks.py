@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 from hubv1.api import v2
 from hubv1.api.errors import HubFailure, Unauthorized, Unreachable
@@ -13,6 +14,7 @@ from hubv1.config import SECRET
 from hubv1.doctor.diagnosis import diagnose
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.hub import HubClient, Registry, Reply, Request, RequestBudget, Transport
+from hubv1.text import without_user_info
 
 SAMPLE = Repository("library", "hello-world")
 """A small repository that everybody may read, and that Docker keeps for such trials."""
@@ -113,7 +115,7 @@ async def _in_time(request: Coroutine[Any, Any, _T], seconds: float) -> _T:
 def _failed(setup: Setup, option: str, failure: HubFailure) -> CheckResult:
     url = setup.config.registry_url if option == "hub_registry_url" else setup.config.url
     sentence, remedy = diagnose(failure, option)
-    unused = setup.environment_proxy
+    unused = without_user_info(getproxies().get("https", ""), mask="").rstrip("/")
     if isinstance(failure, Unreachable) and unused and not setup.proxy:
         remedy = (
             f"The environment names the proxy {unused}, which mitmproxy does not use by itself: "

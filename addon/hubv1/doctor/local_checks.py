@@ -47,14 +47,15 @@ Resolved = Mapping[str, bool | None]
 """For each name whether it leads to this machine; None if it leads nowhere."""
 
 
-def strategy(setup: Setup) -> CheckResult:
+def connection_strategy(setup: Setup) -> CheckResult:
     """Whether a dead legacy host would end a call before the bridge can answer it."""
     if not setup.listeners:
         return skipped(_SERVES_NOBODY)
-    if setup.strategy == "lazy":
+    strategy = setup.options.connection_strategy
+    if strategy == "lazy":
         return ok("It is lazy: dead legacy hosts do not matter.")
     return wrong(
-        f"It is {setup.strategy}: mitmproxy connects to the legacy host before the bridge can "
+        f"It is {strategy}: mitmproxy connects to the legacy host before the bridge can "
         "answer, and if that host is dead the call fails.",
         "Set it: --set connection_strategy=lazy.",
     )
@@ -81,13 +82,13 @@ def _exposure(listener: Listener, setup: Setup) -> tuple[str, str] | None:
     """What is wrong if a listener is open for too much."""
     missing = [
         option
-        for option, is_set, kinds in (
-            ("proxyauth", setup.has_login, _FOR_ANY_HOST),
-            ("allow_hosts", setup.is_limited, (*_FOR_ANY_HOST, "transparent")),
+        for option, kinds in (
+            ("proxyauth", _FOR_ANY_HOST),
+            ("allow_hosts", (*_FOR_ANY_HOST, "transparent")),
         )
-        if listener.is_for_others and listener.kind in kinds and not is_set
+        if listener.kind in kinds and not getattr(setup.options, option)
     ]
-    if not missing:
+    if not missing or not listener.is_for_others:
         return None
     hosts = "|".join(sorted(setup.config.hosts)).replace(".", r"\.")
     risks, remedies = zip(*map(_RISKS.__getitem__, missing), strict=True)

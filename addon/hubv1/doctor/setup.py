@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.request import getproxies
 
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
@@ -11,7 +10,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 from hubv1.components import Environment
 from hubv1.config import Config
 from hubv1.listen import METRICS, Listener, bracketed, split_address
-from hubv1.text import printable, without_user_info
+from hubv1.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +19,17 @@ class Setup:
 
     config: Config
     environment: Environment
+    options: Options
+    """mitmproxy's."""
     listeners: tuple[Listener, ...]
     """Empty if mitmproxy serves nobody, but reads recordings."""
-    strategy: str
-    """mitmproxy's connection_strategy."""
-    has_login: bool
-    """Whether proxyauth is set."""
-    is_limited: bool
-    """Whether allow_hosts is set."""
-    environment_proxy: str
-    """The proxy that environment variables name for other programs; mitmproxy ignores it."""
-    is_running: bool = False
+    is_running: bool
     """Whether the bridge runs, and so holds its ports itself."""
 
     @property
     def proxy(self) -> str:
         """URL of the parent proxy, empty for none."""
         return self.environment.connections.proxy
-
-
-def read_setup(
-    config: Config, environment: Environment, options: Options, *, is_running: bool
-) -> Setup:
-    """The set-up that the bridge's configuration and mitmproxy's options make."""
-    return Setup(
-        config=config,
-        environment=environment,
-        listeners=tuple(listeners(options)),
-        strategy=options.connection_strategy,
-        has_login=bool(options.proxyauth),
-        is_limited=bool(options.allow_hosts),
-        environment_proxy=without_user_info(getproxies().get("https", ""), mask="").rstrip("/"),
-        is_running=is_running,
-    )
 
 
 def listeners(options: Options) -> Iterator[Listener]:
