@@ -148,7 +148,7 @@ def hub_client(config: Config, environment: Environment) -> HubClient:
 
 
 def journal_place(config: Config, environment: Environment) -> Place:
-    """Where the journal is; raises JournalError where no journal can be."""
+    """Where the journal is; raises JournalError if no journal can be there."""
     return Place(config.journal or str(environment.confdir / FILE_NAME))
 
 

@@ -206,7 +206,7 @@ def _finish(pending: PendingCall, result: Result, components: Components) -> Non
 
 
 def _successor(call: Call, components: Components) -> str:
-    """URL of the v2 call to make instead; empty where there is none."""
+    """URL of the v2 call to make instead; empty if nothing replaces it."""
     path = call.replacement_path
     return components.config.url + path if path else ""
 

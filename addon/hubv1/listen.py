@@ -1,4 +1,4 @@
-"""Addresses to listen on: whether they can be had, and who may call what is for this machine alone.
+"""Addresses to listen on: whether they are free, and who may call what is for this machine alone.
 
 A page on the internet can lead a browser to 127.0.0.1 by a name of its own that resolves there.
 So what listens on loopback answers only to the names of loopback.
@@ -33,7 +33,7 @@ class Listener:
     """mitmproxy's name of the mode (regular, reverse, …), mitmweb, or METRICS."""
     host: str
     port: int | None
-    """None where the mode listens on no port."""
+    """None if the mode listens on no port."""
     target: str = ""
     """URL that a reverse proxy stands in front of."""
     transport: str = "tcp"
@@ -84,7 +84,7 @@ class Listener:
         found = socket.getaddrinfo(self.host or None, self.port, type=kind, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in found:
             if family is socket.AF_INET6 and not (socket.has_dualstack_ipv6() or self.host):
-                continue  # where IPv6 is off, what listens everywhere listens on IPv4 alone
+                continue  # if IPv6 is off, what listens everywhere listens on IPv4 alone
             with socket.socket(family, kind) as probe:
                 if kind is socket.SOCK_STREAM:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -73,10 +73,10 @@ def command_of(name: str) -> click.Command:
 
 
 def bridge_file() -> Path:
-    """What mitmproxy loads: beside the package in a checkout, in its own folder if installed."""
-    beside = Path(hubv1.__file__).parents[1]
-    installed = beside / "hubv1_addon" / "bridge.py"
-    return installed if installed.exists() else beside / "bridge.py"
+    """What mitmproxy loads: next to the package in a checkout, in its own folder if installed."""
+    folder = Path(hubv1.__file__).parents[1]
+    installed = folder / "hubv1_addon" / "bridge.py"
+    return installed if installed.exists() else folder / "bridge.py"
 
 
 def versions() -> str:

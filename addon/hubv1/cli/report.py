@@ -34,7 +34,7 @@ _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from no
 _EPILOG = f"""\
 Filters choose the calls that the report and its gate are about. A filter, unless it is a time, may
 be given several times, and a call has to match one of its values; a name may contain * for any
-text. --journal may be given several times, too, and is not needed beside CAPTURE.
+text. --journal may be given several times, too, and is not needed with CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
 seen at all; 2 the arguments are wrong, or name an unknown caller or route; {reports.FOUND} if
@@ -242,7 +242,7 @@ def _nobody(names: Sequence[str], every: reports.Report) -> Failure:
 
 
 def _serve(options: Namespace) -> int:
-    """Show the report until Ctrl-C; each remark on how it is made is printed once."""
+    """Show the report until Ctrl-C; what there is to say about its sources is said once."""
     said: set[str] = set()
 
     def say_once(message: str) -> None:

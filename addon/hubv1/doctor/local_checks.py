@@ -62,7 +62,7 @@ def connection_strategy(setup: Setup) -> CheckResult:
 
 
 def listening(setup: Setup) -> CheckResult:
-    """Whether mitmproxy can listen where it is to, and who can use it then, and for what."""
+    """Whether mitmproxy can listen on its addresses, and who can use it then, and for what."""
     if not setup.listeners:
         return skipped(_SERVES_NOBODY)
     for listener in setup.listeners:
