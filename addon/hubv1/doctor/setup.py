@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
@@ -54,6 +55,7 @@ class CheckStatus(StrEnum):
     OK = "ok"
     WRONG = "wrong"
     SKIPPED = "skipped"
+    """It could not run, or did not have to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +78,6 @@ class CheckResult:
         return printable(f"{self.sentence} {self.remedy}".strip())
 
 
-def ok(sentence: str) -> CheckResult:
-    """Nothing is wrong."""
-    return CheckResult(CheckStatus.OK, sentence)
-
-
-def wrong(sentence: str, remedy: str) -> CheckResult:
-    """Something is wrong, and `remedy` says what to do about it."""
-    return CheckResult(CheckStatus.WRONG, sentence, remedy)
-
-
-def skipped(sentence: str) -> CheckResult:
-    """The check could not run, or did not have to."""
-    return CheckResult(CheckStatus.SKIPPED, sentence)
+ok = partial(CheckResult, CheckStatus.OK)
+wrong = partial(CheckResult, CheckStatus.WRONG)
+skipped = partial(CheckResult, CheckStatus.SKIPPED)
