@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hubv1.api.outcome import Outcome
 from hubv1.journal import CallRecord, Place, Selection, Summary, read, summarised
-from hubv1.journal.selection import spans
+from hubv1.journal.reader import spans
 from report.made import write_journal
 from samples import make_entry
 

@@ -4,6 +4,7 @@ counted by, where counting by name ends, and the rows to add to the tables."""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hubv1.api.record import CallRecord
@@ -35,36 +36,47 @@ class Kind(NamedTuple):
     outcome: str
 
 
-class _Names:
-    """The names of one day, as many as it may have."""
+def kind_of(entry: CallRecord) -> Kind:
+    """The kind of a call by its true names."""
+    return Kind(
+        entry.caller,
+        entry.server_address,
+        entry.route,
+        entry.full_repository,
+        entry.outcome.value,
+    )
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._names = {"", OTHERS}
 
-    def admit(self, name: str) -> str:
-        """The name, or what stands for it where there are too many."""
-        if name in self._names:
-            return name
-        if len(self._names) >= self._most + 2:
+def _names() -> set[str]:
+    return {"", OTHERS}
+
+
+def _admitted(names: set[str], name: str, most: int) -> str:
+    """The name, or what stands for it where there are too many."""
+    if name not in names:
+        if len(names) >= most + len(_names()):
             return OTHERS
-        self._names.add(name)
-        return name
+        names.add(name)
+    return name
 
 
 @dataclass(slots=True)
 class _Day:
-    callers: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
-    hosts: _Names = field(default_factory=lambda: _Names(HOSTS_A_DAY))
-    repositories: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
+    callers: set[str] = field(default_factory=_names)
+    hosts: set[str] = field(default_factory=_names)
+    repositories: set[str] = field(default_factory=_names)
     kinds: set[int] = field(default_factory=set)
     """Hashes, which are a tenth of the size."""
 
     def admit(self, kind: Kind) -> Kind:
-        caller = self.callers.admit(kind.caller)
-        host = self.hosts.admit(kind.server_address)
-        repository = self.repositories.admit(kind.repository)
-        kind = Kind(caller, host, kind.route, repository, kind.outcome)
+        """The kind, by names as long as there may be more of them."""
+        kind = Kind(
+            _admitted(self.callers, kind.caller, NAMES_A_DAY),
+            _admitted(self.hosts, kind.server_address, HOSTS_A_DAY),
+            kind.route,
+            _admitted(self.repositories, kind.repository, NAMES_A_DAY),
+            kind.outcome,
+        )
         key = hash(kind)
         if key not in self.kinds:
             if len(self.kinds) >= KINDS_A_DAY:
@@ -83,64 +95,42 @@ class Cardinality:
     def __init__(self, load: Callable[[date], Iterable[Kind]]) -> None:
         """`load` gives the kinds that the journal has of a day."""
         self._load = load
-        self._days: dict[date, _Day] = {}
+        self._day = lru_cache(_DAYS_KEPT)(self._loaded)
 
     def kind_of(self, entry: CallRecord) -> Kind:
         """The kind of a call, by names as long as its day may have more of them."""
         return self._day(entry.started_at.date()).admit(kind_of(entry))
 
-    def _day(self, date: date) -> _Day:
-        day = self._days.get(date)
-        if day is None:
-            day = _Day()
-            for kind in self._load(date):
-                day.admit(kind)
-            while len(self._days) >= _DAYS_KEPT:
-                del self._days[next(iter(self._days))]
-            self._days[date] = day
+    def _loaded(self, date: date) -> _Day:
+        day = _Day()
+        for kind in self._load(date):
+            day.admit(kind)
         return day
 
 
-def kind_of(entry: CallRecord) -> Kind:
-    """The kind of a call by its true names."""
-    return Kind(
-        entry.caller,
-        entry.server_address,
-        entry.route,
-        entry.full_repository,
-        entry.outcome.value,
-    )
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of its hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
-@dataclass(slots=True)
-class _Sum:
-    """How many calls, and when."""
+def add_to(sums: dict[Row, Row], key: Row, row: Row) -> None:
+    """Add the row to the one with that key: numbers, then the first time and the last."""
+    if key not in sums:
+        sums[key] = row
+        return
+    *numbers, first_at, last_at = row
+    *known, first, last = sums[key]
+    added = (one + other for one, other in zip(known, numbers, strict=True))
+    sums[key] = (*added, min(first, first_at), max(last, last_at))
 
-    first_at: datetime
-    last_at: datetime
-    calls: int = 0
-    signed: int = 0
-    paged: int = 0
 
-    def add(self, entry: CallRecord) -> None:
-        self.calls += 1
-        self.signed += entry.is_signed
-        self.paged += entry.is_paged
-        self._widen(entry.started_at, entry.started_at)
-
-    def add_all(self, other: "_Sum") -> None:
-        self.calls += other.calls
-        self.signed += other.signed
-        self.paged += other.paged
-        self._widen(other.first_at, other.last_at)
-
-    def row(self) -> Row:
-        """In the order of the tables' columns."""
-        return self.calls, self.signed, self.paged, self.first_at, self.last_at
-
-    def _widen(self, first_at: datetime, last_at: datetime) -> None:
-        self.first_at = min(self.first_at, first_at)
-        self.last_at = max(self.last_at, last_at)
+def by_day(hours: Iterable[Row]) -> list[Row]:
+    """Rows of the table of days for some of the table of hours, in the order of their keys."""
+    days: dict[Row, Row] = {}
+    key = 1 + len(Kind._fields)
+    for row in hours:
+        add_to(days, (row[0].date(), *row[1:key]), row[key:])
+    return sorted((*key, *sums) for key, sums in days.items())
 
 
 class Rollup:
@@ -152,55 +142,37 @@ class Rollup:
 
     def __init__(self, entries: Iterable[CallRecord], cardinality: Cardinality) -> None:
         """Counts these calls."""
-        self._hours: dict[tuple[datetime, Kind], _Sum] = {}
-        self._callers: dict[str, tuple[CallRecord, _Sum]] = {}
+        self._hours: dict[Row, Row] = {}
+        self._callers: dict[str, tuple[CallRecord, datetime]] = {}
+        """The last call of each, and when the first was."""
         for entry in entries:
-            self._add(entry, cardinality.kind_of(entry))
-
-    def _add(self, entry: CallRecord, kind: Kind) -> None:
-        at = entry.started_at
-        key = at.replace(minute=0, second=0, microsecond=0), kind
-        known = self._hours.get(key)
-        if known is None:
-            known = self._hours[key] = _Sum(at, at)
-        known.add(entry)
-        if kind.caller != OTHERS:
-            self._add_caller(entry)
-
-    def _add_caller(self, entry: CallRecord) -> None:
-        at = entry.started_at
-        _, known = self._callers.get(entry.caller, (entry, None))
-        if known is None:
-            self._callers[entry.caller] = entry, _Sum(at, at)
-            return
-        is_latest = at >= known.last_at
-        known.add(entry)
-        if is_latest:
-            self._callers[entry.caller] = entry, known
+            kind, at = cardinality.kind_of(entry), entry.started_at
+            sums = 1, int(entry.is_signed), int(entry.is_paged), at, at
+            add_to(self._hours, (hour_of(at), *kind), sums)
+            if kind.caller != OTHERS:
+                last, first_at = self._callers.get(entry.caller, (entry, at))
+                last = entry if at >= last.started_at else last
+                self._callers[entry.caller] = last, min(at, first_at)
 
     def hours(self) -> list[Row]:
         """Rows of the table of hours."""
-        return [(hour, *kind, *one.row()) for (hour, kind), one in sorted(self._hours.items())]
+        return sorted((*key, *sums) for key, sums in self._hours.items())
 
     def days(self) -> list[Row]:
         """Rows of the table of days."""
-        days: dict[tuple[date, Kind], _Sum] = {}
-        for (hour, kind), one in self._hours.items():
-            day = days.setdefault((hour.date(), kind), _Sum(one.first_at, one.last_at))
-            day.add_all(one)
-        return [(day, *kind, *one.row()) for (day, kind), one in sorted(days.items())]
+        return by_day(self.hours())
 
     def callers(self) -> list[Row]:
         """Rows of the table of callers."""
         return [
             (
                 caller,
-                entry.client_address,
-                entry.user_agent_original,
-                entry.user_name,
-                entry.credentials,
-                one.first_at,
-                one.last_at,
+                last.client_address,
+                last.user_agent_original,
+                last.user_name,
+                last.credentials,
+                first_at,
+                last.started_at,
             )
-            for caller, (entry, one) in sorted(self._callers.items())
+            for caller, (last, first_at) in sorted(self._callers.items(), key=lambda item: item[0])
         ]

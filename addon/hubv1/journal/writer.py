@@ -8,18 +8,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hubv1.api.record import CallRecord
 from hubv1.journal import connection
 from hubv1.journal.connection import reason_of
-from hubv1.journal.counts import Row
-from hubv1.journal.database import Database, Notes
-from hubv1.journal.gaps import Losses, NotRecorded
+from hubv1.journal.counts import Row, hour_of
+from hubv1.journal.database import Batch, Database
+from hubv1.journal.history import Seen
+from hubv1.journal.incidents import Losses, NotRecorded, Rejections
 from hubv1.journal.place import Place
 from hubv1.journal.retention import Retention
-from hubv1.journal.traffic import Rejections, Seen
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,6 @@ locked, the first calls wait the whole time and those after them hardly."""
 _MOST_AT_ONCE = 500
 DAYS = 90
 """How long rows are kept."""
-
-
-_Traffic = tuple[int, int, int]
 
 
 def _utc_now() -> datetime:
@@ -130,9 +127,8 @@ class Journal:
             batch, is_last = self._next_batch(seconds)
             is_due = time.monotonic() - self._counted_at >= COUNTING_SECONDS
             if is_last:
-                self._database.try_at_once()
-            failure, unfit = self._recorded(batch, with_counts=is_due or is_last)
-            _tell(batch, failure, unfit)
+                self._database.keep_aside_at_once()
+            self._record(batch, with_counts=is_due or is_last)
             if batch:
                 self._called_at = time.monotonic()
             if not (is_last or self._losses.is_outage):
@@ -153,51 +149,48 @@ class Journal:
             return batch, True
         return batch, False
 
-    def _recorded(
-        self, batch: Sequence[_Waiting], *, with_counts: bool
-    ) -> tuple[NotRecorded | None, Mapping[str, str]]:
-        """Commit the batch. Returns why that is impossible, whatever it is; or else, by their ids,
-        why some of its calls cannot be recorded."""
+    def _record(self, batch: Sequence[_Waiting], *, with_counts: bool) -> None:
+        """Commit the batch, and tell who waits for it."""
+        is_first = False
         try:
-            unfit = self._commit([waiting.entry for waiting in batch], with_counts=with_counts)
+            reasons = self._commit([each.entry for each in batch], with_counts=with_counts)
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of any failure
-            refused = sum(waiting.is_required for waiting in batch)
-            lost, reason = len(batch) - refused, reason_of(error)
-            failure = self._losses.add_outage(lost, refused, reason, self._now())
-            self.seen.refused_unrecorded = self._losses.refused
-            return failure, {}
-        if unfit:
-            self._add_unfit(batch, unfit)
-        return None, unfit
+            reason = reason_of(error)
+            reasons = {each.entry.id: reason for each in batch}
+            refused = sum(each.is_required for each in batch)
+            is_first = self._losses.add_outage(len(batch) - refused, refused, reason, self._now())
+        else:
+            if reasons:
+                self._add_unfit(batch, reasons)
+        self.seen.refused_unrecorded = self._losses.refused
+        _tell(batch, reasons, is_first=is_first)
 
-    def _add_unfit(self, batch: Sequence[_Waiting], unfit: Mapping[str, str]) -> None:
+    def _add_unfit(self, batch: Sequence[_Waiting], reasons: Mapping[str, str]) -> None:
         """Count the calls that cannot be recorded while others are, before anybody hears of it."""
-        whys = Counter(
-            (unfit[waiting.entry.id], waiting.is_required)
-            for waiting in batch
-            if waiting.entry.id in unfit
-        )
+        unfit = [each for each in batch if each.entry.id in reasons]
+        whys = Counter((reasons[each.entry.id], each.is_required) for each in unfit)
         for (reason, is_required), calls in whys.items():
             lost, refused = (0, calls) if is_required else (calls, 0)
             self._losses.add_apart(lost, refused, reason, self._now())
-        self.seen.refused_unrecorded = self._losses.refused
         self._guard(lambda: self._commit([], with_counts=False))
 
     def _commit(self, entries: Sequence[CallRecord], *, with_counts: bool) -> Mapping[str, str]:
-        unfit: Mapping[str, str] = {}
+        """Write these calls, and whatever else is to be written. Returns, by their ids, why some
+        of them cannot be recorded."""
         traffic = _traffic(self.seen) if with_counts else self._written
-        losses = self._losses
+        losses, unfit = self._losses, dict[str, str]()
         if entries or losses.is_to_write or traffic != self._written:
-            patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
-            rejections = self._rejections.rows() if with_counts else ()
-            notes = Notes(self._seen_rows(traffic), rejections)
+            others: dict[str, Sequence[Row]] = {"seen": self._seen_rows(traffic)}
+            if with_counts:
+                others["rejections"] = self._rejections.rows()
             if losses.is_to_write:
-                notes = replace(notes, refusals=losses.refusals(), gaps=losses.gaps())
-            unfit = self._database.commit(entries, notes, patience)
+                others.update(losses.rows())
+            patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
+            unfit.update(self._database.commit(Batch(entries, others), patience))
             if with_counts:
                 self._rejections.written()
-            if losses.is_to_write:
-                losses.written(notes.gaps)
+            if "gaps" in others:
+                losses.written(others["gaps"])
         if with_counts:
             self._written, self._counted_at = traffic, time.monotonic()
         return unfit
@@ -205,9 +198,9 @@ class Journal:
     def _tend(self, *, is_due: bool) -> None:
         """See to the file, after the calls: what is found is no trouble of theirs."""
         if is_due:
-            self._guard(lambda: self._database.look(connection.BUSY_SECONDS))
+            self._guard(self._database.look)
         is_idle = time.monotonic() - self._called_at >= _SETTLING_SECONDS
-        self._guard(lambda: self._database.settle(connection.BUSY_SECONDS, is_due=is_idle))
+        self._guard(lambda: self._database.settle(is_due=is_idle))
         if not self._retention.seconds and self._queue.empty():
             self._retention.step(self._database, self._now())
 
@@ -222,39 +215,34 @@ class Journal:
         logger.error("%d calls are not in the journal %s any more: %s", calls, self.place, reason)
         self._losses.add_apart(calls, 0, reason, self._now())
 
-    def _seen_rows(self, traffic: _Traffic) -> Sequence[Row]:
+    def _seen_rows(self, traffic: tuple[int, ...]) -> list[Row]:
         """What came since the last time, for the hour's counts."""
         if traffic == self._written:
-            return ()
-        hour = self._now().replace(minute=0, second=0, microsecond=0)
-        pairs = zip(traffic, self._written, strict=True)
-        return [(hour, self._bridge_id, *(new - old for new, old in pairs))]
+            return []
+        more = (new - old for new, old in zip(traffic, self._written, strict=True))
+        return [(hour_of(self._now()), self._bridge_id, *more)]
 
 
-def _traffic(seen: Seen) -> _Traffic:
+def _traffic(seen: Seen) -> tuple[int, ...]:
     """What the table `seen` has of it."""
     return seen.flows, seen.still_served, seen.rejected_tls
 
 
-def _tell(batch: Sequence[_Waiting], failure: NotRecorded | None, unfit: Mapping[str, str]) -> None:
+def _tell(batch: Sequence[_Waiting], reasons: Mapping[str, str], *, is_first: bool) -> None:
     """Wake all who wait for the batch, in their own thread and with one call for all."""
-    waiting = [(each.done, unfit.get(each.entry.id)) for each in batch if each.done is not None]
+    waiting = [(each.done, reasons.get(each.entry.id)) for each in batch if each.done is not None]
     if waiting:
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            waiting[0][0].get_loop().call_soon_threadsafe(_settle, waiting, failure)
+            waiting[0][0].get_loop().call_soon_threadsafe(_finish, waiting, is_first)
 
 
-def _settle(
-    waiting: Sequence[tuple[asyncio.Future[None], str | None]], failure: NotRecorded | None
-) -> None:
+def _finish(waiting: Sequence[tuple[asyncio.Future[None], str | None]], is_first: bool) -> None:  # noqa: FBT001  # call_soon_threadsafe takes no keywords
     for future, reason in waiting:
         if future.done():
             continue
-        if failure is not None:
-            future.set_exception(failure)
-            failure = NotRecorded(str(failure), first=False)
-        elif reason is not None:
-            future.set_exception(NotRecorded(reason, first=False))
-        else:
+        if reason is None:
             future.set_result(None)
+        else:
+            future.set_exception(NotRecorded(reason, first=is_first))
+            is_first = False
