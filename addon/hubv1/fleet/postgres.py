@@ -28,9 +28,9 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
-from hubv1.fleet.outbox import Parcel, by_day
+from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
-from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
+from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
 from hubv1.journal.place import POSTGRESQL
 from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old

@@ -149,6 +149,8 @@ class Connection:
         _create(connection)
         # A file that holds its tables itself can be told from somebody else's when it is damaged.
         connection.execute(_CHECKPOINT).fetchall()
+        self._companions = tuple(map(identity, self._names))
+        self._log = files.open_if_there(self._names[0], os.O_RDONLY)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -179,15 +181,13 @@ class Connection:
         SQLite says of damage.
 
         Where somebody else has written to the file, another bridge perhaps, the calls of the
-        sample must be in it. What belongs to the file is known from the first time on.
+        sample must be in it.
         """
         now = self._state_now()
         if not self._has_log:
             return
         found = tuple(map(identity, self._names))
-        if self._state is None:
-            self._state, self._companions = now, found
-            self._log = files.open_if_there(self._names[0], os.O_RDONLY)
+        self._state = self._state or now
         is_log_good = None not in found and found == self._companions and self._is_log_whole()
         if now.size < self._state.size or not is_log_good:
             raise FileDisturbed(is_log_kept=is_log_good and now.size > 0)
@@ -210,16 +210,10 @@ class Connection:
             raise FileDisturbed
         return True
 
-    def trouble(self, sample: Sample) -> Exception | None:
-        """What is wrong with the file; None where nothing is."""
-        try:
-            self.check(sample)
-            if self._has_hole_in_log():
-                return FileDisturbed()
-            self.is_sound(sample())
-        except (FileReplaced, FileDisturbed, sqlite3.Error) as found:
-            return found
-        return None
+    def examine(self, sample: Sample) -> None:
+        """Check the file, and read it too."""
+        self.check(sample)
+        self.is_sound(sample())
 
     def empty_log(self, ids: Collection[str]) -> bool:
         """Write what the log has into the file; returns whether all of it is there, and what has
@@ -227,8 +221,6 @@ class Connection:
         # Nobody begins another log meanwhile: this one would not fit the file any more.
         with files.locked(self.file.parent):
             self.check(lambda: ids)
-            if self._has_hole_in_log():
-                raise FileDisturbed
             busy, in_log, written = self._cursor.execute(_CHECKPOINT).fetchone()
         if busy or in_log != written or not self.is_sound(ids):
             return False
@@ -240,16 +232,13 @@ class Connection:
         in the file itself, where it has another name by now or a link leads elsewhere."""
         is_there = identity(self.file) == self.identity
         is_replaced = isinstance(trouble, FileReplaced)
-        is_good = is_replaced and self._is_log_whole() and not self._has_hole_in_log()
-        if is_there and not is_good:
+        if is_there and not (is_replaced and self._is_log_whole()):
             with files.out_of_the_way(self.file):
                 self._close()
         self._close()
         # Where a link leads elsewhere, others may go on with the file that it led to.
-        is_log_kept = is_replaced if is_there else False
-        if isinstance(trouble, FileDisturbed):
-            is_log_kept = trouble.is_log_kept
-        if not is_log_kept:
+        is_log_kept = isinstance(trouble, FileDisturbed) and trouble.is_log_kept
+        if not (is_log_kept or (is_there and is_replaced)):
             self._remove_what_is_left()
         path = files.path_of(self._held) if is_replaced else None
         self.close()
@@ -303,19 +292,13 @@ class Connection:
             with suppress(sqlite3.Error):
                 _, in_log, _ = self._cursor.execute(_CHECKPOINT).fetchone()
                 is_whole = in_log == 0
-        if is_whole:
-            self._log_header, self._log_size = header, size
-        return is_whole
-
-    def _has_hole_in_log(self) -> bool:
-        """Whether the log was cut and has grown again since: it has zeros in between, which would
-        be written into the file. Not every file system tells."""
-        if self._log is None:
+        if not is_whole:
             return False
-        size = os.fstat(self._log).st_size
+        self._log_header, self._log_size = header, size
+        # One that was cut and has grown again has zeros in between. Not every file system tells.
         with suppress(OSError):
-            return size > 0 and os.lseek(self._log, 0, os.SEEK_HOLE) < size
-        return False
+            return not size or os.lseek(self._log, 0, os.SEEK_HOLE) >= size
+        return True
 
 
 def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
@@ -330,7 +313,7 @@ def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
 def _ids_alone(path: Path, ids: Collection[str]) -> frozenset[str]:
     """Those of the ids that are in a file that was moved away, itself alone."""
     try:
-        return frozenset() if files.is_aside(path) else _read_back(path, _ALONE, ids)
+        return frozenset() if files.ASIDE in path.name else _read_back(path, _ALONE, ids)
     except sqlite3.Error:
         return frozenset()
 

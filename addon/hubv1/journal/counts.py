@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hubv1.api.record import CallRecord
@@ -38,13 +39,8 @@ class Kind(NamedTuple):
 
 def kind_of(entry: CallRecord) -> Kind:
     """The kind of a call by its true names."""
-    return Kind(
-        entry.caller,
-        entry.server_address,
-        entry.route,
-        entry.full_repository,
-        entry.outcome.value,
-    )
+    names = entry.caller, entry.server_address, entry.route, entry.full_repository
+    return Kind(*names, entry.outcome.value)
 
 
 def _names() -> set[str]:
@@ -70,13 +66,10 @@ class _Day:
 
     def admit(self, kind: Kind) -> Kind:
         """The kind, by names as long as there may be more of them."""
-        kind = Kind(
-            _admitted(self.callers, kind.caller, NAMES_A_DAY),
-            _admitted(self.hosts, kind.server_address, HOSTS_A_DAY),
-            kind.route,
-            _admitted(self.repositories, kind.repository, NAMES_A_DAY),
-            kind.outcome,
-        )
+        caller = _admitted(self.callers, kind.caller, NAMES_A_DAY)
+        host = _admitted(self.hosts, kind.server_address, HOSTS_A_DAY)
+        repository = _admitted(self.repositories, kind.repository, NAMES_A_DAY)
+        kind = Kind(caller, host, kind.route, repository, kind.outcome)
         key = hash(kind)
         if key not in self.kinds:
             if len(self.kinds) >= KINDS_A_DAY:
@@ -164,15 +157,8 @@ class Rollup:
 
     def callers(self) -> list[Row]:
         """Rows of the table of callers."""
-        return [
-            (
-                caller,
-                last.client_address,
-                last.user_agent_original,
-                last.user_name,
-                last.credentials,
-                first_at,
-                last.started_at,
-            )
-            for caller, (last, first_at) in sorted(self._callers.items(), key=lambda item: item[0])
-        ]
+        rows = ((*_details(last), at, last.started_at) for last, at in self._callers.values())
+        return sorted(rows)
+
+
+_details = attrgetter("caller", "client_address", "user_agent_original", "user_name", "credentials")

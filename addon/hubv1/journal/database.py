@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import NamedTuple, TypeVar
 from hubv1.api.record import CallRecord
 from hubv1.journal import connection as opened
 from hubv1.journal import files, schema
-from hubv1.journal.connection import ROW_ERRORS, Connection, insert, is_damage, reason_of
+from hubv1.journal.connection import ROW_ERRORS, Connection, Sample, insert, is_damage, reason_of
 from hubv1.journal.counts import Cardinality, Rollup, Row
 from hubv1.journal.files import FileDisturbed, FileReplaced, Identity
 from hubv1.journal.place import JournalError, Place
@@ -43,8 +44,6 @@ _MOST_REMEMBERED = 4_000
 _MOST_IDS = 100_000
 _SAMPLE = 100
 """Calls that are looked for in a file that somebody else has written to."""
-_CONNECTED_SECONDS = 2.0
-"""How long to wait for others in this process that have the file open."""
 _HEADER_ID = slice(68, 72)
 """Where in a file its application_id is: https://sqlite.org/fileformat.html, 1.3.17."""
 _TRACE = b"hub-v1-bridge-"
@@ -95,7 +94,7 @@ class Database:
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
-        self._do(self._check, patience)
+        self._do(lambda connection: connection.check(self._sample), patience)
         unfit = self._do(lambda connection: self._write(connection, batch), patience)
         written: Remembered = {gap[0]: gap for gap in batch.others.get("gaps", ())}
         written.update((each.id, each) for each in batch.calls)
@@ -105,7 +104,7 @@ class Database:
         self._commits += 1
         self._calls += len(batch.calls)
         try:
-            self._do(self._check, patience)
+            self._do(lambda connection: connection.check(self._sample), patience)
         except Exception:
             for id_ in written:  # whoever waits hears that they are not recorded
                 self._recent.pop(id_, None)
@@ -113,18 +112,24 @@ class Database:
             raise
         return unfit
 
-    def run(self, work: Callable[[sqlite3.Cursor], None], patience: float) -> None:
-        """Do `work` in a transaction, or raise and do nothing."""
+    def remove(self, work: Callable[[sqlite3.Cursor], bool], patience: float) -> bool:
+        """Do `work`, which tells whether it took rows away, in a transaction; or raise and do
+        nothing. Returns what it tells."""
 
-        def transaction(connection: Connection) -> None:
+        def transaction(connection: Connection) -> bool:
             with connection.transaction() as cursor:
-                work(cursor)
+                is_less = work(cursor)
+            if is_less:  # what was taken away need not be there any more
+                for remembered in (self._settled, self._recent):
+                    for id_ in remembered.keys() - connection.known(remembered):
+                        del remembered[id_]
+            return is_less
 
-        self._do(transaction, patience)
+        return self._do(transaction, patience)
 
     def look(self) -> None:
         """See to it that the journal is there and sound, also while nobody calls."""
-        self._do(self._look)
+        self._do(lambda connection: connection.examine(self._sample))
 
     def settle(self, *, is_due: bool = False) -> None:
         """Empty the log into the file, if that `is_due` by the time or by what is in it."""
@@ -170,13 +175,6 @@ class Database:
                 self._mend(connection, error)
 
     # What is done to a file
-
-    def _check(self, connection: Connection) -> None:
-        connection.check(self._sample)
-
-    def _look(self, connection: Connection) -> None:
-        connection.check(self._sample)
-        connection.is_sound(())
 
     def _settle(self, connection: Connection) -> None:
         if connection.empty_log(self._recent):
@@ -260,7 +258,7 @@ class Database:
     # What others do to it
 
     def _open(self, patience: float | None = None, mine: Identity | None = None) -> Connection:
-        return self._use(open_for_writing(self._place, patience, logger.error, mine))
+        return self._use(open_for_writing(self._place, patience, mine))
 
     def _use(self, connection: Connection) -> Connection:
         self._connection = connection
@@ -269,25 +267,22 @@ class Database:
 
     def _mend(self, connection: Connection, error: Exception) -> None:
         """Open the journal anew where that helps against the error, and raise it where not."""
-        if not self._is_of_the_file(connection.trouble(self._sample) or error):
+        trouble = _trouble(connection, self._sample) or error
+        is_damaged = is_damage(trouble) and time.monotonic() >= self._aside_not_before
+        if not (is_damaged or isinstance(trouble, FileReplaced | FileDisturbed)):
             raise error
         content = self._settled | self._recent
-        with files.connected(_CONNECTED_SECONDS), files.locked(connection.file.parent):
-            trouble = connection.trouble(lambda: content) or (error if is_damage(error) else None)
-            if trouble is None:
+        with files.connected, files.locked(connection.file.parent):
+            found = _trouble(connection, lambda: content) or (trouble if is_damaged else None)
+            if found is None:
                 return  # another bridge has mended it
-            self._log(connection, trouble)
-            found = connection.leave(trouble, content)
-            self._missing |= {id_: each for id_, each in content.items() if id_ not in found}
+            self._log(connection, found)
+            there = connection.leave(found, content)
+            self._missing |= {id_: each for id_, each in content.items() if id_ not in there}
             self._settled, self._recent, self._connection = {}, {}, None
             # Until this is done, others cannot tell that the file is in use again.
             with suppress(JournalError):
                 self._open(mine=connection.identity)
-
-    def _is_of_the_file(self, error: Exception) -> bool:
-        if is_damage(error):
-            return time.monotonic() >= self._aside_not_before
-        return isinstance(error, FileReplaced | FileDisturbed)
 
     def _log(self, connection: Connection, trouble: Exception) -> None:
         """Say what is wrong with the file, and set a damaged one aside."""
@@ -305,42 +300,42 @@ class Database:
             )
         else:
             self._aside_not_before = time.monotonic() + _ASIDE_SECONDS
-            set_aside(self._place, connection.identity, reason_of(trouble), logger.error)
+            _keep_aside(self._place, connection.file, connection.identity, reason_of(trouble))
 
     def _sample(self) -> list[str]:
         newest = (islice(reversed(each), _SAMPLE) for each in (self._settled, self._recent))
         return [*chain.from_iterable(newest)]
 
 
-def open_for_writing(
-    place: Place,
-    patience: float | None = None,
-    say: Callable[[str], None] = logger.warning,
-    mine: files.Identity | None = None,
-) -> Connection:
-    """Open the journal, made first where there is none.
+def _trouble(connection: Connection, sample: Sample) -> Exception | None:
+    """What is wrong with the file; None where nothing is."""
+    try:
+        connection.examine(sample)
+    except (FileReplaced, FileDisturbed, sqlite3.Error) as found:
+        return found
+    return None
 
-    A damaged one is kept aside, and a new one begun; `say` hears of it. By default that is a
-    warning, since an error in the log ends mitmproxy's start. `patience` is how many seconds to
-    wait for another process, `BUSY_SECONDS` by default; `mine` is a file that was a journal,
-    whatever it looks like now. Raises JournalError where the journal cannot be written or is none.
+
+def open_for_writing(
+    place: Place, patience: float | None = None, mine: Identity | None = None
+) -> Connection:
+    """Open the journal, made first where there is none. A damaged one is kept aside, and a new one
+    begun.
+
+    `patience` is how many seconds to wait for another process, `BUSY_SECONDS` by default; `mine` is
+    a file that was a journal, whatever it looks like now. Raises JournalError where the journal
+    cannot be written or is none.
     """
     if place.file is None:
         raise JournalError(NO_FILE)
     try:
         with files.locked(place.file.parent):
-            return _open(place, place.file, patience, say, mine)
+            return _open(place, place.file, patience, mine)
     except (sqlite3.Error, OSError) as error:
         raise JournalError(f"The journal {place} cannot be used: {reason_of(error)}.") from error
 
 
-def _open(
-    place: Place,
-    file: Path,
-    patience: float | None,
-    say: Callable[[str], None],
-    mine: files.Identity | None,
-) -> Connection:
+def _open(place: Place, file: Path, patience: float | None, mine: Identity | None) -> Connection:
     for _ in range(_ATTEMPTS):
         files.make(file)
         found = files.identity(file)
@@ -351,21 +346,34 @@ def _open(
                 continue  # somebody has taken it away meanwhile
             if not (is_damage(error) and (found == mine or _has_traces(file))):
                 raise
-            set_aside(place, found, reason_of(error), say)
+            # An error in the log would end mitmproxy's start.
+            level = logging.ERROR if mine else logging.WARNING
+            _keep_aside(place, file, found, reason_of(error), level)
     files.make(file)
     return Connection(place, file, patience)
 
 
-def set_aside(
-    place: Place, damaged: files.Identity | None, reason: str, say: Callable[[str], None]
+def _keep_aside(
+    place: Place, file: Path, damaged: Identity | None, reason: str, level: int = logging.ERROR
 ) -> None:
-    """Rename the damaged file at `place`, if it is still there, and say so; hold the lock."""
-    aside = files.keep_aside(place.file, damaged) if place.file else None
-    if aside is not None:
-        say(
-            f"The journal {place} is damaged ({reason}). It is kept as {aside}, and a new one is "
-            f"begun; sqlite3 {aside} .recover may get back what was in it."
-        )
+    """Rename the damaged file and its companions, unless another bridge has done so already; hold
+    the lock."""
+    if damaged is None or files.identity(file) != damaged:
+        return
+    now = datetime.now(UTC)
+    aside = file.with_name(f"{file.name}{files.ASIDE}{now:%Y%m%dT%H%M%SZ}")
+    if aside.exists():
+        aside = file.with_name(f"{file.name}{files.ASIDE}{now:%Y%m%dT%H%M%S.%fZ}")
+    for old, new in zip(files.companions(file), files.companions(aside), strict=True):
+        with suppress(FileNotFoundError):
+            old.rename(new)
+    file.rename(aside)
+    logger.log(
+        level,
+        "The journal %s is damaged (%s). It is kept as %s, and a new one is begun; "
+        "sqlite3 %s .recover may get back what was in it.",
+        *(place, reason, aside, aside),
+    )
 
 
 def _has_traces(path: Path) -> bool:

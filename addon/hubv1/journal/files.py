@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 Identity = tuple[int, int]
@@ -18,7 +17,8 @@ Identity = tuple[int, int]
 
 _PRIVATE = 0o600
 _COMPANIONS = ("-wal", "-shm")
-_ASIDE = ".damaged-"
+ASIDE = ".damaged-"
+"""Stands in the name of a damaged file that is kept."""
 _CLOSING = ".closing"
 """Ends the name that a file has for the moment in which a connection to it is dropped."""
 _LOCK_SECONDS = 5.0
@@ -70,28 +70,6 @@ def make(path: Path) -> None:
             each.unlink(missing_ok=True)
 
 
-def keep_aside(path: Path, damaged: Identity | None) -> Path | None:
-    """Rename the damaged file and its companions, and return the new name; hold the lock.
-
-    None where another bridge has done so already, and something else is here by now.
-    """
-    if damaged is None or identity(path) != damaged:
-        return None
-    now = datetime.now(UTC)
-    aside = path.with_name(f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%SZ}")
-    if aside.exists():
-        aside = path.with_name(f"{path.name}{_ASIDE}{now:%Y%m%dT%H%M%S.%fZ}")
-    for old, new in zip(companions(path), companions(aside), strict=True):
-        with suppress(FileNotFoundError):
-            old.rename(new)
-    return path.rename(aside)
-
-
-def is_aside(path: Path) -> bool:
-    """Whether that is the name of a damaged file that was kept aside."""
-    return _ASIDE in path.name
-
-
 @contextmanager
 def out_of_the_way(path: Path) -> Iterator[None]:
     """While it lasts the file has another name; hold the lock.
@@ -111,31 +89,15 @@ def out_of_the_way(path: Path) -> Iterator[None]:
             aside.rename(path)
 
 
-_connected = threading.RLock()
+connected = threading.RLock()
+"""Held by whoever has a connection to a journal for a moment, and by who leaves a file.
 
+SQLite shares the index of a log among all connections of a process to the same file: a new log gets
+a new index only once the last of them is closed.
+"""
 
-@contextmanager
-def connected(seconds: float = -1) -> Iterator[None]:
-    """Held by whoever has a connection to a journal for a moment, and by who leaves a file.
-
-    SQLite shares the index of a log among all connections of a process to the same file: a new log
-    gets a new index only once the last of them is closed. After so many `seconds` it goes on
-    without.
-    """
-    is_held = _connected.acquire(timeout=seconds)
-    try:
-        yield
-    finally:
-        if is_held:
-            _connected.release()
-
-
-class _Locked(threading.local):
-    def __init__(self) -> None:
-        self.folders: set[Identity] = set()
-
-
-_locked = _Locked()
+_locked: set[tuple[int, Identity]] = set()
+"""Which thread has which folder locked."""
 
 
 @contextmanager
@@ -145,7 +107,8 @@ def locked(folder: Path) -> Iterator[None]:
     The lock is on the folder, so that no further file is needed.
     """
     found = identity(folder)
-    if found is None or found in _locked.folders:
+    key = found and (threading.get_ident(), found)
+    if key is None or key in _locked:
         yield
         return
     with ExitStack() as stack:
@@ -153,8 +116,8 @@ def locked(folder: Path) -> Iterator[None]:
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
             _take_lock(descriptor, folder)
-        _locked.folders.add(found)
-        stack.callback(_locked.folders.discard, found)
+        _locked.add(key)
+        stack.callback(_locked.discard, key)
         yield
 
 

@@ -3,7 +3,7 @@ were lost or refused, and clients that reject the bridge's certificate."""
 
 import logging
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -30,26 +30,9 @@ class NotRecorded(Exception):
         self.first = first
 
 
-@dataclass(slots=True)
-class _Outage:
-    """A time in which nothing can be written."""
-
-    since: datetime
-    until: datetime
-    reason: str
-    lost: int = 0
-    refused: int = 0
-
-    def __str__(self) -> str:
-        told = [f"{self.lost} calls are not in it"] if self.lost else []
-        if self.refused:
-            told.append(f"{self.refused} calls were refused")
-        return ", ".join(told)
-
-
 class Losses:
-    """Calls that were answered and have no row, which is a gap, and calls that were refused for
-    that reason. For one thread."""
+    """Calls that were answered and have no row, which is a gap, and calls that were refused as
+    they could not be recorded. For one thread."""
 
     def __init__(self, bridge_id: str) -> None:
         """All is well so far."""
@@ -66,11 +49,6 @@ class Losses:
     def is_outage(self) -> bool:
         """Whether the last attempt to write failed."""
         return self._outage is not None
-
-    @property
-    def is_to_write(self) -> bool:
-        """Whether there are rows to write, or to find out whether the outage has ended."""
-        return bool(self._outage or self._gaps or self._refused_at)
 
     def add_outage(self, lost: int, refused: int, reason: str, now: datetime) -> bool:
         """Nothing can be written: so many more; returns whether these are the first."""
@@ -95,19 +73,19 @@ class Losses:
             self._refused_at[hour_of(now)] += refused
 
     def rows(self) -> dict[str, list[Row]]:
-        """What is to be written, by table; it waits until `written` says that it was."""
+        """What is to be written; it waits until `written` says that it was."""
         gaps, one = list(self._gaps), self._outage
         if one is not None and one.lost:
             gaps.append((new_id(), one.since, one.until, one.lost, one.reason, self._bridge_id))
         refusals = [(hour, self._bridge_id, calls) for hour, calls in self._refused_at.items()]
         return {"gaps": gaps, "refusals": refusals}
 
-    def written(self, gaps: Collection[Row]) -> None:
-        """These gaps are in the journal, and so are all refusals: all is well again."""
+    def written(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        """These are in the journal: all is well again."""
         if self._outage is not None and str(self._outage):
             logger.warning("The journal is written again; %s.", self._outage)
         self._outage = None
-        self._gaps = [gap for gap in self._gaps if gap not in gaps]
+        self._gaps = [gap for gap in self._gaps if gap not in rows["gaps"]]
         self._refused_at.clear()
 
     def say_what_is_lost(self, place: Place) -> None:
@@ -116,8 +94,7 @@ class Losses:
         if outage is None:
             return
         since = f"{outage.since:%Y-%m-%d %H:%M:%S} UTC"
-        lost = outage.lost + sum(row[_CALLS] for row in self._gaps)
-        if lost:
+        if lost := outage.lost + sum(row[_CALLS] for row in self._gaps):
             logger.error(
                 "%d calls since %s are not in the journal %s, and nowhere else: %s",
                 *(lost, since, place, outage.reason),
@@ -129,6 +106,23 @@ class Losses:
             )
 
 
+@dataclass(slots=True)
+class _Outage:
+    """A time in which nothing can be written."""
+
+    since: datetime
+    until: datetime
+    reason: str
+    lost: int = 0
+    refused: int = 0
+
+    def __str__(self) -> str:
+        told = [f"{self.lost} calls are not in it"] if self.lost else []
+        if self.refused:
+            told.append(f"{self.refused} calls were refused")
+        return ", ".join(told)
+
+
 class Rejections:
     """Clients that reject the certificate. A bridge that starts anew names as many again."""
 
@@ -136,7 +130,7 @@ class Rejections:
         """None yet."""
         # The event loop's thread puts in, the one that writes takes out.
         self._incoming: deque[tuple[str, str, datetime]] = deque(maxlen=_MOST_WAITING)
-        self._named: dict[date, set[tuple[str, str]]] = {}
+        self._named: dict[date, set[Row]] = {}
         self._waiting: dict[Row, Row] = {}
 
     def note(self, client_address: str, server_address: str, at: datetime) -> None:
@@ -147,8 +141,12 @@ class Rejections:
         """What is to be written; it waits until `written` says that it was."""
         while self._incoming:
             address, host, at = self._incoming.popleft()
-            client = self._named_as(at.date(), (address, host))
-            add_to(self._waiting, (at.date(), *client), (1, at, at))
+            key: Row = at.date(), address, host
+            named = self._named.setdefault(at.date(), set())
+            if key not in named and len(named) >= CLIENTS_A_DAY:
+                key = at.date(), OTHERS, OTHERS
+            named.add(key)
+            add_to(self._waiting, key, (1, at, at))
         return [(*key, *row) for key, row in self._waiting.items()]
 
     def written(self) -> None:
@@ -156,10 +154,3 @@ class Rejections:
         self._waiting.clear()
         for day in sorted(self._named)[:-1]:
             del self._named[day]
-
-    def _named_as(self, day: date, client: tuple[str, str]) -> tuple[str, str]:
-        named = self._named.setdefault(day, set())
-        if client not in named and len(named) >= CLIENTS_A_DAY:
-            return OTHERS, OTHERS
-        named.add(client)
-        return client

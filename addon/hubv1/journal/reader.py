@@ -9,28 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Date,
-    Engine,
-    Row,
-    Select,
-    Subquery,
-    case,
-    create_engine,
-    distinct,
-    event,
-    func,
-    inspect,
-    literal,
-    select,
-    union_all,
-)
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.api.outcome import Outcome
@@ -100,7 +82,7 @@ def read(
 
 
 @contextmanager
-def connected(place: Place) -> Iterator[Connection]:
+def connected(place: Place) -> Iterator[sa.Connection]:
     """A connection to a journal that shows it as it was at one moment; raises JournalError."""
     engine = open_for_reading(place)
     try:
@@ -127,7 +109,7 @@ def explained(place: Place) -> Iterator[None]:
 
 
 def history_of(
-    place: Place, connection: Connection, selection: Selection, named: int | None = None
+    place: Place, connection: sa.Connection, selection: Selection, named: int | None = None
 ) -> History:
     """What is wanted of the journal's history; raises JournalError, also where it is read."""
     with explained(place):
@@ -144,14 +126,14 @@ def history_of(
 # What is in the tables
 
 
-def traffic_of(connection: Connection, selection: Selection) -> Traffic:
+def traffic_of(connection: sa.Connection, selection: Selection) -> Traffic:
     """All traffic by hour and bridge, in the order of the fields of `Seen`."""
     seen, refusals = schema.seen.c, schema.refusals.c
     columns = (seen.hour, seen.bridge_id, seen.flows, seen.still_served, seen.rejected_tls)
-    rows = connection.execute(select(*columns).where(*_within(seen.hour, selection)))
+    rows = connection.execute(sa.select(*columns).where(*_within(seen.hour, selection)))
     traffic = {(hour, bridge): [*figures, 0] for hour, bridge, *figures in rows}
-    if inspect(connection).has_table(schema.refusals.name):  # older journals are without it
-        refused = select(*refusals).where(*_within(refusals.hour, selection))
+    if sa.inspect(connection).has_table(schema.refusals.name):  # older journals are without it
+        refused = sa.select(*refusals).where(*_within(refusals.hour, selection))
         for hour, bridge, calls in connection.execute(refused):
             traffic.setdefault((hour, bridge), [0, 0, 0, 0])[-1] = calls
     return traffic
@@ -162,21 +144,21 @@ def sum_of_traffic(traffic: Iterable[Sequence[int]]) -> Seen:
     return Seen(*map(sum, zip((0, 0, 0, 0), *traffic, strict=True)))
 
 
-def gaps_by_id(connection: Connection, selection: Selection) -> dict[str, Gap]:
+def gaps_by_id(connection: sa.Connection, selection: Selection) -> dict[str, Gap]:
     """Those that reach into the period."""
     gaps = schema.gaps.c
-    statement = select(gaps.id, gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
+    statement = sa.select(gaps.id, gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
     bounds = _meeting(gaps.started_at, gaps.ended_at, selection)
     found = connection.execute(statement.where(*bounds).order_by(gaps.started_at))
     return {id_: Gap(*row) for id_, *row in found}
 
 
-def rejections_of(connection: Connection, selection: Selection) -> tuple[Rejection, ...]:
+def rejections_of(connection: sa.Connection, selection: Selection) -> tuple[Rejection, ...]:
     """Those of days that reach into the period."""
     table = schema.rejections.c
     clients = table.client_address, table.server_address
-    last_at = func.max(table.last_at)
-    statement = select(*clients, func.sum(table.times), last_at).group_by(*clients)
+    last_at = sa.func.max(table.last_at)
+    statement = sa.select(*clients, sa.func.sum(table.times), last_at).group_by(*clients)
     bounds = _meeting(table.first_at, table.last_at, selection)
     found = statement.where(*bounds).order_by(last_at.desc()).limit(_MOST_REJECTIONS)
     rows = connection.execute(found)
@@ -184,12 +166,12 @@ def rejections_of(connection: Connection, selection: Selection) -> tuple[Rejecti
 
 
 def entries_of(
-    place: Place, connection: Connection, selection: Selection, ids: Sequence[str] | None = None
+    place: Place, connection: sa.Connection, selection: Selection, ids: Sequence[str] | None = None
 ) -> Iterator[CallRecord]:
     """The single calls of the period in the order of their time, or those with these ids; raises
     JournalError."""
     calls = schema.calls
-    statement = select(calls).where(*_within(calls.c.started_at, selection))
+    statement = sa.select(calls).where(*_within(calls.c.started_at, selection))
     if ids is not None:
         statement = statement.where(calls.c.id.in_(ids))
     statement = statement.order_by(calls.c.started_at, calls.c.id)
@@ -199,7 +181,7 @@ def entries_of(
         )
 
 
-def entry_of(row: Row[Any]) -> CallRecord:
+def entry_of(row: sa.Row[Any]) -> CallRecord:
     """The entry of a row that has all columns of the table."""
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     values["verdict"] = Verdict(str(values["verdict"]))
@@ -207,23 +189,23 @@ def entry_of(row: Row[Any]) -> CallRecord:
     return CallRecord(**values)
 
 
-def has_call(connection: Connection, id_: str) -> bool:
+def has_call(connection: sa.Connection, id_: str) -> bool:
     """Whether there is a row with that id."""
-    statement = select(schema.calls.c.id).where(schema.calls.c.id == id_)
+    statement = sa.select(schema.calls.c.id).where(schema.calls.c.id == id_)
     return connection.execute(statement).first() is not None
 
 
-def _within(column: Column[Any], selection: Selection) -> list[ColumnElement[bool]]:
+def _within(column: sa.Column[Any], selection: Selection) -> list[sa.ColumnElement[bool]]:
     return _bounds(column, selection.since, selection.until)
 
 
 def _meeting(
-    first: Column[Any], last: Column[Any], selection: Selection
-) -> list[ColumnElement[bool]]:
+    first: sa.Column[Any], last: sa.Column[Any], selection: Selection
+) -> list[sa.ColumnElement[bool]]:
     return _bounds(last, selection.since, None) + _bounds(first, None, selection.until)
 
 
-def _bounds(column: Column[Any], begin: Any, end: Any) -> list[ColumnElement[bool]]:  # noqa: ANN401  # dates or moments, as the column
+def _bounds(column: sa.Column[Any], begin: Any, end: Any) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401  # dates or moments, as the column
     """From `begin` on and before `end`, where they are not None."""
     after = [] if begin is None else [column >= begin]
     return after if end is None else [*after, column < end]
@@ -233,7 +215,7 @@ def _bounds(column: Column[Any], begin: Any, end: Any) -> list[ColumnElement[boo
 
 
 def summary_of(
-    connection: Connection,
+    connection: sa.Connection,
     hour: datetime,
     selection: Selection = EVERYTHING,
     named: int | None = None,
@@ -244,7 +226,7 @@ def summary_of(
     whatever the journal holds: the calls of the rest are counted together.
     """
     if named is not None:
-        callers = _number(connection, func.count(schema.callers.c.caller))
+        callers = _number(connection, sa.func.count(schema.callers.c.caller))
         if callers > named:
             return _summary_in_part(connection, hour, selection, named, callers)
     recent = _since(connection, hour, selection)
@@ -261,10 +243,10 @@ def summary_of(
 
 
 def _summary_in_part(
-    connection: Connection, hour: datetime, selection: Selection, named: int, callers: int
+    connection: sa.Connection, hour: datetime, selection: Selection, named: int, callers: int
 ) -> Summary:
     days, known = schema.days.c, schema.callers.c
-    latest = select(known.caller).order_by(known.last_seen.desc()).limit(named)
+    latest = sa.select(known.caller).order_by(known.last_seen.desc()).limit(named)
     period = _period(selection)
     recent = _since(connection, hour, selection)
     rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
@@ -273,27 +255,29 @@ def _summary_in_part(
     of_others: Counter[Kind] = Counter()
     for kind, calls in recent.items():
         of_others[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
-    repository = case((days.repository == "", ""), else_=OTHERS)
-    kinds = literal(OTHERS), days.server_address, days.route, repository, days.outcome
-    statement = select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
+    repository = sa.case((days.repository == "", ""), else_=OTHERS)
+    kinds = sa.literal(OTHERS), days.server_address, days.route, repository, days.outcome
+    statement = sa.select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
     rows = connection.execute(statement.group_by(*kinds[1:]))
     counts += [_count(row, of_others[Kind(*row[:5])]) for row in rows]
     return Summary(
         counts,
         _days(connection, selection, ()),
         callers=callers,
-        repositories=_number(connection, func.count(distinct(func.nullif(days.repository, "")))),
+        repositories=_number(
+            connection, sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
+        ),
     )
 
 
-def _number(connection: Connection, what: ColumnElement[int]) -> int:
-    return connection.scalars(select(what)).one()
+def _number(connection: sa.Connection, what: sa.ColumnElement[int]) -> int:
+    return connection.scalars(sa.select(what)).one()
 
 
-def _counts(period: Subquery) -> Select[Any]:
+def _counts(period: sa.Subquery) -> sa.Select[Any]:
     """A row for each kind of calls, the earliest first."""
     kinds, (first_at, *sums) = _kinds(period.c), _sums(period.c)
-    return select(*kinds, first_at, *sums).group_by(*kinds).order_by(first_at)
+    return sa.select(*kinds, first_at, *sums).group_by(*kinds).order_by(first_at)
 
 
 def _kinds(columns: Any) -> list[Any]:  # noqa: ANN401  # of tables and of subqueries alike
@@ -301,8 +285,8 @@ def _kinds(columns: Any) -> list[Any]:  # noqa: ANN401  # of tables and of subqu
 
 
 def _sums(columns: Any) -> list[Any]:  # noqa: ANN401  # as above
-    times = func.min(columns.first_at), func.max(columns.last_at)
-    return [*times, *(func.sum(columns[name]) for name in schema.SUMS)]
+    times = sa.func.min(columns.first_at), sa.func.max(columns.last_at)
+    return [*times, *(sa.func.sum(columns[name]) for name in schema.SUMS)]
 
 
 def _count(row: Sequence[Any], recent: int) -> Count:
@@ -315,30 +299,32 @@ def _count(row: Sequence[Any], recent: int) -> Count:
 
 
 def _add_details(
-    connection: Connection, counts: Iterable[Count], *which: ColumnElement[bool]
+    connection: sa.Connection, counts: Iterable[Count], *which: sa.ColumnElement[bool]
 ) -> None:
     callers = schema.callers.c
     columns = callers.caller, callers.client_address, callers.user_agent_original
-    rows = connection.execute(select(*columns).where(*which))
+    rows = connection.execute(sa.select(*columns).where(*which))
     details = {caller: (address, intern(agent)) for caller, address, agent in rows}
     for count in counts:
         found = details.get(count.caller, ("", ""))
         count.client_address, count.user_agent_original = found
 
 
-def _since(connection: Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
+def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
     """The calls since the beginning of the current hour."""
     hours = schema.hours.c
     bounds = _bounds(hours.hour, max(hour, selection.since or hour), selection.until)
-    statement = select(*_kinds(hours), func.sum(hours.calls)).where(*bounds)
+    statement = sa.select(*_kinds(hours), sa.func.sum(hours.calls)).where(*bounds)
     rows = connection.execute(statement.group_by(*_kinds(hours)))
     return Counter({Kind(*row[:5]): int(row[5]) for row in rows})
 
 
-def _days(connection: Connection, selection: Selection, callers: Collection[str]) -> Days:
+def _days(connection: sa.Connection, selection: Selection, callers: Collection[str]) -> Days:
     period = _period(selection).c
     kinds = _kinds(period) if selection.has_names else [period.outcome]
-    statement = select(period.day, *kinds, func.sum(period.calls)).group_by(period.day, *kinds)
+    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls)).group_by(
+        period.day, *kinds
+    )
     if selection.has_names and len(callers) <= _FEW:
         statement = statement.where(period.caller.in_(sorted(callers)))
     wanted: dict[tuple[str, ...], bool] = {}
@@ -356,56 +342,35 @@ def _is_wanted(kind: Kind, selection: Selection) -> bool:
     return selection.admits(kind) and not selection.accepts(kind.caller)
 
 
-class Span(NamedTuple):
-    """A part of a period, and which table of counts tells it exactly."""
-
-    by_day: bool
-    """Else by the hour, and within one day."""
-    begin: datetime | None
-    end: datetime | None
-
-
-def spans(since: datetime | None, until: datetime | None) -> list[Span]:
-    """The whole days of a period, and the hours of those that it cuts."""
+def _period(selection: Selection) -> sa.Subquery:
+    """The rows of counts that make the period, each with its day: those of the whole days in it,
+    and those of the hours of days that it cuts."""
+    since, until = selection.since, selection.until
     first = since and _midnight(since + timedelta(days=1) - timedelta.resolution)
     last = until and _midnight(until)
-    if first and last and first > last:
-        return [Span(by_day=False, begin=since, end=until)]
-    parts = (
-        Span(by_day=False, begin=since, end=first),
-        Span(by_day=True, begin=first, end=last),
-        Span(by_day=False, begin=last, end=until),
-    )
-    return [part for part in parts if (part.begin != part.end if part.begin else part.by_day)]
+    day, hour = schema.days.c.day, schema.hours.c.hour
+    within = _bounds(day, first and first.date(), last and last.date())
+    days = sa.select(day, *_columns(schema.days)).where(*within)
+    if not (first or last):
+        return days.subquery()
+    cut = sa.or_(*_bounds(hour, None, first), *_bounds(hour, last, None))
+    day_of_hour = sa.func.date(hour, type_=sa.Date()).label("day")
+    hours = sa.select(day_of_hour, *_columns(schema.hours)).where(*_within(hour, selection), cut)
+    return sa.union_all(days, hours).subquery()
+
+
+def _columns(table: sa.Table) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in (*Kind._fields, *schema.SUMS, "first_at", "last_at")]
 
 
 def _midnight(moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date(), time_of_day(), UTC)
 
 
-def _period(selection: Selection) -> Subquery:
-    """The rows of counts that make the period, each with its day."""
-    selects = [_rows_of(span) for span in spans(selection.since, selection.until)]
-    return (selects[0] if len(selects) == 1 else union_all(*selects)).subquery()
-
-
-def _rows_of(span: Span) -> Select[Any]:
-    begin, end = span.begin, span.end
-    table = schema.days if span.by_day else schema.hours
-    day: ColumnElement[date] = schema.days.c.day
-    if span.by_day:
-        bounds = _bounds(schema.days.c.day, begin and begin.date(), end and end.date())
-    else:
-        bounds = _bounds(schema.hours.c.hour, begin, end)
-        day = literal(begin and begin.date(), Date()).label("day")
-    columns = [table.c[name] for name in (*schema.SUMS, "first_at", "last_at")]
-    return select(day, *_kinds(table.c), *columns).where(*bounds)
-
-
 # The engines that read
 
 
-def open_for_reading(place: Place) -> Engine:
+def open_for_reading(place: Place) -> sa.Engine:
     """The engine of a journal that exists; raises JournalError where it does not."""
     file = place.file
     if file is not None and not file.is_file():
@@ -427,24 +392,24 @@ def open_for_reading(place: Place) -> Engine:
         raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
-def server_engine(place: Place) -> Engine:
+def server_engine(place: Place) -> sa.Engine:
     """For one thread, of a database on a server; raises ImportError where its driver is not
     there."""
     url = place.url
     wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
     given = {name: value for name, value in wanted.items() if name not in url.query}
-    return create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
 
 
-def _file_engine(place: Place) -> Engine:
+def _file_engine(place: Place) -> sa.Engine:
     # Python's driver would begin transactions by rules of its own: all is read as at one moment.
     given = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = create_engine(place.url, connect_args=given)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    engine = sa.create_engine(place.url, connect_args=given)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
-def _read_only_engine(place: Place, file: Path) -> Engine:
+def _read_only_engine(place: Place, file: Path) -> sa.Engine:
     """For a read-only medium: SQLite would make companions beside the file otherwise, even to
     read. The latest rows may still be in one, which is read with write access only."""
     log = files.companions(file)[0]
@@ -454,10 +419,10 @@ def _read_only_engine(place: Place, file: Path) -> Engine:
             f"rows are in {log}: copy both files to a folder of your own and read them there."
         )
     uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    return create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
+    return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 
-def _checked(engine: Engine, place: Place) -> Engine:
+def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
     try:
         with engine.connect() as connection:
             complaint = version_complaint(place, version_of(connection))
@@ -470,8 +435,8 @@ def _checked(engine: Engine, place: Place) -> Engine:
     return engine
 
 
-def version_of(connection: Connection) -> int | None:
+def version_of(connection: sa.Connection) -> int | None:
     """The version of the journal; None where there is none."""
-    if not inspect(connection).has_table(schema.journal.name):
+    if not sa.inspect(connection).has_table(schema.journal.name):
         return None
-    return connection.scalars(select(schema.journal.c.schema_version)).one_or_none() or 0
+    return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

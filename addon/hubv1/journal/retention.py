@@ -103,17 +103,15 @@ class Retention:
         """Take a step; trouble is said once and leaves everything to the next one."""
         has_more = False
 
-        def work(cursor: sqlite3.Cursor) -> None:
+        def work(cursor: sqlite3.Cursor) -> bool:
             def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
                 return cursor.execute(statement, [*map(stored, values)])
 
-            nonlocal has_more
-            has_more = remove_old(execute, self._believed(now), self._days)
+            return remove_old(execute, self._believed(now), self._days)
 
         try:
-            database.run(work, _PATIENCE)
+            has_more = database.remove(work, _PATIENCE)
         except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
-            has_more = False
             if not self._has_failed:
                 logger.warning("Old rows of the journal cannot be removed: %s", reason_of(error))
             self._has_failed = True

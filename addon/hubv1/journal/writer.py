@@ -177,21 +177,19 @@ class Journal:
     def _commit(self, entries: Sequence[CallRecord], *, with_counts: bool) -> Mapping[str, str]:
         """Write these calls, and whatever else is to be written. Returns, by their ids, why some
         of them cannot be recorded."""
-        traffic = _traffic(self.seen) if with_counts else self._written
-        losses, unfit = self._losses, dict[str, str]()
-        if entries or losses.is_to_write or traffic != self._written:
-            others: dict[str, Sequence[Row]] = {"seen": self._seen_rows(traffic)}
-            if with_counts:
-                others["rejections"] = self._rejections.rows()
-            if losses.is_to_write:
-                others.update(losses.rows())
-            patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
-            unfit.update(self._database.commit(Batch(entries, others), patience))
-            if with_counts:
-                self._rejections.written()
-            if "gaps" in others:
-                losses.written(others["gaps"])
+        losses, traffic = self._losses, self._written
+        others = losses.rows()
         if with_counts:
+            traffic = _traffic(self.seen)
+            others["seen"] = self._seen_rows(traffic)
+            others["rejections"] = self._rejections.rows()
+        unfit: Mapping[str, str] = {}
+        if entries or losses.is_outage or any(others.values()):
+            patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
+            unfit = self._database.commit(Batch(entries, others), patience)
+            losses.written(others)
+        if with_counts:
+            self._rejections.written()
             self._written, self._counted_at = traffic, time.monotonic()
         return unfit
 
