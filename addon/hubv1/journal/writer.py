@@ -8,13 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from hubv1.api.record import CallRecord
 from hubv1.journal import connection
 from hubv1.journal.connection import reason_of
-from hubv1.journal.counts import Row, hour_of
+from hubv1.journal.counts import hour_of
 from hubv1.journal.database import Batch, Database
 from hubv1.journal.history import Seen
 from hubv1.journal.incidents import Losses, NotRecorded, Rejections
@@ -41,9 +41,8 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """An entry to be written."""
+class _Waiting(NamedTuple):
+    """A call to be written."""
 
     entry: CallRecord
     done: asyncio.Future[None] | None
@@ -181,7 +180,9 @@ class Journal:
         others = losses.rows()
         if with_counts:
             traffic = _traffic(self.seen)
-            others["seen"] = self._seen_rows(traffic)
+            more = [new - old for new, old in zip(traffic, self._written, strict=True)]
+            if any(more):
+                others["seen"] = [(hour_of(self._now()), self._bridge_id, *more)]
             others["rejections"] = self._rejections.rows()
         unfit: Mapping[str, str] = {}
         if entries or losses.is_outage or any(others.values()):
@@ -212,13 +213,6 @@ class Journal:
         """Calls that were recorded are lost by another's hand."""
         logger.error("%d calls are not in the journal %s any more: %s", calls, self.place, reason)
         self._losses.add_apart(calls, 0, reason, self._now())
-
-    def _seen_rows(self, traffic: tuple[int, ...]) -> list[Row]:
-        """What came since the last time, for the hour's counts."""
-        if traffic == self._written:
-            return []
-        more = (new - old for new, old in zip(traffic, self._written, strict=True))
-        return [(hour_of(self._now()), self._bridge_id, *more)]
 
 
 def _traffic(seen: Seen) -> tuple[int, ...]:
