@@ -16,12 +16,11 @@ from hubv1.journal.history import (
     is_named,
     summarised,
 )
-from hubv1.journal.incidents import NotRecorded
 from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place, is_url, masked
 from hubv1.journal.reader import read
 from hubv1.journal.retention import COUNTS_DAYS
-from hubv1.journal.writer import DAYS, Journal
+from hubv1.journal.writer import DAYS, Journal, NotRecorded
 
 __all__ = [
     "COUNTS_DAYS",
