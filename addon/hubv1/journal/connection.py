@@ -211,8 +211,10 @@ class Connection:
         return True
 
     def examine(self, sample: Sample) -> None:
-        """Check the file, and read it too."""
+        """Check the file more thoroughly, and read it too; raises as `check`."""
         self.check(sample)
+        if self._has_hole_in_log():
+            raise FileDisturbed
         self.is_sound(sample())
 
     def empty_log(self, ids: Collection[str]) -> bool:
@@ -221,6 +223,8 @@ class Connection:
         # Nobody begins another log meanwhile: this one would not fit the file any more.
         with files.locked(self.file.parent):
             self.check(lambda: ids)
+            if self._has_hole_in_log():
+                raise FileDisturbed
             busy, in_log, written = self._cursor.execute(_CHECKPOINT).fetchone()
         if busy or in_log != written or not self.is_sound(ids):
             return False
@@ -232,7 +236,8 @@ class Connection:
         in the file itself, where it has another name by now or a link leads elsewhere."""
         is_there = identity(self.file) == self.identity
         is_replaced = isinstance(trouble, FileReplaced)
-        if is_there and not (is_replaced and self._is_log_whole()):
+        is_good = is_replaced and self._is_log_whole() and not self._has_hole_in_log()
+        if is_there and not is_good:
             with files.out_of_the_way(self.file):
                 self._close()
         self._close()
@@ -292,13 +297,19 @@ class Connection:
             with suppress(sqlite3.Error):
                 _, in_log, _ = self._cursor.execute(_CHECKPOINT).fetchone()
                 is_whole = in_log == 0
-        if not is_whole:
+        if is_whole:
+            self._log_header, self._log_size = header, size
+        return is_whole
+
+    def _has_hole_in_log(self) -> bool:
+        """Whether the log was cut and has grown again since: it has zeros in between, which would
+        be written into the file. Not every file system tells, and some take their time."""
+        if self._log is None:
             return False
-        self._log_header, self._log_size = header, size
-        # One that was cut and has grown again has zeros in between. Not every file system tells.
+        size = os.fstat(self._log).st_size
         with suppress(OSError):
-            return not size or os.lseek(self._log, 0, os.SEEK_HOLE) >= size
-        return True
+            return size > 0 and os.lseek(self._log, 0, os.SEEK_HOLE) < size
+        return False
 
 
 def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Counts of calls, by hour and by day, which outlive the rows they are made of: what calls are
 counted by, where counting by name ends, and the rows to add to the tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -22,6 +22,8 @@ whatever a client makes up: without a limit a flood of them would fill the disk 
 HOSTS_A_DAY = 100
 KINDS_A_DAY = 50_000
 """Rows that one day may have: a client can pair names that are all known at will."""
+_NAMES = 5
+"""How many a kind has."""
 _DAYS_KEPT = 8
 """Recordings bring old days; more than a few at a time they hardly mix."""
 
@@ -106,24 +108,34 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def add_to(sums: dict[Row, Row], key: Row, row: Row) -> None:
-    """Add the row to the one with that key: numbers, then the first time and the last."""
-    if key not in sums:
-        sums[key] = row
+Sums = dict[Row, list[Any]]
+"""Numbers by a key, then the first time and the last."""
+
+
+def add_to(
+    sums: Sums, key: Row, numbers: Sequence[int], first_at: datetime, last: datetime
+) -> None:
+    """Add to the sums with that key."""
+    known = sums.get(key)
+    if known is None:
+        sums[key] = [*numbers, first_at, last]
         return
-    *numbers, first_at, last_at = row
-    *known, first, last = sums[key]
-    added = (one + other for one, other in zip(known, numbers, strict=True))
-    sums[key] = (*added, min(first, first_at), max(last, last_at))
+    for place, number in enumerate(numbers):
+        known[place] += number
+    known[-2:] = min(known[-2], first_at), max(known[-1], last)
 
 
 def by_day(hours: Iterable[Row]) -> list[Row]:
     """Rows of the table of days for some of the table of hours, in the order of their keys."""
-    days: dict[Row, Row] = {}
-    key = 1 + len(Kind._fields)
-    for row in hours:
-        add_to(days, (row[0].date(), *row[1:key]), row[key:])
-    return sorted((*key, *sums) for key, sums in days.items())
+    days: Sums = {}
+    for hour, *row in hours:
+        *numbers, first_at, last_at = row[_NAMES:]
+        add_to(days, (hour.date(), *row[:_NAMES]), numbers, first_at, last_at)
+    return _rows(days)
+
+
+def _rows(sums: Sums) -> list[Row]:
+    return sorted([(*key, *row) for key, row in sums.items()])
 
 
 class Rollup:
@@ -135,13 +147,13 @@ class Rollup:
 
     def __init__(self, entries: Iterable[CallRecord], cardinality: Cardinality) -> None:
         """Counts these calls."""
-        self._hours: dict[Row, Row] = {}
+        self._hours: Sums = {}
         self._callers: dict[str, tuple[CallRecord, datetime]] = {}
         """The last call of each, and when the first was."""
         for entry in entries:
             kind, at = cardinality.kind_of(entry), entry.started_at
-            sums = 1, int(entry.is_signed), int(entry.is_paged), at, at
-            add_to(self._hours, (hour_of(at), *kind), sums)
+            numbers = 1, int(entry.is_signed), int(entry.is_paged)
+            add_to(self._hours, (hour_of(at), *kind), numbers, at, at)
             if kind.caller != OTHERS:
                 last, first_at = self._callers.get(entry.caller, (entry, at))
                 last = entry if at >= last.started_at else last
@@ -149,7 +161,7 @@ class Rollup:
 
     def hours(self) -> list[Row]:
         """Rows of the table of hours."""
-        return sorted((*key, *sums) for key, sums in self._hours.items())
+        return _rows(self._hours)
 
     def days(self) -> list[Row]:
         """Rows of the table of days."""

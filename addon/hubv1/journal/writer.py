@@ -19,7 +19,7 @@ from typing import NamedTuple
 from hubv1.api.record import CallRecord, new_id
 from hubv1.journal import connection
 from hubv1.journal.connection import reason_of
-from hubv1.journal.counts import OTHERS, Row, add_to, hour_of
+from hubv1.journal.counts import OTHERS, Row, Sums, add_to, hour_of
 from hubv1.journal.database import Batch, Database
 from hubv1.journal.history import Seen
 from hubv1.journal.place import Place
@@ -76,6 +76,11 @@ class Losses:
         """Whether the last attempt to write failed."""
         return self._outage is not None
 
+    @property
+    def is_to_write(self) -> bool:
+        """Whether there are rows to write, or to find out whether the outage has ended."""
+        return bool(self._outage or self._gaps or self._refused_at)
+
     def add_outage(self, lost: int, refused: int, reason: str, now: datetime) -> bool:
         """Nothing can be written: so many more; returns whether these are the first."""
         outage = self._outage = self._outage or _Outage(now, now, bounded(reason))
@@ -106,12 +111,12 @@ class Losses:
         refusals = [(hour, self._bridge_id, calls) for hour, calls in self._refused_at.items()]
         return {"gaps": gaps, "refusals": refusals}
 
-    def written(self, rows: Mapping[str, Sequence[Row]]) -> None:
-        """These are in the journal: all is well again."""
+    def written(self, gaps: Sequence[Row]) -> None:
+        """These gaps are in the journal, and so are all refusals: all is well again."""
         if self._outage is not None and str(self._outage):
             logger.warning("The journal is written again; %s.", self._outage)
         self._outage = None
-        self._gaps = [gap for gap in self._gaps if gap not in rows["gaps"]]
+        self._gaps = [gap for gap in self._gaps if gap not in gaps]
         self._refused_at.clear()
 
     def say_what_is_lost(self, place: Place) -> None:
@@ -157,7 +162,7 @@ class Rejections:
         # The event loop's thread puts in, the one that writes takes out.
         self._incoming: deque[tuple[str, str, datetime]] = deque(maxlen=_MOST_WAITING)
         self._named: dict[date, set[Row]] = {}
-        self._waiting: dict[Row, Row] = {}
+        self._waiting: Sums = {}
 
     def note(self, client_address: str, server_address: str, at: datetime) -> None:
         """A client rejected the certificate at that time, UTC."""
@@ -172,7 +177,7 @@ class Rejections:
             if key not in named and len(named) >= CLIENTS_A_DAY:
                 key = at.date(), OTHERS, OTHERS
             named.add(key)
-            add_to(self._waiting, key, (1, at, at))
+            add_to(self._waiting, key, (1,), at, at)
         return [(*key, *row) for key, row in self._waiting.items()]
 
     def written(self) -> None:
@@ -322,7 +327,7 @@ class Journal:
         """Write these calls, and whatever else is to be written. Returns, by their ids, why some
         of them cannot be recorded."""
         losses, traffic = self._losses, self._written
-        others = losses.rows()
+        others = losses.rows() if losses.is_to_write else {}
         if with_counts:
             traffic = _traffic(self.seen)
             more = [new - old for new, old in zip(traffic, self._written, strict=True)]
@@ -333,7 +338,8 @@ class Journal:
         if entries or losses.is_outage or any(others.values()):
             patience = _IMPATIENCE if losses.is_outage else connection.BUSY_SECONDS
             unfit = self._database.commit(Batch(entries, others), patience)
-            losses.written(others)
+            if losses.is_to_write:
+                losses.written(others.get("gaps", ()))
         if with_counts:
             self._rejections.written()
             self._written, self._counted_at = traffic, time.monotonic()
