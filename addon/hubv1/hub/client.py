@@ -22,10 +22,11 @@ from hubv1.api.v2 import (
     Unauthorized,
     Unreachable,
 )
+from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer, Credentials
 from hubv1.hub.http import Transport, Value
-from hubv1.hub.messages import RequestBudget
+from hubv1.hub.messages import Reply, RequestBudget
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
 
@@ -78,8 +79,10 @@ class HubClient:
         self._registry = Registry(registry_url, transport) if registry_url else None
         self._account = account
         self._lists = FairSemaphore(TAGS_AT_ONCE)
+        self._account_pages: AccountPages | None = None
         if account is not None:
             transport.secrets.keep(account)
+            self._account_pages = AccountPages(self._url, transport, self._auth, account)
 
     async def tag(self, repository: Repository, tag: str, budget: RequestBudget) -> v2.Tag:
         """One tag of a repository."""
@@ -115,6 +118,15 @@ class HubClient:
         names = await self._names_from_registry(registry, repository, budget)
         return await self._names(repository, budget, first) if names is None else names
 
+    async def page(self, repository: Repository, target: str, budget: RequestBudget) -> Reply:
+        """Hub's answer for a page of tags that it refuses to anonymous callers, read with the
+        bridge's account; 404 where the caller could not read the repository. Raises Incomplete
+        where there is no account, or Hub does not let it read on."""
+        budget.repository = str(repository)
+        if self._account_pages is None:
+            raise Incomplete("the bridge has no account to read on with")
+        return await self._account_pages.read(repository, target, budget)
+
     async def sign_in(self, repository: Repository, budget: RequestBudget) -> None:
         """Let the bridge's own account in, and see that it can read a repository that everybody
         can; raises Unauthorized where Hub does not let it in."""
@@ -129,6 +141,8 @@ class HubClient:
     async def close(self) -> None:
         """Close the connections; new ones are opened if the client is used again."""
         self._auth.close()
+        if self._account_pages is not None:
+            self._account_pages.close()
         await self._transport.close()
 
     async def retire(self) -> None:
