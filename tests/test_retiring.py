@@ -97,9 +97,7 @@ def test_a_page_of_tags_is_written_down_where_hub_refuses_its_offset(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
-def test_a_refusal_is_read_however_it_is_encoded(
-    tmp_path: Path, hub: Standin, coding: str
-) -> None:
+def test_a_refusal_is_read_however_it_is_encoded(tmp_path: Path, hub: Standin, coding: str) -> None:
     response = refusal()
     response.headers["Content-Encoding"] = coding
     response.content = REFUSED
@@ -164,7 +162,10 @@ def test_no_other_host_has_these_routes(tmp_path: Path, hub: Standin, host: str)
     ],
 )
 def test_behind_a_reverse_proxy_the_upstream_has_to_be_hub_or_hub_url(
-    upstream: str, host: str, sni: str | None, is_one: bool
+    upstream: str,
+    host: str,
+    sni: str | None,
+    is_one: bool,  # noqa: FBT001  # a column
 ) -> None:
     flow = behind(make_flow("/v2/repositories/library", host=host), upstream, sni)
     assert (retiring_call(flow, "https://hub.example/v2/..") is not None) == is_one
@@ -220,11 +221,14 @@ def test_no_mode_ends_such_a_call(tmp_path: Path, hub: Standin, mode: str) -> No
 def test_such_a_call_is_never_refused_for_want_of_a_row(tmp_path: Path, hub: Standin) -> None:
     flow = make_flow("/v2/repositories/acme", host="hub.docker.com")
 
+    def break_journal() -> None:
+        for file in tmp_path.glob("journal.sqlite3*"):
+            file.unlink()
+        (tmp_path / "journal.sqlite3").mkdir()
+
     async def playing() -> None:
         async with on_stage(tmp_path, hub.url, hub_journal_required=True) as stage:
-            for file in tmp_path.glob("journal.sqlite3*"):
-                file.unlink()
-            tmp_path.joinpath("journal.sqlite3").mkdir()
+            break_journal()
             await stage.play(flow, answer())
 
     asyncio.run(playing())
