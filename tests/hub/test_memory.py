@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hub.gate import PATIENCE, until
 from hubv1.calls import Limits, Result
 from hubv1.hub import http
-from hubv1.hub.http import LONG_BYTES, SHORT_BYTES, _Inflater
+from hubv1.hub.http import LONG_BYTES, SHORT_BYTES, _Decoder
 from standin import Standin, bodies, faults
 from standin.rules import Proceed
 from visitors import V1, Visitors, asked, played
@@ -195,7 +195,7 @@ class TestDecoding:
         window = (31, zlib.MAX_WBITS, -zlib.MAX_WBITS, 31)[form]
         coding = ("gzip", "deflate", "deflate", "x-gzip")[form]
         encoded = encode(data, window) * (members if window == 31 else 1)
-        inflater = _Inflater(coding)
+        inflater = _Decoder(coding)
         chunks = [encoded[at : at + step] for at in range(0, len(encoded), step)]
         found = b"".join(piece for chunk in chunks for piece in inflater.pieces(chunk))
         inflater.check_is_whole()
@@ -203,14 +203,14 @@ class TestDecoding:
 
     def test_never_gives_more_at_once_than_a_piece(self) -> None:
         encoded = encode(b" " * 20_000_000, 31)
-        sizes = [len(piece) for piece in _Inflater("gzip").pieces(encoded)]
+        sizes = [len(piece) for piece in _Decoder("gzip").pieces(encoded)]
         assert sum(sizes) == 20_000_000
         assert max(sizes) <= 256 * 1024
 
     @pytest.mark.parametrize("coding", ["gzip", "deflate"])
     def test_says_so_where_the_end_is_missing(self, coding: str) -> None:
         encoded = encode(b"abc" * 1_000, 31 if coding == "gzip" else zlib.MAX_WBITS)
-        inflater = _Inflater(coding)
+        inflater = _Decoder(coding)
         list(inflater.pieces(encoded[:-5]))
         with pytest.raises(zlib.error):
             inflater.check_is_whole()

@@ -30,7 +30,7 @@ async def hub(
     url = setup.settings.url
     sample = f"{url}/v2/namespaces/{SAMPLE.namespace}/repositories/{SAMPLE.name}/tags/latest"
     budget = RequestBudget(seconds=seconds)
-    request = transport.send(Request("GET", sample, {}), budget)
+    request = transport.send(Request("GET", sample), budget)
     reply: Reply | None = None
     try:
         reply = await _in_time(request, seconds)

@@ -8,11 +8,13 @@ import time
 import zlib
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
+import certifi
 import msgspec
 from yarl import URL
 
@@ -34,11 +36,9 @@ from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,
-    longest_pause,
     seconds_after_refusal,
     seconds_until_reset,
 )
-from hubv1.hub.tls import Connections
 from hubv1.text import bounded
 
 ATTEMPTS = 4
@@ -61,8 +61,8 @@ MOST_LONG, MOST_HUGE = 16, 2
 
 _MOST_ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 256 * 1024
-_BREATH_BYTES = 1024 * 1024
-"""What is decoded at a stretch, before other work gets its turn."""
+_PIECES_AT_A_STRETCH = 4
+"""What is read before other work gets its turn."""
 _LONGEST_MESSAGE = 16 * 1024
 """Characters of an error message that are looked at."""
 _NO_SUCH_ROUTE = "404: Page Not Found"
@@ -72,6 +72,52 @@ _REFUSALS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The settings of connections, named and meant as mitmproxy's own options."""
+
+    insecure: bool = False
+    """Believe any certificate."""
+    ca_file: str = ""
+    """Trust these CAs instead of the system's."""
+    ca_folder: str = ""
+    """Trust the CAs in this folder, which OpenSSL's c_rehash has prepared."""
+    client_certs: str = ""
+    """A certificate with its key to show, or a folder with one for each host: `<host>.pem`."""
+    proxy: str = ""
+    """URL of the proxy that every request goes through."""
+    proxy_auth: str = ""
+    """`user:password` for it."""
+
+    def __repr__(self) -> str:
+        """Without the proxy's credentials."""
+        return f"<connections through {self.proxy or 'no proxy'}>"
+
+    def context_for(self, host: str) -> ssl.SSLContext:
+        """The TLS settings for connections to `host`.
+
+        Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
+        """
+        file, folder = (str(Path(it).expanduser()) if it else None for it in self._trusted)
+        context = ssl.create_default_context(cafile=file, capath=folder)
+        if not file and not folder:
+            # A machine without a CA store of its own is no reason to fail.
+            context.load_verify_locations(certifi.where())
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        certificate = Path(self.client_certs).expanduser()
+        if self.client_certs and certificate.is_dir():
+            certificate /= f"{host}.pem"
+        if self.client_certs and certificate.is_file():
+            context.load_cert_chain(certificate)
+        return context
+
+    @property
+    def _trusted(self) -> tuple[str, str]:
+        return self.ca_file, self.ca_folder
 
 
 class Transport:
@@ -88,14 +134,19 @@ class Transport:
 
         `observer` is shown every exchange while it is on.
         """
-        self.via = via
         self.secrets = Secrets()
         self.statuses: Counter[str] = Counter()
         """Requests so far by the status of their replies, `none` where there was no reply."""
+        self._via = via
         self._observer = observer
         self._connections = connections or Connections()
-        self._secure_proxy()
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._for_proxy: dict[str, str] = {}
+        if given := self._connections.proxy_auth:
+            self.secrets.keep(Basic(*given.partition(":")[::2]))
+            if self._connections.proxy:
+                coded = b64encode(given.encode()).decode()
+                self._for_proxy["Proxy-Authorization"] = f"Basic {coded}"
+        self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -111,45 +162,44 @@ class Transport:
         self._under_way = 0
         self._is_retired = False
 
-    async def get(
-        self,
-        url: str,
-        budget: RequestBudget,
-        headers: Mapping[str, str] = MappingProxyType({}),
-        scope: str = "",
-        *,
-        is_list: bool = False,
-    ) -> Reply:
-        """The reply to a GET, unless it is 429 or 5xx: those are waited out or raised.
+    async def fetch(self, request: Request, budget: RequestBudget) -> Reply:
+        """The reply to a request, unless it is 429 or 5xx: those are waited out or raised.
 
-        `scope` is what a 429 is about where that is not the whole host: a user, say. `is_list`
-        allows for a very long answer, which takes room until the budget is closed. Raises
-        RateLimited, Unreachable, Nonsense, TooLong or Loop.
+        Raises RateLimited, Unreachable, Nonsense, TooLong or Loop.
         """
-        request = Request("GET", url, headers, is_list=is_list)
-        return await self._persist(request, budget, scope, ATTEMPTS)
-
-    async def login(
-        self, url: str, budget: RequestBudget, body: Mapping[str, str], scope: str
-    ) -> Reply:
-        """The reply to a POST of JSON, as `get` gives it but seldom repeated."""
-        request = Request("POST", url, MappingProxyType({}), body)
-        return await self._persist(request, budget, scope, LOGIN_ATTEMPTS)
+        attempts = ATTEMPTS if request.method == "GET" else LOGIN_ATTEMPTS
+        wait = FIRST_WAIT
+        while True:
+            attempts -= 1
+            try:
+                return await self._attempt(request, budget)
+            except (Unreachable, RateLimited) as failure:
+                seconds = min(wait, LONGEST_WAIT) + random.uniform(0, FIRST_WAIT)  # noqa: S311  # no secret
+                is_long = isinstance(failure, RateLimited) and (
+                    failure.seconds > budget.longest_pause
+                )
+                if not attempts or is_long or seconds >= budget.seconds_left:
+                    raise
+            await asyncio.sleep(seconds)
+            wait *= 2
 
     async def send(self, request: Request, budget: RequestBudget) -> Reply:
         """The reply to a single attempt, whatever its status.
 
-        Raises Unreachable, or Nonsense where the body is beyond all bounds.
+        Raises Unreachable, Nonsense or, where the body is beyond all bounds, TooLong.
         """
-        lanes = self._lanes[_origin(request.url)]
-        if not lanes.is_free(budget.keys):
+        lanes, keys = self._lanes[request.origin], budget.keys
+        if not lanes.is_free(keys):
             budget.trouble = f"it waited for a free connection to {request.place}"
-        leave = await lanes.acquire(budget.keys)
+        leave = await lanes.acquire(keys)
+        self._under_way += 1
         try:
             return await self._exchange(request, budget)
         finally:
+            self._under_way -= 1
             leave()
-            await self._close_if_idle()
+            if self._is_retired:
+                await self.retire()
 
     def decode(
         self, reply: Reply, decoder: Callable[[bytes], Value], budget: RequestBudget
@@ -171,13 +221,12 @@ class Transport:
         if status == 404 and said == _NO_SUCH_ROUTE:
             return Nonsense(f"{reply.url} is not a route of API v2")
         if status in _REFUSALS:
-            kind = _REFUSALS[status]
-            if status == 403 and _NO_PERSONAL_TOKENS in said.lower():
-                kind = PersonalTokenRefused
+            is_for_token = status == 403 and _NO_PERSONAL_TOKENS in said.lower()
+            kind = PersonalTokenRefused if is_for_token else _REFUSALS[status]
             return kind(self.masked(said, budget) or f"status {status}")
         if status == 429:
             return RateLimited(seconds_after_refusal(reply.headers))
-        if status == 508 and self.via in reply.headers.get("Via", ""):
+        if status == 508 and self._via in reply.headers.get("Via", ""):
             return Loop(f"{reply.url} leads back to this bridge")
         if status >= 500:
             return Unreachable(f"{reply.url} answered {status}")
@@ -192,7 +241,8 @@ class Transport:
     async def retire(self) -> None:
         """Close the connections as soon as nobody uses them any more."""
         self._is_retired = True
-        await self._close_if_idle()
+        if not self._under_way:
+            await self.close()
 
     async def close(self) -> None:
         """Close the connections now."""
@@ -200,31 +250,10 @@ class Transport:
         if session is not None:
             await session.close()
 
-    async def _close_if_idle(self) -> None:
-        if self._is_retired and not self._under_way:
-            await self.close()
-
-    async def _persist(
-        self, request: Request, budget: RequestBudget, scope: str, attempts: int
-    ) -> Reply:
-        wait = FIRST_WAIT
-        while True:
-            attempts -= 1
-            try:
-                return await self._attempt(request, budget, scope)
-            except HubFailure as failure:
-                seconds = min(wait, LONGEST_WAIT) + random.uniform(0, FIRST_WAIT)  # noqa: S311  # no secret
-                if not attempts or not _is_passing(failure, budget):
-                    raise
-                if seconds >= budget.seconds_left:
-                    raise
-            await asyncio.sleep(seconds)
-            wait *= 2
-
-    async def _attempt(self, request: Request, budget: RequestBudget, scope: str) -> Reply:
-        host = _origin(request.url)
+    async def _attempt(self, request: Request, budget: RequestBudget) -> Reply:
+        host = request.origin
         await self._throttle.wait(host, budget)
-        await self._throttle.wait(scope, budget)
+        await self._throttle.wait(request.scope, budget)
         try:
             reply = await self.send(request, budget)
             if reply.status == 429 or reply.status >= 500:
@@ -232,7 +261,7 @@ class Transport:
         except HubFailure as failure:
             budget.trouble = str(failure)
             if isinstance(failure, RateLimited):
-                self._throttle.pause(scope or host, failure.seconds)
+                self._throttle.pause(request.scope or host, failure.seconds)
             raise
         if seconds := seconds_until_reset(reply.headers):
             self._throttle.pause(host, seconds)
@@ -240,46 +269,30 @@ class Transport:
 
     async def _exchange(self, request: Request, budget: RequestBudget) -> Reply:
         """Send the request and count what comes of it."""
-        for sent in request.credentials:
-            self.secrets.remember(sent)
+        self.secrets.remember(request.credentials)
         budget.upstream_calls += 1
-        self._under_way += 1
-        status, reply, trouble, started_at = "none", None, "", time.time()
+        reply, trouble, started_at = None, "", time.time()
         try:
             reply = await self._reply(request, budget)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             trouble = self.masked(_in_words(error), budget)
             raise Unreachable(f"no answer from {request.place}: {trouble}") from error
-        except ValueError as error:
-            # What another server gave, a token say, cannot be part of a request.
-            trouble = "it cannot be asked"
-            raise Nonsense(
-                f"{request.place} cannot be asked: {self.masked(str(error), budget)}"
-            ) from error
-        else:
-            status = str(reply.status)
-            return reply
         finally:
+            status = str(reply.status) if reply else "none"
             self.statuses[status] += 1
             budget.asked[f"{request.method} {request.place}: {status}"] += 1
-            self._under_way -= 1
             if self._observer is not None and self._observer.is_on:
                 headers = {**self._headers, **request.headers}
+                own, ended_at = self.secrets.own, time.time()
+                whose = budget.credentials
                 self._observer(
-                    Exchange(
-                        request,
-                        headers,
-                        reply,
-                        trouble,
-                        budget.credentials,
-                        self.secrets.own,
-                        started_at,
-                        time.time(),
-                    )
+                    Exchange(request, headers, reply, trouble, whose, own, started_at, ended_at)
                 )
+        return reply
 
     async def _reply(self, request: Request, budget: RequestBudget) -> Reply:
         target, silence = URL(request.url, encoded=True), budget.longest_silence
+        # The proxy's header is for the proxy alone; beyond TLS it is sent when connecting.
         for_proxy = {} if target.scheme == "https" else self._for_proxy
         # Redirects are never followed: Hub documents none, so one would lead elsewhere.
         async with self._opened().request(
@@ -302,36 +315,44 @@ class Transport:
         return Reply(request.place, response.status, response.headers, body, room)
 
     async def _read(
-        self,
-        response: aiohttp.ClientResponse,
-        request: Request,
-        budget: RequestBudget,
-        room: Room,
+        self, response: aiohttp.ClientResponse, request: Request, budget: RequestBudget, room: Room
     ) -> bytes:
-        """The decoded body; what makes it long takes its place in `room`."""
-        most = MOST_LIST_BYTES if request.is_list else MOST_BODY_BYTES
+        """The decoded body; what makes it long takes its place in `room`.
+
+        Of an answer other than 200 the status alone is needed: of its body this is the beginning.
+        """
         is_answer = response.status == 200
+        most = MOST_LIST_BYTES if request.is_list else MOST_BODY_BYTES
         kept = most if is_answer else _MOST_ERROR_BYTES
         pieces: list[bytes] = []
-        size = breath = 0
-        async for piece in _decoded(response, is_needed=is_answer):
-            size += len(piece)
-            breath += len(piece)
-            if size > most:
-                kind = TooLong if request.is_list else Nonsense
-                raise kind(f"{request.place} sent more than {most} bytes in one answer")
-            if size > kept:
-                continue
-            # Who has a place among the long may wait for one among the huge, never the reverse.
-            if size > SHORT_BYTES and "long" not in room:
-                await _take(room, "long", self._long, budget)
-            if size > LONG_BYTES and "huge" not in room:
-                await _take(room, "huge", self._huge, budget)
-            pieces.append(piece)
-            if breath > _BREATH_BYTES:
-                breath = 0
-                await asyncio.sleep(0)
+        size = 0
+        try:
+            decoder = _Decoder(response.headers.get("Content-Encoding", "").strip().lower())
+            async for chunk in response.content.iter_any():
+                for piece in decoder.pieces(chunk):
+                    size += len(piece)
+                    if size > most:
+                        kind = TooLong if request.is_list else Nonsense
+                        raise kind(f"{request.place} sent more than {most} bytes in one answer")
+                    if size > kept:
+                        continue
+                    await self._make_room(size, room, budget)
+                    pieces.append(piece)
+                    if not len(pieces) % _PIECES_AT_A_STRETCH:
+                        await asyncio.sleep(0)
+            decoder.check_is_whole()
+        except zlib.error as error:
+            if is_answer:
+                raise Nonsense(f"{request.place} cannot be decoded: {error}") from error
         return b"".join(pieces)
+
+    async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:
+        """Wait for a place in memory where an answer has become too large to go without."""
+        # Who has a place among the long may wait for one among the huge, never the reverse.
+        for limit, among in ((SHORT_BYTES, self._long), (LONG_BYTES, self._huge)):
+            if size > limit and among not in room:
+                with budget.waiting_for_others():
+                    room.add(among, await among.acquire(budget.keys))
 
     def _opened(self) -> aiohttp.ClientSession:
         # Made on first use, since it belongs to the event loop that runs by then.
@@ -346,64 +367,21 @@ class Transport:
 
     def _context_for(self, target: URL) -> ssl.SSLContext | bool:
         """TLS settings, made once for each host since reading the CAs takes a while."""
-        host = target.host or ""
         if target.scheme != "https" and not self._connections.proxy.startswith("https:"):
             return True
-        if host not in self._contexts:
-            self._contexts[host] = self._connections.context_for(host)
-        return self._contexts[host]
-
-    def _secure_proxy(self) -> None:
-        if self._connections.proxy_auth:
-            user, _, password = self._connections.proxy_auth.partition(":")
-            self.secrets.keep(Basic(user, password))
-
-    @property
-    def _for_proxy(self) -> Mapping[str, str]:
-        """The header that only the proxy is to see; beyond TLS that is said when connecting."""
-        given = self._connections.proxy_auth if self._connections.proxy else ""
-        return (
-            {"Proxy-Authorization": f"Basic {b64encode(given.encode()).decode()}"} if given else {}
-        )
+        if target.host not in self._contexts:
+            self._contexts[target.host] = self._connections.context_for(target.host or "")
+        return self._contexts[target.host]
 
 
-async def _take(room: Room, place: str, among: FairSemaphore, budget: RequestBudget) -> None:
-    """Wait for a place in memory and keep it in `room`."""
-    with budget.waiting_for_others():
-        room.add(place, await among.acquire(budget.keys))
-
-
-async def _decoded(response: aiohttp.ClientResponse, *, is_needed: bool) -> AsyncIterator[bytes]:
-    """The body in pieces, decoded as far as it is in a coding that was asked for.
-
-    Raises Nonsense where it is not and is needed.
-    """
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    try:
-        inflater = None if coding in ("", "identity") else _Inflater(coding)
-        async for chunk in response.content.iter_any():
-            if inflater is None:
-                yield chunk
-            else:
-                for piece in inflater.pieces(chunk):
-                    yield piece
-        if inflater is not None:
-            inflater.check_is_whole()
-    except zlib.error as error:
-        if is_needed:
-            raise Nonsense(
-                f"{response.url.origin()}{response.url.path} cannot be decoded ({coding}): {error}"
-            ) from error
-
-
-class _Inflater:
+class _Decoder:
     """Decodes gzip and deflate in pieces of a bounded size."""
 
     def __init__(self, coding: str) -> None:
         """Raises zlib.error for any other coding, however well known: nobody asked for it."""
-        if coding not in ("gzip", "x-gzip", "deflate"):
-            raise zlib.error("nobody asked for this coding")
-        self._is_gzip = coding != "deflate"
+        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise zlib.error(f"nobody asked for this coding ({coding})")
+        self._coding = coding
         self._stream: zlib._Decompress | None = None
 
     def check_is_whole(self) -> None:
@@ -413,6 +391,9 @@ class _Inflater:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """What `data` decodes to, after what came before it."""
+        if self._coding in ("", "identity"):
+            yield data
+            return
         piece = b""
         while data or len(piece) == _PIECE_BYTES:
             if self._stream is None:
@@ -426,16 +407,9 @@ class _Inflater:
 
     def _window(self, data: bytes) -> int:
         """The `wbits` that zlib needs. Some servers send `deflate` without a header."""
-        if self._is_gzip:
+        if self._coding != "deflate":
             return 16 + zlib.MAX_WBITS
         return zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS
-
-
-def _is_passing(failure: HubFailure, budget: RequestBudget) -> bool:
-    """Whether the same request may well succeed in time."""
-    if isinstance(failure, RateLimited):
-        return failure.seconds <= longest_pause(budget)
-    return isinstance(failure, Unreachable)
 
 
 def _message(body: bytes) -> str:
@@ -443,10 +417,6 @@ def _message(body: bytes) -> str:
         return v2.read_trouble(body).message
     except _UNREADABLE:
         return ""
-
-
-def _origin(url: str) -> str:
-    return str(URL(url, encoded=True).origin())
 
 
 def _in_words(error: Exception) -> str:
