@@ -9,18 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from hubv1.api import v2
-from hubv1.api.errors import (
-    Forbidden,
-    HubFailure,
-    Incomplete,
-    Nonsense,
-    NotFound,
-    PersonalTokenRefused,
-    TooLong,
-    Unauthorized,
-    Unreachable,
-)
+from hubv1.api import errors, v2
 from hubv1.api.names import Repository, is_tag
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer
@@ -87,7 +76,9 @@ class HubClient:
         budget.repository = str(repository)
         found = await self._get(f"{_path(repository)}/{tag}", v2.read_tag, budget)
         if found.name != tag:
-            raise Nonsense(f"Docker Hub answered with another tag of {repository} than was asked")
+            raise errors.Nonsense(
+                f"Docker Hub answered with another tag of {repository} than was asked"
+            )
         return found
 
     async def tags(self, repository: Repository, budget: RequestBudget) -> list[v2.Tag]:
@@ -111,11 +102,11 @@ class HubClient:
                 first = await pages.first()
                 if (_count(first) or 0) <= FEW_PAGES * v2.PAGE_SIZE:
                     return _names(await pages.all(first))
-        except (Unreachable, PersonalTokenRefused, Incomplete) as error:
+        except (errors.Unreachable, errors.PersonalTokenRefused, errors.Incomplete) as error:
             failure = error
         except TimeoutError:
             at_last = f"; at last {budget.trouble}" if budget.trouble else ""
-            failure = Unreachable(f"Docker Hub gave no complete answer in time{at_last}")
+            failure = errors.Unreachable(f"Docker Hub gave no complete answer in time{at_last}")
         is_for_hub = failure is not None
         names = await _from_registry(self._registry, repository, budget, is_for_hub=is_for_hub)
         if names is None and failure is not None:
@@ -176,7 +167,7 @@ class HubClient:
         for tag in page.results:
             if not is_tag(tag.name):
                 shown = self._transport.masked(tag.name, budget)
-                raise Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
+                raise errors.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
 
@@ -209,7 +200,7 @@ class _Pages(Generic[v2.Item]):
         self._budget.tags_listed = count if is_sensible else None
         if count is not None and count > v2.MOST_TAGS:
             has = f"{count:,}" if is_sensible else "endlessly many"
-            raise TooLong(
+            raise errors.TooLong(
                 f"{self._repository} has {has} tags; no more than {v2.MOST_TAGS:,} are listed"
             )
         return page
@@ -222,7 +213,7 @@ class _Pages(Generic[v2.Item]):
             tags = await self._read_through(page)
             if tags is not None:
                 return tags
-        raise Incomplete(
+        raise errors.Incomplete(
             f"the tags of {self._repository} never added up to the count that Hub gives"
         )
 
@@ -251,7 +242,7 @@ class _Pages(Generic[v2.Item]):
             return None
         if last.next is not None:
             if last.results:
-                raise Incomplete(
+                raise errors.Incomplete(
                     f"Docker Hub never comes to an end of the tags of {self._repository}"
                 )
             return None
@@ -267,7 +258,7 @@ class _Pages(Generic[v2.Item]):
             return PAGES_WITHOUT_COUNT - 1  # one more is read than expected
         pages = math.ceil(count / len(first.results))
         if pages > MOST_PAGES:
-            raise Incomplete(f"{self._repository} has too many tags to page through")
+            raise errors.Incomplete(f"{self._repository} has too many tags to page through")
         return pages
 
     async def _page(self, number: int) -> v2.Page[v2.Item] | None:
@@ -275,23 +266,23 @@ class _Pages(Generic[v2.Item]):
         account = self._account if self._is_account_needed else None
         try:
             return await self._read(number, account)
-        except NotFound:
+        except errors.NotFound:
             return None
-        except Unauthorized as refusal:
+        except errors.Unauthorized as refusal:
             if account is None:
                 raise
             logger.error("Docker Hub does not let the bridge's own account in: %s", refusal)
-            raise Incomplete(
+            raise errors.Incomplete(
                 f"Docker Hub does not let the bridge's own account read on ({refusal})"
             ) from refusal
-        except Forbidden as refusal:
+        except errors.Forbidden as refusal:
             if account is None and self._account is not None:
                 # The caller could read the first page, so the account shows it nothing new.
                 self._is_account_needed = True
                 return await self._page(number)
             # Which offset is too far for an anonymous caller is not documented, so the refusal
             # itself is what counts: the beginning could be read, the rest could not.
-            raise Incomplete(
+            raise errors.Incomplete(
                 f"Docker Hub refuses to page through all tags of {self._repository} ({refusal})"
             ) from refusal
 
@@ -301,7 +292,7 @@ class _Pages(Generic[v2.Item]):
             len(tag.images or ()) for tag in page.results if isinstance(tag, v2.Tag)
         )
         if self._images > MOST_IMAGES:
-            raise TooLong(f"{self._repository} has more than {MOST_IMAGES:,} images")
+            raise errors.TooLong(f"{self._repository} has more than {MOST_IMAGES:,} images")
         return page
 
 
@@ -318,13 +309,13 @@ async def _from_registry(
             names = await registry.tag_names(repository, budget)
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < (count or 0):
-            raise Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
-    except (HubFailure, TimeoutError) as failure:
+            raise errors.Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
+    except (errors.HubFailure, TimeoutError) as failure:
         budget.room.free()
         # The registry does not know a token of Hub's.
         if is_for_hub and not isinstance(budget.credentials, Bearer):
             _note_refusal(failure, budget)
-        if is_for_hub and isinstance(failure, TooLong):
+        if is_for_hub and isinstance(failure, errors.TooLong):
             raise
         reason = str(failure) or f"no answer within {REGISTRY_SECONDS} s"
         logger.warning("The registry does not list %s: %s", repository, reason)
@@ -334,8 +325,8 @@ async def _from_registry(
     return names
 
 
-def _note_refusal(failure: HubFailure | TimeoutError, budget: RequestBudget) -> None:
-    if isinstance(failure, NotFound | Forbidden | Unauthorized):
+def _note_refusal(failure: errors.HubFailure | TimeoutError, budget: RequestBudget) -> None:
+    if isinstance(failure, errors.NotFound | errors.Forbidden | errors.Unauthorized):
         budget.refused = failure.code
 
 

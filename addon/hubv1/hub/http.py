@@ -8,7 +8,8 @@ import time
 import zlib
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,19 +19,7 @@ import certifi
 import msgspec
 from yarl import URL
 
-from hubv1.api import v2
-from hubv1.api.errors import (
-    Forbidden,
-    HubFailure,
-    Loop,
-    Nonsense,
-    NotFound,
-    PersonalTokenRefused,
-    RateLimited,
-    TooLong,
-    Unauthorized,
-    Unreachable,
-)
+from hubv1.api import errors, v2
 from hubv1.hub.credentials import Basic, Secrets
 from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
@@ -58,17 +47,16 @@ MOST_CONNECTIONS = 400
 SHORT_BYTES, LONG_BYTES = 256 * 1024, 2 * 1024 * 1024
 MOST_LONG, MOST_HUGE = 16, 2
 """How many answers above each of these sizes are in memory at once; the others wait."""
+PIECE_BYTES = 256 * 1024
+"""What is decoded at a stretch."""
 
 _MOST_ERROR_BYTES = 64 * 1024
-_PIECE_BYTES = 256 * 1024
-_PIECES_AT_A_STRETCH = 4
-"""What is read before other work gets its turn."""
 _LONGEST_MESSAGE = 16 * 1024
 """Characters of an error message that are looked at."""
 _NO_SUCH_ROUTE = "404: Page Not Found"
 """How Hub answers a route that it does not have or has retired: no repository is missing then."""
 _NO_PERSONAL_TOKENS = "forbidden with personal access token"
-_REFUSALS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+_REFUSALS = {401: errors.Unauthorized, 403: errors.Forbidden, 404: errors.NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Value = TypeVar("Value")
@@ -100,7 +88,7 @@ class Connections:
 
         Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
         """
-        file, folder = (str(Path(it).expanduser()) if it else None for it in self._trusted)
+        file, folder = _expanded(self.ca_file), _expanded(self.ca_folder)
         context = ssl.create_default_context(cafile=file, capath=folder)
         if not file and not folder:
             # A machine without a CA store of its own is no reason to fail.
@@ -108,16 +96,16 @@ class Connections:
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        certificate = Path(self.client_certs).expanduser()
+        certificate = Path(_expanded(self.client_certs) or "")
         if self.client_certs and certificate.is_dir():
             certificate /= f"{host}.pem"
-        if self.client_certs and certificate.is_file():
+        if certificate.is_file():
             context.load_cert_chain(certificate)
         return context
 
-    @property
-    def _trusted(self) -> tuple[str, str]:
-        return self.ca_file, self.ca_folder
+
+def _expanded(path: str) -> str | None:
+    return str(Path(path).expanduser()) if path else None
 
 
 class Transport:
@@ -173,12 +161,11 @@ class Transport:
             attempts -= 1
             try:
                 return await self._attempt(request, budget)
-            except (Unreachable, RateLimited) as failure:
+            except (errors.Unreachable, errors.RateLimited) as failure:
                 seconds = min(wait, LONGEST_WAIT) + random.uniform(0, FIRST_WAIT)  # noqa: S311  # no secret
-                is_long = isinstance(failure, RateLimited) and (
-                    failure.seconds > budget.longest_pause
-                )
-                if not attempts or is_long or seconds >= budget.seconds_left:
+                pause = failure.seconds if isinstance(failure, errors.RateLimited) else 0
+                is_too_late = pause > budget.longest_pause or seconds >= budget.seconds_left
+                if not attempts or is_too_late:
                     raise
             await asyncio.sleep(seconds)
             wait *= 2
@@ -210,27 +197,30 @@ class Transport:
         try:
             return decoder(reply.body)
         except _UNREADABLE as error:
-            raise Nonsense(f"{reply.url} answered 200, but not as documented: {error}") from error
+            said = f"{reply.url} answered 200, but not as documented: {error}"
+            raise errors.Nonsense(said) from error
         finally:
             if reply.room is not budget.room:
                 reply.room.free()
 
-    def failure_of(self, reply: Reply, budget: RequestBudget) -> HubFailure:
+    def failure_of(self, reply: Reply, budget: RequestBudget) -> errors.HubFailure:
         """What a reply means that is not 200."""
-        status, said = reply.status, _message(reply.body)
+        status, said = reply.status, ""
+        with suppress(*_UNREADABLE):
+            said = v2.read_trouble(reply.body).message
         if status == 404 and said == _NO_SUCH_ROUTE:
-            return Nonsense(f"{reply.url} is not a route of API v2")
+            return errors.Nonsense(f"{reply.url} is not a route of API v2")
         if status in _REFUSALS:
             is_for_token = status == 403 and _NO_PERSONAL_TOKENS in said.lower()
-            kind = PersonalTokenRefused if is_for_token else _REFUSALS[status]
+            kind = errors.PersonalTokenRefused if is_for_token else _REFUSALS[status]
             return kind(self.masked(said, budget) or f"status {status}")
         if status == 429:
-            return RateLimited(seconds_after_refusal(reply.headers))
+            return errors.RateLimited(seconds_after_refusal(reply.headers))
         if status == 508 and self._via in reply.headers.get("Via", ""):
-            return Loop(f"{reply.url} leads back to this bridge")
+            return errors.Loop(f"{reply.url} leads back to this bridge")
         if status >= 500:
-            return Unreachable(f"{reply.url} answered {status}")
-        return Nonsense(f"{reply.url} answered {status}, which is not documented")
+            return errors.Unreachable(f"{reply.url} answered {status}")
+        return errors.Nonsense(f"{reply.url} answered {status}, which is not documented")
 
     def masked(self, text: str, budget: RequestBudget) -> str:
         """A text from upstream as it may be shown: without secrets, and not longer than needed."""
@@ -258,9 +248,9 @@ class Transport:
             reply = await self.send(request, budget)
             if reply.status == 429 or reply.status >= 500:
                 raise self.failure_of(reply, budget)
-        except HubFailure as failure:
+        except errors.HubFailure as failure:
             budget.trouble = str(failure)
-            if isinstance(failure, RateLimited):
+            if isinstance(failure, errors.RateLimited):
                 self._throttle.pause(request.scope or host, failure.seconds)
             raise
         if seconds := seconds_until_reset(reply.headers):
@@ -268,7 +258,6 @@ class Transport:
         return reply
 
     async def _exchange(self, request: Request, budget: RequestBudget) -> Reply:
-        """Send the request and count what comes of it."""
         self.secrets.remember(request.credentials)
         budget.upstream_calls += 1
         reply, trouble, started_at = None, "", time.time()
@@ -276,7 +265,7 @@ class Transport:
             reply = await self._reply(request, budget)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             trouble = self.masked(_in_words(error), budget)
-            raise Unreachable(f"no answer from {request.place}: {trouble}") from error
+            raise errors.Unreachable(f"no answer from {request.place}: {trouble}") from error
         finally:
             status = str(reply.status) if reply else "none"
             self.statuses[status] += 1
@@ -323,27 +312,21 @@ class Transport:
         """
         is_answer = response.status == 200
         most = MOST_LIST_BYTES if request.is_list else MOST_BODY_BYTES
-        kept = most if is_answer else _MOST_ERROR_BYTES
         pieces: list[bytes] = []
         size = 0
         try:
-            decoder = _Decoder(response.headers.get("Content-Encoding", "").strip().lower())
-            async for chunk in response.content.iter_any():
-                for piece in decoder.pieces(chunk):
-                    size += len(piece)
-                    if size > most:
-                        kind = TooLong if request.is_list else Nonsense
-                        raise kind(f"{request.place} sent more than {most} bytes in one answer")
-                    if size > kept:
-                        continue
+            async for piece in _pieces(response):
+                size += len(piece)
+                if size > most:
+                    kind = errors.TooLong if request.is_list else errors.Nonsense
+                    raise kind(f"{request.place} sent more than {most} bytes in one answer")
+                if is_answer or size <= _MOST_ERROR_BYTES:
                     await self._make_room(size, room, budget)
                     pieces.append(piece)
-                    if not len(pieces) % _PIECES_AT_A_STRETCH:
-                        await asyncio.sleep(0)
-            decoder.check_is_whole()
         except zlib.error as error:
             if is_answer:
-                raise Nonsense(f"{request.place} cannot be decoded: {error}") from error
+                said = f"{request.place} cannot be decoded: {error}"
+                raise errors.Nonsense(said) from error
         return b"".join(pieces)
 
     async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:
@@ -351,8 +334,7 @@ class Transport:
         # Who has a place among the long may wait for one among the huge, never the reverse.
         for limit, among in ((SHORT_BYTES, self._long), (LONG_BYTES, self._huge)):
             if size > limit and among not in room:
-                with budget.waiting_for_others():
-                    room.add(among, await among.acquire(budget.keys))
+                room.add(among, await among.acquire(budget.keys))
 
     def _opened(self) -> aiohttp.ClientSession:
         # Made on first use, since it belongs to the event loop that runs by then.
@@ -374,49 +356,29 @@ class Transport:
         return self._contexts[target.host]
 
 
-class _Decoder:
-    """Decodes gzip and deflate in pieces of a bounded size."""
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body in pieces of a bounded size, decoded if it is in a coding that was asked for.
 
-    def __init__(self, coding: str) -> None:
-        """Raises zlib.error for any other coding, however well known: nobody asked for it."""
-        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise zlib.error(f"nobody asked for this coding ({coding})")
-        self._coding = coding
-        self._stream: zlib._Decompress | None = None
-
-    def check_is_whole(self) -> None:
-        """Raise zlib.error where what came so far cannot be all."""
-        if self._stream is not None:
-            raise zlib.error("it ends too early")
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What `data` decodes to, after what came before it."""
-        if self._coding in ("", "identity"):
-            yield data
-            return
-        piece = b""
-        while data or len(piece) == _PIECE_BYTES:
-            if self._stream is None:
-                self._stream = zlib.decompressobj(self._window(data))
-            piece = self._stream.decompress(data, _PIECE_BYTES)
+    Raises zlib.error where it is in another, however well known, or not in the one it claims.
+    """
+    coding = response.headers.get("Content-Encoding", "").strip().lower() or "identity"
+    if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+        raise zlib.error(f"nobody asked for this coding ({coding})")
+    stream = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    async for data in response.content.iter_any():
+        for piece in (data,) if coding == "identity" else decoded(data, stream):
             yield piece
-            data = self._stream.unconsumed_tail
-            if self._stream.eof:
-                data = self._stream.unused_data  # gzip may have several members
-                self._stream, piece = None, b""
-
-    def _window(self, data: bytes) -> int:
-        """The `wbits` that zlib needs. Some servers send `deflate` without a header."""
-        if self._coding != "deflate":
-            return 16 + zlib.MAX_WBITS
-        return zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS
+            if len(piece) == PIECE_BYTES:
+                await asyncio.sleep(0)  # other work gets its turn
 
 
-def _message(body: bytes) -> str:
-    try:
-        return v2.read_trouble(body).message
-    except _UNREADABLE:
-        return ""
+def decoded(data: bytes, stream: "zlib._Decompress") -> Iterator[bytes]:
+    """What `data` decodes to, after what came before it, in pieces of a bounded size."""
+    is_more = True
+    while is_more:
+        piece = stream.decompress(data, PIECE_BYTES)
+        data, is_more = stream.unconsumed_tail, len(piece) == PIECE_BYTES
+        yield piece
 
 
 def _in_words(error: Exception) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -154,7 +154,6 @@ class RequestBudget:
     room: Room = field(default_factory=Room, init=False, repr=False)
     """What is needed until the answer is made."""
     _ends: float = field(init=False)
-    _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """The time runs from now."""
@@ -192,23 +191,7 @@ class RequestBudget:
         self.seconds = min(seconds, self.seconds_left)
         self._ends = time.monotonic() + self.seconds
         try:
-            async with asyncio.timeout(self.seconds) as self._limit:
+            async with asyncio.timeout(self.seconds):
                 yield
         finally:
-            (self.seconds, self._ends), self._limit = before, None
-
-    @contextmanager
-    def waiting_for_others(self) -> Iterator[None]:
-        """Let the time of a part stand still: it is other calls that this one waits for."""
-        limit, began = self._limit, time.monotonic()
-        until = limit.when() if limit is not None else None
-        if limit is None or until is None or limit.expired():
-            yield
-            return
-        limit.reschedule(None)
-        try:
-            yield
-        finally:
-            waited = time.monotonic() - began
-            self._ends += waited
-            limit.reschedule(until + waited)
+            self.seconds, self._ends = before
