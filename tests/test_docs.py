@@ -26,7 +26,7 @@ from hubv1.calls import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
-from hubv1.fleet import ShippingStatus, fleet_schema
+from hubv1.fleet import ShippingStatus, outbox, postgres
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flow_metadata import MARKS
@@ -182,8 +182,8 @@ def test_readme_names_every_script(script: str) -> None:
     "table",
     [
         *schema.metadata.sorted_tables,
-        *fleet_schema.local.sorted_tables,
-        *fleet_schema.shared.sorted_tables,
+        *outbox.local.sorted_tables,
+        *postgres.shared.sorted_tables,
     ],
     ids=lambda table: table.name,
 )

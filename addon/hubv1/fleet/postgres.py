@@ -14,8 +14,10 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    PoolProxiedConnection,
+    Integer,
+    MetaData,
     Table,
+    Text,
     bindparam,
     event,
     func,
@@ -27,8 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
-from hubv1.fleet.outbox import Parcel, by_day
+from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
 from hubv1.journal.database_url import DatabaseUrlError, read_database_url
@@ -68,6 +69,36 @@ _ADD_REJECTIONS = schema.adding(insert(schema.rejections), ("times",))
 _RENEW_CALLERS = schema.renewing(insert(schema.callers))
 
 
+shared = MetaData()
+"""In the fleet's database, beside the journal's own tables."""
+
+fleet = Table("fleet", shared, Column("id", Text, primary_key=True))
+"""One row, which tells this fleet from every other."""
+
+journals = Table(
+    "journals",
+    shared,
+    Column("id", Text, primary_key=True),
+    Column("bridge_id", Text, nullable=False),
+    Column("joined_at", schema.UtcDateTime, nullable=False),
+    Column("shipped_at", schema.UtcDateTime, nullable=False),
+    Column("waiting", Integer, nullable=False),
+)
+"""The journals that are shipped here: since when, by which bridge and when last, and how many rows
+waited then."""
+
+rejections_of_journals = Table(
+    "rejections_of_journals",
+    shared,
+    Column("journal_id", Text, primary_key=True),
+    Column("day", schema.Day, primary_key=True),
+    Column("client_address", Text, primary_key=True),
+    Column("server_address", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+"""How much of `rejections` came from which journal: without it nobody could tell what is new."""
+
+
 def check_fleet_url(url: str) -> None:
     """Raise JournalError where `url` is not that of a fleet's database.
 
@@ -99,23 +130,20 @@ class FleetDatabase:
         where it cannot be reached or written.
         """
         if not self.look():
-            with (
-                self.engine.begin() as connection,
-                limited(connection.connection, _MIGRATING_SECONDS),
-            ):
+            with self._transaction(_MIGRATING_SECONDS) as connection:
                 self._make_ready(connection)
-        with self.engine.begin() as connection, limited(connection.connection, SECONDS):
+        with self._transaction() as connection:
             return str(connection.scalars(select(fleet.c.id)).one())
 
     def look(self) -> bool:
         """Whether it is a fleet of this version by now, changing nothing; raises as `open` does."""
-        with self.engine.begin() as connection, limited(connection.connection, SECONDS):
+        with self._transaction() as connection:
             return self._is_ready(connection)
 
     @contextmanager
     def writing(self, seconds: float | None = None) -> Iterator[Connection]:
         """A transaction in a fleet of this version; raises as `open` does."""
-        with self.engine.begin() as connection, limited(connection.connection, seconds or SECONDS):
+        with self._transaction(seconds) as connection:
             connection.execute(select(func.pg_advisory_xact_lock_shared(_SCHEMA_LOCK)))
             version = connection.scalars(select(schema.journal.c.schema_version)).one()
             if version != schema.SCHEMA_VERSION:
@@ -125,6 +153,24 @@ class FleetDatabase:
     def close(self) -> None:
         """Drop the connection."""
         self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction whose connection is cut where it lasts longer; whoever waits for it gets
+        the driver's error then.
+
+        The server has limits of its own, and the system notices a machine that is gone. Neither
+        helps where the server is there and stands still.
+        """
+        with self.engine.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            timer = threading.Timer(seconds or SECONDS, _cut, (driver.fileno(),))
+            timer.daemon = True
+            timer.start()
+            try:
+                yield connection
+            finally:
+                timer.cancel()
 
     def _is_ready(self, connection: Connection) -> bool:
         version = version_of(connection)
@@ -180,26 +226,34 @@ class FleetWriter:
         self._connection: Connection | None = None
         self._cardinality = Cardinality(self._kinds_of)
 
-    def join(self, hours: Iterator[tuple[Any, ...]], callers: Iterator[tuple[Any, ...]]) -> None:
+    def join(self, hours: Iterator[Row], callers: Iterator[Row]) -> None:
         """Add counts whose rows are gone, unless the fleet has them of this journal."""
         with self._database.writing(_JOINING_SECONDS) as connection:
-            if not self._is_new(connection):
+            self._lock(connection)
+            joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
+            if connection.execute(joined, self._row(0)).one_or_none() is None:
                 return
             while some := list(islice(hours, _ROWS_AT_ONCE)):
+                days = [(hour.astimezone(UTC).date(), *rest) for hour, *rest in some]
                 _run(connection, _ADD_HOURS, sorted(some))
-                _run(connection, _ADD_DAYS, by_day(some))
+                _run(connection, _ADD_DAYS, sorted(days))
             while some := list(islice(callers, _ROWS_AT_ONCE)):
                 _run(connection, _RENEW_CALLERS, sorted(some))
 
     def bring(self, parcel: Parcel, waiting: int) -> None:
         """Write what of the parcel is not there yet; `waiting` rows are in the journal after it."""
+        changed = parcel.changed
         with self._database.writing() as connection:
             self._lock(connection)
-            self._count(connection, self._new(connection, parcel))
+            self._connection = connection
+            rollup = Rollup(_new(connection, parcel.entries), self._cardinality)
+            _run(connection, _ADD_HOURS, rollup.hours())
+            _run(connection, _ADD_DAYS, rollup.days())
+            _run(connection, _RENEW_CALLERS, rollup.callers())
             _run(connection, insert(schema.gaps).on_conflict_do_nothing(), _bounded(parcel.gaps))
-            _run(connection, _as_it_is_now(schema.seen), parcel.seen)
-            _run(connection, _as_it_is_now(schema.refusals), parcel.refusals)
-            self._add_rejections(connection, _bounded(parcel.rejections))
+            for table in (schema.seen, schema.refusals):
+                _run(connection, _as_it_is_now(table), changed.get(table, ()))
+            self._add_rejections(connection, _bounded(changed.get(schema.rejections, ())))
             self._note(connection, waiting)
 
     def tidy(self, days: int) -> bool:
@@ -220,32 +274,9 @@ class FleetWriter:
         if not _is_free(connection, self._journal_id):
             raise Busy
 
-    def _is_new(self, connection: Connection) -> bool:
-        """Whether the journal was not known so far; it is from now on."""
-        self._lock(connection)
-        row = self._row(0)
-        joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
-        return connection.execute(joined, row).one_or_none() is not None
-
-    def _new(self, connection: Connection, parcel: Parcel) -> list[CallRecord]:
-        """Insert the calls; returns those that were not there."""
-        if not parcel.entries:
-            return []
-        columns = zip(*(entry.row() for entry in parcel.entries), strict=True)
-        values = dict(zip(_CALLS.keys(), map(list, columns), strict=True))
-        new = set(connection.scalars(_NEW_CALLS, values))
-        return [entry for entry in parcel.entries if entry.id in new]
-
-    def _count(self, connection: Connection, entries: Sequence[CallRecord]) -> None:
-        self._connection = connection
-        rollup = Rollup(entries, self._cardinality)
-        _run(connection, _ADD_HOURS, rollup.hours())
-        _run(connection, _ADD_DAYS, rollup.days())
-        _run(connection, _RENEW_CALLERS, rollup.callers())
-
     def _kinds_of(self, day: date) -> Iterator[Kind]:
         """What the fleet counts of that day."""
-        assert self._connection is not None  # noqa: S101  # only `_count` leads here
+        assert self._connection is not None  # noqa: S101  # only `bring` leads here
         columns = [schema.days.c[name] for name in Kind._fields]
         found = self._connection.execute(select(*columns).where(schema.days.c.day == day))
         return (Kind(*row) for row in found)
@@ -279,6 +310,16 @@ class FleetWriter:
             "shipped_at": now,
             "waiting": waiting,
         }
+
+
+def _new(connection: Connection, entries: Sequence[CallRecord]) -> list[CallRecord]:
+    """Insert the calls; returns those that were not there."""
+    if not entries:
+        return []
+    columns = zip(*(entry.row() for entry in entries), strict=True)
+    values = dict(zip(_CALLS.keys(), map(list, columns), strict=True))
+    new = set(connection.scalars(_NEW_CALLS, values))
+    return [entry for entry in entries if entry.id in new]
 
 
 def _is_free(connection: Connection, name: str) -> bool:
@@ -350,24 +391,6 @@ def _create(connection: Connection) -> None:
             connection.exec_driver_sql(schema.view(name, connection.dialect))
     if connection.scalars(select(schema.journal.c.schema_version)).one_or_none() is None:
         connection.execute(insert(schema.journal).values(schema_version=schema.SCHEMA_VERSION))
-
-
-@contextmanager
-def limited(connection: PoolProxiedConnection, seconds: float) -> Iterator[None]:
-    """Cut the connection where the context lasts longer; whoever waits for it gets the driver's
-    error then.
-
-    The server has limits of its own, and the system notices a machine that is gone. Neither helps
-    where the server is there and stands still.
-    """
-    driver: Any = connection.driver_connection
-    timer = threading.Timer(seconds, _cut, (driver.fileno(),))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _cut(number: int) -> None:
