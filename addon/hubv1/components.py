@@ -59,7 +59,7 @@ class Components:
         """The figures of the moment, for the metrics."""
         return Readings(
             self.journal.seen,
-            dict(self.hub.statuses),
+            dict(self.hub.transport.statuses),
             self.journal.waiting,
             self.shipper.status if self.shipper else None,
             self.journal.lost,
@@ -75,7 +75,9 @@ class Components:
             self.metrics.close()
         if new is None:
             return asyncio.ensure_future(self.hub.close())
-        return asyncio.ensure_future(self.hub.retire()) if new.hub is not self.hub else None
+        return (
+            asyncio.ensure_future(self.hub.transport.retire()) if new.hub is not self.hub else None
+        )
 
 
 def build_components(

@@ -7,7 +7,6 @@ of the journal knows nothing of all this.
 """
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,25 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Delete,
-    Insert,
-    MetaData,
-    Select,
-    Table,
-    Text,
-    and_,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from hubv1.journal import CallRecord, files, new_id, schema
@@ -44,50 +25,49 @@ from hubv1.journal.reader import entry_of
 
 _BUSY_SECONDS = 5
 _MARKED_AT_ONCE = 500
-_FILLED_AT_ONCE = 5_000
-"""Some milliseconds of work, for which a call may have to wait."""
 _ROWS_AT_ONCE = 1_000
 _HOUR = timedelta(hours=1)
 _KIND = slice(1, 1 + len(Kind._fields))
 _SUMS = slice(_KIND.stop, _KIND.stop + len(schema.SUMS))
 """A row of `hours` begins with the hour and the kind; then come the sums and two times."""
 
-local = MetaData()
+local = sa.MetaData()
 
-shipping = Table(
+shipping = sa.Table(
     "shipping",
     local,
-    Column("journal_id", Text, nullable=False),
-    Column("fleet_id", Text, nullable=False),
-    Column("filled_to", Text, nullable=False),
-    Column("is_joined", Boolean, nullable=False),
+    sa.Column("journal_id", sa.Text, nullable=False),
+    sa.Column("fleet_id", sa.Text, nullable=False),
+    sa.Column("filled_to", sa.Text, nullable=False),
+    sa.Column("is_joined", sa.Boolean, nullable=False),
 )
 """One row: which journal is shipped to which fleet, empty before it was ever reached; up to which
-id the rows that were there before wait in `unshipped`; and whether the fleet has the counts of the
-rows that had gone by then."""
+id the fleet has the calls that were there before; and whether it has the counts of the rows that
+had gone by then."""
 
 FILLED = "~"
-"""Is `filled_to` once there is no row left from before: it sorts after every id."""
+"""Is `filled_to` once no call is left from before: it sorts after every id."""
 
-unshipped = Table(
+unshipped = sa.Table(
     "unshipped",
     local,
-    Column("id", Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""Ids of the calls and gaps that the fleet does not have, as far as is known here."""
+"""Ids of the gaps, and of the calls recorded since shipping began, that the fleet does not have,
+as far as is known here."""
 
 
-def _keys_of(table: Table) -> Table:
-    columns = (Column(each.name, each.type, primary_key=True) for each in table.primary_key)
-    return Table(f"unshipped_{table.name}", local, *columns, sqlite_with_rowid=False)
+def _keys_of(table: sa.Table) -> sa.Table:
+    columns = (sa.Column(each.name, each.type, primary_key=True) for each in table.primary_key)
+    return sa.Table(f"unshipped_{table.name}", local, *columns, sqlite_with_rowid=False)
 
 
 CHANGING = {table: _keys_of(table) for table in (schema.seen, schema.rejections, schema.refusals)}
 """Tables whose rows change, and the keys of those rows that have since they were shipped."""
 
 
-def _noting(when: str, table: Table, keys: Table) -> str:
+def _noting(when: str, table: sa.Table, keys: sa.Table) -> str:
     """Notes the key of a row, unless it is: OR IGNORE does not hold in a trigger of an upsert."""
     names = keys.columns.keys()
     new = ", ".join(f"NEW.{name}" for name in names)
@@ -125,10 +105,13 @@ TRIGGERS = dict(_triggers())
 class Parcel:
     """Rows of a journal that the fleet may not have yet, as they were when they were read."""
 
+    journal_id: str
     entries: Sequence[CallRecord]
     gaps: Sequence[Row] = ()
-    changed: Mapping[Table, Sequence[Row]] = field(default_factory=dict)
+    changed: Mapping[sa.Table, Sequence[Row]] = field(default_factory=dict)
     """Rows of each of the tables whose rows change."""
+    filled_to: str = ""
+    """Up to which id the fleet has the calls from before shipping began, once it has these."""
 
     def __bool__(self) -> bool:
         """Whether there is anything in it."""
@@ -146,60 +129,70 @@ class Outbox:
 
     def __init__(self, file: Path) -> None:
         """For a journal that is there."""
+        self.journal_id = ""
         uri = f"file:{quote(str(file))}?mode=rw"
-        connect = partial(sqlite3.connect, uri, _BUSY_SECONDS, isolation_level=None, uri=True)
-        self._engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-        event.listen(self._engine, "connect", _set_up)
-        event.listen(self._engine, "begin", _begin_as_told)
+        given = partial(sqlite3.connect, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+        self._engine = sa.create_engine("sqlite://", creator=lambda: given(uri), poolclass=NullPool)
+        sa.event.listen(self._engine, "connect", _set_up)
+        sa.event.listen(self._engine, "begin", _begin_as_told)
 
-    def prepare(self) -> str:
-        """Have all that is there wait, unless it does or did; returns the journal's id."""
+    def prepare(self) -> None:
+        """Have all that is there wait, unless it does or did."""
         with self._writing() as connection:
             local.create_all(connection)
             for name, what in TRIGGERS.items():
                 connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {what}")
-            journal_id = connection.scalars(select(shipping.c.journal_id)).one_or_none()
-            if journal_id is None:
-                journal_id = new_id()
-                first = {"journal_id": journal_id, "fleet_id": ""}
-                connection.execute(insert(shipping).values(first | _UNFILLED))
-                _fill_in_rest(connection)
-        self._fill_in()
-        return str(journal_id)
+            known = connection.scalars(sa.select(shipping.c.journal_id)).one_or_none()
+            self.journal_id = known or new_id()
+            if known is None:
+                first = {"journal_id": self.journal_id, "fleet_id": ""}
+                connection.execute(sa.insert(shipping).values(first | _UNFILLED))
+                _note_all(connection)
 
     def address(self, fleet_id: str) -> None:
         """Have all that is there wait for that fleet, unless it was for no other before."""
         with self._writing() as connection:
-            known = connection.scalars(select(shipping.c.fleet_id)).one()
+            known = connection.scalars(sa.select(shipping.c.fleet_id)).one()
             if known == fleet_id:
                 return
-            connection.execute(update(shipping).values(fleet_id=fleet_id))
+            connection.execute(sa.update(shipping).values(fleet_id=fleet_id))
             if known:
-                connection.execute(update(shipping).values(_UNFILLED))
-                _fill_in_rest(connection)
-        self._fill_in()
+                connection.execute(sa.update(shipping).values(_UNFILLED))
+                _note_all(connection)
 
-    def join(self, bring: Callable[[Iterator[Row], Iterator[Row]], None]) -> None:
+    def join(self, bring: Callable[[str, Iterator[Row], Iterator[Row]], None]) -> None:
         """Have `bring` take the counts of rows that have gone, those of `hours` and of `callers`,
         unless the fleet has them."""
         with self._reading() as connection:
-            if connection.scalars(select(shipping.c.is_joined)).one():
+            if connection.scalars(sa.select(shipping.c.is_joined)).one():
                 return
         with self._engine.connect() as connection:
-            bring(_hours_gone(connection), _rows(connection, select(schema.callers)))
+            bring(
+                self.journal_id,
+                _hours_gone(connection),
+                _rows(connection, sa.select(schema.callers)),
+            )
         with self._writing() as connection:
-            connection.execute(update(shipping).values(is_joined=True))
+            connection.execute(sa.update(shipping).values(is_joined=True))
 
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of what has waited longest, and what was seen since."""
-        calls, gaps = schema.calls, schema.gaps
-        some = select(calls).join(unshipped, unshipped.c.id == calls.c.id).order_by(unshipped.c.id)
-        holes = select(gaps).join(unshipped, unshipped.c.id == gaps.c.id)
+        gaps, ids = schema.gaps, schema.calls.c.id
+        holes = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
         with self._reading() as connection:
+            filled_to = connection.scalars(sa.select(shipping.c.filled_to)).one()
+            some = sa.select(schema.calls).order_by(ids).limit(size)
+            if filled_to == FILLED:
+                some = some.join(unshipped, unshipped.c.id == ids)
+            else:
+                some = some.where(ids > filled_to)
+            entries = [entry_of(row) for row in connection.execute(some)]
             return Parcel(
-                [entry_of(row) for row in connection.execute(some.limit(size))],
-                [tuple(row) for row in connection.execute(holes.limit(size))],
+                self.journal_id,
+                entries,
+                [tuple(row) for row in connection.execute(holes)],
                 {table: _changed(connection, table, size) for table in CHANGING},
+                FILLED if len(entries) < size else max(filled_to, entries[-1].id),
             )
 
     def mark(self, parcel: Parcel) -> None:
@@ -208,82 +201,64 @@ class Outbox:
         with self._writing() as connection:
             for start in range(0, len(ids), _MARKED_AT_ONCE):
                 some = ids[start : start + _MARKED_AT_ONCE]
-                connection.execute(delete(unshipped).where(unshipped.c.id.in_(some)))
+                connection.execute(sa.delete(unshipped).where(unshipped.c.id.in_(some)))
             for table, rows in parcel.changed.items():
                 for row in rows:
                     connection.execute(_unchanged(table, row))
+            is_behind = shipping.c.filled_to < parcel.filled_to
+            connection.execute(
+                sa.update(shipping).where(is_behind).values(filled_to=parcel.filled_to)
+            )
 
     def waiting(self) -> int:
         """How many rows there are in all."""
+        ids, noted = schema.calls.c.id, sa.select(unshipped.c.id)
+        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery(), ids.not_in(noted)
         with self._reading() as connection:
-            return connection.scalars(select(func.count()).select_from(unshipped)).one()
+            new = connection.scalars(sa.select(sa.func.count()).select_from(unshipped)).one()
+            return new + connection.scalars(sa.select(sa.func.count(ids)).where(*is_old)).one()
 
     def close(self) -> None:
         """Close the file."""
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[sa.Connection]:
         with files.connected(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[sa.Connection]:
         engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         with files.connected(), engine.begin() as connection:
             yield connection
-
-    def _fill_in(self) -> None:
-        began = time.monotonic()
-        while not self._is_filled():
-            # Whoever records a call waits for the file in the meantime, and gets it now.
-            time.sleep(time.monotonic() - began)
-            began = time.monotonic()
-
-    def _is_filled(self) -> bool:
-        """Fill in some more of the calls from before; returns whether that were all."""
-        with self._writing() as connection:
-            filled_to = connection.scalars(select(shipping.c.filled_to)).one()
-            ids = schema.calls.c.id
-            some = select(ids).where(ids > filled_to).order_by(ids).limit(_FILLED_AT_ONCE)
-            found = connection.scalars(some).all()
-            if found:
-                connection.execute(_missing(unshipped), [{"id": each} for each in found])
-            is_last = len(found) < _FILLED_AT_ONCE
-            last = FILLED if is_last else found[-1]
-            connection.execute(update(shipping).values(filled_to=last))
-            return is_last
 
 
 _UNFILLED = {"filled_to": "", "is_joined": False}
 
 
-def _fill_in_rest(connection: Connection) -> None:
-    """All but the calls, which may be many."""
+def _note_all(connection: sa.Connection) -> None:
+    """Have everything wait but the calls, which may be many."""
     for table, keys in {schema.gaps: unshipped, **CHANGING}.items():
-        present = select(*table.primary_key)
-        connection.execute(_missing(keys).from_select(keys.columns.keys(), present))
+        missing = sa.insert(keys).prefix_with("OR IGNORE")
+        present = sa.select(*table.primary_key)
+        connection.execute(missing.from_select(keys.columns.keys(), present))
 
 
-def _missing(table: Table) -> Insert:
-    """Inserts those rows that are not there yet."""
-    return insert(table).prefix_with("OR IGNORE")
-
-
-def _changed(connection: Connection, table: Table, size: int) -> list[Row]:
+def _changed(connection: sa.Connection, table: sa.Table, size: int) -> list[Row]:
     """Some of the rows that have changed since they were shipped."""
     keys = CHANGING[table]
     is_named = (keys.c[column.name] == column for column in table.primary_key)
-    some = select(table).join(keys, and_(*is_named)).order_by(*table.primary_key).limit(size)
+    some = sa.select(table).join(keys, sa.and_(*is_named)).order_by(*table.primary_key).limit(size)
     return [tuple(row) for row in connection.execute(some)]
 
 
-def _unchanged(table: Table, row: Row) -> Delete:
+def _unchanged(table: sa.Table, row: Row) -> sa.Delete:
     """Deletes the key of the row, if it is still the same."""
     keys, values = CHANGING[table], dict(zip(table.columns.keys(), row, strict=True))
     is_key = (column == values[column.name] for column in keys.columns)
     is_same = (column == values[column.name] for column in table.columns)
-    return delete(keys).where(*is_key, select(table).where(*is_same).exists())
+    return sa.delete(keys).where(*is_key, sa.select(table).where(*is_same).exists())
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
@@ -297,25 +272,25 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
         raise
 
 
-def _begin_as_told(connection: Connection) -> None:
+def _begin_as_told(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def _hours_gone(connection: Connection) -> Iterator[Row]:
+def _hours_gone(connection: sa.Connection) -> Iterator[Row]:
     """Rows of `hours` for the calls that are counted and no longer there.
 
     Old rows go first, so those of all hours before the oldest one left; of that one's own hour
     what is counted beyond the rows.
     """
     at, hour_of = schema.calls.c.started_at, schema.hours.c.hour
-    hours = select(schema.hours).order_by(hour_of)
-    first = connection.scalars(select(func.min(at))).one()
+    hours = sa.select(schema.hours).order_by(hour_of)
+    first = connection.scalars(sa.select(sa.func.min(at))).one()
     if first is None:
         yield from _rows(connection, hours)
         return
     hour = first.replace(minute=0, second=0, microsecond=0)
     yield from _rows(connection, hours.where(hour_of < hour))
-    left = connection.execute(select(schema.calls).where(at >= hour, at < hour + _HOUR))
+    left = connection.execute(sa.select(schema.calls).where(at >= hour, at < hour + _HOUR))
     rollup = Rollup([entry_of(row) for row in left], Cardinality(lambda _day: ()))
     there = {row[_KIND]: row[_SUMS] for row in map(tuple, rollup.hours())}
     for row in _rows(connection, hours.where(hour_of == hour)):
@@ -325,6 +300,6 @@ def _hours_gone(connection: Connection) -> Iterator[Row]:
             yield (*row[: _SUMS.start], *gone, *row[_SUMS.stop :])
 
 
-def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Row]:
+def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Row]:
     rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
     return map(tuple, rows)

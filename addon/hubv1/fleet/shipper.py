@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import DataError
 
 from hubv1.fleet.outbox import Outbox, Parcel
-from hubv1.fleet.postgres import Busy, FleetDatabase, FleetWriter
+from hubv1.fleet.postgres import Busy, FleetDatabase, utc_now
 from hubv1.journal import DAYS, JournalError, Place, files
 from hubv1.journal import reason_of as said
 from hubv1.text import bounded, number, printable
@@ -58,10 +58,6 @@ class ShippingStatus:
         return f"{state}, last reached at {self.shipped_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Shipper:
     """A journal that is being shipped. All methods are for other threads than its own."""
 
@@ -71,7 +67,7 @@ class Shipper:
         fleet: Place,
         bridge_id: str,
         days: int = DAYS,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Starts the thread; raises JournalError where there is no driver for the fleet.
 
@@ -79,7 +75,7 @@ class Shipper:
         """
         self.status = ShippingStatus()
         """How shipping stands."""
-        self._shipment = _Shipment(journal, FleetDatabase(fleet), bridge_id, now)
+        self._shipment = _Shipment(journal, FleetDatabase(fleet, bridge_id, now))
         self._place = fleet
         self._now = now
         self._days = days
@@ -171,17 +167,12 @@ class Shipper:
 class _Shipment:
     """Reads, brings and marks. For one thread; what raises may be tried again."""
 
-    def __init__(
-        self, file: Path, database: FleetDatabase, bridge_id: str, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, file: Path, database: FleetDatabase) -> None:
         self._file = file
         self._database = database
-        self._bridge_id = bridge_id
-        self._now = now
         self._outbox: Outbox | None = None
         self._found: tuple[files.Identity | None, ...] = ()
-        self._journal_id = ""
-        self._writer: FleetWriter | None = None
+        self._is_open = False
         self._rows = MOST_ROWS
 
     def waiting(self) -> int:
@@ -191,16 +182,15 @@ class _Shipment:
     def step(self) -> int:
         """Bring one parcel, if there is one; returns how many rows still wait."""
         outbox = self._opened()
-        if self._writer is None:
+        if not self._is_open:
             outbox.address(self._database.open())
-            writer = FleetWriter(self._database, self._journal_id, self._bridge_id, self._now)
-            outbox.join(writer.join)
-            self._writer = writer
+            outbox.join(self._database.join)
+            self._is_open = True
         parcel = outbox.parcel(self._rows)
         left = outbox.waiting() - len(parcel.ids)
         try:
             if parcel:
-                self._writer.bring(parcel, left)
+                self._database.bring(parcel, left)
         except DataError as error:
             self._narrow_down(parcel, outbox, error)
             return outbox.waiting()
@@ -210,11 +200,11 @@ class _Shipment:
 
     def tidy(self, days: int) -> bool:
         """Take some old rows of the fleet away; returns whether there may be more."""
-        return self._writer is not None and self._writer.tidy(days)
+        return self._is_open and self._database.tidy(days)
 
     def step_back(self) -> None:
         """Drop the connection, and take less the next time."""
-        self._writer = None
+        self._is_open = False
         self._database.close()
         self._rows = max(_FEWEST_ROWS, self._rows // 2)
 
@@ -230,7 +220,7 @@ class _Shipment:
             raise error  # whatever it is about, fewer calls are no help
         self._rows = max(1, len(parcel.entries) // 2)
         if len(parcel.entries) == 1:
-            outbox.mark(Parcel(parcel.entries))
+            outbox.mark(Parcel(parcel.journal_id, parcel.entries, filled_to=parcel.filled_to))
             logger.warning(
                 "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
                 parcel.entries[0].id,
@@ -244,12 +234,12 @@ class _Shipment:
             return self._outbox
         if self._outbox is not None:
             self._outbox.close()
-        self._outbox = self._writer = None
+        self._outbox, self._is_open = None, False
         if found[0] is None:
             raise JournalError(f"there is no journal at {self._file}")
         outbox = Outbox(self._file)
         try:
-            self._journal_id = outbox.prepare()
+            outbox.prepare()
         except BaseException:
             outbox.close()
             raise

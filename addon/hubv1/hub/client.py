@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -63,7 +63,7 @@ class HubClient:
         first one.
         """
         self._url = url.rstrip("/")
-        self._transport = transport
+        self.transport = transport
         self._auth = HubAuth(self._url, transport)
         self._registry = Registry(registry_url, transport) if registry_url else None
         self._account = account
@@ -119,21 +119,12 @@ class HubClient:
         if self._account is not None:
             await self._get(_page_path(repository, 1), v2.read_names, budget, self._account)
 
-    @property
-    def statuses(self) -> Mapping[str, int]:
-        """Requests so far by status; `none` where there was no reply."""
-        return self._transport.statuses
-
     async def close(self) -> None:
         """Close the connections; new ones are opened if the client is used again."""
         self._auth.close()
         if self._registry is not None:
             self._registry.close()
-        await self._transport.close()
-
-    async def retire(self) -> None:
-        """Close the connections once the calls that are under way have their answers."""
-        await self._transport.retire()
+        await self.transport.close()
 
     def _pages(
         self, repository: Repository, decoder: _PageDecoder[v2.Item], budget: RequestBudget
@@ -157,7 +148,7 @@ class HubClient:
         budget.source = "account" if account else "hub"
         request = Request("GET", self._url + path, account or budget.credentials)
         reply = await self._auth.fetch(request, budget)
-        return self._transport.decode(reply, partial(_read_bounded, decoder), budget)
+        return self.transport.decode(reply, partial(_read_bounded, decoder), budget)
 
     def _read_page(
         self, decoder: _PageDecoder[v2.Item], budget: RequestBudget, body: bytes
@@ -166,7 +157,7 @@ class HubClient:
         page = decoder(body)
         for tag in page.results:
             if not is_tag(tag.name):
-                shown = self._transport.masked(tag.name, budget)
+                shown = self.transport.masked(tag.name, budget)
                 raise errors.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
@@ -312,22 +303,20 @@ async def _from_registry(
             raise errors.Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
     except (errors.HubFailure, TimeoutError) as failure:
         budget.room.free()
-        # The registry does not know a token of Hub's.
-        if is_for_hub and not isinstance(budget.credentials, Bearer):
-            _note_refusal(failure, budget)
         if is_for_hub and isinstance(failure, errors.TooLong):
             raise
+        # The registry does not know a token of Hub's.
+        is_known = is_for_hub and not isinstance(budget.credentials, Bearer)
+        if is_known and isinstance(
+            failure, errors.NotFound | errors.Forbidden | errors.Unauthorized
+        ):
+            budget.refused = failure.code
         reason = str(failure) or f"no answer within {REGISTRY_SECONDS} s"
         logger.warning("The registry does not list %s: %s", repository, reason)
         return None
     budget.source = "registry"
     budget.tags_listed = len(names) if count is None else count
     return names
-
-
-def _note_refusal(failure: errors.HubFailure | TimeoutError, budget: RequestBudget) -> None:
-    if isinstance(failure, errors.NotFound | errors.Forbidden | errors.Unauthorized):
-        budget.refused = failure.code
 
 
 def _names(tags: Iterable[v2.Tag | v2.Named]) -> list[str]:

@@ -149,11 +149,14 @@ class Secrets:
 
     def masked(self, text: str, *given: Credentials) -> str:
         """`text` without any secret; `given` are those that were sent for its own call."""
-        known = self.own.union(forms_of(*given), *self._sent.values())
-        for form in sorted((form for form in known if form in text), key=len, reverse=True):
+        known = (self.own, forms_of(*given), *self._sent.values())
+        found = (form for forms in known for form in forms if form in text)
+        for form in sorted(found, key=len, reverse=True):
             text = text.replace(form, MASK)
         encoded = _readings(text) - {text}
-        return MASK if _has_any(encoded, known) else _LOOKS_SECRET.sub(MASK, text)
+        if encoded and any(_has_any(encoded, forms) for forms in known):
+            return MASK
+        return _LOOKS_SECRET.sub(MASK, text)
 
 
 def repeats(text: str, forms: Iterable[str]) -> bool:
