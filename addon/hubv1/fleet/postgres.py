@@ -213,13 +213,14 @@ class FleetDatabase:
         The server has limits of its own, and the system notices a machine that is gone. Neither
         helps where the server is there and stands still.
         """
-        with self.engine.begin() as connection:
+        with self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             timer = threading.Timer(seconds or SECONDS, _cut, (driver.fileno(),))
             timer.daemon = True
             timer.start()
             try:
-                yield connection
+                with connection.begin():
+                    yield connection
             finally:
                 timer.cancel()
 

@@ -19,6 +19,7 @@ MASK = "***"
 
 _TOKEN = re.compile(r"[\w.~+/-]+=*", re.ASCII)
 _MOST_SECRETS = 2_000
+_MOST_TEXTS = 100
 _UNMISTAKABLE = 8
 """Characters from which on a secret of somebody else is masked too: a short one may be a word."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
@@ -136,6 +137,8 @@ class Secrets:
         self.own: frozenset[str] = frozenset()
         """The forms of the bridge's own secrets."""
         self._sent: LRUCache[Credentials, frozenset[str]] = LRUCache(_MOST_SECRETS)
+        self._harmless: LRUCache[str, bool] = LRUCache(_MOST_TEXTS)
+        """Texts without any of these: every absent tag is told in the same words."""
 
     def keep(self, own: Credentials) -> None:
         """Mask the secrets in these credentials for good: they are the bridge's own."""
@@ -146,10 +149,15 @@ class Secrets:
         if not isinstance(sent, Anonymous) and self._sent.get(sent) is None:
             long = (form for form in forms_of(sent) if len(form) >= _UNMISTAKABLE)
             self._sent[sent] = frozenset(long)
+            self._harmless.clear()
 
     def masked(self, text: str, *given: Credentials) -> str:
         """`text` without any secret; `given` are those that were sent for its own call."""
-        known = (self.own, forms_of(*given), *self._sent.values())
+        known = [self.own, forms_of(*given)]
+        if not self._harmless.get(text):
+            readings, of_others = _readings(text), tuple(self._sent.values())
+            self._harmless[text] = not any(_has_any(readings, forms) for forms in of_others)
+            known += () if self._harmless[text] else of_others
         found = (form for forms in known for form in forms if form in text)
         for form in sorted(found, key=len, reverse=True):
             text = text.replace(form, MASK)

@@ -213,9 +213,7 @@ class Transport:
         if status in _REFUSALS:
             is_for_token = status == 403 and _NO_PERSONAL_TOKENS in said.lower()
             kind = errors.PersonalTokenRefused if is_for_token else _REFUSALS[status]
-            # Many calls ask for what is absent; nobody is told in which words it is.
-            words = self.masked(said, budget) if status != 404 else ""
-            return kind(words or f"status {status}")
+            return kind(self.masked(said, budget) or f"status {status}")
         if status == 429:
             return errors.RateLimited(seconds_after_refusal(reply.headers))
         if status == 508 and self._via in reply.headers.get("Via", ""):
