@@ -187,7 +187,7 @@ def test_counts_of_rows_that_have_gone_are_shipped_once_too(
 def test_a_long_journal_is_shipped_from_its_beginning_while_calls_come(
     path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipper, "MOST_ROWS", 7)
+    monkeypatch.setattr(shipper, "MOST_ROWS", 60)
     write(path, some_calls(400))
     ship(path, fleet.url)
     write(path, some_calls(400, 2))
