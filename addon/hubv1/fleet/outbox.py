@@ -224,13 +224,13 @@ class Outbox:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with files.connected(), self._engine.connect() as connection:
+        with files.connected, self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        with files.connected(), engine.begin() as connection:
+        with files.connected, engine.begin() as connection:
             yield connection
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
-from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
-from hubv1.journal.database_url import DatabaseUrlError, read_database_url
+from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
+from hubv1.journal.place import POSTGRESQL
 from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
@@ -96,13 +96,13 @@ def check_fleet_url(url: str) -> None:
     No sentence shows the URL: what is wrong with it may be in its password.
     """
     try:
-        database = read_database_url(url)
-    except DatabaseUrlError:
+        place = Place(url)
+    except JournalError:
         raise JournalError(
             f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / as %2F, "
             "? as %3F and # as %23."
         ) from None
-    if not database.is_postgresql:
+    if place.url.drivername != POSTGRESQL:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
 
 
@@ -163,9 +163,8 @@ class FleetDatabase:
             if connection.execute(joined, self._row(journal_id, 0)).one_or_none() is None:
                 return
             while some := list(islice(hours, _ROWS_AT_ONCE)):
-                days = [(hour.astimezone(UTC).date(), *rest) for hour, *rest in some]
                 _run(connection, _ADD_HOURS, sorted(some))
-                _run(connection, _ADD_DAYS, sorted(days))
+                _run(connection, _ADD_DAYS, by_day(some))
             while some := list(islice(callers, _ROWS_AT_ONCE)):
                 _run(connection, _RENEW_CALLERS, sorted(some))
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from cachetools import TTLCache
 
-from hubv1.api.errors import Nonsense, PersonalTokenRefused, Unauthorized
+from hubv1.api.v2 import Nonsense, PersonalTokenRefused, Unauthorized
 from hubv1.hub.credentials import Basic, Bearer
 from hubv1.hub.http import Transport
 from hubv1.hub.messages import Reply, Request, RequestBudget

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from hubv1.api import errors, v2
+from hubv1.api import v2
 from hubv1.api.names import Repository, is_tag
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer
@@ -76,7 +76,7 @@ class HubClient:
         budget.repository = str(repository)
         found = await self._get(f"{_path(repository)}/{tag}", v2.read_tag, budget)
         if found.name != tag:
-            raise errors.Nonsense(
+            raise v2.Nonsense(
                 f"Docker Hub answered with another tag of {repository} than was asked"
             )
         return found
@@ -102,11 +102,11 @@ class HubClient:
                 first = await pages.first()
                 if (_count(first) or 0) <= FEW_PAGES * v2.PAGE_SIZE:
                     return _names(await pages.all(first))
-        except (errors.Unreachable, errors.PersonalTokenRefused, errors.Incomplete) as error:
+        except (v2.Unreachable, v2.PersonalTokenRefused, v2.Incomplete) as error:
             failure = error
         except TimeoutError:
             at_last = f"; at last {budget.trouble}" if budget.trouble else ""
-            failure = errors.Unreachable(f"Docker Hub gave no complete answer in time{at_last}")
+            failure = v2.Unreachable(f"Docker Hub gave no complete answer in time{at_last}")
         is_for_hub = failure is not None
         names = await _from_registry(self._registry, repository, budget, is_for_hub=is_for_hub)
         if names is None and failure is not None:
@@ -158,7 +158,7 @@ class HubClient:
         for tag in page.results:
             if not is_tag(tag.name):
                 shown = self.transport.masked(tag.name, budget)
-                raise errors.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
+                raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
 
@@ -191,7 +191,7 @@ class _Pages(Generic[v2.Item]):
         self._budget.tags_listed = count if is_sensible else None
         if count is not None and count > v2.MOST_TAGS:
             has = f"{count:,}" if is_sensible else "endlessly many"
-            raise errors.TooLong(
+            raise v2.TooLong(
                 f"{self._repository} has {has} tags; no more than {v2.MOST_TAGS:,} are listed"
             )
         return page
@@ -204,7 +204,7 @@ class _Pages(Generic[v2.Item]):
             tags = await self._read_through(page)
             if tags is not None:
                 return tags
-        raise errors.Incomplete(
+        raise v2.Incomplete(
             f"the tags of {self._repository} never added up to the count that Hub gives"
         )
 
@@ -233,7 +233,7 @@ class _Pages(Generic[v2.Item]):
             return None
         if last.next is not None:
             if last.results:
-                raise errors.Incomplete(
+                raise v2.Incomplete(
                     f"Docker Hub never comes to an end of the tags of {self._repository}"
                 )
             return None
@@ -249,7 +249,7 @@ class _Pages(Generic[v2.Item]):
             return PAGES_WITHOUT_COUNT - 1  # one more is read than expected
         pages = math.ceil(count / len(first.results))
         if pages > MOST_PAGES:
-            raise errors.Incomplete(f"{self._repository} has too many tags to page through")
+            raise v2.Incomplete(f"{self._repository} has too many tags to page through")
         return pages
 
     async def _page(self, number: int) -> v2.Page[v2.Item] | None:
@@ -257,23 +257,23 @@ class _Pages(Generic[v2.Item]):
         account = self._account if self._is_account_needed else None
         try:
             return await self._read(number, account)
-        except errors.NotFound:
+        except v2.NotFound:
             return None
-        except errors.Unauthorized as refusal:
+        except v2.Unauthorized as refusal:
             if account is None:
                 raise
             logger.error("Docker Hub does not let the bridge's own account in: %s", refusal)
-            raise errors.Incomplete(
+            raise v2.Incomplete(
                 f"Docker Hub does not let the bridge's own account read on ({refusal})"
             ) from refusal
-        except errors.Forbidden as refusal:
+        except v2.Forbidden as refusal:
             if account is None and self._account is not None:
                 # The caller could read the first page, so the account shows it nothing new.
                 self._is_account_needed = True
                 return await self._page(number)
             # Which offset is too far for an anonymous caller is not documented, so the refusal
             # itself is what counts: the beginning could be read, the rest could not.
-            raise errors.Incomplete(
+            raise v2.Incomplete(
                 f"Docker Hub refuses to page through all tags of {self._repository} ({refusal})"
             ) from refusal
 
@@ -283,7 +283,7 @@ class _Pages(Generic[v2.Item]):
             len(tag.images or ()) for tag in page.results if isinstance(tag, v2.Tag)
         )
         if self._images > MOST_IMAGES:
-            raise errors.TooLong(f"{self._repository} has more than {MOST_IMAGES:,} images")
+            raise v2.TooLong(f"{self._repository} has more than {MOST_IMAGES:,} images")
         return page
 
 
@@ -300,16 +300,14 @@ async def _from_registry(
             names = await registry.tag_names(repository, budget)
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < (count or 0):
-            raise errors.Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
-    except (errors.HubFailure, TimeoutError) as failure:
+            raise v2.Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
+    except (v2.HubFailure, TimeoutError) as failure:
         budget.room.free()
-        if is_for_hub and isinstance(failure, errors.TooLong):
+        if is_for_hub and isinstance(failure, v2.TooLong):
             raise
         # The registry does not know a token of Hub's.
         is_known = is_for_hub and not isinstance(budget.credentials, Bearer)
-        if is_known and isinstance(
-            failure, errors.NotFound | errors.Forbidden | errors.Unauthorized
-        ):
+        if is_known and isinstance(failure, v2.NotFound | v2.Forbidden | v2.Unauthorized):
             budget.refused = failure.code
         reason = str(failure) or f"no answer within {REGISTRY_SECONDS} s"
         logger.warning("The registry does not list %s: %s", repository, reason)

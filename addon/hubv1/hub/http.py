@@ -19,7 +19,7 @@ import certifi
 import msgspec
 from yarl import URL
 
-from hubv1.api import errors, v2
+from hubv1.api import v2
 from hubv1.hub.credentials import Basic, Secrets
 from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
@@ -56,7 +56,7 @@ _LONGEST_MESSAGE = 16 * 1024
 _NO_SUCH_ROUTE = "404: Page Not Found"
 """How Hub answers a route that it does not have or has retired: no repository is missing then."""
 _NO_PERSONAL_TOKENS = "forbidden with personal access token"
-_REFUSALS = {401: errors.Unauthorized, 403: errors.Forbidden, 404: errors.NotFound}
+_REFUSALS = {401: v2.Unauthorized, 403: v2.Forbidden, 404: v2.NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Value = TypeVar("Value")
@@ -161,9 +161,9 @@ class Transport:
             attempts -= 1
             try:
                 return await self._attempt(request, budget)
-            except (errors.Unreachable, errors.RateLimited) as failure:
+            except (v2.Unreachable, v2.RateLimited) as failure:
                 seconds = min(wait, LONGEST_WAIT) + random.uniform(0, FIRST_WAIT)  # noqa: S311  # no secret
-                pause = failure.seconds if isinstance(failure, errors.RateLimited) else 0
+                pause = failure.seconds if isinstance(failure, v2.RateLimited) else 0
                 is_too_late = pause > budget.longest_pause or seconds >= budget.seconds_left
                 if not attempts or is_too_late:
                     raise
@@ -198,29 +198,29 @@ class Transport:
             return decoder(reply.body)
         except _UNREADABLE as error:
             said = f"{reply.url} answered 200, but not as documented: {error}"
-            raise errors.Nonsense(said) from error
+            raise v2.Nonsense(said) from error
         finally:
             if reply.room is not budget.room:
                 reply.room.free()
 
-    def failure_of(self, reply: Reply, budget: RequestBudget) -> errors.HubFailure:
+    def failure_of(self, reply: Reply, budget: RequestBudget) -> v2.HubFailure:
         """What a reply means that is not 200."""
         status, said = reply.status, ""
         with suppress(*_UNREADABLE):
             said = v2.read_trouble(reply.body).message
         if status == 404 and said == _NO_SUCH_ROUTE:
-            return errors.Nonsense(f"{reply.url} is not a route of API v2")
+            return v2.Nonsense(f"{reply.url} is not a route of API v2")
         if status in _REFUSALS:
             is_for_token = status == 403 and _NO_PERSONAL_TOKENS in said.lower()
-            kind = errors.PersonalTokenRefused if is_for_token else _REFUSALS[status]
+            kind = v2.PersonalTokenRefused if is_for_token else _REFUSALS[status]
             return kind(self.masked(said, budget) or f"status {status}")
         if status == 429:
-            return errors.RateLimited(seconds_after_refusal(reply.headers))
+            return v2.RateLimited(seconds_after_refusal(reply.headers))
         if status == 508 and self._via in reply.headers.get("Via", ""):
-            return errors.Loop(f"{reply.url} leads back to this bridge")
+            return v2.Loop(f"{reply.url} leads back to this bridge")
         if status >= 500:
-            return errors.Unreachable(f"{reply.url} answered {status}")
-        return errors.Nonsense(f"{reply.url} answered {status}, which is not documented")
+            return v2.Unreachable(f"{reply.url} answered {status}")
+        return v2.Nonsense(f"{reply.url} answered {status}, which is not documented")
 
     def masked(self, text: str, budget: RequestBudget) -> str:
         """A text from upstream as it may be shown: without secrets, and not longer than needed."""
@@ -248,9 +248,9 @@ class Transport:
             reply = await self.send(request, budget)
             if reply.status == 429 or reply.status >= 500:
                 raise self.failure_of(reply, budget)
-        except errors.HubFailure as failure:
+        except v2.HubFailure as failure:
             budget.trouble = str(failure)
-            if isinstance(failure, errors.RateLimited):
+            if isinstance(failure, v2.RateLimited):
                 self._throttle.pause(request.scope or host, failure.seconds)
             raise
         if seconds := seconds_until_reset(reply.headers):
@@ -265,7 +265,7 @@ class Transport:
             reply = await self._reply(request, budget)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             trouble = self.masked(_in_words(error), budget)
-            raise errors.Unreachable(f"no answer from {request.place}: {trouble}") from error
+            raise v2.Unreachable(f"no answer from {request.place}: {trouble}") from error
         finally:
             status = str(reply.status) if reply else "none"
             self.statuses[status] += 1
@@ -318,7 +318,7 @@ class Transport:
             async for piece in _pieces(response):
                 size += len(piece)
                 if size > most:
-                    kind = errors.TooLong if request.is_list else errors.Nonsense
+                    kind = v2.TooLong if request.is_list else v2.Nonsense
                     raise kind(f"{request.place} sent more than {most} bytes in one answer")
                 if is_answer or size <= _MOST_ERROR_BYTES:
                     await self._make_room(size, room, budget)
@@ -326,7 +326,7 @@ class Transport:
         except zlib.error as error:
             if is_answer:
                 said = f"{request.place} cannot be decoded: {error}"
-                raise errors.Nonsense(said) from error
+                raise v2.Nonsense(said) from error
         return b"".join(pieces)
 
     async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
 
-from hubv1.api.errors import RateLimited
+from hubv1.api.v2 import RateLimited
 from hubv1.hub.messages import Key, RequestBudget
 
 LONGEST_REST = 3_600
