@@ -14,11 +14,10 @@ from yarl import URL
 
 from hubv1.components import Components, Environment, journal_place
 from hubv1.config import OPTIONS, Config
-from hubv1.formats import UnknownFormat, format_of
 from hubv1.hub import HubClient
 from hubv1.journal import is_url, masked
 from hubv1.listen import Listener, bracketed
-from hubv1.reporting import Reporter
+from hubv1.reporting import Reporter, UnknownFormat, format_of
 from hubv1.text import harmless, without_user_info
 
 # The checks are loaded when somebody asks for them.

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.formats import UnknownFormat, format_of
-from hubv1.report.render import FORMATS
-from hubv1.report.writing import write_whole
+from hubv1.report.output import FORMATS, write_whole
+from hubv1.reporting import UnknownFormat, format_of
 from report.made import write_journal
 from report.processes import report
 from samples import make_entry

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from hubv1.report.escaping import code_block, code_span
+from hubv1.report.markdown import code_block, code_span
 from hubv1.text import bounded, printable
 from report.made import message, report_of
 from samples import make_entry

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.report.period import begin_of, end_of
+from hubv1.report.sources import begin_of, end_of
 from report.made import NOW
 
 

@@ -18,9 +18,8 @@ from hubv1.api.routes import ROUTES
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
-from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError, is_named
-from hubv1.listen import why_not_listening
+from hubv1.listen import split_address, why_not_listening
 from hubv1.report import (
     COLUMNS,
     DEFAULT_JOURNAL,
@@ -28,14 +27,12 @@ from hubv1.report import (
     FOUND,
     MARKDOWN_BY_FORMAT,
     WITH_COLUMNS,
-    Address,
     AllowlistError,
     BaselineError,
     FailOn,
     Look,
     Report,
     State,
-    UnknownColumn,
     gate,
     look_for,
     make,
@@ -46,9 +43,9 @@ from hubv1.report import (
     render_report,
     selection_of,
     sentence,
-    serve_report,
     write,
 )
+from hubv1.reporting import SUFFIXES, UnknownFormat, format_of
 from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
@@ -89,6 +86,10 @@ def _read_host(text: str) -> str:
     return host
 
 
+def _read_address(text: str) -> tuple[str, int]:
+    return split_address(f"127.0.0.1:{text}" if text.isdecimal() else text)
+
+
 def _read_route(text: str) -> str:
     names = [route.name for route in ROUTES]
     if not any(is_named(name, (text,)) for name in names):
@@ -105,14 +106,14 @@ def _option(
     read: Callable[[str], object] = str,
     **more: Any,  # noqa: ANN401  # click's
 ) -> _Option:
-    """An option whose texts `read` reads: it raises ValueError or UnknownColumn."""
+    """An option whose texts `read` reads: it raises ValueError."""
 
     def convert(ctx: click.Context, param: click.Parameter, value: object) -> object:
         try:
             if isinstance(value, tuple):
                 return tuple(map(read, value))
             return read(value) if isinstance(value, str) else value
-        except (ValueError, UnknownColumn) as error:
+        except ValueError as error:
             raise click.BadParameter(str(error), ctx, param) from error
 
     return _Option(flags.split(), metavar=metavar, help=text, callback=convert, **more)
@@ -185,7 +186,7 @@ _PARAMETERS: list[click.Parameter] = [
         "HOST:PORT",
         "Show the report as a page that is kept up to date, until Ctrl-C; a PORT alone is on "
         "127.0.0.1, and a HOST beyond this machine wants a token, which is in the URL it says.",
-        Address.read,
+        _read_address,
     ),
 ]
 
@@ -218,8 +219,9 @@ def report(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401  # c
     if options.serve:
         return _serve(options)
     form = options.format or _format_by_name(options.output)
-    look = _look(form, options)
-    return _make(options, form, look)
+    if options.columns and form not in WITH_COLUMNS:
+        raise _wrong(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
+    return _make(options, form, look_for(options.output, options.columns))
 
 
 def _check_usage(options: Namespace) -> None:
@@ -250,13 +252,6 @@ def _format_by_name(output: Path | None) -> str:
         return format_of(output)
     except UnknownFormat as error:
         raise _wrong(f"{error}; --format says otherwise what it is to hold") from error
-
-
-def _look(form: str, options: Namespace) -> Look:
-    try:
-        return look_for(form, options.output, options.columns)
-    except UnknownFormat as error:
-        raise _wrong(str(error)) from error
 
 
 def _make(options: Namespace, form: str, look: Look) -> int:
@@ -310,6 +305,8 @@ def _nobody(names: Sequence[str], every: Report) -> Failure:
 
 def _serve(options: Namespace) -> int:
     """Show the report until Ctrl-C; what there is to say about how it is made is said once."""
+    from hubv1.report.serve import serve_report  # noqa: PLC0415  # loads aiohttp and Jinja2
+
     said: set[str] = set()
 
     def say_once(message: str) -> None:
@@ -320,14 +317,14 @@ def _serve(options: Namespace) -> int:
     def make_now() -> Report:
         return make(options, datetime.now(UTC), say_once)
 
-    address: Address = options.serve
+    host, port = options.serve
     try:
-        serve_report(address, make_now, (*_TROUBLES, OSError), _say)
+        serve_report(host, port, make_now, (*_TROUBLES, OSError), _say)
     except OSError as error:
-        sentence = why_not_listening(error, address.host, address.port)
+        sentence = why_not_listening(error, host, port)
         raise Failure(f"--serve: {sentence}") from error
     except UnicodeError as error:  # of a host that no name can be
-        sentence = f"--serve: {address.host!r} is no name of a host."
+        sentence = f"--serve: {host!r} is no name of a host."
         raise Failure(sentence, WRONG_USAGE) from error
     return DONE
 

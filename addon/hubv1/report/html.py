@@ -1,0 +1,248 @@
+"""The report as one page that needs nothing else: no network, no scripts to be read, no fonts.
+
+Sorting and filtering are a script of our own: the libraries for it are ten times its size, a third
+of what a page of 2,000 callers may have, and would build that table once more before it is seen.
+"""
+
+import base64
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from hubv1 import __version__
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import route_named
+from hubv1.replacements import Replacement, old_call, replacement
+from hubv1.report.build import QUIET_DAYS
+from hubv1.report.chart import FOOT, HEIGHT, MOST_BARS, burn_down
+from hubv1.report.messages import message_to
+from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.prose import label, minute, report_command, sentence, what_was_seen
+from hubv1.report.sections import (
+    by_caller,
+    changes,
+    ignored_table,
+    rejecting_table,
+    unbridged,
+    unbridged_table,
+)
+from hubv1.text import number, printable
+
+LIVE_SCRIPTS = ("page.js", "live.js")
+_FOLDER = Path(__file__).with_name("page")
+_CLASSES = {
+    Standing.NOT_BRIDGED: "b",
+    Standing.NEEDS_CREDENTIALS: "c",
+    Standing.NEEDS_PAGING: "p",
+    Standing.READY: "r",
+    Standing.QUIET: "q",
+}
+"""Whoever needs most help first; short, since each caller has one."""
+
+_CALLERS = 10_000
+"""Rows that a browser still sorts and filters at once."""
+_ROWS = 2_000
+_FEWEST = 15
+_EACH = 20
+_LINES = 3_000
+"""Findings in the row of a caller, and in all rows: so many can be read, and sent."""
+_MOST_NAMES = 100
+_MOST_REPOSITORIES = 50
+
+
+def as_html(report: Report) -> str:
+    """The report as an HTML page, to be kept or sent."""
+    return _page("page.html", _of_report(report), "page.js")
+
+
+def as_live_html(report: Report, every: float) -> str:
+    """The page for a server: it asks that server for a newer one `every` so many seconds."""
+    return _page("page.html", _of_report(report), *LIVE_SCRIPTS, every=every)
+
+
+def error_html(message: str, every: float = 0) -> str:
+    """A page for when there is no report, or not for whoever asks, with a sentence that says why.
+
+    With `every` it asks again like a live one.
+    """
+    scripts = LIVE_SCRIPTS if every else ("page.js",)
+    return _page("error.html", {"sentence": message}, *scripts, every=every)
+
+
+@cache
+def policy_of(*scripts: str) -> str:
+    """The Content-Security-Policy of a page with these scripts: them, its style, and nothing."""
+    parts = [
+        "default-src 'none'",
+        f"style-src {_hash('style.css')}",
+        f"script-src {' '.join(map(_hash, scripts))}",
+        "img-src data:",  # no icon, said in a way that keeps browsers from asking for one
+        "form-action 'none'",
+        "base-uri 'none'",
+        *(["connect-src 'self'"] if "live.js" in scripts else []),
+    ]
+    return "; ".join(parts)
+
+
+def _page(template: str, content: dict[str, Any], *scripts: str, every: float = 0) -> str:
+    around = {
+        "policy": Markup(policy_of(*scripts)),  # noqa: S704  # ours, and quotes in it are no markup
+        "scripts": [*map(_text, scripts)],
+        "every": every,
+    }
+    return _environment().get_template(template).render(content | around)
+
+
+def _of_report(report: Report) -> dict[str, Any]:
+    state, dot, rest = sentence(report).partition(". ")
+    return {
+        "report": report,
+        "sentence": state + dot,
+        "rest": rest,
+        "rejecting": rejecting_table(report),
+        "ignored": ignored_table(report),
+        "facts": what_was_seen(report),
+    } | (_of_callers(report) if report.callers else {})
+
+
+def _of_callers(report: Report) -> dict[str, Any]:
+    callers = report.callers[:_CALLERS]
+    findings = by_caller(report, [use.caller for use in callers])
+    common = _common_reasons(report)
+    counts = Counter(use.standing for use in report.callers)
+    missed = unbridged(report)
+    # The more callers there are, the fewer rows beside theirs fit.
+    most = max(_FEWEST, (_ROWS - len(report.callers)) // 5)
+    return {
+        "chart": burn_down(report, MOST_BARS),
+        "callers": [(use, _details(use), findings[use.caller]) for use in callers],
+        "most_each": max(1, min(_EACH, _LINES // len(callers))),
+        "common": common,
+        "standings": [(each, counts[each], common[each]) for each in _CLASSES if counts[each]],
+        "changes": [*_examples(report)],
+        "letters": [(use.caller, message_to(use, findings[use.caller])) for use in callers[:most]],
+        "missed": unbridged_table(missed[:most]),
+        "missed_lines": len(missed),
+        "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),
+    }
+
+
+def _common_reasons(report: Report) -> Mapping[Standing, str]:
+    """The reason of all callers of a standing; empty if they have several."""
+    reasons: defaultdict[Standing, set[str]] = defaultdict(set)
+    for use in report.callers:
+        reasons[use.standing].add(use.reason)
+    return {each: min(found) if len(found) == 1 else "" for each, found in reasons.items()}
+
+
+def _details(use: CallerUse) -> str:
+    """Address and user agent, unless the name has them already."""
+    product, _, address = use.caller.rpartition(" at ")
+    parts = ((use.address, address), (use.user_agent, product))
+    return ", ".join(text for text, known in parts if text and text != known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A route, as called with credentials or without."""
+
+    use: RouteUse
+    findings: Sequence[Finding]
+    is_signed: bool
+
+    @property
+    def replacement(self) -> Replacement:
+        """With `NAMESPACE` and `REPOSITORY` where names are to be."""
+        route = route_named(self.use.route)
+        return replacement(
+            route,
+            None,
+            signed=self.is_signed,
+            paged=any(finding.paged for finding in self.findings),
+            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
+        )
+
+    @property
+    def repositories(self) -> Sequence[str]:
+        """To be put there, the one with the most calls first."""
+        named = dict.fromkeys(finding.repository for finding in self.findings)
+        return [*islice(filter(_is_possible, named), _MOST_REPOSITORIES)]
+
+
+def _examples(report: Report) -> Iterator[_Example]:
+    """Of all routes that were called, the busiest first."""
+    for change in changes(report):
+        parts = [
+            _Example(change.use, found, is_signed)
+            for is_signed in (False, True)
+            if (found := [one for one in change.findings if (one.signed > 0) is is_signed])
+        ]
+        can_sign = parts[-1].replacement.snippets
+        yield from parts if can_sign else [_Example(change.use, change.findings, is_signed=False)]
+
+
+def _is_possible(repository: str) -> bool:
+    namespace, _, name = repository.partition("/")
+    return repository_or_none(namespace, name) is not None
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals |= {
+        "number": "{:,}".format,
+        "counted": number,
+        "label": label,
+        "minute": minute,
+        "classes": _CLASSES,
+        "code": _code,
+        "chart_height": HEIGHT,
+        "chart_foot": FOOT,
+        "quiet_days": QUIET_DAYS,
+        "most_names": _MOST_NAMES,
+        "program": report_command(),
+        "style": _text("style.css"),
+        "version": __version__,
+    }
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Every text on the page comes by here, so none can hide what it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _code(text: str, repository: str = "") -> Markup:
+    """The same for a text of several lines, with a repository whose names may be exchanged."""
+    code = Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
+    if repository:
+        for place, name in zip(("NAMESPACE", "REPOSITORY"), repository.split("/"), strict=True):
+            code = code.replace(place, Markup("<var class={}>{}</var>").format(place.lower(), name))
+    return code
+
+
+@cache
+def _text(name: str) -> Markup:
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704  # our own file
+
+
+def _hash(name: str) -> str:
+    digest = hashlib.sha256(_text(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
