@@ -9,7 +9,6 @@ The report is loaded by whoever asks for one: nothing that starts with the bridg
 
 import asyncio
 import gc
-import json
 import logging
 import os
 import resource
@@ -24,7 +23,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from hubv1.journal import JournalError, Place, read
-from hubv1.text import number
+from hubv1.text import number, printable
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +41,6 @@ END_SECONDS = 1.0
 END_SECONDS_WITH_FILES = 6.5
 """The same if files are to be written: Docker kills what has not ended ten seconds after it was
 told to, and the journal is closed before, the rest of mitmproxy after."""
-END_CALLERS = 10_000
-"""Callers that a report at the end tells apart, the latest: a journal names as many in a day, and
-they take a second."""
 
 _ALERT = logging.INFO + 1
 """mitmproxy.log.ALERT: shown in the console's status bar too. Loading it would take the process of
@@ -83,7 +79,7 @@ class Reporter:
 
     def write(self, place: Place, path: Path) -> None:
         """Begin to write the report there, and log when it is done."""
-        self._begin(self._write_in_turn(place, path))
+        self._begin(_write(place, [path], _REPORT_SECONDS, self._turn))
 
     def summarise(self, place: Place) -> None:
         """Begin to log the report in a few lines, the state in the console's status bar too."""
@@ -98,19 +94,8 @@ class Reporter:
         intro = f"{number(flows, 'flow')} in this run. The journal {place} has:"
         works = [_log_summary(place, logging.INFO, seconds, intro), self._stop(seconds)]
         if paths:
-            works.append(_write(place, paths, seconds, END_CALLERS))
+            works.append(_write(place, paths, seconds))
         await asyncio.gather(*works)
-
-    async def _write_in_turn(self, place: Place, path: Path) -> None:
-        is_begun = False
-        try:
-            async with self._turn:
-                is_begun = True
-                await _write(place, [path], _REPORT_SECONDS)
-        except asyncio.CancelledError:
-            if not is_begun:
-                _log_unwritten(place, path, _ENDED)
-            raise
 
     async def _stop(self, seconds: float) -> None:
         """Wait for what was begun, and give up what takes longer."""
@@ -127,19 +112,29 @@ class Reporter:
 
 
 async def _write(
-    place: Place, paths: Sequence[Path], seconds: float, named: int | None = None
+    place: Place, paths: Sequence[Path], seconds: float, turn: asyncio.Lock | None = None
 ) -> None:
-    """Have the report written to these files, and log of each what became of it."""
-    from hubv1.report import temporary_file  # noqa: PLC0415  # see above
+    """Have the report written to these files, and log of each what became of it.
+
+    With a turn to wait for there is time: calls are answered meanwhile.
+    """
+    from hubv1.report import report_command, temporary_file  # noqa: PLC0415  # see above
 
     token = uuid4().hex
     reason = _ENDED
     left = [*paths]
     try:
-        async with asyncio.timeout(seconds), _worker(place, named, token, paths) as told:
-            async for line in told:
-                missing, trouble = json.loads(line)
-                _log_written(place, left.pop(0), missing, trouble)
+        async with (
+            turn or asyncio.Lock(),
+            asyncio.timeout(seconds),
+            _worker(place, paths, token, nice=10 if turn else 0) as told,
+        ):
+            async for trouble in told:
+                path = left.pop(0)
+                if trouble.strip():
+                    _log_none(trouble.decode().strip())
+                else:
+                    logger.info("hub v1: the report is in %s", path)
         reason = "the process that makes it failed"
     except TimeoutError:
         reason = f"{seconds:g} seconds were not enough"
@@ -148,18 +143,19 @@ async def _write(
     finally:
         for path in left:
             temporary_file(path, token).unlink(missing_ok=True)
-            _log_unwritten(place, path, reason)
+            by_hand = f"{report_command()} --journal {place} -o {path}"
+            _log_none(f"{path} was not written, since {reason}. {by_hand} writes it.")
 
 
 @asynccontextmanager
 async def _worker(
-    place: Place, named: int | None, token: str, paths: Sequence[Path]
+    place: Place, paths: Sequence[Path], token: str, nice: int
 ) -> AsyncIterator[asyncio.StreamReader]:
     """What the process says that makes reports; it ends with the context at the latest."""
     folders = filter(None, [str(_ADDON), os.environ.get("PYTHONPATH")])
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", __name__, json.dumps(named)),
-        *(str(place.file or place), token, *map(str, paths)),
+        *(sys.executable, "-P", "-m", __name__),
+        *(str(nice), str(place.file or place), token, *map(str, paths)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -175,73 +171,42 @@ async def _worker(
         await process.wait()
 
 
-def make_report(arguments: Sequence[str]) -> None:
+def make_report(nice: str, journal: str, token: str, *files: str) -> None:
     """Write the report of a journal to files, in a process of its own.
 
-    `arguments` are how many callers to tell apart or `null`, the journal, the token of temporary
-    files, and the files. For each of these a line on standard output says, as a JSON list, what is
-    missing in it and why it could not be written; either text is empty if there is no such thing.
+    For each of them a line on standard output says why it could not be written; it is empty if it
+    was. `token` is for temporary files.
     """
-    from hubv1.report import (  # noqa: PLC0415  # see above
-        build_report,
-        render_report,
-        told_together,
-        write_whole,
-    )
+    from hubv1.report import build_report, render_report, write_whole  # noqa: PLC0415  # see above
 
-    named, journal, token, *files = arguments
-    if named == "null":
-        os.nice(10)  # calls are answered meanwhile
+    os.nice(int(nice))
     limit = _MEGABYTES << 20
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     gc.disable()  # nothing here is a cycle, and looking for some takes a third of the time
     try:
-        with read(Place(journal), named=json.loads(named)) as history:
+        with read(Place(journal)) as history:
             report = build_report([history], datetime.now(UTC))
     except (JournalError, OSError, MemoryError) as error:
-        for _ in files:
-            _tell(error)
+        sys.stdout.write(f"{_trouble(error)}\n" * len(files))
         return
-    missing = told_together(report) if report.is_partial else ""
     for path in map(Path, files):
+        trouble = ""
         try:
             write_whole(render_report(report, format_of(path)), path, token)
         except (OSError, MemoryError) as error:
-            _tell(error)
-        else:
-            _tell(missing=missing)
+            trouble = _trouble(error)
+        sys.stdout.write(f"{trouble}\n")
+        sys.stdout.flush()
 
 
-def _tell(error: Exception | None = None, missing: str = "") -> None:
-    trouble = str(error) if error else ""
+def _trouble(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        trouble = f"it takes more than {_MEGABYTES} MB of memory"
-    sys.stdout.write(json.dumps([missing, trouble]) + "\n")
-    sys.stdout.flush()
-
-
-def _log_written(place: Place, path: Path, missing: str, trouble: str) -> None:
-    if trouble:
-        _log_none(trouble)
-    elif missing:
-        text = "hub v1: the report is in %s; it has %s. %s tells all apart."
-        logger.info(text, path, missing, _by_hand(place, path))
-    else:
-        logger.info("hub v1: the report is in %s", path)
-
-
-def _log_unwritten(place: Place, path: Path, reason: str) -> None:
-    _log_none(f"{path} was not written, since {reason}. {_by_hand(place, path)} writes it.")
+        return f"it takes more than {_MEGABYTES} MB of memory"
+    return printable(str(error))
 
 
 def _log_none(reason: str) -> None:
     logger.error("hub v1: there is no report: %s", reason)
-
-
-def _by_hand(place: Place, path: Path) -> str:
-    from hubv1.report import report_command  # noqa: PLC0415  # see above
-
-    return f"{report_command()} --journal {place} -o {path}"
 
 
 async def _log_summary(place: Place, level: int, seconds: float, intro: str = "") -> None:
@@ -283,4 +248,4 @@ async def _in_daemon(work: Callable[[], _Result]) -> _Result:
 
 
 if __name__ == "__main__":
-    make_report(sys.argv[1:])
+    make_report(*sys.argv[1:])

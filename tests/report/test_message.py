@@ -83,11 +83,6 @@ def test_other_things_to_change_are_counted_and_the_busiest_is_the_example() -> 
     assert "/v1/repositories/b/tags" in text
 
 
-def test_whom_to_ask_can_be_said() -> None:
-    text = message(report_of(make_entry()), CALLER, contact="Ask #registry.")
-    assert text.endswith("\nAsk #registry.\n")
-
-
 def test_as_markdown_names_and_calls_are_code() -> None:
     text = message(report_of(make_entry()), CALLER, markdown=True)
     assert text.startswith(f"`{CALLER}` still calls")

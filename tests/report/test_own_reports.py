@@ -11,7 +11,7 @@ import pytest
 
 from hubv1 import reporting
 from hubv1.api.outcome import Outcome
-from hubv1.journal import OTHERS, Place, Seen
+from hubv1.journal import Place, Seen
 from hubv1.reporting import Reporter
 from report.made import write_journal
 from report.schemas import checked
@@ -151,56 +151,3 @@ class TestOnDemand:
         for file in files:
             assert checked(file.read_text())["totals"]["calls"] == CALLERS
         assert written() == [f"hub v1: the report is in {file}" for file in files]
-
-
-class TestManyCallers:
-    """At the end, where there is little time, the latest have a name, and the rest are told
-    together."""
-
-    @pytest.fixture
-    def folder(
-        self,
-        journal: Path,
-        tmp_path: Path,
-        log: pytest.LogCaptureFixture,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> Path:
-        """With reports that tell four of the callers apart, and one that tells all."""
-        assert log.messages == []
-        folder = tmp_path / "reports"
-        folder.mkdir()
-        monkeypatch.setattr(reporting, "END_CALLERS", 4)
-        end(journal, *(folder / f"out.{suffix}" for suffix in ("json", "html", "md", "txt")))
-        monkeypatch.setattr(reporting, "END_CALLERS", CALLERS)
-        end(journal, folder / "whole.json")
-        return folder
-
-    def test_all_figures_are_those_of_all_callers(self, folder: Path) -> None:
-        body = checked((folder / "out.json").read_text("utf-8"))
-        assert [use["caller"] for use in body["callers"]] == [
-            *(f"caller-{at}" for at in (8, 7, 6, 5)),
-            OTHERS,
-        ]
-        expected = checked((folder / "whole.json").read_text("utf-8"))
-        assert len(expected["callers"]) == CALLERS
-        for part in ("window", "seen", "totals", "routes", "days"):
-            assert body[part] == expected[part]
-        assert sum(finding["calls"] for finding in body["findings"]) == CALLERS
-        outcomes = [finding["outcomes"]["failed"] for finding in body["findings"]]
-        assert sum(outcomes) == 1
-
-    def test_who_reads_it_is_told(
-        self, folder: Path, journal: Path, log: pytest.LogCaptureFixture
-    ) -> None:
-        messages = [record.getMessage() for record in log.get_records("setup")]
-        missing = "the 4 latest callers by name, the 5 others together"
-        for suffix in ("html", "md", "txt"):
-            text = (folder / f"out.{suffix}").read_text("utf-8")
-            assert "by 9 callers to 9 repositories" in text
-            assert missing in text
-        for file in folder.glob("out.*"):
-            assert (
-                f"hub v1: the report is in {file}; it has {missing}. "
-                f"scripts/report --journal {journal} -o {file} tells all apart."
-            ) in messages
-        assert f"hub v1: the report is in {folder / 'whole.json'}" in messages

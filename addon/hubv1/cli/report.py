@@ -25,7 +25,6 @@ from hubv1.report import (
     DEFAULT_JOURNAL,
     FORMATS,
     FOUND,
-    MARKDOWN_BY_FORMAT,
     WITH_COLUMNS,
     AllowlistError,
     BaselineError,
@@ -284,7 +283,7 @@ def _gate(made: Report, options: Namespace, form: str) -> int:
 
 
 def _text(options: Namespace, made: Report, form: str, look: Look) -> Iterable[str]:
-    is_for_people = options.caller and form in MARKDOWN_BY_FORMAT
+    is_for_people = options.caller and form in {"terminal", "md"}
     if not is_for_people or options.columns or options.fail_on is not None:
         return render_report(made, form, look)
     if not made.callers:
@@ -292,14 +291,14 @@ def _text(options: Namespace, made: Report, form: str, look: Look) -> Iterable[s
             Namespace(**vars(options) | dict.fromkeys(_NARROWING)), made.generated_at, _say
         )
         raise _nobody(options.caller, every)
-    return [messages_to_callers(made, markdown=MARKDOWN_BY_FORMAT[form])]
+    return [messages_to_callers(made, markdown=form == "md")]
 
 
 def _nobody(names: Sequence[str], every: Report) -> Failure:
     """That these callers made no call that was asked for; `every` has all calls."""
     is_known = any(is_named(use.caller, names) for use in every.callers)
     has_seen = every.state is not State.NOTHING_SEEN
-    message = str(nobody_named(names, every))
+    message = nobody_named(names, every)
     return Failure(message, WRONG_USAGE if has_seen and not is_known else FAILED)
 
 

@@ -7,7 +7,7 @@ from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
-from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
+from hubv1.report.messages import messages_to_callers, nobody_named
 from hubv1.report.model import Report, State
 from hubv1.report.output import (
     FORMATS,
@@ -20,7 +20,7 @@ from hubv1.report.output import (
     write,
     write_whole,
 )
-from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary, told_together
+from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
 from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "DEFAULT_JOURNAL",
     "FORMATS",
     "FOUND",
-    "MARKDOWN_BY_FORMAT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
     "AllowlistError",
@@ -51,7 +50,6 @@ __all__ = [
     "sentence",
     "summary",
     "temporary_file",
-    "told_together",
     "write",
     "write_whole",
 ]

@@ -16,15 +16,10 @@ from hubv1.report.prose import listed
 
 HEIGHT = 1000
 """Of the drawing, in its own units; a bar and the room around it are one wide."""
-FOOT = 200
-"""Of what hangs under it."""
-
-_GAP = 40
 _MOST_NAMES = 3
 _MOST_LINES = 15
 MOST_BARS = 130
 """Of a drawing, whose bars are thinner than characters."""
-_MOST_LABELS = 4
 _SPANS = (1, 7, 28, 364)
 """Days in a bar: as few as give bars that one can see."""
 
@@ -98,33 +93,17 @@ class BurnDown:
             floor = 0
             for outcome in self.totals:
                 if calls := bar.outcomes[outcome]:
-                    low, high = (_y(height, top) for height in (floor, floor + calls))
+                    low, high = (round(HEIGHT - HEIGHT * n / top) for n in (floor, floor + calls))
                     floor += calls
                     # What was there at all is seen, if only as a hair.
                     paths[outcome] += f"M{at} {low}V{min(high, low - 3)}"
         return paths
 
     @property
-    def last_path(self) -> str:
-        """All bars of last calls as strokes of one path."""
-        most = max(len(bar.left) for bar in self.bars)
-        top = HEIGHT + _GAP
-        ends = (top + (FOOT - _GAP) * len(bar.left) / most for bar in self.bars)
-        return "".join(f"M{at} {top}V{end:.0f}" for at, end in enumerate(ends) if end > top)
-
-    @property
     def ticks(self) -> Sequence[tuple[int, float]]:
         """Calls, and how far from the top in percent."""
         top, step = self._scale
         return [(calls, 100 - 100 * calls / top) for calls in range(0, top + 1, step)]
-
-    @property
-    def labels(self) -> Iterator[tuple[date, float]]:
-        """Some of the days, evenly, and how far from the left they are in percent."""
-        bars = len(self.bars)
-        labels = min(_MOST_LABELS, bars)
-        for at in dict.fromkeys(round(at * bars / labels) for at in range(labels)):
-            yield self.bars[at].first, 100 * (at + 0.5) / bars
 
     @property
     def _scale(self) -> tuple[int, int]:
@@ -169,7 +148,3 @@ def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
     for use in report.callers:
         bars[(use.last_seen.date() - first).days // span].left.append(use.caller)
     return BurnDown(span, bars, {outcome: n for outcome, n in report.totals.items() if n})
-
-
-def _y(calls: int, top: int) -> int:
-    return round(HEIGHT - HEIGHT * calls / top)

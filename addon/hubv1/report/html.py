@@ -7,25 +7,21 @@ of what a page of 2,000 callers may have, and would build that table once more b
 import base64
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hubv1 import __version__
 from hubv1.api.names import repository_or_none
-from hubv1.api.routes import route_named
-from hubv1.replacements import Replacement, old_call, replacement
 from hubv1.report.build import QUIET_DAYS
-from hubv1.report.chart import FOOT, HEIGHT, MOST_BARS, burn_down
+from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
 from hubv1.report.messages import message_to
-from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.model import CallerUse, Finding, Report, Standing
 from hubv1.report.prose import label, minute, report_command, sentence, what_was_seen
 from hubv1.report.sections import (
     by_caller,
@@ -128,7 +124,7 @@ def _of_callers(report: Report) -> dict[str, Any]:
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
         "common": common,
         "standings": [(each, counts[each], common[each]) for each in _CLASSES if counts[each]],
-        "changes": [*_examples(report)],
+        "changes": [part for change in changes(report) for part in change.by_credentials()],
         "letters": [(use.caller, message_to(use, findings[use.caller])) for use in callers[:most]],
         "missed": unbridged_table(missed[:most]),
         "missed_lines": len(missed),
@@ -151,48 +147,11 @@ def _details(use: CallerUse) -> str:
     return ", ".join(text for text, known in parts if text and text != known)
 
 
-@dataclass(frozen=True, slots=True)
-class _Example:
-    """A route, as called with credentials or without."""
-
-    use: RouteUse
-    findings: Sequence[Finding]
-    is_signed: bool
-
-    @property
-    def replacement(self) -> Replacement:
-        """With `NAMESPACE` and `REPOSITORY` where names are to be."""
-        route = route_named(self.use.route)
-        return replacement(
-            route,
-            None,
-            signed=self.is_signed,
-            paged=any(finding.paged for finding in self.findings),
-            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
-        )
-
-    @property
-    def repositories(self) -> Sequence[str]:
-        """To be put there, the one with the most calls first."""
-        named = dict.fromkeys(finding.repository for finding in self.findings)
-        return [*islice(filter(_is_possible, named), _MOST_REPOSITORIES)]
-
-
-def _examples(report: Report) -> Iterator[_Example]:
-    """Of all routes that were called, the busiest first."""
-    for change in changes(report):
-        parts = [
-            _Example(change.use, found, is_signed)
-            for is_signed in (False, True)
-            if (found := [one for one in change.findings if (one.signed > 0) is is_signed])
-        ]
-        can_sign = parts[-1].replacement.snippets
-        yield from parts if can_sign else [_Example(change.use, change.findings, is_signed=False)]
-
-
-def _is_possible(repository: str) -> bool:
-    namespace, _, name = repository.partition("/")
-    return repository_or_none(namespace, name) is not None
+def _sound_names(findings: Sequence[Finding]) -> Sequence[str]:
+    """Repositories that a replacement may name, the one with the most calls first."""
+    named = dict.fromkeys(finding.repository.partition("/") for finding in findings)
+    sound = (repository_or_none(namespace, name) for namespace, _, name in named)
+    return [*map(str, islice(filter(None, sound), _MOST_REPOSITORIES))]
 
 
 @cache
@@ -210,11 +169,11 @@ def _environment() -> Environment:
         "number": "{:,}".format,
         "counted": number,
         "label": label,
+        "sound_names": _sound_names,
         "minute": minute,
         "classes": _CLASSES,
         "code": _code,
         "chart_height": HEIGHT,
-        "chart_foot": FOOT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
         "program": report_command(),

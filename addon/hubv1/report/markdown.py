@@ -10,7 +10,7 @@ from itertools import islice
 from hubv1.report.chart import BurnDown
 from hubv1.report.model import Report
 from hubv1.report.prose import fields_in_words, sentence
-from hubv1.report.sections import Change, Changes, Facts, Name, Section, Table, sections_of
+from hubv1.report.sections import Change, Changes, Facts, Name, Table, sections_of
 from hubv1.text import number, printable
 
 LARGEST = 1 << 20
@@ -34,14 +34,14 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     # Names that were asked for may stand in the sentence.
     said = _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
     parts = ["# Who still calls Docker Hub API v1", f"**{said}**"]
-    for section in sections_of(report, code_cell, columns):
-        parts += [f"## {section.title}"] if section.title else []
-        parts += _parts(section)
+    for title, content in sections_of(report, code_cell, columns):
+        parts += [f"## {title}"] if title else []
+        parts += _parts(content)
     return "\n\n".join(parts) + "\n"
 
 
-def _parts(section: Section) -> Iterator[str]:
-    match section.content:
+def _parts(content: object) -> Iterator[str]:
+    match content:
         case str(text):
             yield text
         case Table(columns, rows, count, share=share):

@@ -11,20 +11,11 @@ from hubv1.report.prose import minute, sentence
 from hubv1.report.sections import by_caller, replacement_of
 from hubv1.text import number, printable
 
-ANYBODY = "Answer this message if something is unclear."
-"""Whom to ask if nobody is named."""
-
-MARKDOWN_BY_FORMAT = {"terminal": False, "md": True}
-"""Formats in which a message can be written, and whether as Markdown."""
-
 _PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
+_CONTACT = "Answer this message if something is unclear."
 _MOST_NEAR = 3
 _MOST_COMPARED = 5_000
 """Names that are held against a misspelt one: each takes a while."""
-
-
-class UnknownCaller(Exception):
-    """No caller has the name that was given; the message says who might be meant."""
 
 
 def messages_to_callers(report: Report, *, markdown: bool) -> str:
@@ -36,13 +27,8 @@ def messages_to_callers(report: Report, *, markdown: bool) -> str:
     )
 
 
-def message_to(
-    use: CallerUse, findings: Sequence[Finding], *, markdown: bool = False, contact: str = ANYBODY
-) -> str:
-    """The message for the people behind a caller with these findings, as plain text or Markdown.
-
-    `contact` is a sentence of the sender's own that says whom to ask, and is not escaped.
-    """
+def message_to(use: CallerUse, findings: Sequence[Finding], *, markdown: bool = False) -> str:
+    """The message for the people behind a caller with these findings, as plain text or Markdown."""
     block, name = (code_block, code_span) if markdown else (_indented, printable)
     first, others = findings[0], len(findings) - 1
     found = replacement_of(first)
@@ -59,23 +45,23 @@ def message_to(
         found.instead if found.shortest else f"{found.lost} {found.instead}",
         block(found.shortest.splitlines()) if found.shortest else "",
         SIGNED_NOTE if SIGNED_NOTE in found.notes else "",
-        f"Docker's page on the end of v1: {_PAGE}\n{contact}\n",
+        f"Docker's page on the end of v1: {_PAGE}\n{_CONTACT}\n",
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def nobody_named(wanted: Sequence[str], report: Report) -> UnknownCaller:
+def nobody_named(wanted: Sequence[str], report: Report) -> str:
     """What to say if no such caller made a call that was asked for; `report` has all calls."""
     for use in report.callers:
         if is_named(use.caller, wanted):
             last = f"the last of {use.caller} was {minute(use.last_seen)} UTC"
-            return UnknownCaller(f"No call of that caller is among those asked for: {last}.")
+            return f"No call of that caller is among those asked for: {last}."
     if not report.callers:
-        return UnknownCaller(sentence(report))
+        return sentence(report)
     names = [use.caller for use in report.callers]
     near = [*dict.fromkeys(each for name in wanted for each in _near(name, names))]
     hint = f"Near it: {'; '.join(near[:_MOST_NEAR])}" if near else "The report has the names"
-    return UnknownCaller(f"There is no caller {' or '.join(map(repr, wanted))}. {hint}.")
+    return f"There is no caller {' or '.join(map(repr, wanted))}. {hint}."
 
 
 def _indented(lines: Iterable[str]) -> str:

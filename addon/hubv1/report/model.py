@@ -4,7 +4,7 @@ Callers and findings may be many: they are structs of msgspec's, which take a th
 and time, and what follows from other fields is a property.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
@@ -16,7 +16,7 @@ import msgspec
 from hubv1.api.names import Repository
 from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.api.routes import Verdict, route_named
-from hubv1.journal import OTHERS, Gap, Selection
+from hubv1.journal import Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
 
 SCHEMA = "hub-v1-report/1"
@@ -157,7 +157,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Told(NamedTuple):
-    """What follows from a finding's route, host and repository."""
+    """What follows from a finding's route, host and repository, whoever calls."""
 
     old: str
     """The call as it is made now, `{…}` where it differs from call to call."""
@@ -221,7 +221,7 @@ class Report:
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
     caller_count: int
-    """More than are in `callers` if the rest are told together."""
+    """More than are in `callers` in a summary, which names but a few."""
     repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
@@ -230,13 +230,3 @@ class Report:
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether not all callers are told apart."""
-        return self.caller_count > len(self.callers)
-
-    @property
-    def named_callers(self) -> Sequence[CallerUse]:
-        """Those that are told apart."""
-        return [use for use in self.callers if use.caller != OTHERS]

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hubv1.api.outcome import ANSWERED, Outcome
-from hubv1.journal import Selection
+from hubv1.journal import OTHERS, Selection
 from hubv1.replacements import Field
 from hubv1.report.model import CallerUse, Finding, Report, Standing, State
 from hubv1.text import number, printable
@@ -42,7 +42,8 @@ def sentence(report: Report) -> str:
 def summary(report: Report) -> Iterator[str]:
     """The state, and the latest of the callers, in a few lines for a log."""
     yield sentence(report)
-    shown = report.named_callers[:SUMMARY_CALLERS]
+    named = [use for use in report.callers if use.caller != OTHERS]
+    shown = named[:SUMMARY_CALLERS]
     for use in shown:
         calls = f"{number(use.calls, 'call')}, the last {minute(use.last_seen)} UTC"
         yield f"{use.caller}: {calls}, {standing_in_words(use)}"
@@ -112,8 +113,6 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     """All that the report stands on, so that nothing is mistaken for clean."""
     seen, window = report.seen, report.window
     yield "report", f"made {minute(report.generated_at)} UTC"
-    if report.is_partial:
-        yield "callers", told_together(report)
     yield "flows", f"{seen.flows:,}, of which {number(seen.legacy, 'legacy call')}"
     yield "searches", f"{seen.still_served:,}, which Hub still serves"
     yield "hosts", ", ".join(map(code, seen.hosts)) or "none of the legacy ones"
@@ -130,13 +129,6 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     for gap in seen.gaps:
         when = f"{minute(gap.started_at)} to {minute(gap.ended_at)} UTC"
         yield "gap", f"{when}: {number(gap.calls, 'call')} not recorded, {code(gap.reason)}"
-
-
-def told_together(report: Report) -> str:
-    """Which callers have a name in a report in which not all have."""
-    named = len(report.named_callers)
-    rest = number(report.caller_count - named, "other")
-    return f"the {named:,} latest callers by name, the {rest} together"
 
 
 def _refused_unrecorded(calls: int) -> str:

@@ -8,14 +8,24 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
 from hubv1.api.names import repository_or_none
 from hubv1.api.routes import route_named
-from hubv1.replacements import Replacement, replacement
+from hubv1.replacements import Replacement, old_call, replacement
 from hubv1.report.chart import BurnDown, burn_down
 from hubv1.report.data import row_count, rows_of
-from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.model import (
+    CallerUse,
+    Comparison,
+    Finding,
+    IgnoredCaller,
+    RejectingClient,
+    Report,
+    RouteUse,
+    Standing,
+)
 from hubv1.report.prose import (
     Code,
     label,
@@ -54,6 +64,7 @@ class StandingCell(str):
 
 
 Row = Sequence[str]
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +97,26 @@ class Change:
 
     use: RouteUse
     findings: Sequence[Finding]
+    is_signed: bool | None = None
+    """Whether with credentials; None if that makes no difference, or both are meant."""
 
     @property
     def replacement(self) -> Replacement:
         """What replaces the busiest finding, of a sound repository if there is one."""
         sound = (finding for finding in self.findings if "/" in finding.repository)
         return replacement_of(next(sound, self.findings[0]))
+
+    @property
+    def template(self) -> Replacement:
+        """The same for any repository, with `NAMESPACE` and `REPOSITORY` where names are to be."""
+        route = route_named(self.use.route)
+        return replacement(
+            route,
+            None,
+            signed=bool(self.is_signed),
+            paged=any(finding.paged for finding in self.findings),
+            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
+        )
 
     @property
     def repositories(self) -> Sequence[RepositoryUse]:
@@ -103,10 +128,16 @@ class Change:
                 busiest.setdefault(finding.repository, finding)
                 calls[finding.repository] += finding.calls
                 callers[finding.repository] += 1
-        return [
-            RepositoryUse(busiest[name], count, callers[name])
-            for name, count in calls.most_common()
-        ]
+        return [RepositoryUse(busiest[name], n, callers[name]) for name, n in calls.most_common()]
+
+    def by_credentials(self) -> Sequence["Change"]:
+        """Those without credentials, and those with them, if their replacements differ."""
+        if not self.template.snippets:
+            return [self]
+        parts: dict[bool, list[Finding]] = {False: [], True: []}
+        for finding in self.findings:
+            parts[finding.signed > 0].append(finding)
+        return [Change(self.use, found, signed) for signed, found in parts.items() if found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +154,8 @@ class Facts:
     lines: Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the report with a title, which is empty if there is nothing to add to the one
-    before."""
-
-    title: str
-    content: str | Table | BurnDown | Changes | Facts
+Section = tuple[str, str | Table | BurnDown | Changes | Facts]
+"""A title and what it is the title of."""
 
 
 def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iterator[Section]:
@@ -138,48 +164,42 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
     `code` sets texts from outside apart that stand within others.
     """
     if columns:
-        yield Section("", findings_table(report, columns))
+        yield "", findings_table(report, columns)
     else:
         yield from _sections(report)
-    yield Section("What was seen", Facts([*what_was_seen(report, code)]))
+    yield "What was seen", Facts([*what_was_seen(report, code)])
 
 
 def _sections(report: Report) -> Iterator[Section]:
     if report.callers:
         bars = burn_down(report)
-        yield Section(bars.title, bars)
-        yield Section("Callers", callers_table(report))
+        yield bars.title, bars
+        yield "Callers", callers_table(report)
     if report.seen.rejections:
         title = "Who rejects the bridge's certificate, and may call v1 too"
-        yield Section(title, rejecting_table(report))
+        yield title, rejecting_table(report)
     if report.callers:
-        yield Section("What to change", Changes(changes(report)))
+        yield "What to change", Changes(changes(report))
         missed = unbridged(report)
         said = unbridged_table(missed) if missed else "Every call was answered or redirected."
-        yield Section("What was not bridged", said)
+        yield "What was not bridged", said
     if report.baseline:
         title = f"Since the report of {minute(report.baseline.generated_at)} UTC"
-        yield Section(title, compared_table(report))
+        yield title, compared_table(report.baseline)
     if report.ignored:
-        yield Section("Callers that are accepted, and left out above", ignored_table(report))
+        yield "Callers that are accepted, and left out above", ignored_table(report)
 
 
 def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
-    callers = report.callers[:ROWS]
-    findings = by_caller(report, [use.caller for use in callers])
-    rows = (
-        (
-            Name(use.caller),
-            StandingCell(use),
-            f"{use.calls:,}",
-            f"{use.this_hour:,}",
-            minute(use.last_seen),
-            f"{use.first_seen:%Y-%m-%d}",
+    findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
+
+    def row(use: CallerUse) -> Row:
+        return (
+            *(Name(use.caller), StandingCell(use), f"{use.calls:,}", f"{use.this_hour:,}"),
+            *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
             Name(what_it_calls(findings[use.caller], _CALLED)),
         )
-        for use in callers
-    )
 
     def paragraph(name: str, standing: str, calls: str, hour: str, last: str, *more: str) -> Row:
         since, called = more
@@ -187,66 +207,47 @@ def callers_table(report: Report) -> Table:
         return name, standing, f"{times}, the last {last}", called
 
     columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
-    return Table(columns, rows, len(report.callers), paragraph, share=1 / 8)
+    return _table(columns, row, report.callers, paragraph, share=1 / 8)
 
 
 def rejecting_table(report: Report) -> Table:
     """Clients of which nothing else is known."""
-    clients = report.seen.rejections
-    rows = (
-        (Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen))
-        for one in clients[:ROWS]
-    )
-    return Table(("Client", "Host", "Times:", "Last time"), rows, len(clients))
+
+    def row(one: RejectingClient) -> Row:
+        return Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen)
+
+    return _table(("Client", "Host", "Times:", "Last time"), row, report.seen.rejections)
 
 
 def unbridged_table(findings: Sequence[Finding]) -> Table:
     """Calls that ended in another way than answered or redirected."""
-    rows = (
-        (
-            Name(finding.caller),
-            Name(label(finding.route)),
-            Name(finding.repository),
-            outcomes_in_words(finding.unanswered),
-            minute(finding.last_seen),
-        )
-        for finding in findings[:ROWS]
-    )
+
+    def row(finding: Finding) -> Row:
+        names = map(Name, (finding.caller, label(finding.route), finding.repository))
+        return *names, outcomes_in_words(finding.unanswered), minute(finding.last_seen)
 
     def paragraph(name: str, route: str, repository: str, ended: str, last: str) -> Row:
         return name, f"{repository} {route}".strip(), f"{ended}, the last {last}"
 
     columns = ("Caller", "Route", "Repository", "Ended", "Last call")
-    return Table(columns, rows, len(findings), paragraph, share=1 / 8)
+    return _table(columns, row, findings, paragraph, share=1 / 8)
 
 
-def compared_table(report: Report) -> Table:
+def compared_table(earlier: Comparison) -> Table:
     """Callers as an earlier report knew them."""
-    earlier = report.baseline
-    known = (
-        ("new", earlier.new if earlier else ()),
-        ("gone", earlier.gone if earlier else ()),
-        ("still there", earlier.still if earlier else ()),
-    )
-    rows = ((Name(caller), what) for what, callers in known for caller in callers)
-    count = sum(len(callers) for _, callers in known)
-    return Table(("Caller", "Since then"), islice(rows, ROWS), count)
+    now = (("new", earlier.new), ("gone", earlier.gone), ("still there", earlier.still))
+    rows = [(Name(caller), what) for what, callers in now for caller in callers]
+    return _table(("Caller", "Since then"), tuple, rows)
 
 
 def ignored_table(report: Report) -> Table:
     """Callers that are accepted."""
-    rows = (
-        (
-            Name(one.caller),
-            f"{one.calls:,}",
-            minute(one.last_seen),
-            str(one.until),
-            Name(one.reason),
-        )
-        for one in report.ignored[:ROWS]
-    )
-    columns = ("Caller", "Calls:", "Last call", "Until", "Why")
-    return Table(columns, rows, len(report.ignored))
+
+    def row(one: IgnoredCaller) -> Row:
+        last = minute(one.last_seen)
+        return Name(one.caller), f"{one.calls:,}", last, str(one.until), Name(one.reason)
+
+    return _table(("Caller", "Calls:", "Last call", "Until", "Why"), row, report.ignored)
 
 
 def findings_table(report: Report, columns: Sequence[str]) -> Table:
@@ -256,6 +257,16 @@ def findings_table(report: Report, columns: Sequence[str]) -> Table:
         for row in islice(rows_of(report, columns), ROWS)
     )
     return Table(columns, rows, row_count(report), share=1 / 2)
+
+
+def _table(
+    columns: Row,
+    row: Callable[[_Item], Row],
+    items: Sequence[_Item],
+    paragraph: Callable[..., Row] | None = None,
+    share: float = 1 / 16,
+) -> Table:
+    return Table(columns, map(row, items[:ROWS]), len(items), paragraph, share)
 
 
 def changes(report: Report) -> Sequence[Change]:

@@ -1,6 +1,7 @@
 """The report for a terminal, or for a log that keeps what one would show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from io import StringIO
 from typing import Literal
 
@@ -22,7 +23,6 @@ from hubv1.report.sections import (
     Changes,
     Facts,
     RepositoryUse,
-    Section,
     StandingCell,
     Table,
     left_out,
@@ -32,8 +32,11 @@ from hubv1.text import number, printable
 
 WIDTH_WITHOUT_TERMINAL = 120
 
-_STATE_STYLES = {State.CLEAN: "bold green", State.BRIDGED: "bold yellow"}
-_OUTCOME_STYLES = {
+_STYLES: Mapping[Enum, str] = {
+    State.NOTHING_SEEN: "bold red",
+    State.CLEAN: "bold green",
+    State.BRIDGED: "bold yellow",
+    State.UNBRIDGED: "bold red",
     Outcome.TRANSLATED: "green",
     Outcome.REDIRECTED: "cyan",
     Outcome.OBSERVED: "blue",
@@ -41,15 +44,11 @@ _OUTCOME_STYLES = {
     Outcome.PASSED: "magenta",
     Outcome.REFUSED: "yellow",
     Outcome.FAILED: "bright_red",
-}
-_STANDING_STYLES = {
     Standing.READY: "green",
     Standing.NEEDS_PAGING: "yellow",
     Standing.NEEDS_CREDENTIALS: "yellow",
     Standing.NOT_BRIDGED: "red",
     Standing.QUIET: "dim",
-}
-_VERDICT_STYLES = {
     Verdict.BRIDGED: "green",
     Verdict.LOSSY: "yellow",
     Verdict.DEAD: "red",
@@ -84,19 +83,19 @@ def as_text(report: Report, look: Look = PLAIN) -> str:
         markup=False,
     )
     with console.capture() as captured:
-        console.print(Text(f"{sentence(report)}\n", _STATE_STYLES.get(report.state, "bold red")))
-        for section in sections_of(report, printable, look.columns):
-            if section.title:
-                console.print(Text(section.title, "bold"))
-            for part in _parts(section, console.width):
+        console.print(Text(f"{sentence(report)}\n", _STYLES[report.state]))
+        for title, content in sections_of(report, printable, look.columns):
+            if title:
+                console.print(Text(title, "bold"))
+            for part in _parts(content, console.width):
                 # Code is never wrapped, so that one can copy it; tables fold by themselves.
                 console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
     lines = (line.rstrip() for line in captured.get().split("\n"))
     return "\n".join(lines).translate(_ASCII if look.in_ascii else {})
 
 
-def _parts(section: Section, width: int) -> Iterator[RenderableType]:
-    match section.content:
+def _parts(content: object, width: int) -> Iterator[RenderableType]:
+    match content:
         case str(text):
             yield Text(f"  {text}\n")
         case Table() as table if table.paragraph and width < _WIDE:
@@ -116,7 +115,7 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
     """The burn-down: readable without colours too, and in forty columns."""
     legend = Text("  ")
     for outcome, fill in drawing.legend:
-        legend.append(fill, _OUTCOME_STYLES[outcome]).append(f" {outcome}  ")
+        legend.append(fill, _STYLES[outcome]).append(f" {outcome}  ")
     yield legend
     grid = RichTable.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
@@ -124,7 +123,7 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for bar, pieces in drawing.drawn(width):
-        drawn = Text.assemble(*((piece, _OUTCOME_STYLES[outcome]) for outcome, piece in pieces))
+        drawn = Text.assemble(*((piece, _STYLES[outcome]) for outcome, piece in pieces))
         left = f"last call of {printable(bar.left_shown)}" if bar.left else ""
         grid.add_row(f"  {bar.first}", f"{bar.calls:,}", drawn, Text(left, "dim"))
     yield grid
@@ -134,7 +133,7 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
 def _change(change: Change) -> Iterator[RenderableType]:
     use, made = change.use, change.replacement
     title = Text(f"{printable(use.route)}  {number(use.calls, 'call')}, ", overflow="fold")
-    yield Padding(title.append(use.verdict.value, _VERDICT_STYLES[use.verdict]), (0, 0, 0, 2))
+    yield Padding(title.append(use.verdict.value, _STYLES[use.verdict]), (0, 0, 0, 2))
     yield _indented(Text(made.lost))
     yield _code("    now     ").append(printable(made.old), "red")
     if made.new:
@@ -194,7 +193,7 @@ def _more(count: int) -> Iterator[RenderableType]:
 
 
 def _cell(cell: str) -> Text:
-    style = _STANDING_STYLES[cell.standing] if isinstance(cell, StandingCell) else ""
+    style = _STYLES[cell.standing] if isinstance(cell, StandingCell) else ""
     return Text(printable(cell), style, overflow="fold")
 
 
