@@ -17,7 +17,7 @@ from hubv1.config import OPTIONS, Config
 from hubv1.hub import HubClient
 from hubv1.journal import is_url, masked
 from hubv1.listen import Listener, bracketed
-from hubv1.reporting import Reporter, UnknownFormat, format_of
+from hubv1.reporting import Reporter, format_of
 from hubv1.text import harmless, without_user_info
 
 # The checks are loaded when somebody asks for them.
@@ -57,7 +57,7 @@ class Commands:
         target = Path(path).expanduser()
         try:
             format_of(target)
-        except UnknownFormat as error:
+        except ValueError as error:
             raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
             self.reporter.write(self.components.journal.place, target)

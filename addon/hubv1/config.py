@@ -17,7 +17,7 @@ from hubv1.fleet import check_fleet_url
 from hubv1.hub import Basic
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, NO_FILE, JournalError, is_url, masked
 from hubv1.listen import split_address
-from hubv1.reporting import UnknownFormat, format_of
+from hubv1.reporting import format_of
 from hubv1.text import stripped, without_user_info
 
 PREFIX = "hub_"
@@ -145,7 +145,7 @@ def _report(option: str, name: str) -> Path:
     path = Path(name).expanduser()
     try:
         format_of(path)
-    except UnknownFormat as error:
+    except ValueError as error:
         raise BadOption(f"{option}: {error}.") from error
     if path.is_dir() or not path.parent.is_dir():
         raise BadOption(f"{option} takes files in folders that exist, not {name!r}.")

@@ -13,13 +13,10 @@ import logging
 import os
 import resource
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 from hubv1.journal import JournalError, Place, read
@@ -50,22 +47,15 @@ _REPORT_SECONDS = 300.0
 """On demand, while calls are answered."""
 _MEGABYTES = 512
 """Memory that a report may take: one of half a million callers needs as much."""
-_MARGIN = 0.2
-"""Seconds until nobody waits any longer for a thread that should have ended by itself."""
 _ENDED = "the bridge ended before it was made"
 _ADDON = Path(__file__).parents[1]
-_Result = TypeVar("_Result")
-
-
-class UnknownFormat(Exception):
-    """The name of a file stands for no format; the message says which do."""
 
 
 def format_of(path: Path) -> str:
-    """The format that the suffix of a file's name stands for; raises UnknownFormat."""
+    """The format that the suffix of a file's name stands for; raises ValueError."""
     form = SUFFIXES.get(path.suffix.lower())
     if form is None:
-        raise UnknownFormat(f"a report's name ends in {', '.join(SUFFIXES)}, not as {path.name!r}")
+        raise ValueError(f"a report's name ends in {', '.join(SUFFIXES)}, not as {path.name!r}")
     return form
 
 
@@ -217,34 +207,14 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
             return [*summary(build_report([history], datetime.now(UTC)))]
 
     try:
-        async with asyncio.timeout(seconds + _MARGIN):
-            lines = await _in_daemon(read_summary)
+        lines = await asyncio.to_thread(read_summary)
     except (JournalError, OSError) as error:
         _log_none(str(error))
-    except TimeoutError:
-        _log_none(f"The journal {place} cannot be read in {seconds:g} seconds.")
-    else:
-        if intro:
-            logger.info("hub v1: %s", intro)
-        for at, line in enumerate(lines):
-            logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), line)
-
-
-async def _in_daemon(work: Callable[[], _Result]) -> _Result:
-    """What `work` returns, in a thread that keeps nobody from ending, however long it waits."""
-    done: Future[_Result] = Future()
-
-    def run() -> None:
-        done.set_running_or_notify_cancel()
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits gets it
-            done.set_exception(error)
-        else:
-            done.set_result(result)
-
-    threading.Thread(target=run, name="hub-v1-summary", daemon=True).start()
-    return await asyncio.wrap_future(done)
+        return
+    if intro:
+        logger.info("hub v1: %s", intro)
+    for at, line in enumerate(lines):
+        logger.log(logging.INFO if at else level, "hub v1: %s%s", "  " * bool(at), line)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class TestTrouble:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hubv1.report.serve._PATIENCE", 0.2)
-        monkeypatch.setattr("hubv1.report.serve.as_live_html", lambda *_: "x" * LONG)
+        monkeypatch.setattr("hubv1.report.serve.as_html", lambda *_: "x" * LONG)
         taken = Future[int]()
 
         def take_late(port: int) -> None:

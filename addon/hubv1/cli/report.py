@@ -44,7 +44,7 @@ from hubv1.report import (
     sentence,
     write,
 )
-from hubv1.reporting import SUFFIXES, UnknownFormat, format_of
+from hubv1.reporting import SUFFIXES, format_of
 from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
@@ -249,7 +249,7 @@ def _format_by_name(output: Path | None) -> str:
         return "terminal"
     try:
         return format_of(output)
-    except UnknownFormat as error:
+    except ValueError as error:
         raise _wrong(f"{error}; --format says otherwise what it is to hold") from error
 
 

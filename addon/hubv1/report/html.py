@@ -33,7 +33,8 @@ from hubv1.report.sections import (
 )
 from hubv1.text import number, printable
 
-LIVE_SCRIPTS = ("page.js", "live.js")
+_SCRIPTS = (("page.js",), ("page.js", "live.js"))
+"""Those of a page, and of a live one."""
 _FOLDER = Path(__file__).with_name("page")
 _CLASSES = {
     Standing.NOT_BRIDGED: "b",
@@ -55,44 +56,40 @@ _MOST_NAMES = 100
 _MOST_REPOSITORIES = 50
 
 
-def as_html(report: Report) -> str:
-    """The report as an HTML page, to be kept or sent."""
-    return _page("page.html", _of_report(report), "page.js")
+def as_html(report: Report, every: float = 0) -> str:
+    """The report as an HTML page, to be kept or sent.
 
-
-def as_live_html(report: Report, every: float) -> str:
-    """The page for a server: it asks that server for a newer one `every` so many seconds."""
-    return _page("page.html", _of_report(report), *LIVE_SCRIPTS, every=every)
+    With `every` it asks the server that it came from for a newer one, every so many seconds.
+    """
+    return _page("page.html", _of_report(report), every)
 
 
 def error_html(message: str, every: float = 0) -> str:
-    """A page for when there is no report, or not for whoever asks, with a sentence that says why.
-
-    With `every` it asks again like a live one.
-    """
-    scripts = LIVE_SCRIPTS if every else ("page.js",)
-    return _page("error.html", {"sentence": message}, *scripts, every=every)
+    """A page for when there is no report, or not for whoever asks, with a sentence that says why;
+    it may ask for one too."""
+    return _page("error.html", {"sentence": message}, every)
 
 
 @cache
-def policy_of(*scripts: str) -> str:
-    """The Content-Security-Policy of a page with these scripts: them, its style, and nothing."""
+def policy_of(*, is_live: bool) -> str:
+    """The Content-Security-Policy of a page: its scripts, its style, and nothing else."""
     parts = [
         "default-src 'none'",
         f"style-src {_hash('style.css')}",
-        f"script-src {' '.join(map(_hash, scripts))}",
+        f"script-src {' '.join(map(_hash, _SCRIPTS[is_live]))}",
         "img-src data:",  # no icon, said in a way that keeps browsers from asking for one
         "form-action 'none'",
         "base-uri 'none'",
-        *(["connect-src 'self'"] if "live.js" in scripts else []),
+        *(["connect-src 'self'"] if is_live else []),
     ]
     return "; ".join(parts)
 
 
-def _page(template: str, content: dict[str, Any], *scripts: str, every: float = 0) -> str:
+def _page(template: str, content: dict[str, Any], every: float) -> str:
+    is_live = every > 0
     around = {
-        "policy": Markup(policy_of(*scripts)),  # noqa: S704  # ours, and quotes in it are no markup
-        "scripts": [*map(_text, scripts)],
+        "policy": Markup(policy_of(is_live=is_live)),  # noqa: S704  # ours; its quotes are no markup
+        "scripts": [*map(_text, _SCRIPTS[is_live])],
         "every": every,
     }
     return _environment().get_template(template).render(content | around)

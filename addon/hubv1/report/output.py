@@ -23,28 +23,26 @@ FORMATS = ("terminal", "html", "md", "json", "csv")
 WITH_COLUMNS = ("terminal", "md", "csv")
 """Those that show a table of findings whose columns can be chosen."""
 
-SECONDS = 2.0
+_SECONDS = 2.0
 """Whoever waits no longer needs no progress bar."""
 
 _ONLY_BESIDE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.ENOENT)
 """Reasons why no file can be made beside another or take its name, as in a container that has but
 the file itself of its host; that one may still be writable."""
 
-_IN_MEMORY = 1 << 20
-"""Bytes that are kept there while there is no better place."""
+_IN_MEMORY = 16 << 20
+"""Bytes of a report that are kept there until it is whole; a longer one is in a file meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a format may be told about how the report is to look."""
+    """How a report is to look: with these columns of findings, if any, in place of all else; as
+    wide as a terminal, if there is one."""
 
     columns: Sequence[str] = ()
-    """Of the table of findings; none for what the format has by itself."""
     width: int | None = None
-    """Columns of the terminal; None if there is no terminal."""
     color: bool = False
     in_ascii: bool = False
-    """Whether nothing else can be shown."""
 
 
 PLAIN = Look()
@@ -115,23 +113,29 @@ def write_whole(texts: Iterable[str], path: Path, token: str = "") -> None:
     """Write the file so that nobody ever sees half of it. Raises OSError.
 
     Its mode is that of the file that was there, or what the umask says. A device, a pipe or a
-    folder in which nothing can be made leave no other way than to write to what is there, which
-    happens once all of the text is made. `token` is for `temporary_file`.
+    folder in which nothing can be made leave no other way than to write to what is there.
+    `token` is for `temporary_file`.
     """
     target = path.resolve()  # a link goes on pointing to the file
-    new = temporary_file(target, token or uuid4().hex)
-    with _beside(new, target) as file:
-        file.writelines(text.encode() for text in texts)
-        file.flush()
-        if isinstance(file, SpooledTemporaryFile):
-            _copy(file, target)
-            return
-        try:
-            new.replace(target)
-        except OSError as error:
-            if error.errno not in _ONLY_BESIDE:
-                raise
-            _copy(file, target)
+    with SpooledTemporaryFile(_IN_MEMORY) as made:
+        made.writelines(text.encode() for text in texts)
+        if target.is_file() or not target.exists():
+            new = temporary_file(target, token or uuid4().hex)
+            try:
+                with new.open("xb") as file:
+                    if target.exists():
+                        new.chmod(target.stat().st_mode)
+                    _copy(made, file)
+                new.replace(target)
+            except OSError as error:
+                if error.errno not in _ONLY_BESIDE:
+                    raise
+            else:
+                return
+            finally:
+                new.unlink(missing_ok=True)
+        with target.open("wb") as file:
+            _copy(made, file)
 
 
 def temporary_file(path: Path, token: str) -> Path:
@@ -140,33 +144,9 @@ def temporary_file(path: Path, token: str) -> Path:
     return target.with_name(f".{target.name[:100]}.{token}")
 
 
-@contextmanager
-def _beside(new: Path, target: Path) -> Iterator[IO[bytes]]:
-    """The new file, or one that has no name if there can be none beside the target."""
-    file: IO[bytes] | None = None
-    if target.is_file() or not target.exists():
-        try:
-            file = new.open("x+b")
-        except OSError as error:
-            if error.errno not in _ONLY_BESIDE:
-                raise
-    if file is None:
-        with SpooledTemporaryFile(_IN_MEMORY) as spooled:
-            yield spooled
-        return
-    try:
-        with file:
-            if target.exists():
-                new.chmod(target.stat().st_mode)
-            yield file
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _copy(file: IO[bytes], path: Path) -> None:
-    file.seek(0)
-    with path.open("wb") as target:
-        copyfileobj(file, target)
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    source.seek(0)
+    copyfileobj(source, target)
 
 
 @contextmanager
@@ -187,7 +167,7 @@ def reading_progress(recordings: Sequence[Path]) -> Iterator[Callable[[int], Non
     are_files = recordings and all(path.is_file() for path in recordings)
     total = sum(path.stat().st_size for path in recordings) if are_files else None
     task = bar.add_task("Reading", total=total)
-    timer = Timer(SECONDS, bar.start)
+    timer = Timer(_SECONDS, bar.start)
     timer.daemon = True
     timer.start()
     try:

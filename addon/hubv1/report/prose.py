@@ -175,21 +175,16 @@ def _reservations(report: Report) -> Iterator[str]:
 
 def _narrowed(wanted: Selection) -> Iterator[str]:
     """What the report is about, if that is not everything."""
-    parts = [
-        *([f"since {minute(wanted.since)} UTC"] if wanted.since else []),
-        *([f"until {minute(wanted.until)} UTC"] if wanted.until else []),
-        *(
-            f"{what} {' or '.join(names)}"
-            for what, names in (
-                ("caller", wanted.callers),
-                ("host", wanted.hosts),
-                ("route", wanted.routes),
-                ("repository", wanted.repositories),
-                ("outcome", wanted.outcomes),
-            )
-            if names
-        ),
-    ]
+    names = {
+        "caller": wanted.callers,
+        "host": wanted.hosts,
+        "route": wanted.routes,
+        "repository": wanted.repositories,
+        "outcome": wanted.outcomes,
+    }
+    parts = [f"since {minute(wanted.since)} UTC"] if wanted.since else []
+    parts += [f"until {minute(wanted.until)} UTC"] if wanted.until else []
+    parts += [f"{what} {' or '.join(of)}" for what, of in names.items() if of]
     if parts:
         yield f"Only this was asked for: {printable(', '.join(parts))}."
 

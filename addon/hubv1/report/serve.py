@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from hubv1.listen import EVERYWHERE, bracketed, is_loopback, is_welcome
-from hubv1.report.html import LIVE_SCRIPTS, as_live_html, error_html, policy_of
+from hubv1.report.html import as_html, error_html, policy_of
 from hubv1.report.model import Report
 
 _FOREIGN = "This page is for this machine alone: open it as localhost or 127.0.0.1."
@@ -35,7 +35,7 @@ _PATIENCE = 30.0
 """Seconds in which a client has to take its answer."""
 
 _HEADERS = {
-    "Content-Security-Policy": f"{policy_of(*LIVE_SCRIPTS)}; frame-ancestors 'none'",
+    "Content-Security-Policy": f"{policy_of(is_live=True)}; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -92,7 +92,7 @@ class _Latest:
 
     def _made(self) -> tuple[int, str]:
         try:
-            return 200, as_live_html(self._make(), _EVERY)
+            return 200, as_html(self._make(), _EVERY)
         except self._troubles as trouble:
             return 503, error_html(str(trouble), _EVERY)
 

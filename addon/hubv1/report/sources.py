@@ -3,7 +3,7 @@
 import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -89,8 +89,8 @@ def _read_sources(
 
 def selection_of(options: Namespace, now: datetime) -> Selection:
     """What `options` want, with spans that go back from `now`. Raises ValueError."""
-    since = begin_of(options.since, now) if options.since else None
-    until = end_of(options.until, now) if options.until else None
+    since = hours_of(options.since, now)[0] if options.since else None
+    until = hours_of(options.until, now)[1] if options.until else None
     if since is not None and until is not None and since >= until:
         raise ValueError(f"no time is both since {options.since} and until {options.until}")
     return Selection(
@@ -104,48 +104,35 @@ def selection_of(options: Namespace, now: datetime) -> Selection:
     )
 
 
-def begin_of(text: str, now: datetime) -> datetime:
-    """The first moment of a period that begins with `text`: at the beginning of an hour, UTC.
-
-    A date alone is its whole day, a time without a zone is in UTC. Raises ValueError.
-    """
-    return on_the_hour(_moment(text, now))
-
-
-def end_of(text: str, now: datetime) -> datetime:
-    """The moment after the last of a period that ends with `text`, likewise."""
-    moment = _moment(text, now)
-    if _date(text):
-        return moment + _DAY
-    whole = on_the_hour(moment)
-    return whole if whole == moment else whole + _HOUR
-
-
 def _full_name(repository: str) -> str:
     """`debian` is `library/debian`, as it is to Docker."""
     is_short = {*repository}.isdisjoint("/*?[")
     return f"{OFFICIAL_NAMESPACE}/{repository}" if is_short else repository
 
 
-def _moment(text: str, now: datetime) -> datetime:
-    span, day = _SPAN.fullmatch(text.strip()), _date(text)
+def hours_of(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """The hours, UTC, that a moment or a day is in: the first moment and the one after the last.
+
+    A date alone is its whole day, a time without a zone is in UTC. Raises ValueError.
+    """
+    text, day = text.strip(), None
+    span = _SPAN.fullmatch(text)
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
     try:
         if span is not None:
-            return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text.strip())
-        # Without a zone Python would take it for the time of wherever this runs.
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+            moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        else:
+            moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text)
+            # Without a zone Python would take it for the time of wherever this runs.
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
         _ = moment - _DAY, moment + 2 * _DAY  # what is reckoned with it must be possible too
     except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{text!r} is neither a time such as 2026-03-01 or 2026-03-01T12:00:00Z nor a span "
             "such as 30m, 24h, 7d or 2w"
         ) from error
-    return moment
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        return None
+    begin = on_the_hour(moment)
+    if day:
+        return begin, begin + _DAY
+    return begin, begin if begin == moment else begin + _HOUR
