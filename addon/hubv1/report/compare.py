@@ -18,6 +18,8 @@ FOUND = 4
 """Exit code: what --fail-on asked for is there."""
 
 _SHOWN = 5
+_NAMES = ("callers", "hosts", "routes", "repositories", "outcomes")
+"""What two reports are to have in common; a period is no matter, it moves from one to the next."""
 
 
 class BaselineError(Exception):
@@ -28,16 +30,6 @@ class _Caller(msgspec.Struct):
     caller: str
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    """The names that a report is about; a period is no matter, it moves from report to report."""
-
-    callers: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    repositories: tuple[str, ...] = ()
-    outcomes: tuple[str, ...] = ()
-
-
 class Earlier(msgspec.Struct):
     """What is needed of an earlier report."""
 
@@ -45,7 +37,7 @@ class Earlier(msgspec.Struct):
     generated_at: datetime
     callers: list[_Caller]
     ignored: list[_Caller] = []
-    filter: _Wanted = _Wanted()
+    filter: dict[str, object] = {}
 
 
 def read_baseline(path: Path, selection: Selection) -> Earlier:
@@ -65,7 +57,8 @@ def read_baseline(path: Path, selection: Selection) -> Earlier:
         raise BaselineError(
             f"{path} is no JSON report of this command, which --baseline needs: {error}."
         ) from error
-    if earlier.filter != msgspec.convert(selection, type=_Wanted, from_attributes=True):
+    wanted = msgspec.to_builtins(selection)
+    if any(earlier.filter.get(name, []) != [*wanted[name]] for name in _NAMES):
         raise BaselineError(
             f"The earlier report {path} was made with other filters, so that callers would seem "
             "new or gone: make both with the same."
