@@ -29,7 +29,6 @@ from hubv1.report import (
     AllowlistError,
     BaselineError,
     FailOn,
-    Look,
     Report,
     State,
     gate,
@@ -220,7 +219,7 @@ def report(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401  # c
     form = options.format or _format_by_name(options.output)
     if options.columns and form not in WITH_COLUMNS:
         raise _wrong(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
-    return _make(options, form, look_for(options.output, options.columns))
+    return _make(options, form)
 
 
 def _check_usage(options: Namespace) -> None:
@@ -253,14 +252,14 @@ def _format_by_name(output: Path | None) -> str:
         raise _wrong(f"{error}; --format says otherwise what it is to hold") from error
 
 
-def _make(options: Namespace, form: str, look: Look) -> int:
+def _make(options: Namespace, form: str) -> int:
     """Make and write the report; the exit code."""
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
         with reading_progress(options.captures) as advance:
             made = make(options, datetime.now(UTC), _say, advance)
-        text = _text(options, made, form, look)
+        text = _text(options, made, form)
     except (*_TROUBLES, OSError) as error:
         raise Failure(words_of(error)) from error
     try:
@@ -282,10 +281,10 @@ def _gate(made: Report, options: Namespace, form: str) -> int:
     return code
 
 
-def _text(options: Namespace, made: Report, form: str, look: Look) -> Iterable[str]:
+def _text(options: Namespace, made: Report, form: str) -> Iterable[str]:
     is_for_people = options.caller and form in {"terminal", "md"}
     if not is_for_people or options.columns or options.fail_on is not None:
-        return render_report(made, form, look)
+        return render_report(made, form, look_for(options.output, options.columns))
     if not made.callers:
         every = make(
             Namespace(**vars(options) | dict.fromkeys(_NARROWING)), made.generated_at, _say

@@ -10,7 +10,7 @@ from itertools import islice
 from hubv1.report.chart import BurnDown
 from hubv1.report.model import Report
 from hubv1.report.prose import fields_in_words, sentence
-from hubv1.report.sections import Change, Changes, Facts, Name, Table, sections_of
+from hubv1.report.sections import Change, Changes, Content, Facts, Name, Table, sections_of
 from hubv1.text import number, printable
 
 LARGEST = 1 << 20
@@ -40,7 +40,7 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _parts(content: object) -> Iterator[str]:
+def _parts(content: Content) -> Iterator[str]:
     match content:
         case str(text):
             yield text

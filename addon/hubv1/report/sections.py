@@ -154,8 +154,9 @@ class Facts:
     lines: Sequence[tuple[str, str]]
 
 
-Section = tuple[str, str | Table | BurnDown | Changes | Facts]
-"""A title and what it is the title of."""
+Content = str | Table | BurnDown | Changes | Facts
+Section = tuple[str, Content]
+"""A title, empty if the one before is meant, and what it is the title of."""
 
 
 def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iterator[Section]:

@@ -21,6 +21,7 @@ from hubv1.report.sections import (
     ROWS,
     Change,
     Changes,
+    Content,
     Facts,
     RepositoryUse,
     StandingCell,
@@ -94,7 +95,7 @@ def as_text(report: Report, look: Look = PLAIN) -> str:
     return "\n".join(lines).translate(_ASCII if look.in_ascii else {})
 
 
-def _parts(content: object, width: int) -> Iterator[RenderableType]:
+def _parts(content: Content, width: int) -> Iterator[RenderableType]:
     match content:
         case str(text):
             yield Text(f"  {text}\n")
