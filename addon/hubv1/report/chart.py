@@ -55,11 +55,6 @@ class Bar:
         """All of them."""
         return self.outcomes.total()
 
-    @property
-    def name(self) -> str:
-        """The day, or the first and the last."""
-        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
-
 
 @dataclass(frozen=True, slots=True)
 class BurnDown:

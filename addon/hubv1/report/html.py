@@ -6,8 +6,8 @@ of what a page of 2,000 callers may have, and would build that table once more b
 
 import base64
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from hubv1.api.names import repository_or_none
 from hubv1.report.build import QUIET_DAYS
 from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
 from hubv1.report.messages import message_to
-from hubv1.report.model import CallerUse, Finding, Report, Standing
+from hubv1.report.model import Finding, Report, Standing
 from hubv1.report.prose import label, minute, report_command, sentence, what_was_seen
 from hubv1.report.sections import (
     by_caller,
@@ -110,38 +110,20 @@ def _of_report(report: Report) -> dict[str, Any]:
 def _of_callers(report: Report) -> dict[str, Any]:
     callers = report.callers[:_CALLERS]
     findings = by_caller(report, [use.caller for use in callers])
-    common = _common_reasons(report)
-    counts = Counter(use.standing for use in report.callers)
     missed = unbridged(report)
     # The more callers there are, the fewer rows beside theirs fit.
     most = max(_FEWEST, (_ROWS - len(report.callers)) // 5)
     return {
         "chart": burn_down(report, MOST_BARS),
-        "callers": [(use, _details(use), findings[use.caller]) for use in callers],
+        "callers": [(use, findings[use.caller]) for use in callers],
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
-        "common": common,
-        "standings": [(each, counts[each], common[each]) for each in _CLASSES if counts[each]],
+        "standings": Counter(use.standing for use in report.callers),
         "changes": [part for change in changes(report) for part in change.by_credentials()],
         "letters": [(use.caller, message_to(use, findings[use.caller])) for use in callers[:most]],
         "missed": unbridged_table(missed[:most]),
         "missed_lines": len(missed),
         "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),
     }
-
-
-def _common_reasons(report: Report) -> Mapping[Standing, str]:
-    """The reason of all callers of a standing; empty if they have several."""
-    reasons: defaultdict[Standing, set[str]] = defaultdict(set)
-    for use in report.callers:
-        reasons[use.standing].add(use.reason)
-    return {each: min(found) if len(found) == 1 else "" for each, found in reasons.items()}
-
-
-def _details(use: CallerUse) -> str:
-    """Address and user agent, unless the name has them already."""
-    product, _, address = use.caller.rpartition(" at ")
-    parts = ((use.address, address), (use.user_agent, product))
-    return ", ".join(text for text, known in parts if text and text != known)
 
 
 def _sound_names(findings: Sequence[Finding]) -> Sequence[str]:
