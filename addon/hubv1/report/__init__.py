@@ -12,6 +12,7 @@ from hubv1.report.model import Report, State
 from hubv1.report.output import (
     FORMATS,
     WITH_COLUMNS,
+    Look,
     look_for,
     reading_progress,
     render_report,
@@ -32,6 +33,7 @@ __all__ = [
     "AllowlistError",
     "BaselineError",
     "FailOn",
+    "Look",
     "Report",
     "State",
     "build_report",

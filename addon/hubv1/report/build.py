@@ -7,8 +7,7 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import TypeVar
 
-from hubv1.api.outcome import ANSWERED, Outcome
-from hubv1.api.routes import Verdict, route_named
+from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
 from hubv1.journal import EVERYTHING, Count, History, Selection, is_named
 from hubv1.report.allowlist import Accepted
 from hubv1.report.model import (

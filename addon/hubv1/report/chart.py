@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.model import Report
 from hubv1.report.prose import listed
 

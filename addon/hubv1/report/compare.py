@@ -8,14 +8,13 @@ from typing import Literal
 
 import msgspec
 
-from hubv1.api.outcome import CLEAN, TROUBLE
 from hubv1.journal import Selection
 from hubv1.report.model import Comparison, Report, State
 from hubv1.report.prose import listed
 from hubv1.text import number, plainly, read_text
 
-FOUND = 4
-"""Exit code: what --fail-on asked for is there."""
+DONE, NOTHING_SEEN, FOUND = 0, 1, 4
+"""Exit codes; the last says that what --fail-on asked for is there."""
 
 _SHOWN = 5
 _NAMES = ("callers", "hosts", "routes", "repositories", "outcomes")
@@ -97,7 +96,7 @@ class FailOn(StrEnum):
 def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
     """The exit code, and a sentence that says what was found; empty if that is nothing."""
     if report.state is State.NOTHING_SEEN:
-        return TROUBLE, ""
+        return NOTHING_SEEN, ""
     new = report.baseline.new if report.baseline else ()
     found, sentence = {
         FailOn.NEVER: (False, ""),
@@ -105,4 +104,4 @@ def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
         FailOn.UNBRIDGED: (report.state is State.UNBRIDGED, "not all calls were bridged"),
         FailOn.ANY: (report.state is not State.CLEAN, "there are legacy calls"),
     }[fail_on]
-    return (FOUND, f"--fail-on {fail_on}: {sentence}.") if found else (CLEAN, "")
+    return (FOUND, f"--fail-on {fail_on}: {sentence}.") if found else (DONE, "")

@@ -48,8 +48,13 @@ class Look:
 PLAIN = Look()
 
 
-def look_for(output: Path | None, columns: Sequence[str]) -> Look:
-    """How a report is to look in that file; None is for standard output as it is."""
+def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
+    """How a report of that format is to look in that file; None is for standard output as it is.
+
+    Raises ValueError if columns were chosen and the format has none to choose.
+    """
+    if columns and form not in WITH_COLUMNS:
+        raise ValueError(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
     if output is not None:
         return Look(columns)
     in_ascii = not _shows_blocks(sys.stdout.encoding)

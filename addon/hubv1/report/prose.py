@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from hubv1.api.outcome import ANSWERED, Outcome
+from hubv1.api.routes import ANSWERED, Outcome
 from hubv1.journal import OTHERS, Selection
 from hubv1.replacements import Field
 from hubv1.report.model import CallerUse, Finding, Report, Standing, State

@@ -9,8 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import LEGACY_HOSTS
+from hubv1.api.routes import LEGACY_HOSTS, Outcome
 from hubv1.journal import FILE_NAME, History, Place, Selection, read_all
 from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour

@@ -11,8 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.report.chart import BurnDown
 from hubv1.report.model import Report, Standing, State
 from hubv1.report.output import PLAIN, Look
