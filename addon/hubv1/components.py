@@ -70,7 +70,7 @@ class Components:
     config: Config
     limits: Limits
     environment: Environment
-    keys: Mapping[str, object]
+    keys: Mapping[str, object] = field(repr=False)  # a password may be in them
     """What each of those below depends on: it changes when that changes."""
     hub: HubClient
     cache: AnswerCache
