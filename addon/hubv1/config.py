@@ -304,6 +304,12 @@ OPTIONS: tuple[Option, ...] = (
         "Refuse calls that cannot be recorded, instead of serving them.",
     ),
     Option(
+        "hub_anonymize",
+        bool,
+        False,
+        "Keep of callers' addresses the network alone (/24, IPv6 /48), and no user names.",
+    ),
+    Option(
         "hub_fleet",
         str,
         "",
@@ -356,6 +362,7 @@ class Config:
     """Empty for the default path."""
     journal_days: int
     journal_required: bool
+    anonymize: bool
     fleet: str = field(repr=False)
     """URL of the fleet's database, perhaps with a password; empty for none."""
     report: tuple[Path, ...]

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
+from hubv1.api.anonymity import anonymized
 from hubv1.api.routes import Call
 from hubv1.api.translation import as_deprecated
 from hubv1.calls import (
@@ -259,14 +260,18 @@ async def _record(pending: PendingCall, components: Components) -> None:
 
 def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     """The record of a call as it stands, once it is in the flow too."""
-    entry = pending.record(components.environment.bridge_id)
-    if pending.saved is None:
+    entry, flow = pending.record(components.environment.bridge_id), pending.flow
+    # A replay keeps the record of what the caller once got.
+    before = flow_metadata.saved_record(flow) if pending.is_replay else None
+    if components.config.anonymize:
+        entry, before = anonymized(entry), before and anonymized(before)
+    if entry != pending.saved:
         instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
-        # A replay keeps the record of what the caller once got.
-        before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None
         requests = pending.result.upstream_requests if pending.result else ()
-        flow_metadata.annotate(pending.flow, before or entry, comment, requests)
+        if pending.saved is not None:
+            requests = (*flow_metadata.saved_upstream_requests(flow),)
+        flow_metadata.annotate(flow, before or entry, comment, requests)
     return entry
 
 
