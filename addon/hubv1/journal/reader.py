@@ -31,6 +31,10 @@ _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
 _STEPS = 10_000
 """Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
+_NO_DRIVER = (
+    "A fleet needs the Python package psycopg, which is not installed: install hub-v1-bridge with "
+    "its extra, 'hub-v1-bridge[fleet]', or 'psycopg[binary]' beside mitmproxy."
+)
 _OF_SERVER = {
     "connect_timeout": "10",
     # A server whose machine is gone is noticed by the system, which ends what waits for it.
@@ -226,18 +230,21 @@ def open_for_reading(place: Place) -> Engine:
                 raise
         _refuse_if_in_parts(place, file)
         return _checked(_unchanging_engine(file), place)
-    except (SQLAlchemyError, OSError, ImportError) as error:
+    except (SQLAlchemyError, OSError) as error:
         said = place.without_secrets(reason_of(error))
         raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
 def server_engine(place: Place) -> Engine:
-    """For one thread, of a database on a server; raises ImportError where its driver is not
+    """For one thread, of a database on a server; raises JournalError where its driver is not
     there."""
     url = place.url
     wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
     given = {name: value for name, value in wanted.items() if name not in url.query}
-    return create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    try:
+        return create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    except ImportError as error:
+        raise JournalError(_NO_DRIVER) from error
 
 
 def _engine(place: Place) -> Engine:
