@@ -18,7 +18,7 @@ from sqlalchemy import Table
 
 from demo.clients import all_clients
 from e2e.clients import clean_environment, output, tool
-from hubv1 import config, contentview
+from hubv1 import __version__, config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.outcome import Outcome
@@ -44,6 +44,7 @@ def _page(name: str) -> str:
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 ANSWERS = _page("answers.md")
 CONTRIBUTING = _page("CONTRIBUTING.md")
 FRONTENDS = _page("frontends.md")
@@ -98,6 +99,19 @@ def test_the_files_that_contributors_are_sent_to_exist() -> None:
     for name in re.findall(r"`([\w/.]+(?:\.py|/))`", CONTRIBUTING):
         places = (ROOT, ROOT / "addon" / "hubv1")
         assert any((place / name).exists() for place in places), name
+
+
+def test_the_changelog_keeps_its_form_and_tells_of_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+    released = [each for each in headings if each != "[Unreleased]"]
+    assert headings in (released, ["[Unreleased]", *released])
+    dated = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", each) for each in released]
+    versions, days = zip(*(each.groups() for each in dated if each), strict=True)
+    assert len(versions) == len(released)
+    assert versions[0] == __version__
+    assert [*days] == sorted(days, reverse=True)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= kinds
 
 
 def test_readme_is_short() -> None:
