@@ -1,4 +1,4 @@
-"""docs/licenses.md lists whatever is installed with the bridge, under the licence that it states."""
+"""docs/licenses.md lists whatever is installed with the bridge, each under its own licence."""
 
 import re
 from collections.abc import Iterator
