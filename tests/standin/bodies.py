@@ -6,9 +6,10 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib import import_module
 
 from aiohttp import web
-from mitmproxy.net.encoding import encode_brotli, encode_zstd
+from mitmproxy.net.encoding import encode_zstd
 
 from .faults import close_connection
 from .rules import Action, BadFault, Proceed
@@ -19,7 +20,7 @@ NOTHING = b'{"count":0,"next":null,"previous":null,"results":[]}'
 ENCODERS: dict[str, Callable[..., bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "deflate": zlib.compress,
-    "br": encode_brotli,
+    "br": import_module("brotli").compress,  # it has types in some versions, in others none
     "zstd": encode_zstd,  # by whichever package this mitmproxy brings along
 }
 
