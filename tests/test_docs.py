@@ -52,6 +52,7 @@ METRICS = _page("metrics.md")
 OPTIONS = _page("options.md")
 REFERENCE = _page("report-reference.md")
 REPORT = _page("report.md")
+SECURITY = _page("security.md")
 TABLES = _page("tables.md")
 SCHEMA: dict[str, Any] = json.loads(_page("report.schema.json"))
 
@@ -93,6 +94,27 @@ def test_the_map_for_contributors_has_the_floors_that_the_linter_checks() -> Non
     contracts = project["tool"]["importlinter"]["contracts"]
     [layers] = [each["layers"] for each in contracts if each["type"] == "layers"]
     assert floors == [set(layer.split(" : ")) for layer in layers]
+
+
+def test_the_threat_model_names_tests_that_there_are() -> None:
+    table = SECURITY[SECURITY.index("| who could |") :].partition("\n\n")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+    for threat in rows:
+        named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", threat[-1])
+        assert named or (threat[-1] == "none" and "nothing" in threat[-2]), threat
+        for file, test in named:
+            text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            *classes, function = test.split("::")
+            assert re.search(rf"def {function}\(", text), test
+            assert all(f"class {name}" in text for name in classes), test
+
+
+def test_who_finds_a_vulnerability_is_sent_to_the_page_of_security() -> None:
+    sent = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
+    anchors = re.findall(r"\]\(\.\./docs/security\.md#([\w-]+)\)", sent)
+    headings = re.findall(r"^## (.*)$", SECURITY, re.MULTILINE)
+    assert "how-to-report-a-vulnerability" in anchors
+    assert set(anchors) <= {heading.lower().replace(" ", "-") for heading in headings}
 
 
 def test_the_files_that_contributors_are_sent_to_exist() -> None:
