@@ -13,7 +13,7 @@ from hubv1.api.anonymity import anonymized, network_of
 from hubv1.cli.main import main
 from hubv1.contentview import HubV1View
 from hubv1.journal import CallRecord, Place, read
-from hubv1.mitm.flow_metadata import saved_record
+from hubv1.mitm.flows import saved_record
 from onstage import answer, entries, make_flow, on_stage, played
 from samples import make_entry
 from standin import Standin, faults
