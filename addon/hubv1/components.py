@@ -71,8 +71,8 @@ class Components:
     limits: Limits
     environment: Environment
     keys: Mapping[str, object] = field(repr=False)
-    """What each of those below depends on: it changes when that changes. The password of a fleet may
-    be among it."""
+    """What each of those below depends on: it changes when that changes. A fleet's password may be
+    in it."""
     hub: HubClient
     cache: AnswerCache
     journal: Journal
