@@ -126,7 +126,8 @@ class FleetDatabase:
         self._now = now
         self._connection: sa.Connection | None = None
         self._cardinality = Cardinality(self._kinds_of)
-        self.engine = _engine(place)
+        self.engine = server_engine(place)
+        sa.event.listen(self.engine, "connect", _set_limits)
 
     def open(self) -> str:
         """Make sure that it is a fleet of this version; returns its id.
@@ -341,18 +342,6 @@ def _as_it_is_now(table: sa.Table) -> Insert:
     columns: list[sa.Column[Any]] = [each for each in table.columns if not each.primary_key]
     values = {each.name: sa.func.greatest(each, statement.excluded[each.name]) for each in columns}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
-
-
-def _engine(place: Place) -> sa.Engine:
-    try:
-        engine = server_engine(place)
-    except ImportError as error:
-        raise JournalError(
-            "A fleet needs the Python package psycopg, which mitmproxy's Python does not have: "
-            "pip install 'psycopg[binary]'."
-        ) from error
-    sa.event.listen(engine, "connect", _set_limits)
-    return engine
 
 
 def _set_limits(connection: DBAPIConnection, _record: object) -> None:
