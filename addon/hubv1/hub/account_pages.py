@@ -12,7 +12,7 @@ from hubv1.api.v2 import Forbidden, Incomplete, NotFound, Unauthorized
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub.http import Transport
-from hubv1.hub.messages import Reply, RequestBudget
+from hubv1.hub.messages import Reply, Request, RequestBudget
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,8 @@ class AccountPages:
 
     async def _reply(self, target: str, given: Credentials, budget: RequestBudget) -> Reply:
         """A page of tags, or a 404 that is about it; any other reply is raised as a failure."""
-        reply = await self._auth.get(self._url + target, given, budget)
+        request = Request("GET", self._url + target, given)
+        reply = await self._auth.fetch(request, budget)
         if reply.status == 404 and isinstance(self._transport.failure_of(reply, budget), NotFound):
             return reply
         page = self._transport.decode(reply, v2.read_names, budget)
