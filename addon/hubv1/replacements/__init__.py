@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from hubv1.api.names import Repository, is_tag, repository_or_none
-from hubv1.api.routes import Listing, Route
+from hubv1.api.routes import Listing, Route, Verdict
 
 _HUB = "https://hub.docker.com"
 _A_HOST = "index.docker.io"
@@ -195,6 +195,8 @@ def old_call(route: Route, host: str, repository: Repository | None) -> str:
 def change_for(route: Route, repository: Repository | None) -> str:
     """What to change, in one sentence that a person can act on."""
     advice = _advice_for(route)
+    if route.verdict is Verdict.RETIRING:
+        return route.instead
     if advice is None:
         return route.sentence
     return advice.change if repository else _IMPOSSIBLE

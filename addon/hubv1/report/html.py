@@ -24,10 +24,12 @@ from hubv1.report.messages import message_to
 from hubv1.report.model import Finding, Report, Standing
 from hubv1.report.prose import label, minute, report_command, sentence, what_was_seen
 from hubv1.report.sections import (
+    advice,
     by_caller,
     changes,
     ignored_table,
     rejecting_table,
+    retiring_table,
     unbridged,
     unbridged_table,
 )
@@ -103,6 +105,8 @@ def _of_report(report: Report) -> dict[str, Any]:
         "rest": rest,
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
+        "retiring": retiring_table(report),
+        "advice": advice(report),
         "facts": what_was_seen(report),
     } | (_of_callers(report) if report.callers else {})
 
