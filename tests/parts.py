@@ -57,6 +57,7 @@ PROCESSES = (
     "report/test_command.py::TestSources::test_a_recording_may_come_from_standard_input",
     "report/test_filters.py::test_the_usual_journal_is_asked_for",
     "report/test_formats.py::TestFiles::test_a_pipe_is_written_to",
+    "proof/test_facts_command.py::TestWorkflow",
     "cli/test_main.py",
     "doctor/test_databases.py",
     "journal/test_other_hands.py::test_no_call_is_lost_where_two_bridges_share",

@@ -172,7 +172,7 @@ def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path:
     assert entry.caller == "legacy-mirror/*"
 
 
-@pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
+@pytest.mark.parametrize("script", ["run", "demo", "report", "prove", "test", "bench"])
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111
