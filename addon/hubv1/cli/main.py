@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "hubv1.cli.run:run",
     "check": "hubv1.cli.run:check",
     "report": "hubv1.cli.report:report",
+    "prove": "hubv1.cli.prove:prove",
     "facts": "hubv1.cli.facts:facts",
     "addon-path": "hubv1.cli.main:addon_path",
 }

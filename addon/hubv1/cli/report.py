@@ -159,6 +159,12 @@ _PARAMETERS: list[click.Parameter] = [
         "Earlier JSON report: tells which callers are new, still there or gone.",
         type=_FILE,
     ),
+    _several(
+        "--proof",
+        "FILE",
+        "Proofs that prove -o has written, beside those that it keeps beside a journal.",
+        type=_FILE,
+    ),
     _option(
         "--ignore",
         "FILE",

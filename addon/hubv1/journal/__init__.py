@@ -8,7 +8,7 @@ from hubv1.journal.gaps import Gap, NotRecorded
 from hubv1.journal.history import Count, History, Summary, summarised
 from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place
-from hubv1.journal.reader import read
+from hubv1.journal.reader import asked_tags, read
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.selection import EVERYTHING, Selection, is_named
 from hubv1.journal.traffic import Rejection, Seen
@@ -33,6 +33,7 @@ __all__ = [
     "Seen",
     "Selection",
     "Summary",
+    "asked_tags",
     "id_of",
     "is_named",
     "is_url",

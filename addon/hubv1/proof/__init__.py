@@ -3,21 +3,39 @@ callers get today."""
 
 from hubv1.proof.fact import CheckedFact, Fact, FactResult, check_facts
 from hubv1.proof.facts_text import FACTS, as_json, as_line, as_markdown_table, in_sum
-from hubv1.proof.probes import DOCKERS, MOST_CALLS, PACE, Hosts, Probes
+from hubv1.proof.probes import DOCKERS, MOST_CALLS, PACE, Hosts, NotAsked, Probes
+from hubv1.proof.proving import (
+    PROOF_PACE,
+    Candidate,
+    Prover,
+    candidates_of,
+    prove_all,
+    urls_of,
+)
+from hubv1.proof.snippet_runner import TOOLS, SnippetRunner
 
 __all__ = [
     "DOCKERS",
     "FACTS",
     "MOST_CALLS",
     "PACE",
+    "PROOF_PACE",
+    "TOOLS",
+    "Candidate",
     "CheckedFact",
     "Fact",
     "FactResult",
     "Hosts",
+    "NotAsked",
     "Probes",
+    "Prover",
+    "SnippetRunner",
     "as_json",
     "as_line",
     "as_markdown_table",
+    "candidates_of",
     "check_facts",
     "in_sum",
+    "prove_all",
+    "urls_of",
 ]

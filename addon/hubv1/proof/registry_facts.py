@@ -150,6 +150,14 @@ def is_trusted(realm: str, hosts: Hosts) -> bool:
     return origin in (AUTH, f"{registry.scheme}://{registry.netloc}")
 
 
+async def token_service(probes: Probes) -> str:
+    """The URL that `/token` is added to; raises NotAsked where the registry's is another."""
+    realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "")
+    if not is_trusted(realm, probes.hosts) or not realm.endswith("/token"):
+        raise NotAsked(f"{probes.hosts.registry} names no token service of its own or Docker's")
+    return realm.removesuffix("/token")
+
+
 async def _asked_for_token(probes: Probes, repository: str) -> Reply:
     """The token service's answer to who wants to pull; raises NotAsked where none is known."""
     challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))

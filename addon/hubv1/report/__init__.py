@@ -4,9 +4,11 @@ from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
-from hubv1.report.model import Report, State
+from hubv1.report.model import Finding, Report, State
 from hubv1.report.period import selection_of
 from hubv1.report.progress import reading_progress
+from hubv1.report.proof import Proof, ProofKey, ProofResult
+from hubv1.report.proof_file import as_proof_text, file_beside, key_of, read_proofs, write_proofs
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
 from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
 from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
@@ -25,17 +27,25 @@ __all__ = [
     "AllowlistError",
     "BaselineError",
     "FailOn",
+    "Finding",
     "Look",
+    "Proof",
+    "ProofKey",
+    "ProofResult",
     "Report",
     "State",
     "UnknownColumn",
+    "as_proof_text",
     "build_report",
+    "file_beside",
     "gate",
+    "key_of",
     "look_for",
     "make",
     "messages_to_callers",
     "nobody_named",
     "read_columns",
+    "read_proofs",
     "reading_progress",
     "render_report",
     "report_command",
@@ -45,4 +55,5 @@ __all__ = [
     "summary",
     "temporary_file",
     "write",
+    "write_proofs",
 ]

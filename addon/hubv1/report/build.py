@@ -40,6 +40,7 @@ from hubv1.report.model import (
     Window,
 )
 from hubv1.report.period import on_the_hour, selection_of
+from hubv1.report.proof_file import read_proofs, with_proofs
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -79,6 +80,7 @@ def make(
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with read_sources(journals, options.captures, selection, say, advance) as histories:
         report = build_report(histories, now, selection, allowed.in_force)
+    report = with_proofs(report, read_proofs(journals, options.proof or (), say))
     ignored = [one.caller for one in report.ignored]
     if options.ignore:
         for line in allowed.remarks(ignored):

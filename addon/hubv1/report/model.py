@@ -5,7 +5,7 @@ and time, and what can be told from other fields is a property.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
@@ -18,6 +18,7 @@ from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.api.routes import Verdict, route_named
 from hubv1.journal import OTHERS, Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
+from hubv1.report.proof import Proof, ProofKey, Proven
 
 SCHEMA = "hub-v1-report/1"
 
@@ -127,6 +128,8 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     reason: str
     """Why, in a few words."""
+    proven: Proven | None = None
+    """Whether its replacements were seen to give the same; None where nobody has looked."""
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -247,6 +250,8 @@ class Report:
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
+    proofs: Mapping[ProofKey, Proof] = field(default_factory=dict)
+    """Of the replacements of its findings."""
 
     @property
     def is_partial(self) -> bool:

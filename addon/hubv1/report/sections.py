@@ -16,6 +16,7 @@ from hubv1.api.names import repository_or_none
 from hubv1.api.routes import route_named
 from hubv1.replacements import Replacement, replacement
 from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
+from hubv1.report.proof_file import unequal
 from hubv1.report.prose import minute, since_then, standing_in_words, what_it_calls
 
 ROWS = 500
@@ -34,6 +35,8 @@ class Section(Enum):
     CALLERS = auto()
     REJECTING = auto()
     CHANGES = auto()
+    PROOFS = auto()
+    """Replacements that were held against what callers get, and do not give the same."""
     UNBRIDGED = auto()
     COMPARED = auto()
     IGNORED = auto()
@@ -46,6 +49,7 @@ _TITLES: Mapping[Section, str] = {
     Section.CALLERS: "Who still calls v1",
     Section.REJECTING: "Who rejects the bridge's certificate, and may call v1 too",
     Section.CHANGES: "What to change",
+    Section.PROOFS: "Replacements that are not proven",
     Section.UNBRIDGED: "What was not bridged",
     Section.IGNORED: "Callers that are accepted, and left out above",
     Section.SEEN: "What was seen",
@@ -56,6 +60,7 @@ _SHOWN: Mapping[Section, Callable[[Report], object]] = {
     Section.CALLERS: lambda report: report.callers,
     Section.REJECTING: lambda report: report.seen.rejections,
     Section.CHANGES: lambda report: report.callers,
+    Section.PROOFS: unequal,
     Section.UNBRIDGED: lambda report: report.callers,
     Section.COMPARED: lambda report: report.baseline,
     Section.IGNORED: lambda report: report.ignored,
@@ -112,10 +117,12 @@ def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
     callers = report.callers[:ROWS]
     findings = by_caller(report, [use.caller for use in callers])
+    has_proofs = bool(report.proofs)
     rows = (
         (
             Name(use.caller),
             StandingCell(use),
+            *([use.proven.in_words if use.proven else ""] if has_proofs else []),
             f"{use.calls:,}",
             f"{use.this_hour:,}",
             minute(use.last_seen),
@@ -124,8 +131,24 @@ def callers_table(report: Report) -> Table:
         )
         for use in callers
     )
-    columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
+    figures = ("Calls:", "This hour:", "Last call", "Since", "What it calls")
+    columns = ("Caller", "Standing", *(["Replacements"] if has_proofs else []), *figures)
     return Table(columns, rows, len(report.callers))
+
+
+def proofs_table(report: Report) -> Table:
+    """Replacements that differ from what callers get, or of which that is not known."""
+    proofs = unequal(report)
+    rows = (
+        (
+            Name(f"{proof.listing} of {proof.repository}"),
+            proof.result.value,
+            Name(proof.in_words),
+            f"{proof.at:%Y-%m-%d}",
+        )
+        for proof in proofs[:ROWS]
+    )
+    return Table(("Replacement", "Result", "What", "On"), rows, len(proofs))
 
 
 def rejecting_table(report: Report) -> Table:

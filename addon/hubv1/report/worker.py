@@ -16,6 +16,7 @@ from pathlib import Path
 from hubv1.formats import format_of
 from hubv1.journal import JournalError, Place, read
 from hubv1.report.build import build_report
+from hubv1.report.proof_file import read_proofs, with_proofs
 from hubv1.report.prose import told_together
 from hubv1.report.render import render_report
 from hubv1.report.writing import write_whole
@@ -55,6 +56,7 @@ def write(journal: Place, files: Sequence[Path], token: str, named: int | None =
     try:
         with read(journal, named=named) as history:
             report = build_report([history], datetime.now(UTC))
+        report = with_proofs(report, read_proofs([str(journal)], ()))
     except (JournalError, OSError, MemoryError) as error:
         for at in range(len(files)):
             _tell(at, error)

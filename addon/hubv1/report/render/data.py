@@ -14,9 +14,13 @@ from json.encoder import encode_basestring_ascii as _text
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from hubv1.api.outcome import Outcome
 from hubv1.report.escaping import csv_cell
 from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report, Told
+from hubv1.report.proof import Proof
+from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
 
 _AT_ONCE = 1_000
@@ -39,6 +43,7 @@ def as_json(report: Report) -> Iterator[str]:
         "days": [*map(_day, report.days)],
         "ignored": [*map(asdict, report.ignored)],
         "baseline": report.baseline and asdict(report.baseline),
+        "proofs": [*map(_proof, report.proofs.values())],
     }
     before = "{"
     for name, part in parts.items():
@@ -90,6 +95,7 @@ def _caller(use: CallerUse) -> str:
         _shared(use.verdict),
         _shared(use.standing),
         _shared(use.reason),
+        _indented(msgspec.structs.asdict(use.proven), 6) if use.proven else "null",
     )
 
 
@@ -126,6 +132,10 @@ def _indented(value: object, columns: int) -> str:
     return text.replace("\n", "\n" + " " * columns)
 
 
+def _proof(proof: Proof) -> dict[str, Any]:
+    return msgspec.structs.asdict(proof)
+
+
 def _day(day: Day) -> dict[str, Any]:
     return {"day": day.day, "calls": day.calls} | {**day.outcomes}
 
@@ -143,7 +153,7 @@ _FIGURES = frozenset(("calls", *Outcome, "signed", "paged"))
 COLUMNS = (
     *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
     *(outcome.value for outcome in Outcome),
-    *("signed", "paged", "last_seen", "old", "successor", "change", "state"),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof"),
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
@@ -173,12 +183,15 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Value]]
     callers = {use.caller: use for use in report.callers}
     states = _states(report.baseline) if report.baseline else {}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state")
+    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state", "proof")
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
         found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
-        values = *found, rfc3339(finding.last_seen), states.get(name, "")
+        key = key_of(finding) if report.proofs else None
+        proof = report.proofs.get(key) if key else None
+        result = f"{proof.result} {proof.at:%Y-%m-%d}" if proof else ""
+        values = *found, rfc3339(finding.last_seen), states.get(name, ""), result
         yield [values[place] for place in places]
     for name in report.baseline.gone if report.baseline else ():
         known = {"caller": name, "state": "gone"}

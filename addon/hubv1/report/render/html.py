@@ -27,6 +27,7 @@ from hubv1.report.prose import (
     sentence,
     told_together,
 )
+from hubv1.report.sections import ROWS, proofs_table
 from hubv1.text import printable
 
 LIVE_SCRIPTS = ("page.js", "live.js")
@@ -89,7 +90,7 @@ def _of_report(report: Report) -> dict[str, Any]:
         "order": rows.STANDINGS,
     }
     if report.callers:
-        callers = rows.caller_rows(report)
+        callers, proofs = rows.caller_rows(report), proofs_table(report)
         content |= {
             "chart": chart_of(report),
             "callers": callers,
@@ -100,6 +101,9 @@ def _of_report(report: Report) -> dict[str, Any]:
             "heard": rows.heard(report),
             "letters": rows.letters(report),
             "unbridged": rows.shown_unbridged(report),
+            "proofs": proofs,
+            # The names of a table are no plain texts, and these have to be.
+            "proof_rows": [[*map(str, row)] for row in proofs.rows],
         }
     return content
 
@@ -128,6 +132,7 @@ def _environment() -> Environment:
         "chart_foot": FOOT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
+        "most_proofs": ROWS,
         "program": report_command(),
         "style": _text("style.css"),
         "version": __version__,

@@ -45,6 +45,7 @@ from hubv1.report.sections import (
     changes,
     compared_table,
     ignored_table,
+    proofs_table,
     rejecting_table,
     sections_of,
     title_of,
@@ -184,7 +185,9 @@ def _callers(report: Report, _: Sequence[str], width: int) -> Iterator[Renderabl
             f"hour, the last {minute(use.last_seen)}"
         )
         called = printable(what_it_calls(findings[use.caller], CALLED))
-        for each in (_standing(use), Text(times), Text(called, overflow="fold")):
+        proven = Text(use.proven.in_words) if use.proven else None
+        for each in filter(None, (_standing(use), proven, Text(times), Text(called))):
+            each.overflow = "fold"
             yield Padding(each, (0, 0, 0, 4))
     yield ""
 
@@ -276,6 +279,7 @@ _PARTS: Mapping[Section, _Part] = {
     Section.CALLERS: _callers,
     Section.REJECTING: _tabled(rejecting_table),
     Section.CHANGES: _changes,
+    Section.PROOFS: _tabled(proofs_table),
     Section.UNBRIDGED: _unbridged,
     Section.COMPARED: _tabled(compared_table),
     Section.IGNORED: _tabled(ignored_table),
