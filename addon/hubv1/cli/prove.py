@@ -32,6 +32,7 @@ from hubv1.report import (
     DEFAULT_JOURNAL,
     FOUND,
     Proof,
+    ProofError,
     ProofKey,
     ProofResult,
     as_proof_text,
@@ -111,8 +112,8 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     options.journal = options.journal or (DEFAULT_JOURNAL,)
     try:
         files = [options.output] if options.output else _files_beside(options.journal)
-        candidates = _candidates(options, files)[: options.limit]
-    except (JournalError, OSError, ValueError) as error:
+        candidates = _candidates(options)[: options.limit]
+    except (JournalError, ProofError, OSError) as error:
         raise Failure(words_of(error)) from error
     if not candidates:
         raise Failure("There is no finding that a replacement could be held against.")
@@ -171,12 +172,13 @@ def _files_beside(journals: Sequence[str]) -> list[Path]:
     return files
 
 
-def _candidates(options: Namespace, files: Sequence[Path]) -> list[Candidate]:
+def _candidates(options: Namespace) -> list[Candidate]:
     """What can be proven of the journals, in the order in which it is worth it."""
-    known = read_proofs((), [file for file in files if file.exists()])
+    tell = partial(say, click.get_current_context().command_path)
+    named = [options.output] if options.output and options.output.exists() else []
+    known = read_proofs(() if options.output else options.journal, named, tell)
     everything = Namespace(**dict.fromkeys(_NARROWING), **vars(options))
-    program = click.get_current_context().command_path
-    made = make(everything, datetime.now(UTC), partial(say, program))
+    made = make(everything, datetime.now(UTC), lambda _: None)
     tags: defaultdict[str, list[str]] = defaultdict(list)
     for journal in options.journal:
         for repository, tag in asked_tags(Place(journal)):

@@ -33,6 +33,7 @@ from hubv1.report import (
     BaselineError,
     FailOn,
     Look,
+    ProofError,
     Report,
     State,
     UnknownColumn,
@@ -53,7 +54,7 @@ from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
-_TROUBLES = (JournalError, CaptureError, AllowlistError, BaselineError)
+_TROUBLES = (JournalError, CaptureError, AllowlistError, BaselineError, ProofError)
 """Each says in one sentence what is wrong."""
 _NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
@@ -163,6 +164,7 @@ _PARAMETERS: list[click.Parameter] = [
         "--proof",
         "FILE",
         "Proofs that prove -o has written, beside those that it keeps beside a journal.",
+        Path,
         type=_FILE,
     ),
     _option(

@@ -11,8 +11,10 @@ from enum import Enum, auto
 
 ROUNDS = 3
 """Both ways are asked so often before anything is called a difference."""
-MOST_ROUNDS = 6
-"""The same where what they give changes from reading to reading."""
+CHANGING_ROUNDS = 6
+"""So often where what they give changes from reading to reading, until they are equal once."""
+MOST_ROUNDS = 10
+"""So often before a difference is believed in such a list."""
 
 
 MOST_DISTURBANCES = 2
@@ -98,7 +100,7 @@ async def compare(first: Way, second: Way, *, in_order: bool) -> Compared:
         if _is_equal(one, other, in_order=in_order):
             reason = "neither finds it" if one.answered is Answered.ABSENT else ""
             return Compared(Conclusion.EQUAL, len(one.names), reason=reason)
-        if len(readings.first) >= ROUNDS:
+        if len(readings.first) >= (ROUNDS if readings.is_steady else CHANGING_ROUNDS):
             found = _concluded(readings, in_order=in_order)
             if readings.is_steady or found.conclusion is not Conclusion.DIFFERENT:
                 return found

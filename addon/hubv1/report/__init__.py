@@ -8,7 +8,14 @@ from hubv1.report.model import Finding, Report, State
 from hubv1.report.period import selection_of
 from hubv1.report.progress import reading_progress
 from hubv1.report.proof import Proof, ProofKey, ProofResult
-from hubv1.report.proof_file import as_proof_text, file_beside, key_of, read_proofs, write_proofs
+from hubv1.report.proof_file import (
+    ProofError,
+    as_proof_text,
+    file_beside,
+    key_of,
+    read_proofs,
+    write_proofs,
+)
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
 from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
 from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
@@ -30,6 +37,7 @@ __all__ = [
     "Finding",
     "Look",
     "Proof",
+    "ProofError",
     "ProofKey",
     "ProofResult",
     "Report",

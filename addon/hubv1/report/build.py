@@ -70,8 +70,8 @@ def make(
     """The report that the arguments of the command ask for, as of `now` (UTC).
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError and
-    OSError.
+    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
+    ProofError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None

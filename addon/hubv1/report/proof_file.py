@@ -23,6 +23,10 @@ _PRIVATE = 0o600
 _REPLACED = (Listing.TAGS, Listing.TAG, Listing.IMAGES)
 
 
+class ProofError(Exception):
+    """A file that holds no proofs; the message says so in one sentence."""
+
+
 class _File(msgspec.Struct):
     proofs: list[Proof]
     schema: Literal["hub-v1-proof/1"] = "hub-v1-proof/1"
@@ -51,7 +55,7 @@ def read_proofs(
     """The latest proof for each key in the files beside these journals, and in other ones.
 
     `say` hears of a file beside a journal that cannot be read. Raises OSError for other ones that
-    cannot be read, and ValueError where they are none.
+    cannot be read, and ProofError where they are none.
     """
     found: list[Proof] = []
     for journal in journals:
@@ -59,8 +63,10 @@ def read_proofs(
         if path is not None and path.exists():
             try:
                 found += _read(path)
-            except (OSError, ValueError) as error:
+            except OSError as error:
                 say(f"The proofs in {path} are left out: {plainly(error)}.")
+            except ProofError as error:
+                say(f"{error} It is left out.")
     for path in files:
         found += _read(path)
     return {proof.key: proof for proof in sorted(found, key=lambda proof: proof.at)}
@@ -75,7 +81,7 @@ def write_proofs(path: Path, proofs: Mapping[ProofKey, Proof]) -> None:
     if path.exists() and path.stat().st_size:
         try:
             known = read_proofs((), [path])
-        except ValueError:
+        except ProofError:
             known = {}  # damaged: what it had can be found out again
     known |= {
         key: proof
@@ -142,4 +148,4 @@ def _read(path: Path) -> list[Proof]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File).proofs
     except msgspec.DecodeError as error:
-        raise ValueError(f"it is no file of proofs: {error}") from error
+        raise ProofError(f"{path} is no file of proofs: {error}.") from error
