@@ -23,6 +23,7 @@ from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.outcome import Outcome
 from hubv1.calls import PROBLEMS
+from hubv1.cli.main import command_of
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
@@ -128,6 +129,20 @@ def test_the_reference_shows_every_argument_of_the_report() -> None:
             assert f"[{option.opts[0]} " in shown
             for choice in getattr(option.type, "choices", ()):
                 assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
+
+
+@pytest.mark.parametrize(("command", "page"), [("prove", "proof.md"), ("facts", "facts.md")])
+def test_a_page_shows_every_argument_and_a_variable(command: str, page: str) -> None:
+    text = _page(page)
+    options = [each for each in command_of(command).params if isinstance(each, click.Option)]
+    for option in options:
+        assert re.search(rf"^\| .*`{option.opts[0]}[ `]", text, re.MULTILINE), option.opts
+        for choice in getattr(option.type, "choices", ()):
+            assert re.search(rf"\b{choice}\b", text), choice
+    prefix = f"HUB_{command.upper()}_"
+    named = set(re.findall(rf"`{prefix}(\w+)`", text))
+    assert named
+    assert named <= {str(option.name).upper() for option in options}
 
 
 def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
