@@ -28,7 +28,7 @@ def _read_url(_: click.Context, __: click.Parameter, value: str) -> str:
     return value.rstrip("/")
 
 
-def options(command: _Command) -> _Command:
+def host_options(command: _Command) -> _Command:
     """The options `--hub`, `--registry` and `--username`."""
     for option in (
         click.option(

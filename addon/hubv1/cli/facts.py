@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, hosts_at, open_transport, options
+from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, Command, say
 from hubv1.proof import (
     FACTS,
@@ -37,7 +37,7 @@ a fact differs.
 
 
 @click.command(cls=Command, help=_HELP, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
-@options
+@host_options
 @click.option(
     "--format",
     "form",

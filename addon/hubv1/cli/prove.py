@@ -3,7 +3,7 @@
 import asyncio
 from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, hosts_at, open_transport, options
+from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, Command, Failure, say, words_of
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
 from hubv1.journal import JournalError, Place, asked_tags
 from hubv1.proof import (
+    MOST_TAGS,
     PROOF_PACE,
     TOOLS,
     Candidate,
@@ -76,7 +77,7 @@ replacement differs.
 @click.option(
     "--repository", metavar="NAME", multiple=True, help="Only findings for that repository."
 )
-@options
+@host_options
 @click.option(
     "--tool",
     type=click.Choice([*TOOLS]),
@@ -112,7 +113,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     options.journal = options.journal or (DEFAULT_JOURNAL,)
     try:
         files = [options.output] if options.output else _files_beside(options.journal)
-        candidates = _candidates(options)[: options.limit]
+        candidates = _candidates(options)
     except (JournalError, ProofError, OSError) as error:
         raise Failure(words_of(error)) from error
     if not candidates:
@@ -122,24 +123,34 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     def tell(candidate: Candidate, proof: Proof) -> None:
         proofs[proof.key] = proof
         if options.form == "terminal":
-            line = f"{proof.result:<8}  {candidate.in_words}: {proof.in_words}"
-            click.echo(printable(f"{line} ({proof.tool})" if proof.tool else line))
+            click.echo(_line(candidate, proof))
 
     titles = [TOOLS[name] for name in options.tool] or [*TOOLS.values()]
+    chosen, more = candidates[: options.limit], len(candidates[options.limit :])
     try:
-        left = asyncio.run(_prove(candidates, hosts, account, titles, tell))
+        left = asyncio.run(_prove(chosen, hosts, account, titles, tell))
     finally:  # also where somebody has no patience
         _keep(proofs, files)
     if options.form == "json":
         click.echo(as_proof_text(proofs.values()), nl=False)
     else:
         click.echo(_in_sum(proofs, files))
+    if more and not left:
+        left = f"{number(more, 'replacement')} more: run it again, or with a higher --limit."
     if left:
         say(context.command_path, left)
-    results = {proof.result for proof in proofs.values()}
+    return _exit_code({proof.result for proof in proofs.values()})
+
+
+def _exit_code(results: Collection[ProofResult]) -> int:
     if ProofResult.DIFFERS in results:
         return FOUND
     return DONE if ProofResult.EQUAL in results else FAILED
+
+
+def _line(candidate: Candidate, proof: Proof) -> str:
+    line = f"{proof.result:<8}  {candidate.in_words}: {proof.in_words}"
+    return printable(f"{line} ({proof.tool})" if proof.tool else line)
 
 
 async def _prove(
@@ -182,13 +193,14 @@ def _candidates(options: Namespace) -> list[Candidate]:
     tags: defaultdict[str, list[str]] = defaultdict(list)
     for journal in options.journal:
         for repository, tag in asked_tags(Place(journal)):
-            tags[repository].append(tag)
+            if len(tags[repository]) < MOST_TAGS:
+                tags[repository].append(tag)
     return candidates_of(made.findings, known, tags, can_sign_in=bool(options.username))
 
 
 def _keep(proofs: Mapping[ProofKey, Proof], files: Sequence[Path]) -> None:
     try:
-        for file in files:
+        for file in files if proofs else ():
             write_proofs(file, proofs)
     except OSError as error:
         raise Failure(

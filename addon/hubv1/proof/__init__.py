@@ -5,6 +5,7 @@ from hubv1.proof.fact import CheckedFact, Fact, FactResult, check_facts
 from hubv1.proof.facts_text import FACTS, as_json, as_line, as_markdown_table, in_sum
 from hubv1.proof.probes import DOCKERS, MOST_CALLS, PACE, Hosts, NotAsked, Probes
 from hubv1.proof.proving import (
+    MOST_TAGS,
     PROOF_PACE,
     Candidate,
     Prover,
@@ -18,6 +19,7 @@ __all__ = [
     "DOCKERS",
     "FACTS",
     "MOST_CALLS",
+    "MOST_TAGS",
     "PACE",
     "PROOF_PACE",
     "TOOLS",

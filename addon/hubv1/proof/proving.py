@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from hubv1.api.names import repository_or_none
+from hubv1.api.names import is_tag, repository_or_none
 from hubv1.api.routes import Call, Listing, Route, route_named
 from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import ANONYMOUS, Basic, HubClient, Transport
@@ -38,9 +38,11 @@ the rest is left for another day."""
 NOWHERE = "no-such-tag-0f2c"
 """A tag that is in no repository: that it is missing has to be noticed too."""
 
+MOST_TAGS = 3
+"""Of a repository that are asked for, beside the one that is nowhere."""
+
 _DEADLINE = 60
 _MOST_NAMES = 20
-_MOST_TAGS = 3
 _RESULTS = {
     Conclusion.EQUAL: ProofResult.EQUAL,
     Conclusion.DIFFERENT: ProofResult.DIFFERS,
@@ -102,7 +104,7 @@ class Prover:
     async def _compared(self, candidate: Candidate) -> Compared:
         if candidate.key[0] is not Listing.TAG:
             return await self._compared_once(candidate, "")
-        tags = [*candidate.tags[:_MOST_TAGS], NOWHERE]
+        tags = [*candidate.tags[:MOST_TAGS], NOWHERE]
         return _together({tag: await self._compared_once(candidate, tag) for tag in tags})
 
     async def _compared_once(self, candidate: Candidate, tag: str) -> Compared:
@@ -194,7 +196,8 @@ def candidates_of(
         key = key_of(finding)
         if key is None or repository_or_none(*key[1].split("/", 1)) is None or key in found:
             continue
-        route, asked = route_named(finding.route), tags.get(key[1], ())
+        route = route_named(finding.route)
+        asked = [tag for tag in tags.get(key[1], ()) if is_tag(tag)]
         found[key] = Candidate(key, route, asked or ("latest",))
     never = datetime.min.replace(tzinfo=UTC)
 
