@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from hubv1.cli.main import main
-from hubv1.journal import CallRecord
+from hubv1.journal import CallRecord, Place
+from hubv1.report import worker
 from hubv1.report.proof_file import SUFFIX
 from proof.proving import ACCOUNT, BASE, catalog
 from report.made import write_journal
@@ -198,6 +199,14 @@ class TestReport:
         assert proven["dead"] is None
         [differs] = [each for each in report["proofs"] if each["result"] == "differs"]
         assert differs["missing"] == ["latest", "13.1-slim"]
+
+    def test_reports_of_the_bridge_itself_say_it_too(
+        self, hub: Standin, journal: Path, tmp_path: Path
+    ) -> None:
+        prove(hub, journal)
+        file = tmp_path / "own.json"
+        assert worker.write(Place(str(journal)), [file], "token")
+        assert len(checked(file.read_text())["proofs"]) == 3
 
     def test_without_proofs_it_is_as_ever(self, journal: Path) -> None:
         assert told(journal)["proofs"] == []

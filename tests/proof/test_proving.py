@@ -8,7 +8,7 @@ import pytest
 
 from e2e.clients import tool
 from hubv1.api.routes import Listing
-from hubv1.proof import TOOLS
+from hubv1.proof import TOOLS, snippet_runner
 from hubv1.proof.proving import NOWHERE
 from hubv1.report import ProofResult
 from proof.proving import ACCOUNT, candidate, catalog, for_snippets, prove, results
@@ -242,6 +242,19 @@ class TestUnproven:
         assert prove(hub, *EVERYTHING[:3], left=reasons.append) == []
         assert "left for another time" in reasons[0]
         assert len(hub.calls) == 1
+
+    def test_a_limit_that_snippets_meet_is_waited_out_once(
+        self, hub: Standin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(snippet_runner, "UNNAMED_WAIT", 0)
+        limit = for_snippets(faults.status(429))
+        hub.faults.add("three/tags/list", limit, skip=1, times=1)
+        reasons: list[str] = []
+        proofs = prove(hub, candidate(Listing.TAGS, "three"), left=reasons.append)
+        assert (results(proofs), reasons) == ({ProofResult.EQUAL}, [""])
+        hub.faults.add("three/tags/list", limit)
+        assert prove(hub, candidate(Listing.TAGS, "three"), left=reasons.append) == []
+        assert "limits the rate of requests" in reasons[-1]
 
 
 @pytest.mark.parametrize("seed", range(4))
