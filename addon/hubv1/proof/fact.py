@@ -29,14 +29,14 @@ class FactResult(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Evidence:
     """What came, and whether the fact holds with it; None where that says nothing."""
 
     holds: bool | None
     text: str
 
 
-Check = Callable[[Probes], Awaitable[Seen]]
+Check = Callable[[Probes], Awaitable[Evidence]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,13 @@ async def _checked(fact: Fact, probes: Probes) -> CheckedFact:
     return result(FactResult.HOLDS if seen.holds else FactResult.DIFFERS, seen.text)
 
 
-def status_is(reply: Reply, probes: Probes, *statuses: int) -> Seen:
+def status_is(reply: Reply, probes: Probes, *statuses: int) -> Evidence:
     """Whether the reply has one of these statuses; what came is told in full where it has not."""
     holds = reply.status in statuses
-    return Seen(holds, str(reply.status) if holds else probes.shown(reply))
+    return Evidence(holds, str(reply.status) if holds else probes.shown(reply))
 
 
-def found_in(reply: Reply, probes: Probes, **kinds: type) -> Seen:
+def found_in(reply: Reply, probes: Probes, **kinds: type) -> Evidence:
     """Whether the reply is a JSON object of status 200 with these fields, of these types."""
     found = json_of(reply)
     wrong = [
@@ -128,5 +128,5 @@ def found_in(reply: Reply, probes: Probes, **kinds: type) -> Seen:
     ]
     if reply.status != 200 or wrong:
         text = f"without a sound {', '.join(wrong)}: " if wrong and reply.status == 200 else ""
-        return Seen(holds=False, text=text + probes.shown(reply))
-    return Seen(holds=True, text=f"200 with {', '.join(kinds)}")
+        return Evidence(holds=False, text=text + probes.shown(reply))
+    return Evidence(holds=True, text=f"200 with {', '.join(kinds)}")

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from hubv1.hub import Reply
-from hubv1.proof.fact import Certainty, FactTable, Seen, found_in, status_is
+from hubv1.proof.fact import Certainty, Evidence, FactTable, found_in, status_is
 from hubv1.proof.probes import SMALL, Json, NotAsked, Probes
 from hubv1.proof.tag_facts import CAPPED, FIRST_PAGE, REFERENCE, tags_path
 
@@ -30,7 +30,7 @@ _TOKEN_LIVES = 600
     "2022-09-05",
     "api/routes.py",
 )
-async def _v1_tags(probes: Probes) -> Seen:
+async def _v1_tags(probes: Probes) -> Evidence:
     return status_is(await probes.hub(f"/v1/repositories/{SMALL}/tags"), probes, 410)
 
 
@@ -41,7 +41,7 @@ async def _v1_tags(probes: Probes) -> Seen:
     "2022-09-05",
     "api/routes.py",
 )
-async def _v1_tag(probes: Probes) -> Seen:
+async def _v1_tag(probes: Probes) -> Evidence:
     return status_is(await probes.hub(f"/v1/repositories/{SMALL}/tags/latest"), probes, 410)
 
 
@@ -52,7 +52,7 @@ async def _v1_tag(probes: Probes) -> Seen:
     "2022-09-05",
     "api/routes.py",
 )
-async def _v1_images(probes: Probes) -> Seen:
+async def _v1_images(probes: Probes) -> Evidence:
     return status_is(await probes.hub(f"/v1/repositories/{SMALL}/images"), probes, 410)
 
 
@@ -63,7 +63,7 @@ async def _v1_images(probes: Probes) -> Seen:
     "2022-09-05",
     "api/routes.py",
 )
-async def _v1_index(probes: Probes) -> Seen:
+async def _v1_index(probes: Probes) -> Evidence:
     return status_is(await probes.index(f"/v1/repositories/{SMALL}/tags"), probes, 410)
 
 
@@ -75,10 +75,10 @@ async def _v1_index(probes: Probes) -> Seen:
     "calls/answering.py",
     known=Certainty.UNKNOWN,
 )
-async def _v1_body(probes: Probes) -> Seen:
+async def _v1_body(probes: Probes) -> Evidence:
     reply = await probes.hub(f"/v1/repositories/{SMALL}/tags")
     kind = reply.headers.get("Content-Type", "no Content-Type")
-    return Seen(None, f"{probes.shown(reply)} ({kind})")
+    return Evidence(None, f"{probes.shown(reply)} ({kind})")
 
 
 @TABLE.fact(
@@ -88,7 +88,7 @@ async def _v1_body(probes: Probes) -> Seen:
     "2026",
     "api/routes.py",
 )
-async def _search(probes: Probes) -> Seen:
+async def _search(probes: Probes) -> Evidence:
     return found_in(await probes.index("/v1/search?q=hello-world&n=1"), probes, results=list)
 
 
@@ -102,10 +102,10 @@ async def _search(probes: Probes) -> Seen:
     "2025",
     "hub/throttle.py",
 )
-async def _rate(probes: Probes) -> Seen:
+async def _rate(probes: Probes) -> Evidence:
     headers = (await probes.hub(FIRST_PAGE)).headers
     figures = [headers.get(f"X-RateLimit-{name}", "missing") for name in ("Limit", "Remaining")]
-    return Seen(all(each.isdecimal() for each in figures), f"{figures[1]} of {figures[0]} left")
+    return Evidence(all(each.isdecimal() for each in figures), f"{figures[1]} of {figures[0]} left")
 
 
 @TABLE.fact(
@@ -115,13 +115,13 @@ async def _rate(probes: Probes) -> Seen:
     "2025",
     "hub/throttle.py",
 )
-async def _reset(probes: Probes) -> Seen:
+async def _reset(probes: Probes) -> Evidence:
     reply = await probes.hub(FIRST_PAGE)
     reset = reply.headers.get("X-RateLimit-Reset", "missing")
     if not reset.isdecimal():
-        return Seen(holds=False, text=f"it is {reset!r}")
+        return Evidence(holds=False, text=f"it is {reset!r}")
     ahead = int(reset) - round(_date(reply).timestamp())
-    return Seen(-1 <= ahead <= 61, f"{ahead} s ahead")
+    return Evidence(-1 <= ahead <= 61, f"{ahead} s ahead")
 
 
 @TABLE.fact(
@@ -132,9 +132,9 @@ async def _reset(probes: Probes) -> Seen:
     "proof/proving.py",
     known=Certainty.UNKNOWN,
 )
-async def _allowed(probes: Probes) -> Seen:
+async def _allowed(probes: Probes) -> Evidence:
     headers = (await probes.hub(FIRST_PAGE)).headers
-    return Seen(None, headers.get("X-RateLimit-Limit", "no X-RateLimit-Limit"))
+    return Evidence(None, headers.get("X-RateLimit-Limit", "no X-RateLimit-Limit"))
 
 
 @TABLE.fact(
@@ -144,13 +144,13 @@ async def _allowed(probes: Probes) -> Seen:
     "2025",
     "hub/throttle.py",
 )
-async def _too_many(probes: Probes) -> Seen:
+async def _too_many(probes: Probes) -> Evidence:
     refusals = [reply for reply in probes.replies if reply.status == 429]
     if not refusals:
-        return Seen(None, "not asked: nobody exceeds a limit to see")
+        return Evidence(None, "not asked: nobody exceeds a limit to see")
     until = refusals[0].headers.get("X-Retry-After", "missing")
     is_time = until.isdecimal() and int(until) > 1_000_000_000
-    return Seen(is_time, f"X-Retry-After: {until}")
+    return Evidence(is_time, f"X-Retry-After: {until}")
 
 
 @TABLE.fact(
@@ -160,12 +160,12 @@ async def _too_many(probes: Probes) -> Seen:
     "2022",
     "doctor/hub_checks.py",
 )
-async def _clock(probes: Probes) -> Seen:
+async def _clock(probes: Probes) -> Evidence:
     reply = await probes.hub(FIRST_PAGE)
     try:
-        return Seen(holds=True, text=f"{_date(reply):%Y-%m-%d %H:%M:%S} UTC")
+        return Evidence(holds=True, text=f"{_date(reply):%Y-%m-%d %H:%M:%S} UTC")
     except NotAsked as reason:
-        return Seen(holds=False, text=str(reason))
+        return Evidence(holds=False, text=str(reason))
 
 
 @TABLE.fact(
@@ -175,7 +175,7 @@ async def _clock(probes: Probes) -> Seen:
     "2026-08",
     "hub/auth.py",
 )
-async def _bad_token(probes: Probes) -> Seen:
+async def _bad_token(probes: Probes) -> Evidence:
     return status_is(await probes.hub(tags_path(SMALL, "/latest"), token="none"), probes, 401)  # noqa: S106  # no secret
 
 
@@ -186,7 +186,7 @@ async def _bad_token(probes: Probes) -> Seen:
     "2026-08",
     "hub/auth.py",
 )
-async def _login(probes: Probes) -> Seen:
+async def _login(probes: Probes) -> Evidence:
     return found_in(await probes.login(), probes, access_token=str)
 
 
@@ -197,13 +197,13 @@ async def _login(probes: Probes) -> Seen:
     "2026-08",
     "hub/auth.py",
 )
-async def _life(probes: Probes) -> Seen:
+async def _life(probes: Probes) -> Evidence:
     claims = _claims(await probes.token())
     begin, end = claims.get("iat"), claims.get("exp")
     if not isinstance(begin, int | float) or not isinstance(end, int | float):
-        return Seen(None, "the token does not tell")
+        return Evidence(None, "the token does not tell")
     seconds = round(end - begin)
-    return Seen(seconds >= _TOKEN_LIVES, f"{seconds} s")
+    return Evidence(seconds >= _TOKEN_LIVES, f"{seconds} s")
 
 
 @TABLE.fact(
@@ -213,7 +213,7 @@ async def _life(probes: Probes) -> Seen:
     "2026-08-11",
     "hub/client.py",
 )
-async def _signed(probes: Probes) -> Seen:
+async def _signed(probes: Probes) -> Evidence:
     return status_is(await probes.hub(CAPPED, await probes.token()), probes, 200)
 
 
@@ -227,7 +227,7 @@ async def _signed(probes: Probes) -> Seen:
     "2026-08",
     "",
 )
-async def _twin(probes: Probes) -> Seen:
+async def _twin(probes: Probes) -> Evidence:
     reply = await probes.hub(f"/v2/repositories/{SMALL}/tags?page_size=1")
     return found_in(reply, probes, count=int, results=list)
 
@@ -239,7 +239,7 @@ async def _twin(probes: Probes) -> Seen:
     "2025-06-27",
     "",
 )
-async def _old_list(probes: Probes) -> Seen:
+async def _old_list(probes: Probes) -> Evidence:
     reply = await probes.hub("/v2/repositories/library?page_size=1")
     return found_in(reply, probes, results=list)
 
@@ -251,7 +251,7 @@ async def _old_list(probes: Probes) -> Seen:
     "2025-09-19",
     "",
 )
-async def _old_repository(probes: Probes) -> Seen:
+async def _old_repository(probes: Probes) -> Evidence:
     return found_in(await probes.hub(f"/v2/repositories/{SMALL}"), probes, name=str)
 
 
@@ -262,7 +262,7 @@ async def _old_repository(probes: Probes) -> Seen:
     "2025-06-27",
     "",
 )
-async def _new_list(probes: Probes) -> Seen:
+async def _new_list(probes: Probes) -> Evidence:
     reply = await probes.hub("/v2/namespaces/library/repositories?page_size=1")
     return found_in(reply, probes, results=list)
 
@@ -274,7 +274,7 @@ async def _new_list(probes: Probes) -> Seen:
     "2025-09-19",
     "",
 )
-async def _new_repository(probes: Probes) -> Seen:
+async def _new_repository(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(SMALL).removesuffix("/tags"))
     return found_in(reply, probes, name=str)
 

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode, urlsplit
 
 from hubv1.hub import Reply
-from hubv1.proof.fact import Certainty, FactTable, Seen, found_in, status_is
+from hubv1.proof.fact import Certainty, Evidence, FactTable, found_in, status_is
 from hubv1.proof.probes import LARGE, SMALL, Hosts, NotAsked, Probes, json_of
 from hubv1.proof.tag_facts import FIRST_PAGE
 
@@ -27,11 +27,11 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
     "2026",
     "hub/registry.py",
 )
-async def _challenge(probes: Probes) -> Seen:
+async def _challenge(probes: Probes) -> Evidence:
     reply = await probes.registry(f"/v2/{SMALL}/tags/list")
     given = reply.headers.get("WWW-Authenticate", "no WWW-Authenticate")
     holds = reply.status == 401 and {*challenge_of(reply)} >= {"realm", "service", "scope"}
-    return Seen(holds, f"{reply.status}: {given}")
+    return Evidence(holds, f"{reply.status}: {given}")
 
 
 @TABLE.fact(
@@ -41,9 +41,9 @@ async def _challenge(probes: Probes) -> Seen:
     "2026",
     "hub/registry.py",
 )
-async def _realm(probes: Probes) -> Seen:
+async def _realm(probes: Probes) -> Evidence:
     realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "missing")
-    return Seen(is_trusted(realm, probes.hosts), realm)
+    return Evidence(is_trusted(realm, probes.hosts), realm)
 
 
 @TABLE.fact(
@@ -53,9 +53,9 @@ async def _realm(probes: Probes) -> Seen:
     "2026",
     "replacements/shell.py",
 )
-async def _service(probes: Probes) -> Seen:
+async def _service(probes: Probes) -> Evidence:
     challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
-    return Seen(challenge.get("service") == SERVICE, challenge.get("service", "missing"))
+    return Evidence(challenge.get("service") == SERVICE, challenge.get("service", "missing"))
 
 
 @TABLE.fact(
@@ -65,7 +65,7 @@ async def _service(probes: Probes) -> Seen:
     "2026",
     "hub/registry.py",
 )
-async def _token(probes: Probes) -> Seen:
+async def _token(probes: Probes) -> Evidence:
     reply = await _asked_for_token(probes, SMALL)
     return found_in(reply, probes, token=str)
 
@@ -77,7 +77,7 @@ async def _token(probes: Probes) -> Seen:
     "2026",
     "hub/registry.py",
 )
-async def _list(probes: Probes) -> Seen:
+async def _list(probes: Probes) -> Evidence:
     return found_in(await _listed(probes, SMALL), probes, name=str, tags=list)
 
 
@@ -89,12 +89,12 @@ async def _list(probes: Probes) -> Seen:
     "replacements/shell.py",
     known=Certainty.ONE_SOURCE,
 )
-async def _at_once(probes: Probes) -> Seen:
+async def _at_once(probes: Probes) -> Evidence:
     reply = await _listed(probes, LARGE)
     if reply.status != 200:
-        return Seen(holds=False, text=probes.shown(reply))
+        return Evidence(holds=False, text=probes.shown(reply))
     link = reply.headers.get("Link", "")
-    return Seen(not link, f"{_length(reply):,} names, {f'Link: {link}' if link else 'no Link'}")
+    return Evidence(not link, f"{_length(reply):,} names, {f'Link: {link}' if link else 'no Link'}")
 
 
 @TABLE.fact(
@@ -105,12 +105,12 @@ async def _at_once(probes: Probes) -> Seen:
     "hub/client.py",
     known=Certainty.ONE_SOURCE,
 )
-async def _as_many(probes: Probes) -> Seen:
+async def _as_many(probes: Probes) -> Evidence:
     count = json_of(await probes.hub(FIRST_PAGE)).get("count")
     found = _length(await _listed(probes, LARGE))
     if not isinstance(count, int):
-        return Seen(None, "Hub gave no count")
-    return Seen(found >= count, f"{found:,} names, Hub counts {count:,}")
+        return Evidence(None, "Hub gave no count")
+    return Evidence(found >= count, f"{found:,} names, Hub counts {count:,}")
 
 
 @TABLE.fact(
@@ -120,7 +120,7 @@ async def _as_many(probes: Probes) -> Seen:
     "2026",
     "hub/client.py",
 )
-async def _nowhere(probes: Probes) -> Seen:
+async def _nowhere(probes: Probes) -> Evidence:
     return status_is(await _listed(probes, _NOWHERE), probes, 401, 403, 404)
 
 
@@ -131,10 +131,10 @@ async def _nowhere(probes: Probes) -> Seen:
     "2026",
     "api/routes.py",
 )
-async def _index(probes: Probes) -> Seen:
+async def _index(probes: Probes) -> Evidence:
     reply = await probes.index("/v2/")
     is_challenged = reply.status == 401 and "realm" in challenge_of(reply)
-    return Seen(is_challenged, str(reply.status) if is_challenged else probes.shown(reply))
+    return Evidence(is_challenged, str(reply.status) if is_challenged else probes.shown(reply))
 
 
 def challenge_of(reply: Reply) -> dict[str, str]:

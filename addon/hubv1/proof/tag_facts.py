@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hubv1.api import v2
 from hubv1.hub import Reply
-from hubv1.proof.fact import Certainty, FactTable, Seen, found_in, status_is
+from hubv1.proof.fact import Certainty, Evidence, FactTable, found_in, status_is
 from hubv1.proof.probes import LARGE, SMALL, Json, Probes, json_of
 
 REFERENCE = "[Docker Hub API](https://docs.docker.com/reference/api/hub/latest/)"
@@ -40,7 +40,7 @@ _LAST_OPEN, CAPPED = _page(_CAP_OFFSET // v2.PAGE_SIZE), _page(_CAP_OFFSET // v2
     "2025-11",
     "hub/client.py",
 )
-async def _anonymous(probes: Probes) -> Seen:
+async def _anonymous(probes: Probes) -> Evidence:
     return status_is(await probes.hub(FIRST_PAGE), probes, 200)
 
 
@@ -51,11 +51,11 @@ async def _anonymous(probes: Probes) -> Seen:
     "2026-08",
     "api/v2.py",
 )
-async def _page_form(probes: Probes) -> Seen:
+async def _page_form(probes: Probes) -> Evidence:
     reply = await probes.hub(FIRST_PAGE)
     seen = found_in(reply, probes, count=int, results=list)
     if seen.holds and len(_names(reply)) > _count(reply):
-        return Seen(holds=False, text=f"count is {_count(reply)}, with more tags on the page")
+        return Evidence(holds=False, text=f"count is {_count(reply)}, with more tags on the page")
     return seen
 
 
@@ -66,13 +66,13 @@ async def _page_form(probes: Probes) -> Seen:
     "2026-08",
     "replacements/shell.py",
 )
-async def _next(probes: Probes) -> Seen:
+async def _next(probes: Probes) -> Evidence:
     following = json_of(await probes.hub(FIRST_PAGE)).get("next")
     parts = urlsplit(following) if isinstance(following, str) else urlsplit("")
     query = parse_qs(parts.query)
     sizes = (query.get("page"), query.get("page_size"))
     is_here = f"{parts.scheme}://{parts.netloc}" == probes.hosts.hub
-    return Seen(is_here and sizes == (["2"], [str(v2.PAGE_SIZE)]), str(following))
+    return Evidence(is_here and sizes == (["2"], [str(v2.PAGE_SIZE)]), str(following))
 
 
 @TABLE.fact(
@@ -82,11 +82,12 @@ async def _next(probes: Probes) -> Seen:
     "2026-08",
     "hub/client.py",
 )
-async def _last(probes: Probes) -> Seen:
+async def _last(probes: Probes) -> Evidence:
     page = json_of(await probes.hub(_page(1, SMALL)))
     if not isinstance(page.get("count"), int) or _count_of(page) > v2.PAGE_SIZE:
-        return Seen(None, f"{SMALL} has more than a page of tags")
-    return Seen("next" in page and page["next"] is None, f"next is {page.get('next', 'missing')}")
+        return Evidence(None, f"{SMALL} has more than a page of tags")
+    following = page.get("next", "missing")
+    return Evidence(following is None, f"next is {following}")
 
 
 @TABLE.fact(
@@ -96,9 +97,9 @@ async def _last(probes: Probes) -> Seen:
     "2026-08",
     "api/v2.py",
 )
-async def _size(probes: Probes) -> Seen:
+async def _size(probes: Probes) -> Evidence:
     found = len(_names(await probes.hub(FIRST_PAGE)))
-    return Seen(found == v2.PAGE_SIZE, f"{found} tags")
+    return Evidence(found == v2.PAGE_SIZE, f"{found} tags")
 
 
 @TABLE.fact(
@@ -108,12 +109,12 @@ async def _size(probes: Probes) -> Seen:
     "2026-08",
     "api/v2.py",
 )
-async def _largest_size(probes: Probes) -> Seen:
+async def _largest_size(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(LARGE, "?page_size=250"))
     found = len(_names(reply))
     if reply.status != 200:
-        return Seen(holds=False, text=probes.shown(reply))
-    return Seen(0 < found <= v2.PAGE_SIZE, f"{found} tags")
+        return Evidence(holds=False, text=probes.shown(reply))
+    return Evidence(0 < found <= v2.PAGE_SIZE, f"{found} tags")
 
 
 @TABLE.fact(
@@ -123,9 +124,9 @@ async def _largest_size(probes: Probes) -> Seen:
     "2026-08",
     "replacements/wording.py",
 )
-async def _default_size(probes: Probes) -> Seen:
+async def _default_size(probes: Probes) -> Evidence:
     found = len(_names(await probes.hub(tags_path(LARGE))))
-    return Seen(found == 10, f"{found} tags")
+    return Evidence(found == 10, f"{found} tags")
 
 
 @TABLE.fact(
@@ -135,15 +136,15 @@ async def _default_size(probes: Probes) -> Seen:
     "2026-08",
     "hub/client.py",
 )
-async def _pages(probes: Probes) -> Seen:
+async def _pages(probes: Probes) -> Evidence:
     first, second = await probes.hub(FIRST_PAGE), await probes.hub(_SECOND)
     twice = {*_names(first)} & {*_names(second)}
     counts = f"{_count(first)} and {_count(second)} tags"
     # A tag that is pushed meanwhile moves another one to the next page.
     if _count(first) != _count(second) and abs(_count(first) - _count(second)) <= 2:
-        return Seen(None, f"the list changed meanwhile: {counts}")
+        return Evidence(None, f"the list changed meanwhile: {counts}")
     is_sound = not twice and bool(_names(second)) and _count(first) == _count(second)
-    return Seen(is_sound, f"{counts}, {len(twice)} of them on both")
+    return Evidence(is_sound, f"{counts}, {len(twice)} of them on both")
 
 
 @TABLE.fact(
@@ -154,9 +155,9 @@ async def _pages(probes: Probes) -> Seen:
     "api/translation.py",
     known=Certainty.UNKNOWN,
 )
-async def _order(probes: Probes) -> Seen:
+async def _order(probes: Probes) -> Evidence:
     reply = await probes.hub(FIRST_PAGE)
-    return Seen(None, f"{_ordered(reply)}: {', '.join(_names(reply)[:4])} …")
+    return Evidence(None, f"{_ordered(reply)}: {', '.join(_names(reply)[:4])} …")
 
 
 @TABLE.fact(
@@ -166,9 +167,9 @@ async def _order(probes: Probes) -> Seen:
     "2025",
     "hub/client.py",
 )
-async def _past_the_end(probes: Probes) -> Seen:
+async def _past_the_end(probes: Probes) -> Evidence:
     if _count(await probes.hub(_page(1, SMALL))) > 4 * v2.PAGE_SIZE:
-        return Seen(None, f"{SMALL} has grown beyond that page")
+        return Evidence(None, f"{SMALL} has grown beyond that page")
     return status_is(await probes.hub(_page(5, SMALL)), probes, 404)
 
 
@@ -179,7 +180,7 @@ async def _past_the_end(probes: Probes) -> Seen:
     "2026-08-11",
     "hub/client.py",
 )
-async def _below_the_cap(probes: Probes) -> Seen:
+async def _below_the_cap(probes: Probes) -> Evidence:
     return status_is(await probes.hub(_LAST_OPEN), probes, 200)
 
 
@@ -191,7 +192,7 @@ async def _below_the_cap(probes: Probes) -> Seen:
     "2026-08-11",
     "hub/client.py",
 )
-async def _cap(probes: Probes) -> Seen:
+async def _cap(probes: Probes) -> Evidence:
     return status_is(await probes.hub(CAPPED), probes, 403)
 
 
@@ -203,10 +204,10 @@ async def _cap(probes: Probes) -> Seen:
     "2026-08-11",
     "hub/client.py",
 )
-async def _cap_text(probes: Probes) -> Seen:
+async def _cap_text(probes: Probes) -> Evidence:
     said = str(json_of(await probes.hub(CAPPED)).get("message", ""))
     holds = "pagination offset too large for anonymous requests" in said
-    return Seen(holds, said or probes.shown(await probes.hub(CAPPED)))
+    return Evidence(holds, said or probes.shown(await probes.hub(CAPPED)))
 
 
 @TABLE.fact(
@@ -217,13 +218,13 @@ async def _cap_text(probes: Probes) -> Seen:
     "calls/answering.py",
     known=Certainty.ONE_SOURCE,
 )
-async def _filter(probes: Probes) -> Seen:
+async def _filter(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(LARGE, "?page_size=100&name=latest"))
     names = _names(reply)
     others = [name for name in names if "latest" not in name]
     if reply.status != 200 or not names:
-        return Seen(holds=False, text=probes.shown(reply))
-    return Seen(not others, f"{len(names)} tags, {len(others)} of them without it")
+        return Evidence(holds=False, text=probes.shown(reply))
+    return Evidence(not others, f"{len(names)} tags, {len(others)} of them without it")
 
 
 @TABLE.fact(
@@ -233,11 +234,13 @@ async def _filter(probes: Probes) -> Seen:
     "2026-08",
     "api/translation.py",
 )
-async def _tag(probes: Probes) -> Seen:
+async def _tag(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(SMALL, "/latest"))
     seen = found_in(reply, probes, name=str, id=int)
     name = json_of(reply).get("name")
-    return seen if not seen.holds or name == "latest" else Seen(holds=False, text=f"name is {name}")
+    if seen.holds and name != "latest":
+        return Evidence(holds=False, text=f"name is {name}")
+    return seen
 
 
 @TABLE.fact(
@@ -247,9 +250,9 @@ async def _tag(probes: Probes) -> Seen:
     "2026-08",
     "api/translation.py",
 )
-async def _digest(probes: Probes) -> Seen:
+async def _digest(probes: Probes) -> Evidence:
     digest = str(json_of(await probes.hub(tags_path(SMALL, "/latest"))).get("digest"))
-    return Seen(_DIGEST.fullmatch(digest) is not None, digest)
+    return Evidence(_DIGEST.fullmatch(digest) is not None, digest)
 
 
 @TABLE.fact(
@@ -259,14 +262,14 @@ async def _digest(probes: Probes) -> Seen:
     "2026-08",
     "api/translation.py",
 )
-async def _images(probes: Probes) -> Seen:
+async def _images(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(SMALL, "/latest"))
     images = json_of(reply).get("images")
     if not isinstance(images, list):
-        return Seen(holds=False, text=f"images is {type(images).__name__}")
+        return Evidence(holds=False, text=f"images is {type(images).__name__}")
     digests = [image.get("digest", "") for image in images if isinstance(image, dict)]
     is_sound = all(each is None or _DIGEST.fullmatch(str(each)) for each in digests)
-    return Seen(is_sound and len(digests) == len(images), f"{len(images)} images")
+    return Evidence(is_sound and len(digests) == len(images), f"{len(images)} images")
 
 
 @TABLE.fact(
@@ -276,7 +279,7 @@ async def _images(probes: Probes) -> Seen:
     "2026-08",
     "hub/http.py",
 )
-async def _unknown_tag(probes: Probes) -> Seen:
+async def _unknown_tag(probes: Probes) -> Evidence:
     return _absent(await probes.hub(tags_path(SMALL, f"/{_NOWHERE}")), probes)
 
 
@@ -287,7 +290,7 @@ async def _unknown_tag(probes: Probes) -> Seen:
     "2026-08",
     "hub/http.py",
 )
-async def _unknown_repository(probes: Probes) -> Seen:
+async def _unknown_repository(probes: Probes) -> Evidence:
     return _absent(await probes.hub(_page(1, f"library/{_NOWHERE}")), probes)
 
 
@@ -300,15 +303,15 @@ async def _unknown_repository(probes: Probes) -> Seen:
     "2023-12-11",
     "hub/http.py",
 )
-async def _images_route(probes: Probes) -> Seen:
+async def _images_route(probes: Probes) -> Evidence:
     reply = await probes.hub(tags_path(SMALL).replace("/tags", "/images"))
     said = json_of(reply).get("message")
-    return Seen(reply.status == 404 and said == "404: Page Not Found", probes.shown(reply))
+    return Evidence(reply.status == 404 and said == "404: Page Not Found", probes.shown(reply))
 
 
-def _absent(reply: Reply, probes: Probes) -> Seen:
+def _absent(reply: Reply, probes: Probes) -> Evidence:
     is_no_route = json_of(reply).get("message") == "404: Page Not Found"
-    return Seen(reply.status == 404 and not is_no_route, probes.shown(reply))
+    return Evidence(reply.status == 404 and not is_no_route, probes.shown(reply))
 
 
 def _results(reply: Reply) -> Sequence[Json]:

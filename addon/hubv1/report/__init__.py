@@ -7,7 +7,6 @@ from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobod
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.period import selection_of
 from hubv1.report.progress import reading_progress
-from hubv1.report.proof import Proof, ProofKey, ProofResult
 from hubv1.report.proof_file import (
     ProofError,
     as_proof_text,
@@ -17,6 +16,7 @@ from hubv1.report.proof_file import (
     write_proofs,
 )
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
+from hubv1.report.proven import Proof, ProofKey, ProofResult
 from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
 from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
 from hubv1.report.serve import Address, serve_report

@@ -18,7 +18,7 @@ from hubv1.api.outcome import ANSWERED, Outcome
 from hubv1.api.routes import Verdict, route_named
 from hubv1.journal import OTHERS, Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
-from hubv1.report.proof import Proof, ProofKey, Proven
+from hubv1.report.proven import Proof, ProofKey, Proven
 
 SCHEMA = "hub-v1-report/1"
 

@@ -10,7 +10,7 @@ import msgspec
 from hubv1.api.routes import Listing, route_named
 from hubv1.journal import Place
 from hubv1.report.model import Finding, Report
-from hubv1.report.proof import Proof, ProofKey, ProofResult, Proven
+from hubv1.report.proven import Proof, ProofKey, ProofResult, Proven
 from hubv1.report.writing import write_whole
 from hubv1.text import plainly
 

@@ -19,9 +19,9 @@ import msgspec
 from hubv1.api.outcome import Outcome
 from hubv1.report.escaping import csv_cell
 from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report, Told
-from hubv1.report.proof import Proof
 from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
+from hubv1.report.proven import Proof
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
