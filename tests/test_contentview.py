@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.contentview import MOST_ELEMENTS, side_by_side
 from samples import make_entry
 

@@ -16,10 +16,8 @@ from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_con
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
-from hubv1.mitm import connections
-from hubv1.mitm.flow_metadata import is_upstream_flow
-from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
-from hubv1.mitm.upstream_flows import UpstreamFlows
+from hubv1.mitm import upstream
+from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away, is_upstream_flow
 from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ class Bridge(Commands):
         super().__init__()
         self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
         self.calls = Lifecycle()
-        self.upstream_flows = UpstreamFlows()
+        self.upstream_flows = upstream.UpstreamFlows()
         self.is_running = False
         self.closing: asyncio.Future[None] | None = None
 
@@ -58,7 +56,7 @@ class Bridge(Commands):
 
     def configure(self, updated: set[str]) -> None:
         """Apply new values of options, or refuse them all."""
-        if not updated & (_NAMES | connections.OPTIONS):
+        if not updated & (_NAMES | upstream.OPTIONS):
             return
         try:
             self._set_up()
@@ -162,10 +160,10 @@ class Bridge(Commands):
         config = read_config(values, os.environ)
         environment = Environment(
             self.bridge_id,
-            connections.connections(ctx.options),
-            connections.confdir(ctx.options),
+            upstream.connections(ctx.options),
+            upstream.confdir(ctx.options),
             self.upstream_flows,
-            connections.imposed_authorization(ctx.options),
+            upstream.imposed_authorization(ctx.options),
         )
         old = self.components
         self.components = build_components(config, environment, self._readings, old)

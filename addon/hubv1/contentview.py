@@ -8,10 +8,9 @@ from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import repository_or_none
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import route_named
+from hubv1.api.routes import Outcome, route_named
 from hubv1.journal import CallRecord
-from hubv1.mitm.flow_metadata import saved_record, saved_upstream_requests
+from hubv1.mitm.flows import saved_record, saved_upstream_requests
 from hubv1.replacements import Field, Replacement, replacement
 from hubv1.text import bounded, printable, readable
 
@@ -107,9 +106,7 @@ def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: byte
 
 
 def _what(entry: CallRecord) -> str:
-    status = entry.http_response_status_code or "without an answer"
-    why = f" ({entry.error_type}: {entry.error})" if entry.error_type else ""
-    return f"{entry.http_request_method} {entry.url_path}: {entry.outcome} {status}{why}"
+    return f"{entry.http_request_method} {entry.url_path}: {entry.ending}"
 
 
 def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[str, str]]:

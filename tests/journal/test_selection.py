@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import CallRecord, Place, Selection, Summary, read, summarised
 from hubv1.journal.selection import spans
 from report.made import write_journal

@@ -8,8 +8,7 @@ from aiohttp import web
 
 from hubv1.api.routes import Listing, route_named
 from hubv1.hub import Basic, HubClient, Transport
-from hubv1.proof import TOOLS, Candidate, Prover, SnippetRunner, prove_all
-from hubv1.replacements import Urls
+from hubv1.proof import TOOLS, Candidate, Prover, SnippetRunner, Urls, prove_all
 from hubv1.report import Proof, ProofResult
 from standin import Catalog, Standin
 from standin.rules import Action, Proceed

@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 
 from e2e.clients import tool
+from hubv1 import replacements
 from hubv1.api.routes import Listing
 from hubv1.proof import TOOLS, snippet_runner
 from hubv1.proof.proving import NOWHERE
@@ -196,13 +199,17 @@ class TestMutations:
         assert (proof.result, "more pages" in proof.reason) == (ProofResult.DIFFERS, True)
 
     def test_a_list_in_another_order_is_found_out(
-        self, hub: Standin, monkeypatch: pytest.MonkeyPatch
+        self, hub: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from hubv1.replacements import python
-
-        unsorted = python._TAGS.replace('(name != "latest", name)', "name")
-        monkeypatch.setattr(python, "_TAGS", unsorted)
-        [proof] = prove(hub, candidate(Listing.TAGS, "pages"))
+        scripts = copytree(replacements._SCRIPTS, tmp_path / "scripts")
+        code = (scripts / "tags.python").read_text()
+        (scripts / "tags.python").write_text(code.replace('(name != "latest", name)', "name"))
+        monkeypatch.setattr(replacements, "_SCRIPTS", scripts)
+        replacements._scripts.cache_clear()
+        try:
+            [proof] = prove(hub, candidate(Listing.TAGS, "pages"))
+        finally:
+            replacements._scripts.cache_clear()
         assert (proof.result, proof.reason) == (ProofResult.DIFFERS, "it gives another order")
 
     def test_names_missing_and_extra_are_told_in_full_and_counted(self, hub: Standin) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Seen
 from report.made import write_journal
 from report.processes import complaint, report, without_times

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Gap, Seen
 from report import processes
 from report.inside import report, told

@@ -13,8 +13,7 @@ import click
 from click.core import ParameterSource
 
 import hubv1
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import ROUTES
+from hubv1.api.routes import ROUTES, Outcome
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home

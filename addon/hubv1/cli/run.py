@@ -27,7 +27,7 @@ from hubv1.components import Environment, hub_client
 from hubv1.config import BadOption
 from hubv1.doctor import Checkup
 from hubv1.journal import JournalError
-from hubv1.mitm.connections import confdir, connections
+from hubv1.mitm.upstream import confdir, connections
 from hubv1.text import harmless
 
 _TRUST = (

@@ -4,7 +4,7 @@ import ssl
 
 import aiohttp
 
-from hubv1.api.errors import (
+from hubv1.api.v2 import (
     Forbidden,
     HubFailure,
     Loop,

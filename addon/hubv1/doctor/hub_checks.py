@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from hubv1.api import v2
-from hubv1.api.errors import HubFailure, Unauthorized, Unreachable
 from hubv1.api.names import Repository
+from hubv1.api.v2 import HubFailure, Unauthorized, Unreachable
 from hubv1.config import SECRET
 from hubv1.doctor.diagnosis import diagnose
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong

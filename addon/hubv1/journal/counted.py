@@ -23,8 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict, route_named
+from hubv1.api.routes import Outcome, Verdict, route_named
 from hubv1.journal import schema as tables
 from hubv1.journal.counts import OTHERS, Kind
 from hubv1.journal.history import Count, Days, Summary

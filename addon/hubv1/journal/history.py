@@ -6,9 +6,8 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from hubv1.api.outcome import Outcome
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal.counts import Kind, kind_of
 from hubv1.journal.gaps import Gap
 from hubv1.journal.selection import EVERYTHING, Selection

@@ -12,9 +12,8 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.api.outcome import Outcome
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counted import bounds_of, counted

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal.counts import Kind
 
 

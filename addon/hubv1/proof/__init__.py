@@ -13,7 +13,7 @@ from hubv1.proof.proving import (
     prove_all,
     urls_of,
 )
-from hubv1.proof.snippet_runner import TOOLS, SnippetRunner
+from hubv1.proof.snippet_runner import TOOLS, SnippetRunner, Urls
 
 __all__ = [
     "DOCKERS",
@@ -32,6 +32,7 @@ __all__ = [
     "Probes",
     "Prover",
     "SnippetRunner",
+    "Urls",
     "as_json",
     "as_line",
     "as_markdown_table",

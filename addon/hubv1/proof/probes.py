@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hubv1.api.errors import HubFailure, RateLimited
+from hubv1.api.v2 import HubFailure, RateLimited
 from hubv1.hub import Basic, Reply, Request, RequestBudget, Transport
 from hubv1.listen import is_loopback
 

@@ -23,10 +23,11 @@ from hubv1.proof.registry_facts import token_service
 from hubv1.proof.snippet_runner import (
     RateLimitReached,
     SnippetRunner,
+    Urls,
     reading_of,
     snippet_to_run,
 )
-from hubv1.replacements import Replacement, Snippet, Urls, replacement
+from hubv1.replacements import Replacement, Snippet, replacement
 from hubv1.report import Finding, Proof, ProofKey, ProofResult, key_of
 
 PROOF_PACE = 0.75
@@ -128,7 +129,7 @@ class Prover:
 
     async def _from_snippet(self, candidate: Candidate, snippet: Snippet, tag: str) -> Reading:
         listing, _, is_signed = candidate.key
-        finished = await self.runner.run(snippet, is_signed=is_signed)
+        finished = await self.runner.run(self.urls.put_into(snippet), is_signed=is_signed)
         found = reading_of(finished, is_list=listing is not Listing.TAG)
         if listing is Listing.IMAGES:
             return Reading(found.answered, tuple(map(_hex_of, found.names)), found.reason)
@@ -143,7 +144,6 @@ class Prover:
             tag,
             signed=is_signed,
             paged=False,  # what that changes is in the key
-            urls=self.urls,
         )
 
 

@@ -51,7 +51,7 @@ async def _realm(probes: Probes) -> Evidence:
     "The registry calls itself `registry.docker.io` there.",
     _CHALLENGES,
     "2026",
-    "replacements/shell.py",
+    "replacements/tags.curl",
 )
 async def _service(probes: Probes) -> Evidence:
     challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
@@ -86,7 +86,7 @@ async def _list(probes: Probes) -> Evidence:
     "`tags/list` has all names of a long list at once: no `Link` to a next page.",
     "15,590 names of library/php came in one answer",
     "2026",
-    "replacements/shell.py",
+    "replacements/tags.curl",
     known=Certainty.ONE_SOURCE,
 )
 async def _at_once(probes: Probes) -> Evidence:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -63,6 +63,33 @@ class RateLimitReached(Exception):
         """`seconds` is how long, from now."""
         super().__init__(f"Docker Hub limits the rate of requests ({seconds} s)")
         self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where Docker's hosts are, for snippets."""
+
+    hub: str = "https://hub.docker.com"
+    registry: str = "https://registry-1.docker.io"
+    auth: str = "https://auth.docker.io"
+    images: str = "docker.io"
+    """What skopeo and its like put in front of a repository."""
+
+    def put_into(self, snippet: Snippet) -> Snippet:
+        """A snippet, which calls Docker's own hosts, for these."""
+        code = snippet.code
+        for docker, here in (
+            (_DOCKERS.hub, self.hub),
+            (_DOCKERS.registry, self.registry),
+            (_DOCKERS.auth, self.auth),
+            (f"docker://{_DOCKERS.images}/", f"docker://{self.images}/"),
+            (f" {_DOCKERS.images}", f" {self.images}"),
+        ):
+            code = code.replace(docker, here)
+        return replace(snippet, code=code)
+
+
+_DOCKERS = Urls()
 
 
 @dataclass(frozen=True, slots=True)

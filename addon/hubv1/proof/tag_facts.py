@@ -64,7 +64,7 @@ async def _page_form(probes: Probes) -> Evidence:
     "`next` is the URL of the next page on the same host, of the same size.",
     REFERENCE,
     "2026-08",
-    "replacements/shell.py",
+    "replacements/images.curl",
 )
 async def _next(probes: Probes) -> Evidence:
     following = json_of(await probes.hub(FIRST_PAGE)).get("next")
@@ -122,7 +122,7 @@ async def _largest_size(probes: Probes) -> Evidence:
     "A page has 10 tags where no `page_size` is asked for.",
     REFERENCE,
     "2026-08",
-    "replacements/wording.py",
+    "replacements/__init__.py",
 )
 async def _default_size(probes: Probes) -> Evidence:
     found = len(_names(await probes.hub(tags_path(LARGE))))

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.escaping import csv_cell
 from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report, Told
 from hubv1.report.proof_file import key_of
