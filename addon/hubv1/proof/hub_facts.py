@@ -174,6 +174,7 @@ async def _clock(probes: Probes) -> Evidence:
     REFERENCE,
     "2026-08",
     "hub/auth.py",
+    known=Certainty.ONE_SOURCE,
 )
 async def _bad_token(probes: Probes) -> Evidence:
     return status_is(await probes.hub(tags_path(SMALL, "/latest"), token="none"), probes, 401)  # noqa: S106  # no secret

@@ -119,6 +119,7 @@ async def _as_many(probes: Probes) -> Evidence:
     _DISTRIBUTION,
     "2026",
     "hub/client.py",
+    known=Certainty.ONE_SOURCE,
 )
 async def _nowhere(probes: Probes) -> Evidence:
     return status_is(await _listed(probes, _NOWHERE), probes, 401, 403, 404)
