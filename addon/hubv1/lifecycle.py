@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from functools import partial
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
@@ -50,14 +51,13 @@ class Lifecycle:
     """
 
     def __init__(self) -> None:
-        """No calls yet."""
+        """Begin without calls."""
         self.pending: dict[str, PendingCall] = {}
 
     def open(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
         """Recognise a legacy call that is to be recorded, and decide what becomes of it."""
-        known = self.pending.get(flow.id)
-        if known is not None:
-            return known
+        if flow.id in self.pending:
+            return self.pending[flow.id]
         if flow.live and is_claimed(flow) and not is_replay(flow):
             return None  # the addon was reloaded meanwhile, and the one before recorded the call
         saved = None if flow.live else saved_record(flow)
@@ -72,12 +72,8 @@ class Lifecycle:
         if decided is None:
             components.journal.seen.still_served += not is_replay(flow)
             return None
-        request = take_snapshot(
-            flow,
-            config.caller_header,
-            config.trusted_proxies,
-            components.environment.imposed_authorization,
-        )
+        imposed = components.environment.imposed_authorization
+        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
         return self._begin(PendingCall(flow, call, decided, request))
 
     def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
@@ -191,13 +187,8 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
     call, request = pending.call, pending.request
     credentials, caller = request.credentials, request.caller
-    pending.task = asyncio.ensure_future(
-        components.cache.answer(
-            call,
-            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
-            credentials,
-        )
-    )
+    fetch = partial(answer_call, call, components.hub, components.limits, credentials, caller)
+    pending.task = asyncio.ensure_future(components.cache.answer(call, fetch, credentials))
     try:
         return await pending.task
     except asyncio.CancelledError:
@@ -219,7 +210,7 @@ def _finish(pending: PendingCall, result: Result, components: Components) -> Non
 
 
 def _successor(call: Call, components: Components) -> str:
-    """URL of the v2 call to make instead; empty where there is none."""
+    """URL of the v2 call to make instead; empty if nothing replaces it."""
     path = call.replacement_path
     return components.config.url + path if path else ""
 

@@ -67,8 +67,7 @@ def account_of(username: str | None) -> Basic | None:
     account = Basic(username, stripped(os.environ.get(SECRET, "")))
     if not account.is_possible:
         raise click.UsageError(
-            f"--username needs the secret of {username} in the environment, as {SECRET}",
-            click.get_current_context(),
+            f"--username needs the secret of {username} in the environment, as {SECRET}"
         )
     return account
 

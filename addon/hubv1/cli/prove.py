@@ -178,8 +178,7 @@ def _files_beside(journals: Sequence[str]) -> list[Path]:
     """Where reports of these journals look for proofs. Raises UsageError."""
     files = [*filter(None, map(file_beside, journals))]
     if not files:
-        message = "a database has no folder to keep proofs in: name a file, -o FILE"
-        raise click.UsageError(message, click.get_current_context())
+        raise click.UsageError("a database has no folder to keep proofs in: name a file, -o FILE")
     return files
 
 
