@@ -45,6 +45,7 @@ def prove(
     *candidates: Candidate,
     tools: Sequence[str] = (TOOLS["python"],),
     account: Basic | None = None,
+    pace: float = 0,
     left: Callable[[str], object] = lambda _: None,
 ) -> list[Proof]:
     """What comes of it; `left` hears why the rest was left."""
@@ -55,7 +56,7 @@ def prove(
         images = urlsplit(hub.registry_url).netloc
         urls = Urls(hub.url, hub.registry_url, hub.auth_url, images)
         runner = SnippetRunner(hub.registry_url, account)
-        prover = Prover(client, runner, urls, tools, account, pace=0)
+        prover = Prover(client, runner, urls, tools, account, pace)
         try:
             left(await prove_all(candidates, prover, lambda _, proof: proofs.append(proof)))
         finally:

@@ -145,15 +145,15 @@ def churning(count: int) -> Iterator[Churning]:
     return (Churning(seed) for seed in range(count))
 
 
-def test_no_churn_is_taken_for_a_difference_in_ten_thousand_comparisons() -> None:
-    results = [compared(one.read, one.read) for one in churning(10_000)]
+def test_no_churn_is_taken_for_a_difference_in_two_thousand_comparisons() -> None:
+    results = [compared(one.read, one.read) for one in churning(2_000)]
     assert [found for found in results if found.conclusion is Conclusion.DIFFERENT] == []
     equal = [found for found in results if found.conclusion is Conclusion.EQUAL]
-    assert len(equal) > 6_000
+    assert len(equal) > 1_000
 
 
 def test_a_difference_is_found_under_churn_too() -> None:
     hidden = frozenset(ALL[:1])
-    results = [compared(one.read, partial(one.read, hidden)) for one in churning(1_000)]
+    results = [compared(one.read, partial(one.read, hidden)) for one in churning(300)]
     assert {found.conclusion for found in results} == {Conclusion.DIFFERENT}
     assert all(ALL[0] in found.missing and not found.extra for found in results)

@@ -172,7 +172,7 @@ BREAKS: dict[int, Sequence[Break]] = {
     31: [fault(TAG, faults.status(200, {})), fault(TAG, faults.status(403))],
     32: [
         fault("/v2/auth/token", changed(access_token=..., token="t")),
-        lambda hub: hub.catalog.accounts.update(acme="another"),
+        fault("/v2/auth/token", faults.status(401)),
     ],
     33: [setting(token_seconds=60)],
     34: [fault("page=11$", faults.no_personal_tokens())],
@@ -225,12 +225,13 @@ def test_what_a_429_says_is_found_out_where_one_comes(hub: Standin) -> None:
         for number, each in enumerate(BREAKS.get(fact.id, ()))
     ],
 )
-def test_a_hub_of_which_a_fact_is_not_true_is_found_out(fact: Fact, break_it: Break) -> None:
-    with Standin(Catalog.default(), Settings()) as hub:
-        facts = FACTS if fact is FACTS[-1] else [fact]
-        assert checked(hub, facts)[-1].result is not FactResult.DIFFERS
-        break_it(hub)
-        found = checked(hub, facts)[-1]
+def test_a_hub_of_which_a_fact_is_not_true_is_found_out(
+    hub: Standin, fact: Fact, break_it: Break
+) -> None:
+    facts = FACTS if fact is FACTS[-1] else [fact]
+    assert checked(hub, facts)[-1].result is not FactResult.DIFFERS
+    break_it(hub)
+    found = checked(hub, facts)[-1]
     assert (found.result, bool(found.seen)) == (FactResult.DIFFERS, True)
 
 

@@ -2,8 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,15 @@ class TestCommand:
         assert "2 replacements more: run it again" in err
         assert "tag of acme/three" in prove(hub, journal, "--limit", 1)[1]
         assert "tags of acme/three" in prove(hub, journal, "--limit", 1)[1]
+
+    def test_where_single_calls_have_gone_latest_stands_for_their_tags(
+        self, hub: Standin, journal: Path
+    ) -> None:
+        with closing(sqlite3.connect(journal)) as connection, connection:
+            connection.execute("DELETE FROM calls")
+        _, out, _ = prove(hub, journal)
+        assert "equal     tag of acme/three: 2 compared" in out
+        assert [call for call in hub.calls if call.path.endswith("/three/tags/latest")]
 
     def test_findings_can_be_chosen(self, hub: Standin, journal: Path) -> None:
         assert len(prove(hub, journal, "--caller", "other")[1].splitlines()) == 2

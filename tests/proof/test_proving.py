@@ -88,6 +88,13 @@ class TestEqual:
             NOWHERE,
         ]
 
+    def test_there_is_a_pause_for_each_request_of_the_bridge(self, hub: Standin) -> None:
+        prove(hub, candidate(Listing.IMAGES, "pages"), pace=0.03)
+        times = [call.seconds for call in hub.calls]
+        agents = [call.headers["user-agent"] for call in hub.calls]
+        assert agents[:3] == ["the-bridge"] * 3
+        assert times[3] - times[2] >= 3 * 0.03
+
 
 def listed(edit: Callable[[list[str]], list[str]], match: str = LIST) -> Break:
     """A registry whose list is edited."""
