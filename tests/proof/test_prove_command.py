@@ -1,8 +1,11 @@
 """`scripts/prove`: what is compared and kept, and how the report of the same journal shows it."""
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -11,9 +14,9 @@ from typing import Any
 
 import pytest
 
+import hubv1
 from hubv1.cli.main import main
-from hubv1.journal import CallRecord, Place
-from hubv1.report import worker
+from hubv1.journal import CallRecord
 from hubv1.report.proof_file import SUFFIX
 from proof.proving import ACCOUNT, BASE, catalog
 from report.made import write_journal
@@ -215,7 +218,10 @@ class TestReport:
     ) -> None:
         prove(hub, journal)
         file = tmp_path / "own.json"
-        assert worker.write(Place(str(journal)), [file], "token")
+        command = [sys.executable, "-m", "hubv1.reporting", "0", str(journal), "token", str(file)]
+        addon = Path(hubv1.__file__).parents[1]
+        environment = os.environ | {"PYTHONPATH": str(addon)}
+        subprocess.run(command, env=environment, check=True)
         assert len(checked(file.read_text())["proofs"]) == 3
 
     def test_without_proofs_it_is_as_ever(self, journal: Path) -> None:

@@ -9,7 +9,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hubv1.api.v2 import HubFailure, RateLimited
-from hubv1.hub import Basic, Reply, Request, RequestBudget, Transport
+from hubv1.hub import (
+    ANONYMOUS,
+    Basic,
+    Reply,
+    Request,
+    RequestBudget,
+    Transport,
+    read_credentials,
+)
 from hubv1.listen import is_loopback
 
 MOST_CALLS = 40
@@ -65,7 +73,7 @@ class Probes:
     replies: list[Reply] = field(default_factory=list, init=False)
     """All that came, in that order."""
     calls: int = field(default=0, init=False)
-    _known: dict[object, Reply | NotAsked] = field(default_factory=dict, init=False)
+    _known: dict[Request, Reply | NotAsked] = field(default_factory=dict, init=False)
     _silences: Counter[str] = field(default_factory=Counter, init=False)
     _left_alone: dict[str, str] = field(default_factory=dict, init=False)
     _until: float = field(init=False)
@@ -88,16 +96,15 @@ class Probes:
 
     async def get(self, url: str, token: str = "") -> Reply:
         """The reply to a GET, whatever its status, with a Bearer token perhaps. Raises NotAsked."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return await self._once((url, token), Request("GET", url, headers, is_list=True))
+        given = read_credentials(f"Bearer {token}") if token else ANONYMOUS
+        return await self._once(Request("GET", url, given, is_list=True))
 
     async def login(self) -> Reply:
         """What Hub answers the account, the one request that is no GET. Raises NotAsked."""
         if self.account is None:
             raise NotAsked("it takes an account: --username NAME")
-        body = {"identifier": self.account.user, "secret": self.account.secret}
         url = f"{self.hosts.hub}/v2/auth/token"
-        return await self._once((url, ""), Request("POST", url, {}, body))
+        return await self._once(Request("POST", url, self.account))
 
     async def token(self) -> str:
         """Hub's token for the account. Raises NotAsked."""
@@ -107,13 +114,13 @@ class Probes:
             raise NotAsked(f"the login answered {reply.status}")
         return token
 
-    async def _once(self, key: object, request: Request) -> Reply:
-        if key not in self._known:
+    async def _once(self, request: Request) -> Reply:
+        if request not in self._known:
             try:
-                self._known[key] = await self._asked(request)
+                self._known[request] = await self._asked(request)
             except NotAsked as reason:
-                self._known[key] = reason
-        known = self._known[key]
+                self._known[request] = reason
+        known = self._known[request]
         if isinstance(known, NotAsked):
             raise known
         return known

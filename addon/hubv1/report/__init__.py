@@ -1,36 +1,45 @@
-"""The migration report: who still calls v1, how often, and what to call instead."""
+"""The migration report: who still calls v1, how often, and what to call instead.
+
+`hubv1.report.serve` is a face of its own: it needs aiohttp, which nothing else here does.
+"""
 
 from hubv1.report.allowlist import AllowlistError
-from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
+from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
-from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
+from hubv1.report.data import COLUMNS, read_columns
+from hubv1.report.messages import messages_to_callers, nobody_named
 from hubv1.report.model import Finding, Report, State
-from hubv1.report.period import selection_of
-from hubv1.report.progress import reading_progress
+from hubv1.report.output import (
+    FORMATS,
+    WITH_COLUMNS,
+    Look,
+    look_for,
+    reading_progress,
+    render_report,
+    temporary_file,
+    write,
+    write_whole,
+)
 from hubv1.report.proof_file import (
     ProofError,
     as_proof_text,
     file_beside,
     key_of,
     read_proofs,
+    with_proofs,
     write_proofs,
 )
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
 from hubv1.report.proven import Proof, ProofKey, ProofResult
-from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
-from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
-from hubv1.report.serve import Address, serve_report
-from hubv1.report.writing import temporary_file, write
+from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
 __all__ = [
     "COLUMNS",
     "DEFAULT_JOURNAL",
     "FORMATS",
     "FOUND",
-    "MARKDOWN_BY_FORMAT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
-    "Address",
     "AllowlistError",
     "BaselineError",
     "FailOn",
@@ -42,7 +51,6 @@ __all__ = [
     "ProofResult",
     "Report",
     "State",
-    "UnknownColumn",
     "as_proof_text",
     "build_report",
     "file_beside",
@@ -59,9 +67,10 @@ __all__ = [
     "report_command",
     "selection_of",
     "sentence",
-    "serve_report",
     "summary",
     "temporary_file",
+    "with_proofs",
     "write",
     "write_proofs",
+    "write_whole",
 ]

@@ -10,8 +10,8 @@ import msgspec
 from hubv1.api.routes import Listing, route_named
 from hubv1.journal import Place
 from hubv1.report.model import Finding, Report
+from hubv1.report.output import write_whole
 from hubv1.report.proven import Proof, ProofKey, ProofResult, Proven
-from hubv1.report.writing import write_whole
 from hubv1.text import plainly
 
 SUFFIX = ".proof.json"
@@ -50,7 +50,7 @@ def file_beside(journal: str) -> Path | None:
 
 
 def read_proofs(
-    journals: Iterable[str], files: Iterable[Path], say: Callable[[str], None] = lambda _: None
+    journals: Iterable[str], files: Iterable[Path] = (), say: Callable[[str], None] = lambda _: None
 ) -> dict[ProofKey, Proof]:
     """The latest proof for each key in the files beside these journals, and in other ones.
 
