@@ -1,0 +1,427 @@
+"""From a file to its findings: every call of a retired or retiring route, and what to do about it."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hubv1.api.names import is_tag, repository_or_none
+from hubv1.api.routes import Listing, route_named
+from hubv1.replacements import change_for as change_of
+from hubv1.replacements import replacement
+from hubv1.source.bash import Atom, Command, Script, Stage
+from hubv1.source.embedded import language_of, pieces_of
+from hubv1.source.expressions import Expression, Expressions, Part, Resolved
+from hubv1.source.fixes import Context, change_for
+from hubv1.source.patches import Fix, fix_of
+from hubv1.source.targets import RETIRING, Target, asks_hub, base_target, is_base, is_host, target_of
+from hubv1.source.tree import Looked, SourceFile
+from hubv1.source.uses import Does, does
+
+_MENTIONING = {"echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "ack", "sed", "awk", "export", "test"}  # fmt: skip
+_FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
+_IGNORE = re.compile(r"hub-v1:\s*ignore\b[\s:=(\[,\u2014\u2013-]*(.*?)[\s)\]]*(?:\*/|-->|#>)?\s*$")
+_HASH = {
+    "py", "rb", "yaml", "yml", "tf", "hcl", "toml", "ini", "cfg", "conf", "ps1", "psm1", "r", "pl", "pm", "ex",
+    "exs", "docker", "make", "shell", "properties", "env", "nix", "jl", "cmake", "bzl", "php", "tcl", "fish",
+}  # fmt: skip
+_DASHES = {
+    "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "go", "java", "kt", "kts", "c", "h", "cc", "cpp", "cs", "rs",
+    "scala", "swift", "php", "groovy", "dart", "proto", "tf", "hcl", "vue", "svelte", "jsonc", "json5",
+}  # fmt: skip
+_METHOD_BEFORE = re.compile(
+    r"(?:[.\s](post|put|patch|delete|head)\w*\s*\(\s*(?:new\s+)?[\w.(]*|"
+    r"[\"'](POST|PUT|PATCH|DELETE|HEAD)[\"']\s*,\s*(?:fmt\.Sprintf\()?)[a-zA-Z@$]{0,2}[\"'`]?(?:https?:)?/{0,2}$",
+    re.I,
+)
+_METHOD_AFTER = re.compile(r"[\"']?\b(?:method|type)[\"']?\s*[:=]\s*[\"'](\w+)[\"']|-Method\s+(\w+)", re.I)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Finding:
+    """A place that calls a route."""
+
+    file: str
+    line: int
+    target: Target
+    does: Does
+    text: str
+    """The line."""
+    before: str = ""
+    after: str = ""
+    fix: Fix | None = None
+    replacement: str = ""
+    calls: int | None = None
+    """How many were made, where a journal or report was given."""
+    callers: list[str] = field(default_factory=list)
+    last_seen: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What tells it from others, wherever in its file it moves to."""
+        target = self.target
+        return self.file, target.kind, target.route, target.repository, str(self.does)
+
+
+@dataclass(slots=True)
+class _Site:
+    """A call, and where in the file it is."""
+
+    at: int
+    target: Target
+    does: Does = Does.UNKNOWN
+    context: Context | None = None
+    lines: frozenset[int] = frozenset()
+    """Lines on which a comment may leave it out."""
+
+
+def find(source: SourceFile, looked: Looked, *, skopeo: bool = False) -> list[Finding]:
+    """The findings of a file, from its beginning to its end."""
+    scan = _FileScan(source, looked, skopeo=skopeo)
+    return [] if not scan.expressions.found else scan.findings()
+
+
+class _FileScan:
+    """One file."""
+
+    def __init__(self, source: SourceFile, looked: Looked, *, skopeo: bool) -> None:
+        self.source, self.text, self.looked, self.skopeo = source, source.text, looked, skopeo
+        self.expressions = Expressions(source.text)
+        self.language = language_of(source.name, source.text)
+        self._done: set[int] = set()
+        """Expressions that a call is made of, or that call nothing."""
+        self._lines = [0, *(match.end() for match in re.finditer("\n", source.text))]
+
+    def findings(self) -> list[Finding]:
+        sites = [*self._of_shell(), *self._of_text()]
+        sites.sort(key=lambda site: (site.at, site.target.route))
+        return [finding for site in sites if (finding := self._finding(site)) is not None]
+
+    def line_of(self, at: int) -> int:
+        low, high = 0, len(self._lines)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._lines[middle] <= at else (low, middle)
+        return low
+
+    # Shell.
+
+    def _of_shell(self) -> Iterator[_Site]:
+        names = "|".join(map(re.escape, self.expressions.constants)) or r"(?!)"
+        worth = re.compile(rf"docker\.(?:io|com)|repositories|users/|\$\{{?(?:{names})\b", re.I)
+        for piece in pieces_of(self.language, self.text):
+            if not worth.search(piece.text):
+                continue
+            script = Script(piece)
+            for start, end in script.comments:
+                self._take(piece.origin[start], piece.origin[end], is_mention=True)
+            for node in script.commands:
+                if worth.search(script.text_at(node)):
+                    yield from self._of_command(script, script.stage(node))
+
+    def _of_command(self, script: Script, stage: Stage) -> Iterator[_Site]:
+        command, origin = stage.command, script.piece.origin
+        fetches = any(each is None or each.name in _FETCHING for each in stage.after)
+        is_mention = command.name in _MENTIONING and not fetches
+        for number, word in enumerate(command.words):
+            parts = [self._part(script, atom) for atom in word]
+            method = _method_of(command)
+            token = any("X-Docker-Token" in each for each in command.arguments)
+            for resolved in self._several(parts):
+                target = target_of(resolved, method, self.expressions, docker_token=token)
+                span = origin[word[0].start], origin[word[-1].end]
+                if target is None:
+                    if asks_hub(resolved):  # for what is nothing to be found, such as a PATCH
+                        self._take(*span, is_mention=False)
+                    continue
+                self._take(*span, is_mention=is_mention, of=resolved.of)
+                if not is_mention:
+                    context = Context(
+                        script, stage, target, self.expressions, self.language, number, self.skopeo
+                    )
+                    found = does(script, stage, target.listing)
+                    at = origin[command.node.start_byte]
+                    is_fixable = self._is_local(resolved, at)
+                    lines = self._near(at, span[0], *(each.start for each in resolved.of))
+                    yield _Site(at, target, found, context if is_fixable else None, lines)
+                break
+
+    def _part(self, script: Script, atom: Atom) -> Part:
+        if atom.part.name is None:
+            return atom.part
+        text = script.piece.source(atom.start, atom.end, self.text)
+        return Part(text, atom.part.name, atom.part.default)
+
+    def _is_local(self, resolved: Resolved, at: int) -> bool:
+        """Whether the variables in constants still have the value that they had there."""
+        for constant in resolved.of:
+            between = self.text[constant.end : at]
+            for part in constant.parts:
+                if part.name is None or part.name in self.expressions.constants:
+                    continue
+                if part.name.isdigit() and re.search(r"\(\)|\n\}|\bfunction\b", between):
+                    return False
+                if re.search(rf"\b{re.escape(part.name)}=|\bread\b.*\b{part.name}\b", between):
+                    return False
+        return True
+
+    def _several(self, parts: list[Part]) -> Iterator[Resolved]:
+        for number, resolved in enumerate(self.expressions.resolve(parts)):
+            if number > 8:
+                return
+            yield resolved
+
+    def _take(
+        self, start: int, end: int, *, is_mention: bool, of: Iterable[Expression] = ()
+    ) -> None:
+        """Mark what is in a part of the file as done with."""
+        for each in self.expressions.found:
+            if each.start < end and start < each.end and each.start not in self._done:
+                self._done.add(each.start)
+                self.looked.mentions += is_mention and self._is_call(each)
+        self._done |= {each.start for each in of}
+
+    def _is_call(self, expression: Expression) -> bool:
+        return self._target(expression) is not None
+
+    # Everything else.
+
+    def _of_text(self) -> Iterator[_Site]:
+        prose = _Prose(self.text, self.language)
+        extended = set[int]()
+        bases, hosts = list[Expression](), list[Expression]()
+        for expression in self.expressions.found:
+            if expression.start in self._done:
+                continue
+            if prose.holds(expression.start):
+                self.looked.mentions += self._is_call(expression)
+                continue
+            resolved = [*self._several(expression.parts)]
+            if any(map(is_host, resolved)):
+                hosts.append(expression)
+            target = self._target(expression)
+            if target is not None:
+                for each in resolved:
+                    extended |= {constant.start for constant in each.of}
+                yield from self._sites(expression, target, resolved)
+            elif any(map(is_base, resolved)):
+                bases.append(expression)
+            else:
+                for each in resolved:
+                    extended |= {constant.start for constant in each.of}
+        for expression in bases:
+            if expression.start not in extended | self._done:
+                lines = self._near(expression.start)
+                yield _Site(expression.start, base_target(), lines=lines)
+        if hosts:
+            yield from self._relative(prose)
+
+    def _relative(self, prose: "_Prose") -> Iterator[_Site]:
+        """Paths alone, in a file that has a host of Hub's alone."""
+        for expression in self.expressions.found:
+            if expression.start in self._done or not expression.is_string_start:
+                continue
+            for resolved in self._several(expression.parts):
+                if not re.match(r"/*v1/+repositories/", resolved.text):
+                    continue
+                whole = Resolved(
+                    f"index.docker.io/{resolved.text.lstrip('/')}", resolved.holes, resolved.of
+                )
+                target = target_of(whole, self._method(expression), self.expressions)
+                if target is not None and not prose.holds(expression.start):
+                    lines = self._near(expression.start)
+                    yield _Site(expression.start, target, lines=lines)
+                break
+
+    def _target(self, expression: Expression) -> Target | None:
+        method = self._method(expression)
+        token = "X-Docker-Token" in self.text[expression.start - 200 : expression.end + 200]
+        for resolved in self._several(expression.parts):
+            found = target_of(resolved, method, self.expressions, docker_token=token)
+            if found is not None:
+                return found
+        return None
+
+    def _sites(
+        self, expression: Expression, target: Target, resolved: Iterable[Resolved]
+    ) -> Iterator[_Site]:
+        constants = [constant.start for each in resolved for constant in each.of]
+        for at in self.expressions.requests(expression) or [expression.start]:
+            yield _Site(at, target, lines=self._near(at, expression.start, *constants))
+
+    def _method(self, expression: Expression) -> str:
+        before = self.text[max(0, expression.start - 120) : expression.start]
+        after = self.text[expression.end : expression.end + 300].partition("\n\n")[0]
+        found = _METHOD_BEFORE.search(before)
+        later = _METHOD_AFTER.search(after) or _METHOD_AFTER.search(before[-60:])
+        name = (found[1] or found[2]) if found else (later[1] or later[2]) if later else "GET"
+        return str(name).upper()
+
+    # What becomes of a site.
+
+    def _near(self, *places: int) -> frozenset[int]:
+        lines = {self.line_of(at) for at in places}
+        return frozenset(lines | {line - 1 for line in lines})
+
+    def _finding(self, site: _Site) -> Finding | None:
+        line = self.line_of(site.at)
+        if self._is_ignored(site):
+            return None
+        fix = None
+        if site.context is not None and not self.source.is_recoded:
+            change = change_for(site.context)
+            fix = fix_of(change, site.context.piece, self.source) if change else None
+        return Finding(
+            self.source.name,
+            line,
+            site.target,
+            site.does,
+            self._line(line),
+            self._line(line - 1),
+            self._line(line + 1),
+            fix,
+            replacement_for(site.target, site.does, self.language),
+        )
+
+    def _line(self, number: int) -> str:
+        if not 0 < number <= len(self._lines):
+            return ""
+        end = self._lines[number] if number < len(self._lines) else len(self.text)
+        return readable(self.text[self._lines[number - 1] : end].rstrip("\r\n"))
+
+    def _is_ignored(self, site: _Site) -> bool:
+        own = self.line_of(site.at)
+        for number in sorted(site.lines | {own}):
+            comment = _IGNORE.search(self._line(number))
+            if comment is None:
+                continue
+            # On a line of its own it is about the next one, else about its own.
+            if number != own and number + 1 in site.lines | {own}:
+                alone = re.match(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)", self._line(number))
+                if alone is None and number not in {line for line in site.lines if line + 1 in site.lines}:
+                    continue
+            if re.search(r"\w", comment[1]):
+                self.looked.ignored += 1
+                return True
+            self.looked.unexplained.append(f"{self.source.name}:{number}")
+        return False
+
+
+class _Prose:
+    """Which parts of a file are comments, docstrings or text between code."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self._text, self._language = text, language
+        self._spans = _docstrings(text) if language == "py" else []
+        if language == "markdown":
+            fences = r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
+            self._code = [match.span() for match in re.finditer(fences, text, re.M | re.S)]
+
+    def holds(self, at: int) -> bool:
+        text, language = self._text, self._language
+        if language == "markdown":
+            return not any(start <= at < end for start, end in self._code)
+        if any(start <= at < end for start, end in self._spans):
+            return True
+        before = text[text.rfind("\n", 0, at) + 1 : at]
+        if language == "rst" and not before[:1].isspace():
+            return True
+        if language in _HASH and _is_after("#", before):
+            return True
+        if language in _DASHES and _is_after("//", before):
+            return True
+        opened = text.rfind("/*", 0, at)
+        if language in _DASHES and opened > text.rfind("*/", 0, at):
+            return opened == 0 or text[opened - 1].isspace()
+        if language in {"html", "xml", "htm", "vue", "svg"}:
+            return text.rfind("<!--", 0, at) > text.rfind("-->", 0, at)
+        if language in {"ps1", "psm1"} and text.rfind("<#", 0, at) > text.rfind("#>", 0, at):
+            return True
+        return language in {"sql", "lua", "hs"} and _is_after("--", before)
+
+
+def _is_after(sign: str, before: str) -> bool:
+    """Whether the sign of a comment stands in the beginning of a line, outside of strings."""
+    quote = ""
+    for at, char in enumerate(before):
+        if quote:
+            if char == quote and before[at - 1] != "\\":
+                quote = ""
+        elif char in "\"'`":
+            quote = char
+        elif before.startswith(sign, at) and (at == 0 or before[at - 1] in " \t;,){}("):
+            return True
+    return False
+
+
+def _docstrings(text: str) -> list[tuple[int, int]]:
+    """The strings of a Python file that are nothing but text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.encode("latin-1"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    spans = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            value = node.value
+            if isinstance(value.value, str) and value.end_lineno and value.end_col_offset:
+                begin = starts[value.lineno - 1] + value.col_offset
+                spans.append((begin, starts[value.end_lineno - 1] + value.end_col_offset))
+    return spans
+
+
+def _method_of(command: Command) -> str:
+    words = command.arguments
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if word in {"-X", "--request"}:
+            return following.upper()
+        if found := re.fullmatch(r"(?:-\w*X|--request=|--method=)([A-Z]+)", word):
+            return found[1]
+        if re.fullmatch(r"-[sSfLk]*I[sSfLk]*|--head|--spider", word):
+            return "HEAD"
+    is_post = any(re.match(r"-d|--data|--json|--post-(?:data|file)|-F$", word) for word in words)
+    if command.name in {"http", "https", "xh"} and words and words[0].isupper():
+        return words[0]
+    return "POST" if is_post and not {"-G", "--get"} & {*words} else "GET"
+
+
+def replacement_for(target: Target, what: Does, language: str) -> str:
+    """What to write instead, to read: a sentence, and code for what the call is made for."""
+    if target.row is None:
+        return f"Call {target.instead}."
+    namespace, _, name = target.repository.partition("/")
+    repository = repository_or_none(namespace, name)
+    row = target.row
+    is_existence = what in {Does.BY_TEXT, Does.BY_STATUS} and target.listing is Listing.TAGS
+    if is_existence:
+        row = route_named("GET /v1/repositories/{namespace}/{name}/tags/{tag_name}")
+    tag = "".join(each if isinstance(each, str) else "" for each in target.tag)
+    known = all(isinstance(each, str) for each in target.tag) and is_tag(tag)
+    found = replacement(row, repository, tag if known else "", signed=False, paged=False)
+    sentences = [found.instead]
+    if what is Does.COUNTS and target.listing is Listing.TAGS:
+        sentences = ["Read count of a page of v2: " + found.new + "?page_size=1"]
+    if row.listing is Listing.TAG:
+        sentences.append("Build what is missing on 404 alone.")
+    if what is Does.NEWEST:
+        sentences.append("Sort the names: v2 has no dependable order.")
+    wanted = "python" if language == "py" else "bash"
+    codes = [each.code for each in found.snippets if each.language == wanted]
+    if not codes and not found.snippets:
+        sentences.append(change_of(row, repository) if not found.instead else "")
+    return "\n\n".join([" ".join(filter(None, sentences)), *codes[:1]]).rstrip("\n")
+
+
+def readable(text: str) -> str:
+    """Bytes of a file, a character each, as the text that they are."""
+    return text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
+
+
+def is_retiring(finding: Finding) -> bool:
+    """Whether it is about a route that still answers."""
+    return finding.target.kind == RETIRING

@@ -1,0 +1,209 @@
+"""The files of source trees that may hold calls, and what was looked at to find them.
+
+Nothing of a tree is ever run, git included: its configuration may name programs. So .gitignore is
+read here.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+LARGEST = 8 << 20
+"""Bytes of a file that is still read: no source is larger."""
+_PEEK = 8192
+_METADATA = frozenset({".git", ".hg", ".svn"})
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_HOSTS = (b"docker.io", b"docker.com", b"DOCKER.IO", b"DOCKER.COM")
+_SIGNS = (b"repositories", b"users", b"v1", b"v2")
+_WIDE = (b"d\0o\0c\0k\0e\0r\0.", b"\0d\0o\0c\0k\0e\0r\0.")
+
+
+@dataclass(slots=True)
+class Looked:
+    """What was looked at."""
+
+    files: int = 0
+    bytes: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """How many files and folders, by the reason."""
+    unreadable: list[str] = field(default_factory=list)
+    """The PATHs that were given and cannot be read."""
+    mentions: int = 0
+    """Addresses of v1 in comments, prose and messages, which call nothing."""
+    ignored: int = 0
+    """Calls that a comment leaves out."""
+    unexplained: list[str] = field(default_factory=list)
+    """Places of such comments that give no reason, and so leave out nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that may hold calls."""
+
+    path: Path
+    name: str
+    """Relative to the root of its repository, else to where the user is, or to the PATH given."""
+    text: str
+    """Its bytes, a character each (ISO 8859-1), so that any encoding passes."""
+    is_recoded: bool = False
+    """Whether it is UTF-16 and was made UTF-8: no edit of it would fit."""
+
+
+class Tree:
+    """The files at and below the paths that a user names."""
+
+    def __init__(self, paths: Sequence[Path], exclude: Sequence[str], here: Path) -> None:
+        """`exclude` is in the words of .gitignore; `here` is the folder that the user is in."""
+        self.looked = Looked()
+        self._paths = paths
+        self._here = here.resolve()
+        self._exclude = GitIgnoreSpec.from_lines(exclude)
+        self._seen: set[tuple[int, int]] = set()
+
+    def files(self) -> Iterator[SourceFile]:
+        """Each file once, in the order of the paths and by name within a folder."""
+        for path in self._paths:
+            real = Path(os.path.realpath(path))
+            if not os.access(real, os.R_OK):
+                self.looked.unreadable.append(str(path))
+                continue
+            root = _repository(real)
+            base = root or (self._here if real.is_relative_to(self._here) else None)
+            folder = real if real.is_dir() else real.parent
+            rules = _Rules(base or folder, self._exclude)
+            if folder is not real:
+                yield from self._read(real, rules, is_named=True)
+                continue
+            if root:
+                for above in (*reversed(folder.relative_to(root).parents), None):
+                    rules = rules.below(root / above if above else folder)
+            yield from self._walk(folder, rules if root else rules.below(folder))
+
+    def _walk(self, top: Path, rules: "_Rules") -> Iterator[SourceFile]:
+        waiting = [(top, rules)]
+        while waiting:
+            folder, rules = waiting.pop()
+            try:
+                with os.scandir(folder) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError:
+                self.looked.skipped["folders that cannot be read"] += 1
+                continue
+            below = []
+            for entry in entries:
+                if entry.is_symlink():
+                    self.looked.skipped["links"] += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    path = folder / entry.name
+                    if entry.name in _METADATA:
+                        continue
+                    if reason := rules.leave_out(path, is_folder=True):
+                        self.looked.skipped[f"folders that {reason}"] += 1
+                    else:
+                        below.append((path, rules.below(path)))
+                elif reason := rules.leave_out(folder / entry.name):
+                    self.looked.skipped[f"files that {reason}"] += 1
+                else:
+                    yield from self._read(folder / entry.name, rules)
+            waiting += reversed(below)
+
+    def _read(self, path: Path, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
+        data = self._bytes_of(path, is_named=is_named)
+        if data is None:
+            return
+        is_wide = data.startswith(_UTF_16)
+        if not is_wide and b"\0" in data[:_PEEK]:
+            self.looked.skipped["binary files"] += 1
+            return
+        self.looked.files += 1
+        self.looked.bytes += len(data)
+        if not _may_call(data):
+            return
+        if is_wide:
+            data = data.decode("utf-16", "replace").encode()
+        yield SourceFile(path, rules.name_of(path), data.decode("latin-1"), is_wide)
+
+    def _bytes_of(self, path: Path, *, is_named: bool) -> bytes | None:
+        """What is in the file; None, and counted, where it is not for reading."""
+        try:
+            # Neither a link nor a pipe that has taken the file's place since is followed.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            self.looked.skipped["files that cannot be read"] += 1
+            if is_named:
+                self.looked.unreadable.append(str(path))
+            return None
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                self.looked.skipped["devices and pipes"] += 1
+                return None
+            if (about.st_dev, about.st_ino) in self._seen:
+                return None
+            self._seen.add((about.st_dev, about.st_ino))
+            if about.st_size > LARGEST:
+                self.looked.skipped[f"files larger than {LARGEST >> 20} MiB"] += 1
+                return None
+            data = os.read(descriptor, about.st_size)
+        except OSError:
+            self.looked.skipped["files that cannot be read"] += 1
+            return None
+        finally:
+            os.close(descriptor)
+        return data
+
+
+class _Rules:
+    """What is left out in a folder, by the .gitignore files there and above."""
+
+    def __init__(
+        self, base: Path, exclude: GitIgnoreSpec, specs: tuple[tuple[int, GitIgnoreSpec], ...] = ()
+    ) -> None:
+        self._base = base
+        self._exclude = exclude
+        self._specs = specs
+        """The nearest first, each with the length of its folder's path."""
+
+    def below(self, folder: Path) -> "_Rules":
+        """Those that hold in that folder."""
+        specs = self._specs
+        for file in (folder / ".git" / "info" / "exclude", folder / ".gitignore"):
+            try:
+                lines = file.read_text("utf-8", "surrogateescape").splitlines()
+                spec = GitIgnoreSpec.from_lines(lines)
+            except (OSError, ValueError):  # there is none, or no pattern is that
+                continue
+            specs = ((len(str(folder)) + 1, spec), *specs)
+        return self if specs is self._specs else _Rules(self._base, self._exclude, specs)
+
+    def leave_out(self, path: Path, *, is_folder: bool = False) -> str:
+        """Why that path is left out; empty where it is not."""
+        text = f"{path}/" if is_folder else str(path)
+        if self._exclude.patterns and self._exclude.match_file(text[len(str(self._base)) + 1 :]):
+            return "--exclude names"
+        for length, spec in self._specs:
+            found = spec.check_file(text[length:]).include
+            if found is not None:
+                return ".gitignore names" if found else ""
+        return ""
+
+    def name_of(self, path: Path) -> str:
+        """The path as findings have it."""
+        return path.relative_to(self._base).as_posix()
+
+
+def _repository(path: Path) -> Path | None:
+    """The root of the git repository that the path is in."""
+    return next((each for each in (path, *path.parents) if (each / ".git").exists()), None)
+
+
+def _may_call(data: bytes) -> bool:
+    """Whether a host and a path of v1 can be in there: most files are done with after this."""
+    if any(host in data for host in _HOSTS):
+        return any(sign in data for sign in _SIGNS)
+    return data.startswith(_UTF_16) and any(wide in data for wide in _WIDE)
