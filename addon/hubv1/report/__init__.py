@@ -3,6 +3,7 @@
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
+from hubv1.report.escaping import code_block, code_cell, code_span
 from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
 from hubv1.report.model import Report, State
 from hubv1.report.period import selection_of
@@ -30,6 +31,9 @@ __all__ = [
     "State",
     "UnknownColumn",
     "build_report",
+    "code_block",
+    "code_cell",
+    "code_span",
     "gate",
     "look_for",
     "make",
