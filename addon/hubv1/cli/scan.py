@@ -169,7 +169,9 @@ def _write(text: str, output: Path | None, *, is_bytes: bool) -> None:
     except BrokenPipeError:  # who reads has read enough
         sys.stderr.close()
     except OSError as error:
-        raise Failure(f"{output or 'standard output'} cannot be written: {error.strerror}.") from error
+        raise Failure(
+            f"{output or 'standard output'} cannot be written: {error.strerror}."
+        ) from error
 
 
 def _say(message: str) -> None:

@@ -12,7 +12,9 @@ from pathlib import PurePosixPath
 
 _SHEBANG = re.compile(r"#!.*\b(?:ba|da|k|z|a|)sh\b")
 _SHELL_SUFFIXES = {".sh", ".bash", ".zsh", ".ksh", ".dash", ".bats", ".ebuild", ".env", ".envrc"}
-_SHELL_NAMES = re.compile(r"\.?(?:bash|zsh|k)?(?:rc|_profile|profile|_aliases|env)|(?:APK|PKG)BUILD")
+_SHELL_NAMES = re.compile(
+    r"\.?(?:bash|zsh|k)?(?:rc|_profile|profile|_aliases|env)|(?:APK|PKG)BUILD"
+)
 _TEMPLATES = {".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".in", ".erb", ".dist"}
 _CLIENT = re.compile(r"\b(?:curl|wget|https?|xh|aria2c|lynx|fetch|skopeo)\s")
 _TEXTUAL = re.compile(r"\$\{\{[^{}\n]*\}\}|\{\{[^{}\n]*\}\}|<%=[^%\n]*%>")
@@ -287,6 +289,8 @@ def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
 
 def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
     """A plain scalar; it ends before a comment, and lines are folded."""
+    if not _CLIENT.search(text, start, end):
+        return
     comment = re.search(r"\s#", text[start:end])
     end = start + comment.start() if comment else end
     made, origin = "", []

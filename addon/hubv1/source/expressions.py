@@ -144,9 +144,7 @@ class Expressions:
             return
         for first in self._values(parts[0], depth):
             for rest in self.resolve(parts[1:], depth):
-                yield Resolved(
-                    first.text + rest.text, first.holes + rest.holes, first.of + rest.of
-                )
+                yield Resolved(first.text + rest.text, first.holes + rest.holes, first.of + rest.of)
 
     def _values(self, part: Part, depth: int) -> Iterator[Resolved]:
         if part.name is None:

@@ -16,7 +16,15 @@ from hubv1.source.embedded import language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
-from hubv1.source.targets import RETIRING, Target, asks_hub, base_target, is_base, is_host, target_of
+from hubv1.source.targets import (
+    RETIRING,
+    Target,
+    asks_hub,
+    base_target,
+    is_base,
+    is_host,
+    target_of,
+)
 from hubv1.source.tree import Looked, SourceFile
 from hubv1.source.uses import Does, does
 
@@ -300,7 +308,9 @@ class _FileScan:
             # On a line of its own it is about the next one, else about its own.
             if number != own and number + 1 in site.lines | {own}:
                 alone = re.match(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)", self._line(number))
-                if alone is None and number not in {line for line in site.lines if line + 1 in site.lines}:
+                if alone is None and number not in {
+                    line for line in site.lines if line + 1 in site.lines
+                }:
                     continue
             if re.search(r"\w", comment[1]):
                 self.looked.ignored += 1

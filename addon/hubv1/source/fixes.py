@@ -22,13 +22,13 @@ _SORTED = (
     'else error("no list of tags") end | sort_by(. != "latest", .)'
 )
 _NAMES_OF = (
-    "awk 'tolower($1) == \"link:\" { exit } sub(/.*\"tags\": *(\\[|null)/, \"\") "
+    'awk \'tolower($1) == "link:" { exit } sub(/.*"tags": *(\\[|null)/, "") '
     '{ gsub(/[]}].*|[" ]/, ""); gsub(/,/, "\\n"); print }\' | LC_ALL=C sort | '
-    "awk 'NF { names[++n] = $0 } $0 == \"latest\" { %(line)s; names[n--] = \"\" } "
+    'awk \'NF { names[++n] = $0 } $0 == "latest" { %(line)s; names[n--] = "" } '
     "END { for (i = 1; i <= n; i++) { $0 = names[i]; %(line)s }; exit !NR }'"
 )
 _COUNT_OF = (
-    "awk 'tolower($1) == \"link:\" { exit } sub(/.*\"tags\": *(\\[|null)/, \"\") "
+    'awk \'tolower($1) == "link:" { exit } sub(/.*"tags": *(\\[|null)/, "") '
     '{ gsub(/[]}].*/, ""); n = split($0, names, ","); found = 1 } '
     "END { if (!found) exit 1; print n }'"
 )
@@ -206,7 +206,9 @@ def _wget(words: Iterator[str]) -> _Fetch | None:
             return None
     is_clean = all(re.fullmatch(r"[\w.:/=-]+", each) for each in kept)
     output = "/dev/null" if "I" in flags else output
-    return _Fetch("wget", frozenset(flags), output, "", tuple(kept)) if is_clean and output else None
+    return (
+        _Fetch("wget", frozenset(flags), output, "", tuple(kept)) if is_clean and output else None
+    )
 
 
 @cache
@@ -240,7 +242,9 @@ def _canonical(command: Command) -> tuple[str, ...]:
 
 
 def _split_flags(word: str, name: str) -> list[str]:
-    word = {"--raw-output": "-r", "--only-matching": "-o", "--quiet": "-q", "--silent": "-q"}.get(word, word)
+    word = {"--raw-output": "-r", "--only-matching": "-o", "--quiet": "-q", "--silent": "-q"}.get(
+        word, word
+    )
     if name == "grep" and re.fullmatch(r"-[A-Za-z]{2,}", word):
         return [f"-{each}" for each in word[1:]]
     return [word]  # fmt: skip
@@ -268,8 +272,12 @@ def _reader_of(stage: Stage) -> tuple[Idiom, int] | None:
 def _matches(expected: tuple[str, ...], command: Command) -> bool:
     actual = _canonical(command)
     if expected[0] == "jq":
-        expected, actual = (tuple(each for each in words if each != "-r") for words in (expected, actual))
-    plain = all(atom.is_plain for word in command.words for atom in word if atom.part.name is not None)
+        expected, actual = (
+            tuple(each for each in words if each != "-r") for words in (expected, actual)
+        )
+    plain = all(
+        atom.is_plain for word in command.words for atom in word if atom.part.name is not None
+    )
     return plain and len(expected) == len(actual) and all(
         re.fullmatch(re.escape(one).replace(HOLE, r"[\w./:\ue000-]+"), other)
         for one, other in zip(expected, actual, strict=True)
@@ -310,17 +318,28 @@ def _is_test(context: Context) -> bool:
 def _list(context: Context, fetch: _Fetch, idiom: Idiom, repository: Text) -> Text | None:
     """A pipeline that prints what the idiom does, from the registry; its last command fails where
     the list is not whole."""
-    last = next((each for each in context.stage.after if each and each.name == "jq"), None)
+    last = context.stage.after[0]
+    last = last if last is not None and last.name == "jq" and "." not in last.arguments else None
     # Of jq's arguments all stay but the program.
-    options = [each for each in last.arguments if re.fullmatch(r"-\w+|--raw-output", each)] if last else ["-r"]
-    raw = "r" if any("r" in each for each in options) or not idiom.name.startswith("list-jq") else ""
+    options = (
+        [each for each in last.arguments if re.fullmatch(r"-\w+|--raw-output", each)]
+        if last
+        else ["-r"]
+    )
+    raw = "r" if any("r" in each for each in options) else ""
     has_jq = bool(re.search(r"\bjq\b", context.expressions.text))
     variable: Text = ()
     if idiom.name == "list-jq-contains" and last is not None:
         variable = (" --arg s ", *_word(context, last.words[_index(last.arguments, "--arg") + 2]))
     if context.skopeo and has_jq:
         program = f"'.Tags | sort_by(. != \"latest\", .){idiom.jq}'"
-        return ("skopeo list-tags docker://docker.io/", *repository, f" | jq{' -r' * bool(raw)}", *variable, f" {program}")
+        return (
+            "skopeo list-tags docker://docker.io/",
+            *repository,
+            f" | jq{' -r' * bool(raw)}",
+            *variable,
+            f" {program}",
+        )
     if not has_jq and not idiom.awk:
         return None
     if has_jq:
@@ -328,7 +347,7 @@ def _list(context: Context, fetch: _Fetch, idiom: Idiom, repository: Text) -> Te
         secret = "jq -r .token"
     else:
         ending = (_COUNT_OF if idiom.awk == "COUNT" else _NAMES_OF % {"line": idiom.awk},)
-        secret = "sed 's/.*\"token\" *: *\"\\([^\"]*\\)\".*/\\1/'"
+        secret = 'sed \'s/.*"token" *: *"\\([^"]*\\)".*/\\1/\''
     kept = "".join(f" {each}" for each in fetch.kept)
     follow = "L" if "L" in fetch.flags else ""
     if fetch.tool == "curl":
@@ -499,7 +518,10 @@ def _text(context: Context, fetch: _Fetch) -> Change | None:
         return Change("exists-text", edits, "")
     if len(stage.after) != 1 or (last := stage.after[0]) is None or last.redirects:
         return None
-    if _canonical(last) not in {("grep", "-q", "Tag not found"), ("grep", "-F", "-q", "Tag not found")}:
+    if _canonical(last) not in {
+        ("grep", "-q", "Tag not found"),
+        ("grep", "-F", "-q", "Tag not found"),
+    }:
         return None  # fmt: skip
     text = ('[ "$(', *_code_of(fetch, url), ')" = 404 ]')
     return Change("exists-text-grep", _placed(context, prefix, text, stage.end), "")
@@ -586,5 +608,3 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
             return (Edit(edit.start, end, (*before, *edit.text, closing)),)
         return (Edit(edit.start, edit.end, (*before, *edit.text)), *closed)
     return (Edit(stage.start, stage.start, tuple(before)), edit, *closed)
-
-

@@ -21,7 +21,6 @@ NOT_404 = (
 )
 
 
-
 @dataclass(frozen=True, slots=True)
 class Idiom:
     """One that is known, with an example."""
@@ -40,7 +39,7 @@ class Idiom:
 _SED = """sed -e 's/[][]//g' -e 's/"//g' -e 's/ //g' | tr '}' '\\n' | awk -F: '{print $3}'"""
 _NAME, _LINE = "print", 'print "\\"name\\": \\"" $0 "\\""'
 _PYTHON = (
-    "python3 -c 'import json,sys; print(\"\\n\".join(t[\"name\"] for t in json.load(sys.stdin)))'"
+    'python3 -c \'import json,sys; print("\\n".join(t["name"] for t in json.load(sys.stdin)))\''
 )
 READERS = tuple(
     Idiom(name, f"curl -s {{list}} | {reader}", LOUD, jq, awk)
@@ -124,4 +123,3 @@ TESTS = (
         BY_404,
     ),
 )  # fmt: skip
-

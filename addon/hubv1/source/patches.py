@@ -109,7 +109,17 @@ def _name(side: str, name: str) -> str:
     if re.fullmatch(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]+", raw):
         # A tab ends a name that has blanks in it.
         return raw.decode() + "\t" * (b" " in raw)
-    special = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
+    special = {
+        7: "\\a",
+        8: "\\b",
+        9: "\\t",
+        10: "\\n",
+        11: "\\v",
+        12: "\\f",
+        13: "\\r",
+        34: '\\"',
+        92: "\\\\",
+    }
     return '"' + "".join(
         special.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in raw
     ) + '"'  # fmt: skip

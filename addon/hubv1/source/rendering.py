@@ -52,7 +52,9 @@ def summary(scan: Scan) -> str:
     calls = [each for each in scan.findings if not is_retiring(each)]
     retiring = len(scan.findings) - len(calls)
     if not scan.findings:
-        return "Nothing found: no call to Docker Hub API v1, and none to a route that is retired next."
+        return (
+            "Nothing found: no call to Docker Hub API v1, and none to a route that is retired next."
+        )
     fixable = sum(each.fix is not None for each in scan.findings)
     done = f"{scan.fixed} fixed now" if scan.fixed else f"{fixable} with a fix"
     return (
@@ -87,9 +89,15 @@ def standing_of(finding: Finding) -> str:
         return "found, never called"
     callers = ", ".join(finding.callers[:_MOST_CALLERS])
     more = len(finding.callers) - _MOST_CALLERS
-    last = finding.last_seen.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if finding.last_seen else ""
+    last = (
+        finding.last_seen.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        if finding.last_seen
+        else ""
+    )
     others = f" and {more} more" if more > 0 else ""
-    return f"called and found here: {number(finding.calls, 'call')} by {callers}{others}, last {last}"
+    return (
+        f"called and found here: {number(finding.calls, 'call')} by {callers}{others}, last {last}"
+    )
 
 
 def _terminal(scan: Scan) -> str:
@@ -99,7 +107,9 @@ def _terminal(scan: Scan) -> str:
 def _terminal_lines(scan: Scan) -> Iterator[str]:
     for finding in scan.findings:
         target = finding.target
-        yield harmless(f"{_shown(finding.file)}:{finding.line}  {target.route}  {target.repository}".rstrip())
+        yield harmless(
+            f"{_shown(finding.file)}:{finding.line}  {target.route}  {target.repository}".rstrip()
+        )
         yield harmless("    " + "; ".join(filter(None, (str(finding.does), standing_of(finding)))))
         for offset, line in ((-1, finding.before), (0, finding.text), (1, finding.after)):
             if line.strip():
@@ -130,7 +140,10 @@ def _markdown(scan: Scan) -> str:
 
     lines = ["# Calls to Docker Hub API v1 in these files", "", summary(scan), ""]
     if scan.findings:
-        lines += ["| where | route | repository | does | called | fix |", "|---|---|---|---|---|---|"]
+        lines += [
+            "| where | route | repository | does | called | fix |",
+            "|---|---|---|---|---|---|",
+        ]
     for finding in scan.findings[:_MOST_ROWS]:
         cells = (
             code_cell(f"{_shown(finding.file)}:{finding.line}"),
@@ -151,7 +164,10 @@ def _markdown(scan: Scan) -> str:
             lines += ["", code_block(readable(finding.fix.diff).splitlines(), "diff")]
             lines += ["", finding.fix.differs] if finding.fix.differs else []
         elif code:
-            lines += ["", code_block(code.splitlines(), "python" if "import" in code[:8] else "bash")]
+            lines += [
+                "",
+                code_block(code.splitlines(), "python" if "import" in code[:8] else "bash"),
+            ]
     if scan.not_found:
         lines += ["", "## Called, but in no file that was given", ""]
         lines += [f"- {code_span(_usage_line(usage))}" for usage in scan.not_found[:_MOST_ROWS]]
@@ -264,7 +280,12 @@ def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
         "level": level,
         "message": {"text": message},
         "locations": [
-            {"physicalLocation": {"artifactLocation": location, "region": {"startLine": finding.line}}}
+            {
+                "physicalLocation": {
+                    "artifactLocation": location,
+                    "region": {"startLine": finding.line},
+                }
+            }
         ],
     }
     if finding.calls:
@@ -292,7 +313,11 @@ def _changed_lines(finding: Finding, text: str) -> tuple[int, int, str]:
     for edit in edits:
         made, at = made + text[at : edit.start] + edit.text, edit.end
     start = text.count("\n", 0, begin) + 1
-    return start, start + len(re.findall(r"\n|[^\n]$", text[begin:end])), readable(made + text[at:end])
+    return (
+        start,
+        start + len(re.findall(r"\n|[^\n]$", text[begin:end])),
+        readable(made + text[at:end]),
+    )
 
 
 def _junit(scan: Scan) -> str:
@@ -300,7 +325,9 @@ def _junit(scan: Scan) -> str:
     for finding in scan.findings:
         name = quoteattr(harmless(f"{_shown(finding.file)}:{finding.line}"))
         kind = quoteattr(_RULES[finding.target.kind][0])
-        message = quoteattr(harmless(f"{finding.target.route} {finding.target.repository} ({finding.does})"))
+        message = quoteattr(
+            harmless(f"{finding.target.route} {finding.target.repository} ({finding.does})")
+        )
         text = "\n".join(filter(None, (harmless(finding.text), finding.replacement)))
         cases.append(
             f"  <testcase classname={kind} name={name}>\n"

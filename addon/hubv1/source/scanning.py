@@ -101,8 +101,7 @@ def read_baseline(path: Path) -> Counter[Key]:
     if earlier.schema != SCHEMA:
         raise InputError(f"The baseline {path} is no {SCHEMA}, but {earlier.schema}.")
     return Counter(
-        (each.file, each.kind, each.route, each.repository, each.does)
-        for each in earlier.findings
+        (each.file, each.kind, each.route, each.repository, each.does) for each in earlier.findings
     )
 
 

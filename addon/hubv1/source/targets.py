@@ -20,7 +20,9 @@ _URL = re.compile(
     r"(?::\d+)?(?P<path>/.*)?",
     re.I | re.S,
 )
-_REPOSITORIES = re.compile(r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.S)
+_REPOSITORIES = re.compile(
+    r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.S
+)
 _V2 = "https://hub.docker.com/v2"
 _RETIRING = (
     # method, path, what is asked for instead

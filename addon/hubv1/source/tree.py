@@ -75,16 +75,17 @@ class Tree:
             root = _repository(real)
             base = root or (self._here if real.is_relative_to(self._here) else None)
             folder = real if real.is_dir() else real.parent
-            rules = _Rules(base or folder, self._exclude)
+            rules = _Rules(str(base or folder), self._exclude)
             if folder is not real:
-                yield from self._read(real, rules, is_named=True)
+                yield from self._read(str(real), rules, is_named=True)
                 continue
-            if root:
-                for above in (*reversed(folder.relative_to(root).parents), None):
-                    rules = rules.below(root / above if above else folder)
-            yield from self._walk(folder, rules if root else rules.below(folder))
+            above = reversed(folder.relative_to(root).parents) if root else ()
+            for each in (*(root / each for each in above if root), folder):
+                rules = rules.below(str(each))
+            yield from self._walk(str(folder), rules)
 
-    def _walk(self, top: Path, rules: "_Rules") -> Iterator[SourceFile]:
+    def _walk(self, top: str, rules: "_Rules") -> Iterator[SourceFile]:
+        # Paths are texts here: to make objects of them takes longer than to read the files.
         waiting = [(top, rules)]
         while waiting:
             folder, rules = waiting.pop()
@@ -99,20 +100,19 @@ class Tree:
                 if entry.is_symlink():
                     self.looked.skipped["links"] += 1
                 elif entry.is_dir(follow_symlinks=False):
-                    path = folder / entry.name
                     if entry.name in _METADATA:
                         continue
-                    if reason := rules.leave_out(path, is_folder=True):
+                    if reason := rules.leave_out(entry.path + "/"):
                         self.looked.skipped[f"folders that {reason}"] += 1
                     else:
-                        below.append((path, rules.below(path)))
-                elif reason := rules.leave_out(folder / entry.name):
+                        below.append((entry.path, rules.below(entry.path)))
+                elif reason := rules.leave_out(entry.path):
                     self.looked.skipped[f"files that {reason}"] += 1
                 else:
-                    yield from self._read(folder / entry.name, rules)
+                    yield from self._read(entry.path, rules)
             waiting += reversed(below)
 
-    def _read(self, path: Path, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
+    def _read(self, path: str, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
         data = self._bytes_of(path, is_named=is_named)
         if data is None:
             return
@@ -126,9 +126,9 @@ class Tree:
             return
         if is_wide:
             data = data.decode("utf-16", "replace").encode()
-        yield SourceFile(path, rules.name_of(path), data.decode("latin-1"), is_wide)
+        yield SourceFile(Path(path), rules.name_of(path), data.decode("latin-1"), is_wide)
 
-    def _bytes_of(self, path: Path, *, is_named: bool) -> bytes | None:
+    def _bytes_of(self, path: str, *, is_named: bool) -> bytes | None:
         """What is in the file; None, and counted, where it is not for reading."""
         try:
             # Neither a link nor a pipe that has taken the file's place since is followed.
@@ -136,7 +136,7 @@ class Tree:
         except OSError:
             self.looked.skipped["files that cannot be read"] += 1
             if is_named:
-                self.looked.unreadable.append(str(path))
+                self.looked.unreadable.append(path)
             return None
         try:
             about = os.fstat(descriptor)
@@ -162,39 +162,39 @@ class _Rules:
     """What is left out in a folder, by the .gitignore files there and above."""
 
     def __init__(
-        self, base: Path, exclude: GitIgnoreSpec, specs: tuple[tuple[int, GitIgnoreSpec], ...] = ()
+        self, base: str, exclude: GitIgnoreSpec, specs: tuple[tuple[int, GitIgnoreSpec], ...] = ()
     ) -> None:
-        self._base = base
+        self._base = len(base.rstrip("/")) + 1
+        self._path = base
         self._exclude = exclude
         self._specs = specs
         """The nearest first, each with the length of its folder's path."""
 
-    def below(self, folder: Path) -> "_Rules":
+    def below(self, folder: str) -> "_Rules":
         """Those that hold in that folder."""
         specs = self._specs
-        for file in (folder / ".git" / "info" / "exclude", folder / ".gitignore"):
+        for file in (f"{folder}/.git/info/exclude", f"{folder}/.gitignore"):
             try:
-                lines = file.read_text("utf-8", "surrogateescape").splitlines()
-                spec = GitIgnoreSpec.from_lines(lines)
+                with open(file, encoding="utf-8", errors="surrogateescape") as lines:  # noqa: PTH123  # as above
+                    spec = GitIgnoreSpec.from_lines(lines.read().splitlines())
             except (OSError, ValueError):  # there is none, or no pattern is that
                 continue
-            specs = ((len(str(folder)) + 1, spec), *specs)
-        return self if specs is self._specs else _Rules(self._base, self._exclude, specs)
+            specs = ((len(folder.rstrip("/")) + 1, spec), *specs)
+        return self if specs is self._specs else _Rules(self._path, self._exclude, specs)
 
-    def leave_out(self, path: Path, *, is_folder: bool = False) -> str:
-        """Why that path is left out; empty where it is not."""
-        text = f"{path}/" if is_folder else str(path)
-        if self._exclude.patterns and self._exclude.match_file(text[len(str(self._base)) + 1 :]):
+    def leave_out(self, path: str) -> str:
+        """Why that path is left out, empty where it is not; a folder's ends in a slash."""
+        if self._exclude.patterns and self._exclude.match_file(path[self._base :]):
             return "--exclude names"
         for length, spec in self._specs:
-            found = spec.check_file(text[length:]).include
+            found = spec.check_file(path[length:]).include
             if found is not None:
                 return ".gitignore names" if found else ""
         return ""
 
-    def name_of(self, path: Path) -> str:
+    def name_of(self, path: str) -> str:
         """The path as findings have it."""
-        return path.relative_to(self._base).as_posix()
+        return path[self._base :]
 
 
 def _repository(path: Path) -> Path | None:
