@@ -31,7 +31,7 @@ READ = [
     if has_jq or ("jq" not in idiom.old and idiom.awk)
     if fetch.startswith("curl") or idiom.name in WITH_WGET
 ]
-ENDINGS = [each for each in READ if each.values[0].name in WITH_WGET]
+ENDINGS = [each for each in READ if str(each.id).startswith(WITH_WGET)]
 TESTED = [pytest.param(idiom, id=idiom.name) for idiom in TESTS]
 SILENT = ("429", "500", "no connection")
 

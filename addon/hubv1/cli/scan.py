@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
 FOUND = 4
 FORMATS = ("terminal", "json", "md", "diff", "sarif", "junit")
 GATES = ("any", "unfixed", "new", "never")
-SUFFIXES = {".txt": "terminal", ".json": "json", ".md": "md", ".diff": "diff", ".patch": "diff", ".sarif": "sarif", ".xml": "junit"}  # fmt: skip
+SUFFIXES = {
+    ".txt": "terminal",
+    ".json": "json",
+    ".md": "md",
+    ".diff": "diff",
+    ".patch": "diff",
+    ".sarif": "sarif",
+    ".xml": "junit",
+}
 EXTRA = ("tree_sitter", "tree_sitter_bash", "pathspec")
 """What the extra `scan` brings."""
 
@@ -99,30 +109,17 @@ def scan(
     if fail_on == "new" and baseline is None:
         raise click.UsageError("--fail-on new needs --baseline, to tell what is new")
     form = form or _format_of(output)
-    try:
-        from hubv1 import source  # noqa: PLC0415  # the parsers may be missing
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA:
-            raise
-        raise Failure(
-            f"scan needs the Python package {error.name}: install hub-v1-bridge[scan], or the "
-            "packages of requirements.txt."
-        ) from error
+    source = _load()
     try:
         earlier = source.read_baseline(baseline) if baseline else None
-        usages = (
-            source.read_report(report)
-            if report
-            else source.read_journals(journal, _say)
-            if journal
-            else None
-        )
+        usages = source.read_report(report) if report else None
+        usages = source.read_journals(journal, _say) if journal else usages
         tree = source.Tree(paths, exclude, Path.cwd())
-        found = source.scan_trees(tree, skopeo=prefer == "skopeo")
     except (source.InputError, JournalError) as error:
         raise Failure(str(error)) from error
     except ValueError as error:  # of a pattern
         raise click.UsageError(f"--exclude: {error}") from error
+    found = source.scan_trees(tree, skopeo=prefer == "skopeo")
     if usages is not None:
         found.not_found = source.join(found.findings, usages).not_found
     if fix:
@@ -130,8 +127,20 @@ def scan(
     _write(source.render(found, form), output, is_bytes=form == "diff")
     if form != "terminal" or output is not None:
         _say(f"{source.summary(found)} {source.what_was_looked_at(found.looked)}")
-    met = source.found_by(source.Gate(fail_on), found, earlier)
-    return _ending(found, fail_on, met)
+    return _ending(found, fail_on, source.found_by(source.Gate(fail_on), found, earlier))
+
+
+def _load() -> ModuleType:
+    """The room that scans; raises Failure where what it needs is not installed."""
+    try:
+        return import_module("hubv1.source")
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        raise Failure(
+            f"scan needs the Python package {error.name}: install hub-v1-bridge[scan], or the "
+            "packages of requirements.txt."
+        ) from error
 
 
 def _ending(found: "Scan", fail_on: str, met: str) -> int:

@@ -129,20 +129,18 @@ class Script:
         text = self.text[start:end]
         if node.type in _VARIABLES:
             return (_variable(text, start, end),)
-        if node.type in _OPAQUE:
-            return (Atom(Part(text, ""), start, end),)
-        if node.type == "raw_string":
-            return (Atom(Part(text[1:-1]), start, end),)
-        if node.type == "ansi_c_string":
-            literal = text[2:-1].replace("\\n", "\n").replace("\\t", "\t")
-            return (Atom(Part(literal), start, end),)
         if node.type in {"string", "translated_string"}:
             return tuple(self._in_quotes(node))
-        if node.type == "concatenation":
+        if node.type in {"concatenation", "command_name"}:
             return tuple(atom for each in node.children for atom in self.atoms(each))
-        if node.type == "command_name":
-            return tuple(atom for each in node.children for atom in self.atoms(each))
-        return (Atom(Part(re.sub(r"\\(.)", r"\1", text)), start, end),)
+        part = Part(re.sub(r"\\(.)", r"\1", text))
+        if node.type in _OPAQUE:
+            part = Part(text, "")
+        elif node.type == "raw_string":
+            part = Part(text[1:-1])
+        elif node.type == "ansi_c_string":
+            part = Part(text[2:-1].replace("\\n", "\n").replace("\\t", "\t"))
+        return (Atom(part, start, end),)
 
     def text_at(self, node: Node) -> str:
         """What stands there."""
@@ -198,32 +196,33 @@ class Script:
     def _look_around(self, found: Stage, node: Node) -> None:
         """See what becomes of the output and of the exit status."""
         parent = found.parent = node.parent
-        while parent is not None:
+        while parent is not None and parent.type not in {"command", "subshell"}:
             kind = parent.type
-            if kind in {"list", "negated_command"} and not found.is_captured:
-                found.is_condition = True
-                found.is_leftmost &= parent.children[0].id == node.id
-            elif kind in {"if_statement", "elif_clause", *_LOOPS} and not found.is_captured:
-                conditions = parent.children_by_field_name("condition")
-                is_condition = any(_is_in(node, each) for each in conditions) or (
-                    kind == "elif_clause" and _before_then(node, parent)
-                )
-                found.is_condition |= is_condition
-                found.is_loop |= is_condition and kind in _LOOPS
-            elif kind == "command_substitution":
-                found.is_captured = True
-            elif kind == "function_definition":
+            if kind == "function_definition":
                 found.function = not found.is_captured
                 return
-            elif kind == "variable_assignment" and found.is_captured:
-                name = parent.child_by_field_name("name")
-                found.captured_by = self.text_at(name) if name else ""
-                return
-            elif kind == "binary_expression" and found.is_captured:
-                self._compare(found, parent)
-            elif kind in {"command", "subshell"}:
-                return
+            if kind == "command_substitution":
+                found.is_captured = True
+            elif found.is_captured:
+                if self._captures(found, parent):
+                    return
+            elif kind in {"list", "negated_command"}:
+                found.is_condition = True
+                found.is_leftmost &= parent.children[0].id == node.id
+            elif kind in {"if_statement", "elif_clause", *_LOOPS} and _is_condition(node, parent):
+                found.is_condition = True
+                found.is_loop |= kind in _LOOPS
             node, parent = parent, parent.parent
+
+    def _captures(self, found: Stage, node: Node) -> bool:
+        """See where output goes that is put in; whether it is known then."""
+        if node.type == "binary_expression":
+            self._compare(found, node)
+        if node.type != "variable_assignment":
+            return False
+        name = node.child_by_field_name("name")
+        found.captured_by = self.text_at(name) if name else ""
+        return True
 
     def _compare(self, found: Stage, comparison: Node) -> None:
         operator = next((each for each in comparison.children[1:-1]), None)
@@ -251,16 +250,18 @@ def _variable(text: str, start: int, end: int) -> Atom:
     plain = re.fullmatch(r"\$\{?([A-Za-z_]\w*|\d+)\}?", text)
     if plain is not None:
         return Atom(Part(text, plain[1]), start, end, is_plain=True)
-    default = re.fullmatch(r"\$\{(\w+):?[-=](.*)\}", text, re.S)
+    default = re.fullmatch(r"\$\{(\w+):?[-=](.*)\}", text, re.DOTALL)
     if default is not None:
         return Atom(Part(text, default[1], default[2].strip("\"'")), start, end)
     return Atom(Part(text, ""), start, end)
 
 
-def _is_in(node: Node, outer: Node) -> bool:
-    return outer.start_byte <= node.start_byte and node.end_byte <= outer.end_byte
-
-
-def _before_then(node: Node, clause: Node) -> bool:
-    then = next((each for each in clause.children if each.type == "then"), None)
-    return then is not None and node.end_byte <= then.start_byte
+def _is_condition(node: Node, statement: Node) -> bool:
+    """Whether a node is in what a statement tests."""
+    if statement.type == "elif_clause":
+        then = next((each for each in statement.children if each.type == "then"), None)
+        return then is not None and node.end_byte <= then.start_byte
+    return any(
+        each.start_byte <= node.start_byte and node.end_byte <= each.end_byte
+        for each in statement.children_by_field_name("condition")
+    )

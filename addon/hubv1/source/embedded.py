@@ -95,9 +95,9 @@ def _shell(text: str) -> Iterator[Piece]:
 
 def _make(text: str) -> Iterator[Piece]:
     """Recipe lines, and what $(shell …) runs."""
-    for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.M | re.S):
+    for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
         yield _make_piece(text, match.start(1), match.end(1))
-    for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.M):
+    for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
         while end < len(text) and depth:
             depth += (text[end] == "(") - (text[end] == ")")
@@ -140,16 +140,16 @@ def _docker(text: str) -> Iterator[Piece]:
     instruction = re.compile(
         r"^[ \t]*(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT|HEALTHCHECK\s.*?CMD)\s+"
         r"((?:--\w+=\S+\s+)*)((?:[^\n\\]|\\[^\n]|\\[ \t]*\n(?:[ \t]*#.*\n)*)*)",
-        re.M | re.I,
+        re.MULTILINE | re.IGNORECASE,
     )
     for match in instruction.finditer(text):
         here = re.match(r"<<-?[\"']?(\w+)[\"']?", match[2])
         if here is not None:
-            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.M).search(text, match.end())
+            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, match.end())
             stop = end.start() if end else len(text)
             yield _part(text, match.end(), stop)
         elif not match[2].startswith("["):
-            made, origin = "", []
+            made, origin = "", list[int]()
             comments = [
                 range(match.start(2) + each.start(), match.start(2) + each.end())
                 for each in re.finditer(r"(?<=\n)[ \t]*#.*\n", match[2])
@@ -170,7 +170,7 @@ def _groovy(text: str) -> Iterator[Piece]:
     step = re.compile(
         r"\bsh\b\s*\(?\s*(?:\w+\s*:\s*(?:true|false|'[^'\n]*'|\"[^\"\n]*\")\s*,\s*)*(?:script\s*:\s*)?"
         r"('''|\"\"\"|'|\")((?:[^\\]|\\.)*?)\1",
-        re.S,
+        re.DOTALL,
     )
     for match in step.finditer(text):
         made, origin = [], []
@@ -201,7 +201,7 @@ def _for_groovy(quote: str) -> Callable[[str], str]:
 def _markdown(text: str) -> Iterator[Piece]:
     """Fenced blocks for a shell, without prompts, and code within lines."""
     fence = re.compile(
-        r"^([ \t>]*)(`{3,}|~{3,})[ \t{.]*([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2", re.M | re.S
+        r"^([ \t>]*)(`{3,}|~{3,})[ \t{.]*([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2", re.MULTILINE | re.DOTALL
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
@@ -210,13 +210,13 @@ def _markdown(text: str) -> Iterator[Piece]:
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
         if _CLIENT.match(match[1]):
             yield Piece(match[1], [*range(match.start(1), match.end(1) + 1)])
-    for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.M):
+    for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
         yield _block(text, match.start(), match.end(), 0)
 
 
 def _block(text: str, start: int, end: int, indent: int) -> Piece:
-    made, origin, at = "", [], start
-    has_prompts = re.search(r"^[ \t>]*\$ ", text[start:end], re.M) is not None
+    made, origin, at = "", list[int](), start
+    has_prompts = re.search(r"^[ \t>]*\$ ", text[start:end], re.MULTILINE) is not None
     was_continued = False
     for line in text[start:end].splitlines(keepends=True):
         prompt = re.match(r"[ \t>]*[$#%>] ", line)
@@ -230,7 +230,7 @@ def _block(text: str, start: int, end: int, indent: int) -> Piece:
 
 
 _KEY = r"(?:[\w./-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*:(?=[ \t]|$)"
-_ENTRY = re.compile(rf"^([ ]*(?:-[ ]+)*)({_KEY}[ \t]*)?(?:[&!][\w!<>-]+[ \t]+)*(.*)$", re.M)
+_ENTRY = re.compile(rf"^([ ]*(?:-[ ]+)*)({_KEY}[ \t]*)?(?:[&!][\w!<>-]+[ \t]+)*(.*)$", re.MULTILINE)
 _BLOCK_SCALAR = re.compile(r"([|>])[+-]?\d?[+-]?[ \t]*(?:#.*)?$")
 
 
@@ -252,7 +252,7 @@ def _yaml(text: str) -> Iterator[Piece]:
             end = entry.end() + 1
         elif value and value[0] not in "#{[&*":
             following = text[entry.end() : end]
-            is_plain = not re.search(rf"^[ ]*(?:- |{_KEY})", following, re.M)
+            is_plain = not re.search(rf"^[ ]*(?:- |{_KEY})", following, re.MULTILINE)
             stop = len(text[: end if is_plain else entry.end()].rstrip())
             yield from _plain(text, entry.start(3), max(stop, entry.start(3)), len(entry[1]))
             end = end if is_plain else entry.end() + 1
@@ -275,7 +275,7 @@ def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
     lines = text[start:end].splitlines(keepends=True)
     indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
     indent = min(indents[:1] or [0])
-    made, origin, at = "", [], start
+    made, origin, at = "", list[int](), start
     for line in lines:
         skip = min(indent, len(line) - len(line.lstrip(" ")))
         content = line[skip:]
@@ -314,7 +314,7 @@ def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
 def _quoted(text: str, start: int, line_start: int, quote: str) -> Iterator[Piece]:
     del line_start
     pattern = r"'((?:[^']|'')*)'" if quote == "'" else r"\"((?:[^\\\"]|\\.)*)\""
-    match = re.compile(pattern, re.S).match(text, start)
+    match = re.compile(pattern, re.DOTALL).match(text, start)
     if match is None:
         return
     made, origin, at = [], [], match.start(1)

@@ -11,6 +11,7 @@ Texts here are bytes of a file, a character each.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hubv1.api.routes import LEGACY_HOSTS
 
@@ -23,9 +24,10 @@ _WINDOW = 240
 _SLASH = r"\\?/"
 _HOST = rf"(?<![\w.-])(?:{'|'.join(map(re.escape, LEGACY_HOSTS))})(?![\w-]|\.\w)"
 _PLACE = re.compile(
-    rf"(?P<host>{_HOST})|(?<![\w.-])v[12]{_SLASH}+(?:repositories\b|users{_SLASH}+login\b)", re.I
+    rf"(?P<host>{_HOST})|(?<![\w.-])v[12]{_SLASH}+(?:repositories\b|users{_SLASH}+login\b)",
+    re.IGNORECASE,
 )
-_BEFORE_HOST = re.compile(rf"(?:https?:)?{_SLASH}{{2}}(?:[^\s/@\"'`]*@)?$", re.I)
+_BEFORE_HOST = re.compile(rf"(?:https?:)?{_SLASH}{{2}}(?:[^\s/@\"'`]*@)?$", re.IGNORECASE)
 _LITERAL = r"(?:[\w.~%:@/-]|\\/)+"
 _NESTED = r"\((?:[^()\n]|\([^()\n]*\))*\)"
 _INTERPOLATED = (
@@ -45,6 +47,7 @@ _OPERAND = rf"[$@]?[A-Za-z_][\w]*(?:(?:\.|->|::)\w+|\[[^\]\n]*\]|{_NESTED})*"
 _OPERAND_AT = re.compile(_OPERAND)
 _OPERAND_END = re.compile(rf"({_OPERAND})\s*{_OPERATOR}\s*[A-Za-z@$]{{0,2}}$")
 _STRING_END = re.compile(rf"[\"'`]\s*{_OPERATOR}\s*(?:[A-Za-z@]{{0,2}}(?=$))?$")
+_ADJACENT = re.compile(r"(?=[/$])|[\"'`](?=[$/])")
 _NEXT_LINE = re.compile(r"\s*\n\s*[fFrRbBuU]{0,2}[\"']")
 _NAME = re.compile(
     r"^[\s$({#@<%\\]*(?:\w+\s*(?:\.|->|::))*([A-Za-z_]\w*|\d)(?:\(\))?\s*(?:\|.*)?[\s)}>%]*$"
@@ -71,7 +74,7 @@ _JOINED = re.compile(r"(?:[jJ]oin\w*|URL|resolve|urljoin)\(\s*$")
 _REQUESTS = re.compile(
     r"\b\w*(?:fetch|get|open|request|curl|head|post|put|patch|delete|retrieve|download|exec|axios|"
     r"got|invoke\S*|uri|read|load)\w*!?\s*(?:\(|\s-\w+\s)\s*(?:[^();\n]|\([^()\n]*\))*$",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -121,9 +124,7 @@ class Expressions:
         self._literals: dict[str, str] = {}
         self._starts: set[int] = set()
         end = 0
-        for number, place in enumerate(_PLACE.finditer(text)):
-            if number > _MOST:
-                break
+        for place in islice(_PLACE.finditer(text), _MOST):
             if place.start() >= end:
                 expression = self._around(place)
                 if expression is not None:
@@ -166,7 +167,7 @@ class Expressions:
                 rf"^[ \t-]*(?:[\w<>\[\]]+[ \t]+){{0,5}}\$?{re.escape(name)}[\"']?(?::\s*&?\w+)?"
                 r"[ \t]*[:?]?[:=][ \t]*(?:[\"']?([\w./-]+)[\"']?[;,]?[ \t]*(?:#.*)?$)?"
             )
-            values = {match[1] for match in re.finditer(pattern, self.text, re.M)}
+            values = {match[1] for match in re.finditer(pattern, self.text, re.MULTILINE)}
             self._literals[name] = (values.pop() or "") if len(values) == 1 else ""
         return self._literals[name]
 
@@ -194,7 +195,8 @@ class Expressions:
         return expression.end
 
     def _around(self, place: re.Match[str]) -> Expression | None:
-        start, parts, is_start = place.start(), [], False
+        start, is_start = place.start(), False
+        parts: list[Part] = []
         if place["host"]:
             before = self.text[max(0, start - _WINDOW) : start]
             scheme = _BEFORE_HOST.search(before)
@@ -211,21 +213,18 @@ class Expressions:
             return
         spans = [(each.start, each.end) for each in self.found]
         pattern = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, names)))})\b")
-        for number, use in enumerate(pattern.finditer(self.text)):
-            if number > _MOST:
-                break
+        for use in islice(pattern.finditer(self.text), _MOST):
             if any(start <= use.start() < end for start, end in spans):
                 continue
             expression = self._referring(use)
-            if expression is not None and expression.start not in self._starts:
-                if expression.parts and len(expression.parts) > 1:
-                    self._add(expression)
-                elif name := _assigned_to(self.text, expression.start):  # another name for it
-                    expression.assigned_to = name
-                    if name != use[0]:
-                        self.constants.setdefault(name, []).append(expression)
+            if expression.start in self._starts:
+                continue
+            if len(expression.parts) > 1:
+                self._add(expression)
+            elif (name := _assigned_to(self.text, expression.start)) not in {"", use[0]}:
+                self.constants.setdefault(name, []).append(expression)  # another name for it
 
-    def _referring(self, use: re.Match[str]) -> Expression | None:
+    def _referring(self, use: re.Match[str]) -> Expression:
         text, start, end = self.text, use.start(), use.end()
         matches = (_INTERPOLATED_AT.match(text, at) for at in range(start - 1, start - 60, -1))
         inside = next((each for each in matches if each and end <= each.end()), None)
@@ -263,7 +262,8 @@ def _name_of(text: str) -> tuple[str, str]:
     return (found[1] if found else ""), ""
 
 
-def _interpolation(text: str) -> Part:
+def interpolation(text: str) -> Part:
+    """What is put in there, such as `${name}`."""
     name, default = _name_of(text)
     return Part(text, name, default)
 
@@ -278,42 +278,38 @@ def _literals(text: str) -> list[Part]:
     ]
 
 
+def _literals_after(text: str) -> list[Part]:
+    """Likewise, where the literal begins with the name of a variable whose `$` is before it."""
+    name, rest = re.fullmatch(r"(\w*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches all
+    return [Part("$" + name, name), *_literals(rest)]
+
+
 def _to_the_left(text: str, at: int) -> tuple[int, list[Part], bool]:
     """What belongs to a string before that place: where it begins, its parts, and whether there is
     nothing before it."""
     parts: list[Part] = []
     while len(parts) < 40:
         before = text[max(0, at - _WINDOW) : at]
-        literal = _LITERAL_END.search(before)
-        if literal is not None:
-            found, at = literal[0], at - len(literal[0])
-            variable = re.match(r"\w+", found) if text[at - 1 : at] == "$" else None
-            if variable is not None:
-                found, at = found[len(variable[0]) :], at - 1
-            parts[:0] = _literals(found)
-            if variable is not None:
-                parts.insert(0, Part("$" + variable[0], variable[0]))
-            continue
-        inside = _INTERPOLATED_END.search(before)
-        if inside is not None:
+        if literal := _LITERAL_END.search(before):
+            is_variable = text[at - len(literal[0]) - 1 : at - len(literal[0])] == "$"
+            at -= len(literal[0]) + is_variable
+            parts[:0] = _literals_after(literal[0]) if is_variable else _literals(literal[0])
+        elif inside := _INTERPOLATED_END.search(before):
             at -= len(inside[0])
-            parts.insert(0, _interpolation(inside[0]))
-            continue
-        if not before or before[-1] not in _QUOTES:
+            parts.insert(0, interpolation(inside[0]))
+        elif not before or before[-1] not in _QUOTES:
             return at, parts, not parts or parts[0].name is None
-        string = _STRING_END.search(before[:-1])
-        if string is not None:
+        elif string := _STRING_END.search(before[:-1]):
             at -= len(string[0]) + 1
-            continue
-        operand = _OPERAND_END.search(before[:-1])
-        if operand is None:
+        elif operand := _OPERAND_END.search(before[:-1]):
+            at -= len(operand[0]) + 1
+            parts.insert(0, interpolation(operand[1]))
+            further = _STRING_END.search(text[max(0, at - _WINDOW) : at])
+            at -= len(further[0]) if further else 0
+            if not further:
+                break
+        else:
             return at, parts, True
-        at -= len(operand[0]) + 1
-        parts.insert(0, _interpolation(operand[1]))
-        further = _STRING_END.search(text[max(0, at - _WINDOW) : at])
-        if further is None:
-            return at, parts, False
-        at -= len(further[0])
     return at, parts, False
 
 
@@ -330,27 +326,23 @@ def _to_the_right(
     """The string that begins at `start`, of which all to `at` is in `parts`."""
     closed = -1
     while len(parts) < 80:
-        if in_string:
-            if found := _LITERAL_AT.match(text, at):
-                literal = found[0]
-                if text[found.end() : found.end() + 1] in {"", " ", "\n", *_QUOTES}:
-                    literal = literal.rstrip(".:")
-                parts += _literals(literal)
-                at += len(found[0])
-            elif found := _INTERPOLATED_AT.match(text, at):
-                parts.append(_interpolation(found[0]))
-                at = found.end()
-            elif text[at : at + 1] in {*_QUOTES}:
-                closed, at, in_string = at, at + 1, False
-            else:
+        if not in_string:
+            following = _following(text, at, is_joined=is_joined, is_closed=closed == at - 1)
+            if following is None:
                 break
-            continue
-        following = _following(text, at, is_joined=is_joined, is_closed=closed == at - 1)
-        if following is None:
+            at, more, in_string = following
+            parts += more
+        elif found := _LITERAL_AT.match(text, at):
+            at = found.end()
+            is_end = text[at : at + 1] in {"", " ", "\n", *_QUOTES}
+            parts += _literals(found[0].rstrip(".:") if is_end else found[0])
+        elif found := _INTERPOLATED_AT.match(text, at):
+            at = found.end()
+            parts.append(interpolation(found[0]))
+        elif text[at : at + 1] in {*_QUOTES}:
+            closed, at, in_string = at, at + 1, False
+        else:
             break
-        at, part, in_string, separator = following
-        parts += [Part(separator)] if separator else []
-        parts += [part] if part else []
     if closed >= 0:
         parts = _filled(parts, text, closed)
     return Expression(start, max(at, start + 1), parts, is_string_start=is_start)
@@ -358,25 +350,19 @@ def _to_the_right(
 
 def _following(
     text: str, at: int, *, is_joined: bool, is_closed: bool
-) -> tuple[int, Part | None, bool, str] | None:
-    """What is concatenated to what ends there: where it ends or its string begins, the operand,
-    whether it is a string, and what is between them."""
+) -> tuple[int, list[Part], bool] | None:
+    """What is concatenated to what ends there: where it ends, or its string begins; its parts; and
+    whether it is a string."""
     comma = re.compile(r"\s*,\s*").match(text, at) if is_joined else None
     found = comma or _OPERATOR_AT.match(text, at)
     if found is not None:
+        separator = [Part("/")] if comma else []
         if string := _STRING_AT.match(text, found.end()):
-            return string.end(), None, True, "/" if comma else ""
-        if operand := _OPERAND_AT.match(text, found.end()):
-            part = _interpolation(operand[0])
-            return operand.end(), part, False, "/" if comma else ""
-        return None
-    if is_closed and text[at : at + 1] in {"/", "$"}:
-        return at, None, True, ""
-    if is_closed and text[at : at + 1] in {*_QUOTES} and text[at + 1 : at + 2] in {"$", "/"}:
-        return at + 1, None, True, ""
-    if is_closed and (line := _NEXT_LINE.match(text, at)):
-        return line.end(), None, True, ""
-    return None
+            return string.end(), separator, True
+        operand = _OPERAND_AT.match(text, found.end())
+        return (operand.end(), [*separator, interpolation(operand[0])], False) if operand else None
+    adjacent = (_ADJACENT.match(text, at) or _NEXT_LINE.match(text, at)) if is_closed else None
+    return (adjacent.end(), [], True) if adjacent else None
 
 
 def _filled(parts: list[Part], text: str, closed: int) -> list[Part]:
@@ -410,5 +396,5 @@ def _arguments(text: str) -> Iterator[Part]:
 
 def _argument(text: str) -> Part:
     text = text.strip()
-    literal = re.fullmatch(rf"[a-zA-Z]?[\"'`]({_LITERAL})[\"'`].*", text, re.S)
-    return Part(literal[1]) if literal else _interpolation(re.sub(r"^\w+=|^&", "", text))
+    literal = re.fullmatch(rf"[a-zA-Z]?[\"'`]({_LITERAL})[\"'`].*", text, re.DOTALL)
+    return Part(literal[1]) if literal else interpolation(re.sub(r"^\w+=|^&", "", text))

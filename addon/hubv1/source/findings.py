@@ -1,8 +1,10 @@
-"""From a file to its findings: every call of a retired or retiring route, and what to do about it."""
+"""From a file to its findings: each call of a retired or retiring route, and what to write
+instead."""
 
 import ast
 import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +15,7 @@ from hubv1.replacements import change_for as change_of
 from hubv1.replacements import replacement
 from hubv1.source.bash import Atom, Command, Script, Stage
 from hubv1.source.embedded import language_of, pieces_of
-from hubv1.source.expressions import Expression, Expressions, Part, Resolved
+from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
 from hubv1.source.targets import (
@@ -26,25 +28,34 @@ from hubv1.source.targets import (
     target_of,
 )
 from hubv1.source.tree import Looked, SourceFile
-from hubv1.source.uses import Does, does
+from hubv1.source.uses import Does, does, words
 
-_MENTIONING = {"echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "ack", "sed", "awk", "export", "test"}  # fmt: skip
+_MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
 _IGNORE = re.compile(r"hub-v1:\s*ignore\b[\s:=(\[,\u2014\u2013-]*(.*?)[\s)\]]*(?:\*/|-->|#>)?\s*$")
-_HASH = {
-    "py", "rb", "yaml", "yml", "tf", "hcl", "toml", "ini", "cfg", "conf", "ps1", "psm1", "r", "pl", "pm", "ex",
-    "exs", "docker", "make", "shell", "properties", "env", "nix", "jl", "cmake", "bzl", "php", "tcl", "fish",
-}  # fmt: skip
-_DASHES = {
-    "js", "jsx", "ts", "tsx", "mjs", "cjs", "mts", "go", "java", "kt", "kts", "c", "h", "cc", "cpp", "cs", "rs",
-    "scala", "swift", "php", "groovy", "dart", "proto", "tf", "hcl", "vue", "svelte", "jsonc", "json5",
-}  # fmt: skip
+_COMMENT_ALONE = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)")
+_HASH = words(
+    "py rb yaml yml tf hcl toml ini cfg conf ps1 psm1 r pl pm ex exs docker make shell "
+    "properties env nix jl cmake bzl php tcl fish "
+)
+_DASHES = words(
+    "js jsx ts tsx mjs cjs mts go java kt kts c h cc cpp cs rs scala swift php groovy dart "
+    "proto tf hcl vue svelte jsonc json5 "
+)
+_BLOCKS = (
+    ("/*", "*/", _DASHES),
+    ("<!--", "-->", {"html", "htm", "xml", "svg", "vue"}),
+    ("<#", "#>", {"ps1", "psm1"}),
+)
 _METHOD_BEFORE = re.compile(
     r"(?:[.\s](post|put|patch|delete|head)\w*\s*\(\s*(?:new\s+)?[\w.(]*|"
-    r"[\"'](POST|PUT|PATCH|DELETE|HEAD)[\"']\s*,\s*(?:fmt\.Sprintf\()?)[a-zA-Z@$]{0,2}[\"'`]?(?:https?:)?/{0,2}$",
-    re.I,
+    r"[\"'](POST|PUT|PATCH|DELETE|HEAD)[\"']\s*,\s*(?:fmt\.Sprintf\()?)"
+    r"[a-zA-Z@$]{0,2}[\"'`]?(?:https?:)?/{0,2}$",
+    re.IGNORECASE,
 )
-_METHOD_AFTER = re.compile(r"[\"']?\b(?:method|type)[\"']?\s*[:=]\s*[\"'](\w+)[\"']|-Method\s+(\w+)", re.I)  # fmt: skip
+_METHOD_AFTER = re.compile(
+    r"[\"']?\b(?:method|type)[\"']?\s*[:=]\s*[\"'](\w+)[\"']|-Method\s+(\w+)", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -81,8 +92,13 @@ class _Site:
     target: Target
     does: Does = Does.UNKNOWN
     context: Context | None = None
-    lines: frozenset[int] = frozenset()
-    """Lines on which a comment may leave it out."""
+    own: frozenset[int] = frozenset()
+    """The lines that it is made of."""
+
+    @property
+    def lines(self) -> frozenset[int]:
+        """Lines on which a comment may leave it out."""
+        return self.own | {line - 1 for line in self.own}
 
 
 def find(source: SourceFile, looked: Looked, *, skopeo: bool = False) -> list[Finding]:
@@ -108,17 +124,16 @@ class _FileScan:
         return [finding for site in sites if (finding := self._finding(site)) is not None]
 
     def line_of(self, at: int) -> int:
-        low, high = 0, len(self._lines)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._lines[middle] <= at else (low, middle)
-        return low
+        """The number of the line that a place is on."""
+        return bisect_right(self._lines, at)
 
     # Shell.
 
     def _of_shell(self) -> Iterator[_Site]:
         names = "|".join(map(re.escape, self.expressions.constants)) or r"(?!)"
-        worth = re.compile(rf"docker\.(?:io|com)|repositories|users/|\$\{{?(?:{names})\b", re.I)
+        worth = re.compile(
+            rf"docker\.(?:io|com)|repositories|users/|\$\{{?(?:{names})\b", re.IGNORECASE
+        )
         for piece in pieces_of(self.language, self.text):
             if not worth.search(piece.text):
                 continue
@@ -160,6 +175,8 @@ class _FileScan:
         if atom.part.name is None:
             return atom.part
         text = script.piece.source(atom.start, atom.end, self.text)
+        if atom.part.name in script.piece.textual:
+            return interpolation(text)
         return Part(text, atom.part.name, atom.part.default)
 
     def _is_local(self, resolved: Resolved, at: int) -> bool:
@@ -199,31 +216,25 @@ class _FileScan:
     def _of_text(self) -> Iterator[_Site]:
         prose = _Prose(self.text, self.language)
         extended = set[int]()
-        bases, hosts = list[Expression](), list[Expression]()
+        bases: list[Expression] = []
+        has_host = False
         for expression in self.expressions.found:
             if expression.start in self._done:
                 continue
+            target = self._target(expression)
             if prose.holds(expression.start):
-                self.looked.mentions += self._is_call(expression)
+                self.looked.mentions += target is not None
                 continue
             resolved = [*self._several(expression.parts)]
-            if any(map(is_host, resolved)):
-                hosts.append(expression)
-            target = self._target(expression)
+            extended |= {constant.start for each in resolved for constant in each.of}
+            has_host |= any(map(is_host, resolved))
             if target is not None:
-                for each in resolved:
-                    extended |= {constant.start for constant in each.of}
                 yield from self._sites(expression, target, resolved)
             elif any(map(is_base, resolved)):
                 bases.append(expression)
-            else:
-                for each in resolved:
-                    extended |= {constant.start for constant in each.of}
-        for expression in bases:
-            if expression.start not in extended | self._done:
-                lines = self._near(expression.start)
-                yield _Site(expression.start, base_target(), lines=lines)
-        if hosts:
+        unused = (each.start for each in bases if each.start not in extended | self._done)
+        yield from (_Site(at, base_target(), own=self._near(at)) for at in unused)
+        if has_host:
             yield from self._relative(prose)
 
     def _relative(self, prose: "_Prose") -> Iterator[_Site]:
@@ -239,8 +250,7 @@ class _FileScan:
                 )
                 target = target_of(whole, self._method(expression), self.expressions)
                 if target is not None and not prose.holds(expression.start):
-                    lines = self._near(expression.start)
-                    yield _Site(expression.start, target, lines=lines)
+                    yield from self._sites(expression, target, [resolved])
                 break
 
     def _target(self, expression: Expression) -> Target | None:
@@ -257,7 +267,7 @@ class _FileScan:
     ) -> Iterator[_Site]:
         constants = [constant.start for each in resolved for constant in each.of]
         for at in self.expressions.requests(expression) or [expression.start]:
-            yield _Site(at, target, lines=self._near(at, expression.start, *constants))
+            yield _Site(at, target, own=self._near(at, expression.start, *constants))
 
     def _method(self, expression: Expression) -> str:
         before = self.text[max(0, expression.start - 120) : expression.start]
@@ -270,8 +280,7 @@ class _FileScan:
     # What becomes of a site.
 
     def _near(self, *places: int) -> frozenset[int]:
-        lines = {self.line_of(at) for at in places}
-        return frozenset(lines | {line - 1 for line in lines})
+        return frozenset(map(self.line_of, places))
 
     def _finding(self, site: _Site) -> Finding | None:
         line = self.line_of(site.at)
@@ -300,18 +309,14 @@ class _FileScan:
         return readable(self.text[self._lines[number - 1] : end].rstrip("\r\n"))
 
     def _is_ignored(self, site: _Site) -> bool:
-        own = self.line_of(site.at)
-        for number in sorted(site.lines | {own}):
+        for number in sorted(site.lines):
             comment = _IGNORE.search(self._line(number))
             if comment is None:
                 continue
-            # On a line of its own it is about the next one, else about its own.
-            if number != own and number + 1 in site.lines | {own}:
-                alone = re.match(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)", self._line(number))
-                if alone is None and number not in {
-                    line for line in site.lines if line + 1 in site.lines
-                }:
-                    continue
+            is_alone = _COMMENT_ALONE.match(self._line(number)) is not None
+            # On a line of its own it is about the next line, else about its own.
+            if (number + is_alone) not in site.own:
+                continue
             if re.search(r"\w", comment[1]):
                 self.looked.ignored += 1
                 return True
@@ -327,29 +332,34 @@ class _Prose:
         self._spans = _docstrings(text) if language == "py" else []
         if language == "markdown":
             fences = r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
-            self._code = [match.span() for match in re.finditer(fences, text, re.M | re.S)]
+            self._code = [
+                match.span() for match in re.finditer(fences, text, re.MULTILINE | re.DOTALL)
+            ]
 
     def holds(self, at: int) -> bool:
+        """Whether that place is in one."""
         text, language = self._text, self._language
+        before = text[text.rfind("\n", 0, at) + 1 : at]
         if language == "markdown":
             return not any(start <= at < end for start, end in self._code)
-        if any(start <= at < end for start, end in self._spans):
-            return True
-        before = text[text.rfind("\n", 0, at) + 1 : at]
         if language == "rst" and not before[:1].isspace():
             return True
-        if language in _HASH and _is_after("#", before):
-            return True
-        if language in _DASHES and _is_after("//", before):
-            return True
-        opened = text.rfind("/*", 0, at)
-        if language in _DASHES and opened > text.rfind("*/", 0, at):
-            return opened == 0 or text[opened - 1].isspace()
-        if language in {"html", "xml", "htm", "vue", "svg"}:
-            return text.rfind("<!--", 0, at) > text.rfind("-->", 0, at)
-        if language in {"ps1", "psm1"} and text.rfind("<#", 0, at) > text.rfind("#>", 0, at):
-            return True
-        return language in {"sql", "lua", "hs"} and _is_after("--", before)
+        return (
+            any(start <= at < end for start, end in self._spans)
+            or any(
+                language in languages and _is_after(sign, before)
+                for sign, languages in (("#", _HASH), ("//", _DASHES), ("--", {"sql", "lua", "hs"}))
+            )
+            or any(
+                language in languages and self._is_between(opening, closing, at)
+                for opening, closing, languages in _BLOCKS
+            )
+        )
+
+    def _is_between(self, opening: str, closing: str, at: int) -> bool:
+        opened = self._text.rfind(opening, 0, at)
+        is_open = opened > self._text.rfind(closing, 0, at)
+        return is_open and (opened == 0 or self._text[opened - 1].isspace())
 
 
 def _is_after(sign: str, before: str) -> bool:
@@ -386,18 +396,18 @@ def _docstrings(text: str) -> list[tuple[int, int]]:
 
 
 def _method_of(command: Command) -> str:
-    words = command.arguments
-    for word, following in zip(words, (*words[1:], ""), strict=True):
+    given = command.arguments
+    for word, following in zip(given, (*given[1:], ""), strict=True):
         if word in {"-X", "--request"}:
             return following.upper()
         if found := re.fullmatch(r"(?:-\w*X|--request=|--method=)([A-Z]+)", word):
             return found[1]
         if re.fullmatch(r"-[sSfLk]*I[sSfLk]*|--head|--spider", word):
             return "HEAD"
-    is_post = any(re.match(r"-d|--data|--json|--post-(?:data|file)|-F$", word) for word in words)
-    if command.name in {"http", "https", "xh"} and words and words[0].isupper():
-        return words[0]
-    return "POST" if is_post and not {"-G", "--get"} & {*words} else "GET"
+    is_post = any(re.match(r"-d|--data|--json|--post-(?:data|file)|-F$", word) for word in given)
+    if command.name in {"http", "https", "xh"} and given and given[0].isupper():
+        return given[0]
+    return "POST" if is_post and not {"-G", "--get"} & {*given} else "GET"
 
 
 def replacement_for(target: Target, what: Does, language: str) -> str:

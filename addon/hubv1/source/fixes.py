@@ -5,16 +5,17 @@ The new lines use what the script uses already: curl or wget, and jq where it ha
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import Listing
-from hubv1.source.bash import Atom, Command, Script, Stage, text_of
+from hubv1.source.bash import Atom, Script, Stage, text_of
 from hubv1.source.embedded import Piece
-from hubv1.source.expressions import HOLE, Expressions, Part
-from hubv1.source.idioms import BY_404, NOT_404, READERS, Idiom
+from hubv1.source.expressions import Expressions, Part
+from hubv1.source.idioms import BY_404, COUNT, NOT_404, Idiom
+from hubv1.source.matching import Fetch, canonical, fetch_of, reader_of
 from hubv1.source.targets import Target
+from hubv1.source.uses import words
 
 _SORTED = (
     'if test("\\r\\nlink:"; "i") then error("the list has more pages") '
@@ -32,6 +33,7 @@ _COUNT_OF = (
     '{ gsub(/[]}].*/, ""); n = split($0, names, ","); found = 1 } '
     "END { if (!found) exit 1; print n }'"
 )
+_NO_ANSWER = "Docker Hub did not say whether the tag exists"
 _AUTH = "https://auth.docker.io/token?service=registry.docker.io&scope=repository:"
 _REGISTRY = "https://registry-1.docker.io/v2/"
 _HUB = "https://hub.docker.com/v2/namespaces/"
@@ -59,19 +61,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fetch:
-    """A command that prints the answer of a URL, and does nothing else."""
-
-    tool: str
-    flags: frozenset[str]
-    output: str
-    """Where the body goes: `-`, or a file."""
-    write_out: str
-    kept: tuple[str, ...]
-    """Options that stay."""
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     """What a change needs to know of the call."""
 
@@ -94,7 +83,7 @@ class Context:
 def change_for(context: Context) -> Change | None:
     """The change to a call; None where it is no idiom that is known."""
     stage, target = context.stage, context.target
-    fetch = _fetch_of(stage.command, context.number)
+    fetch = fetch_of(stage.command, context.number)
     if fetch is None or not stage.is_first or stage.is_loop or not _is_simple(target):
         return None
     if target.listing is Listing.TAGS:
@@ -107,13 +96,12 @@ def change_for(context: Context) -> Change | None:
 def _is_simple(target: Target) -> bool:
     """Whether the URL has literals and plain variables alone."""
     pieces = [piece for each in (*target.segments, target.tag) for piece in each]
-    return 0 < len(target.segments) < 3 and all(
-        bool(re.fullmatch(r"[A-Za-z0-9._:-]+", piece)) if isinstance(piece, str) else _is_plain(piece)
-        for piece in pieces
-    )  # fmt: skip
+    return 0 < len(target.segments) < 3 and all(map(_is_plain, pieces))
 
 
-def _is_plain(part: Part) -> bool:
+def _is_plain(part: str | Part) -> bool:
+    if isinstance(part, str):
+        return re.fullmatch(r"[A-Za-z0-9._:-]+", part) is not None
     return bool(part.name) and bool(
         re.fullmatch(
             r"\$\w+|\$\{\w+\}|\$\(\w+\)|\$?\{\{\s*[\w.]+\s*\}\}|<%=\s*[\w.@]+\s*%>", part.text
@@ -121,175 +109,9 @@ def _is_plain(part: Part) -> bool:
     )
 
 
-# What is fetched, and what of the answer is read.
-
-_SHORT = re.compile(r"-([sSfLlgi46]*)([oOwmX])?(.*)", re.S)
-_LONG = {
-    "--silent": "s", "--show-error": "S", "--fail": "f", "--location": "L", "--compressed": "",
-    "--head": "I", "--ipv4": "", "--ipv6": "", "--quiet": "s", "--no-verbose": "S", "--spider": "I",
-}  # fmt: skip
-_KEPT = {
-    "--retry", "--retry-delay", "--max-time", "--connect-timeout", "--tries", "--timeout", "-m",
-}  # fmt: skip
-
-
-def _fetch_of(command: Command, number: int) -> _Fetch | None:
-    if command.name not in {"curl", "wget"}:
-        return None
-    words = [text for at, text in enumerate(command.arguments) if at != number]
-    read = _curl if command.name == "curl" else _wget
-    found = read(iter(words))
-    if found is None or any(not _is_harmless(each) for each in command.redirects):
-        return None
-    if command.is_silent:
-        found = replace(found, output="/dev/null")
-    return found
-
-
-def _is_harmless(redirect: str) -> bool:
-    return bool(re.fullmatch(r"[12&]?>>?\s*/dev/null|2>\s*&1|&>>?\s*/dev/null", redirect))
-
-
-def _curl(words: Iterator[str]) -> _Fetch | None:
-    flags, output, write_out, kept = set[str](), "-", "", list[str]()
-    for word in words:
-        name, _, value = word.partition("=")
-        if word in _KEPT:
-            kept += [word, next(words, "")]
-        elif word in _LONG:
-            flags.add(_LONG[word])
-        elif word in {"--output", "--write-out", "--request"}:
-            value = next(words, "")
-            output = value if word == "--output" else output
-            write_out = value if word == "--write-out" else write_out
-            if word == "--request" and value != "GET":
-                return None
-        elif word == "-I":
-            flags.add("I")
-        elif (short := _SHORT.fullmatch(word)) and word != "-" and name == word.split("=")[0]:
-            flags |= {*short[1]}
-            if short[2] is None and short[3]:
-                return None
-            value = (short[3] or next(words, "")) if short[2] else ""
-            if short[2] == "X" and value != "GET":
-                return None
-            if short[2] == "O":
-                return None
-            output = value if short[2] == "o" else output
-            write_out = value if short[2] == "w" else write_out
-            kept += ["--max-time", value] if short[2] == "m" else []
-        else:
-            return None
-    is_clean = all(re.fullmatch(r"[\w.:/-]+", each) for each in kept) and "i" not in flags
-    return _Fetch("curl", frozenset(flags), output, write_out, tuple(kept)) if is_clean else None
-
-
-def _wget(words: Iterator[str]) -> _Fetch | None:
-    flags, output, kept = set[str](), "", list[str]()
-    for word in words:
-        name, _, value = word.partition("=")
-        if name == "--output-document" and value:
-            output = value
-        elif word in {"-O", "-qO", "--output-document"}:
-            output = next(words, "")
-            flags |= {"s"} if word == "-qO" else set()
-        elif word in {"-qO-", "-O-", "-q"}:
-            output = "-" if "O" in word else output
-            flags |= {"s"} if "q" in word else set()
-        elif word in {"-qO/dev/null", "-O/dev/null"}:
-            output = "/dev/null"
-        elif word == "-nv" or word in _LONG:
-            flags.add(_LONG.get(word, ""))
-        elif name in _KEPT:
-            kept.append(word if value else f"{word}={next(words, '')}")
-        else:
-            return None
-    is_clean = all(re.fullmatch(r"[\w.:/=-]+", each) for each in kept)
-    output = "/dev/null" if "I" in flags else output
-    return (
-        _Fetch("wget", frozenset(flags), output, "", tuple(kept)) if is_clean and output else None
-    )
-
-
-@cache
-def _shape(text: str) -> tuple[tuple[str, ...], ...]:
-    """The commands of a pipeline, in a form that is the same however they are written."""
-    script = Script(Piece(text, [*range(len(text) + 1)]))
-    return tuple(_canonical(script.command(node)) for node in script.commands)
-
-
-def _canonical(command: Command) -> tuple[str, ...]:
-    name, words = command.name, [*command.arguments]
-    name = re.sub(r"^python[23]?$", "python3", re.sub(r"^[gm]awk$", "awk", name))
-    if name in {"fgrep", "egrep"}:
-        words.insert(0, "-F" if name == "fgrep" else "-E")
-        name = "grep"
-    if name in {"grep", "jq"}:
-        words = [word for each in words for word in _split_flags(each, name)]
-        flags = sorted(each for each in words if re.fullmatch(r"-\w", each))
-        words = flags + [each for each in words if not re.fullmatch(r"-\w", each)]
-    if name == "cut":
-        words = re.sub(r"(-[df])\n", r"\1", "\n".join(words)).split("\n")
-    if name == "awk":
-        words = re.sub(r"(-F)\n", r"\1", "\n".join(words)).split("\n")
-    if name == "sed" and words[:1] != ["-e"] and len(words) == 1:
-        words = ["-e", *words]
-    if name in {"jq", "awk"}:
-        words = [re.sub(r"\s+", "", each) for each in words]
-    if name == "python3":
-        words = [re.sub(r"\s*([,;])\s*|\s+", r"\1", each).replace("'", '"') for each in words]
-    return name, *words
-
-
-def _split_flags(word: str, name: str) -> list[str]:
-    word = {"--raw-output": "-r", "--only-matching": "-o", "--quiet": "-q", "--silent": "-q"}.get(
-        word, word
-    )
-    if name == "grep" and re.fullmatch(r"-[A-Za-z]{2,}", word):
-        return [f"-{each}" for each in word[1:]]
-    return [word]  # fmt: skip
-
-
-def _reader_of(stage: Stage) -> tuple[Idiom, int] | None:
-    """The idiom that reads the list, and how many commands it has; the longest there is."""
-    found: tuple[Idiom, int] | None = None
-    for idiom in READERS:
-        shape = _shape(idiom.old.partition(" | ")[2])
-        commands = stage.after[: len(shape)]
-        if len(commands) < len(shape) or (found is not None and found[1] >= len(shape)):
-            continue
-        is_last = len(stage.after) == len(shape)
-        if all(
-            command is not None
-            and _matches(expected, command)
-            and (not command.redirects or (is_last and number == len(shape) - 1))
-            for number, (expected, command) in enumerate(zip(shape, commands, strict=True))
-        ):
-            found = idiom, len(shape)
-    return found
-
-
-def _matches(expected: tuple[str, ...], command: Command) -> bool:
-    actual = _canonical(command)
-    if expected[0] == "jq":
-        expected, actual = (
-            tuple(each for each in words if each != "-r") for words in (expected, actual)
-        )
-    plain = all(
-        atom.is_plain for word in command.words for atom in word if atom.part.name is not None
-    )
-    return plain and len(expected) == len(actual) and all(
-        re.fullmatch(re.escape(one).replace(HOLE, r"[\w./:\ue000-]+"), other)
-        for one, other in zip(expected, actual, strict=True)
-    )  # fmt: skip
-
-
-# What is written instead.
-
-
-def _reader(context: Context, fetch: _Fetch) -> Change | None:
+def _reader(context: Context, fetch: Fetch) -> Change | None:
     """The change to a list that is read."""
-    found = _reader_of(context.stage)
+    found = reader_of(context.stage)
     if found is None or fetch.output != "-" or fetch.write_out or "I" in fetch.flags:
         return None
     idiom, number = found
@@ -299,7 +121,7 @@ def _reader(context: Context, fetch: _Fetch) -> Change | None:
     text = _list(context, fetch, idiom, repository)
     rest = context.stage.after[number:]
     end = last.node.end_byte
-    if text is None or (rest and idiom.awk == "COUNT"):
+    if text is None or (rest and idiom.awk == COUNT):
         return None
     if rest:
         names = _free_name(context, "names")
@@ -315,7 +137,7 @@ def _is_test(context: Context) -> bool:
     )
 
 
-def _list(context: Context, fetch: _Fetch, idiom: Idiom, repository: Text) -> Text | None:
+def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Text | None:
     """A pipeline that prints what the idiom does, from the registry; its last command fails where
     the list is not whole."""
     last = context.stage.after[0]
@@ -344,10 +166,10 @@ def _list(context: Context, fetch: _Fetch, idiom: Idiom, repository: Text) -> Te
         return None
     if has_jq:
         ending: Text = (f"jq -R{raw}s", *variable, f" '{_SORTED}{idiom.jq}'")
-        secret = "jq -r .token"
+        reader = "jq -r .token"
     else:
-        ending = (_COUNT_OF if idiom.awk == "COUNT" else _NAMES_OF % {"line": idiom.awk},)
-        secret = 'sed \'s/.*"token" *: *"\\([^"]*\\)".*/\\1/\''
+        ending = (_COUNT_OF if idiom.awk == COUNT else _NAMES_OF % {"line": idiom.awk},)
+        reader = 'sed \'s/.*"token" *: *"\\([^"]*\\)".*/\\1/\''
     kept = "".join(f" {each}" for each in fetch.kept)
     follow = "L" if "L" in fetch.flags else ""
     if fetch.tool == "curl":
@@ -355,9 +177,13 @@ def _list(context: Context, fetch: _Fetch, idiom: Idiom, repository: Text) -> Te
     else:
         token, get = f"wget -q -O -{kept}", f"wget -q --save-headers -O -{kept} --header"
     return (
-        f'{get} "Authorization: Bearer $({token} "{_AUTH}', *repository, f':pull" | {secret})" "{_REGISTRY}',
-        *repository, '/tags/list" | ', *ending,
-    )  # fmt: skip
+        f'{get} "Authorization: Bearer $({token} "{_AUTH}',
+        *repository,
+        f':pull" | {reader})" "{_REGISTRY}',
+        *repository,
+        '/tags/list" | ',
+        *ending,
+    )
 
 
 def _index(words: Sequence[str], word: str) -> int:
@@ -433,7 +259,7 @@ def _tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
     return prefix, (_HUB, *namespace, "/repositories/", *name, "/tags/", *tag)
 
 
-def _code_of(fetch: _Fetch, url: Text) -> Text:
+def _code_of(fetch: Fetch, url: Text) -> Text:
     """A command that prints the status of the answer."""
     kept = "".join(f" {each}" for each in fetch.kept)
     if fetch.tool == "wget":
@@ -443,15 +269,13 @@ def _code_of(fetch: _Fetch, url: Text) -> Text:
     return (f"curl -sS{follow}{kept} -o /dev/null -w '%{{http_code}}' \"", *url, '"')
 
 
-def _case(fetch: _Fetch, url: Text, missing: int) -> Text:
+def _case(fetch: Fetch, url: Text, missing: int) -> Text:
     absent = "false" if missing == 1 else f"(exit {missing})"
-    return (
-        "case $(", *_code_of(fetch, url), f") in 200) ;; 404) {absent} ;; "
-        "*) echo 'Docker Hub did not say whether the tag exists' >&2; exit 1 ;; esac",
-    )  # fmt: skip
+    ending = f") in 200) ;; 404) {absent} ;; *) echo '{_NO_ANSWER}' >&2; exit 1 ;; esac"
+    return ("case $(", *_code_of(fetch, url), ending)
 
 
-def _status(context: Context, fetch: _Fetch) -> Change | None:
+def _status(context: Context, fetch: Fetch) -> Change | None:
     """The change to `curl -f … > /dev/null`."""
     stage = context.stage
     if stage.after or fetch.write_out or stage.captured_by or stage.compared:
@@ -464,7 +288,7 @@ def _status(context: Context, fetch: _Fetch) -> Change | None:
     return Change(name, _placed(context, prefix, text, stage.end), BY_404)
 
 
-def _code(context: Context, fetch: _Fetch) -> Change | None:
+def _code(context: Context, fetch: Fetch) -> Change | None:
     """The change to a status code that is compared."""
     stage = context.stage
     is_code = re.fullmatch(r"%\{(http_code|response_code)\}(\\n)?", fetch.write_out)
@@ -505,7 +329,7 @@ def _is_for_404(context: Context) -> bool:
     return bool(found) and {*found} == {"404"}
 
 
-def _text(context: Context, fetch: _Fetch) -> Change | None:
+def _text(context: Context, fetch: Fetch) -> Change | None:
     """The change to what looks for `Tag not found` in the answer."""
     stage = context.stage
     if fetch.output != "-" or fetch.write_out or "f" in fetch.flags or fetch.tool != "curl":
@@ -518,7 +342,7 @@ def _text(context: Context, fetch: _Fetch) -> Change | None:
         return Change("exists-text", edits, "")
     if len(stage.after) != 1 or (last := stage.after[0]) is None or last.redirects:
         return None
-    if _canonical(last) not in {
+    if canonical(last) not in {
         ("grep", "-q", "Tag not found"),
         ("grep", "-F", "-q", "Tag not found"),
     }:
@@ -527,13 +351,13 @@ def _text(context: Context, fetch: _Fetch) -> Change | None:
     return Change("exists-text-grep", _placed(context, prefix, text, stage.end), "")
 
 
-def _in_list(context: Context, fetch: _Fetch) -> Change | None:
+def _in_list(context: Context, fetch: Fetch) -> Change | None:
     """The change to a search for one name in v1's list."""
     stage = context.stage
     last = stage.after[0] if len(stage.after) == 1 else None
     if last is None or fetch.output != "-" or fetch.write_out or fetch.tool != "curl":
         return None
-    name, *words = _canonical(last)
+    name, *words = canonical(last)
     flags = {each for each in words if each.startswith("-")}
     is_quiet = "-q" in flags or last.is_silent
     if name != "grep" or len(words) != len(flags) + 1 or not flags <= {"-q", "-F"} or not is_quiet:
@@ -577,7 +401,9 @@ def _word_edit(context: Context, word: Sequence[Atom], text: Text) -> Edit:
     return Edit(start, end, text)
 
 
-_BODIES = {"program", "compound_statement", "do_group", "if_statement", "else_clause", "elif_clause", "case_item"}  # fmt: skip
+_BODIES = words(
+    "program compound_statement do_group if_statement else_clause elif_clause case_item"
+)
 
 
 def _placed(context: Context, prefix: Sequence[Text], text: Text, end: int) -> tuple[Edit, ...]:

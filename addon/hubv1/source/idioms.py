@@ -36,90 +36,69 @@ class Idiom:
     """What awk prints for each name, likewise; empty where it cannot."""
 
 
-_SED = """sed -e 's/[][]//g' -e 's/"//g' -e 's/ //g' | tr '}' '\\n' | awk -F: '{print $3}'"""
-_NAME, _LINE = "print", 'print "\\"name\\": \\"" $0 "\\""'
-_PYTHON = (
-    'python3 -c \'import json,sys; print("\\n".join(t["name"] for t in json.load(sys.stdin)))\''
-)
-READERS = tuple(
-    Idiom(name, f"curl -s {{list}} | {reader}", LOUD, jq, awk)
-    for name, reader, jq, awk in (
-        ("list-sed-tr-awk", _SED, "[]", _NAME),
-        ("list-jq-name", "jq -r '.[].name'", "[]", _NAME),
-        ("list-jq-bracket-name", "jq -r '.[][\"name\"]'", "[]", _NAME),
-        ("list-jq-pipe-name", "jq -r '.[] | .name'", "[]", _NAME),
-        ("list-jq-map", "jq 'map(.name)'", "", ""),
-        ("list-jq-array", "jq '[.[].name]'", "", ""),
-        (
-            "list-jq-contains",
-            "jq -r --arg s $WORD '.[] | select(.name | contains($s)) | .name'",
-            "[] | select(contains($s))",
-            "",
-        ),
-        (
-            "list-jq-without-latest",
-            "jq -r '.[] | select(.name != \"latest\") | .name'",
-            '[] | select(. != "latest")',
-            "",
-        ),
-        ("list-jq-count", "jq length", " | length", ""),
-        ("list-jq-count-of", "jq '. | length'", " | length", ""),
-        ("list-jq-last", "jq -r '.[-1].name'", "[-1]", ""),
-        ("list-jq-first", "jq -r '.[0].name'", "[0]", ""),
-        (
-            "list-jq-lines",
-            "jq . | grep name | awk '{print $2}' | sed -e 's/\"//g'",
-            "[]",
-            _NAME,
-        ),
-        ("list-grep-cut", "grep -o '\"name\": \"[^\"]*' | cut -d '\"' -f 4", "[]", _NAME),
-        ("list-grep-cut-whole", "grep -o '\"name\": \"[^\"]*\"' | cut -d '\"' -f 4", "[]", _NAME),
-        (
-            "list-grep-awk",
-            "grep -o '\"name\": \"[^\"]*\"' | awk -F'\"' '{print $4}'",
-            "[]",
-            _NAME,
-        ),
-        ("list-grep-grep", "grep -o '\"name\": \"[^\"]*' | grep -o '[^\"]*$'", "[]", _NAME),
-        ("list-grep-perl-cut", "grep -Po '\"name\": \"(.*?)\"' | cut -d '\"' -f 4", "[]", _NAME),
-        (
-            "list-grep-perl-awk",
-            "grep -Po '\"name\": \"(.*?)\"' | awk -F'\"' '{print $4}'",
-            "[]",
-            _NAME,
-        ),
-        ("list-grep-behind", "grep -Po '(?<=\"name\": \")[^\"]*'", "[]", _NAME),
-        ("list-grep-pairs", "grep -Po '\"name\": \"(.*?)\"'", '[] | "\\"name\\": \\"\\(.)\\""', _LINE),
-        ("list-tr-grep-cut", "tr ',' '\\n' | grep name | cut -d '\"' -f 4", "[]", _NAME),
-        (
-            "list-json-tool",
-            "python3 -m json.tool | grep name | cut -d '\"' -f 4",
-            "[]",
-            _NAME,
-        ),
-        ("list-python", _PYTHON, "[]", _NAME),
-        ("list-grep-count", "grep -o '\"name\"' | wc -l", " | length", "COUNT"),
-    )
-)  # fmt: skip
-"""What makes names of v1's list, one a line."""
+_NAMES = "print"
+_PAIRS = r'print "\"name\": \"" $0 "\""'
+COUNT = "count"
+"""In the place of what awk prints for each name: their number."""
 
-_STATUS = "curl -s -o /dev/null -w '%{http_code}' {tag}"
-TESTS = (
-    Idiom("exists-curl", "if curl -fsSL {tag} > /dev/null; then echo yes; else echo no; fi", BY_404),
-    Idiom("exists-wget", "if wget -q --spider {tag}; then echo yes; else echo no; fi", BY_404),
-    Idiom("exists-code-200", f'if [ "$({_STATUS})" = 200 ]; then echo yes; else echo no; fi', NOT_404),
-    Idiom("exists-code-404", f'if [ "$({_STATUS})" = 404 ]; then echo no; else echo yes; fi'),
-    Idiom("exists-code-in-variable", f'code=$({_STATUS})\n[ "$code" != 404 ] && echo yes'),
-    Idiom("exists-text", 'if [ "$(curl -s {tag})" = "Tag not found" ]; then echo no; else echo yes; fi'),
-    Idiom("exists-text-grep", "if curl -s {tag} | grep -q 'Tag not found'; then echo no; else echo yes; fi"),
-    Idiom(
-        "exists-in-list",
-        "if curl -s {list} | grep -Fq '\"name\": \"'$TAG'\"'; then echo yes; else echo no; fi",
-        BY_404,
-    ),
-    Idiom(
-        "exists-name-in-list",
-        "if curl -s {list} | grep -q '\"'$TAG'\"'; then echo yes; else echo no; fi",
-        BY_404,
-    ),
-)  # fmt: skip
+_READERS = r"""
+list-sed-tr-awk ~ names ~ [] ~ sed -e 's/[][]//g' -e 's/"//g' -e 's/ //g' | tr '}' '\n' | awk -F: '{print $3}'
+list-jq-name ~ names ~ [] ~ jq -r '.[].name'
+list-jq-bracket-name ~ names ~ [] ~ jq -r '.[]["name"]'
+list-jq-pipe-name ~ names ~ [] ~ jq -r '.[] | .name'
+list-jq-map ~ ~ ~ jq 'map(.name)'
+list-jq-array ~ ~ ~ jq '[.[].name]'
+list-jq-contains ~ ~ [] | select(contains($s)) ~ jq -r --arg s $WORD '.[] | select(.name | contains($s)) | .name'
+list-jq-without-latest ~ ~ [] | select(. != "latest") ~ jq -r '.[] | select(.name != "latest") | .name'
+list-jq-count ~ ~  | length ~ jq length
+list-jq-count-of ~ ~  | length ~ jq '. | length'
+list-jq-last ~ ~ [-1] ~ jq -r '.[-1].name'
+list-jq-first ~ ~ [0] ~ jq -r '.[0].name'
+list-jq-lines ~ names ~ [] ~ jq . | grep name | awk '{print $2}' | sed -e 's/"//g'
+list-grep-cut ~ names ~ [] ~ grep -o '"name": "[^"]*' | cut -d '"' -f 4
+list-grep-cut-whole ~ names ~ [] ~ grep -o '"name": "[^"]*"' | cut -d '"' -f 4
+list-grep-awk ~ names ~ [] ~ grep -o '"name": "[^"]*"' | awk -F'"' '{print $4}'
+list-grep-grep ~ names ~ [] ~ grep -o '"name": "[^"]*' | grep -o '[^"]*$'
+list-grep-perl-cut ~ names ~ [] ~ grep -Po '"name": "(.*?)"' | cut -d '"' -f 4
+list-grep-perl-awk ~ names ~ [] ~ grep -Po '"name": "(.*?)"' | awk -F'"' '{print $4}'
+list-grep-behind ~ names ~ [] ~ grep -Po '(?<="name": ")[^"]*'
+list-grep-pairs ~ pairs ~ [] | "\"name\": \"\(.)\"" ~ grep -Po '"name": "(.*?)"'
+list-tr-grep-cut ~ names ~ [] ~ tr ',' '\n' | grep name | cut -d '"' -f 4
+list-json-tool ~ names ~ [] ~ python3 -m json.tool | grep name | cut -d '"' -f 4
+list-python ~ names ~ [] ~ python3 -c 'import json,sys; print("\n".join(t["name"] for t in json.load(sys.stdin)))'
+list-grep-count ~ count ~  | length ~ grep -o '"name"' | wc -l
+"""  # noqa: E501  # shell lines are as long as the world writes them
+"""Name; what awk prints for each tag; what of the sorted names jq prints; and the shell lines."""
+
+_TESTS = r"""
+exists-curl ~ BY_404 ~ if curl -fsSL {tag} > /dev/null; then echo yes; else echo no; fi
+exists-wget ~ BY_404 ~ if wget -q --spider {tag}; then echo yes; else echo no; fi
+exists-code-200 ~ NOT_404 ~ if [ "$(curl -s -o /dev/null -w '%{http_code}' {tag})" = 200 ]; then echo yes; else echo no; fi
+exists-code-404 ~ ~ if [ "$(curl -s -o /dev/null -w '%{http_code}' {tag})" = 404 ]; then echo no; else echo yes; fi
+exists-code-in-variable ~ ~ code=$(curl -s -o /dev/null -w '%{http_code}' {tag}); [ "$code" != 404 ] && echo yes
+exists-text ~ ~ if [ "$(curl -s {tag})" = "Tag not found" ]; then echo no; else echo yes; fi
+exists-text-grep ~ ~ if curl -s {tag} | grep -q 'Tag not found'; then echo no; else echo yes; fi
+exists-in-list ~ BY_404 ~ if curl -s {list} | grep -Fq '"name": "'$TAG'"'; then echo yes; else echo no; fi
+exists-name-in-list ~ BY_404 ~ if curl -s {list} | grep -q '"'$TAG'"'; then echo yes; else echo no; fi
+"""  # noqa: E501  # as above
+"""Name, what is not as before, and shell lines."""
+
+
+_AWK = {"names": _NAMES, "pairs": _PAIRS, "count": COUNT, "": ""}
+_DIFFERS = {"BY_404": BY_404, "NOT_404": NOT_404, "": ""}
+
+
+def _rows(table: str) -> list[list[str]]:
+    rows = [line.split("~") for line in table.strip().splitlines()]
+    # Where jq's part begins with a blank it is no mistake.
+    return [[cell.removeprefix(" ").removesuffix(" ") for cell in row] for row in rows]
+
+
+READERS = tuple(
+    Idiom(name, f"curl -s {{list}} | {shell}", LOUD, jq, _AWK[awk])
+    for name, awk, jq, shell in _rows(_READERS)
+)
+"""What makes names, or their number, of v1's list."""
+
+TESTS = tuple(Idiom(name, shell, _DIFFERS[differs]) for name, differs, shell in _rows(_TESTS))
+"""What tells whether a tag is there."""

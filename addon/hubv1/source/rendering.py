@@ -65,15 +65,14 @@ def summary(scan: Scan) -> str:
 
 def what_was_looked_at(looked: Looked) -> str:
     """Files, bytes, what was left out, and with what table."""
-    parts = [
-        f"Looked at {number(looked.files, 'file')} of {looked.bytes:,} bytes for {PATTERNS} routes "
-        f"(table of {TABLE_DATE})."
-    ]
+    much = f"{number(looked.files, 'file')} of {looked.bytes:,} bytes"
+    parts = [f"Looked at {much} for {PATTERNS} routes (table of {TABLE_DATE})."]
     if looked.skipped:
         each = ", ".join(f"{count:,} {reason}" for reason, count in sorted(looked.skipped.items()))
         parts.append(f"Left out: {each}.")
     if looked.mentions:
-        parts.append(f"{number(looked.mentions, 'address', 'addresses')} in comments or prose, which call nothing.")  # fmt: skip
+        addresses = number(looked.mentions, "address", "addresses")
+        parts.append(f"{addresses} in comments or prose, which call nothing.")
     if looked.ignored:
         parts.append(f"{number(looked.ignored, 'call')} ignored by a comment.")
     parts += [f"{harmless(where)}: hub-v1: ignore needs a reason." for where in looked.unexplained]
@@ -114,10 +113,12 @@ def _terminal_lines(scan: Scan) -> Iterator[str]:
         for offset, line in ((-1, finding.before), (0, finding.text), (1, finding.after)):
             if line.strip():
                 mark = ">" if offset == 0 else " "
-                yield f"  {mark} {finding.line + offset:>5} | {harmless(bounded(line.expandtabs(4)))}"
+                shown = harmless(bounded(line.expandtabs(4)))
+                yield f"  {mark} {finding.line + offset:>5} | {shown}"
         yield f"    {finding.replacement.partition(chr(10))[0]}"
         if finding.fix is not None:
-            yield f"    Fix {finding.fix.idiom}: --fix writes it, --format diff shows it. {finding.fix.differs}".rstrip()
+            yield f"    Fix {finding.fix.idiom}: --fix writes it, --format diff shows it."
+            yield from [f"    {finding.fix.differs}"] * bool(finding.fix.differs)
         yield ""
     if scan.not_found is not None:
         for usage in scan.not_found:
@@ -338,8 +339,9 @@ def _junit(scan: Scan) -> str:
     said = escape(what_was_looked_at(scan.looked))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<testsuite name="hub-v1-bridge scan" tests="{len(cases)}" failures="{len(scan.findings)}" '
-        f'errors="0" skipped="0">\n{"".join(cases)}  <system-out>{said}</system-out>\n</testsuite>\n'
+        f'<testsuite name="hub-v1-bridge scan" tests="{len(cases)}" errors="0" skipped="0" '
+        f'failures="{len(scan.findings)}">\n{"".join(cases)}'
+        f"  <system-out>{said}</system-out>\n</testsuite>\n"
     )
 
 

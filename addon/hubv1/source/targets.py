@@ -16,12 +16,13 @@ V1 = "v1"
 RETIRING = "retiring"
 
 _URL = re.compile(
-    rf"(?:--?[\w-]+=)?(?:https?:)?(?://)?(?:[^/@\s]*@)?(?P<host>{'|'.join(map(re.escape, LEGACY_HOSTS))})"
+    r"(?:--?[\w-]+=)?(?:https?:)?(?://)?(?:[^/@\s]*@)?"
+    rf"(?P<host>{'|'.join(map(re.escape, LEGACY_HOSTS))})"
     r"(?::\d+)?(?P<path>/.*)?",
-    re.I | re.S,
+    re.IGNORECASE | re.DOTALL,
 )
 _REPOSITORIES = re.compile(
-    r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.S
+    r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
 _V2 = "https://hub.docker.com/v2"
 _RETIRING = (

@@ -97,20 +97,26 @@ class Tree:
                 continue
             below = []
             for entry in entries:
-                if entry.is_symlink():
-                    self.looked.skipped["links"] += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    if entry.name in _METADATA:
-                        continue
-                    if reason := rules.leave_out(entry.path + "/"):
-                        self.looked.skipped[f"folders that {reason}"] += 1
-                    else:
-                        below.append((entry.path, rules.below(entry.path)))
-                elif reason := rules.leave_out(entry.path):
-                    self.looked.skipped[f"files that {reason}"] += 1
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if self._is_left_out(entry, rules, is_folder=is_folder):
+                    continue
+                if is_folder:
+                    below.append((entry.path, rules.below(entry.path)))
                 else:
                     yield from self._read(entry.path, rules)
             waiting += reversed(below)
+
+    def _is_left_out(self, entry: "os.DirEntry[str]", rules: "_Rules", *, is_folder: bool) -> bool:
+        if is_folder and entry.name in _METADATA:
+            return True
+        if entry.is_symlink():
+            reason = "links"
+        elif why := rules.leave_out(entry.path + "/" * is_folder):
+            reason = f"{'folders' if is_folder else 'files'} that {why}"
+        else:
+            return False
+        self.looked.skipped[reason] += 1
+        return True
 
     def _read(self, path: str, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
         data = self._bytes_of(path, is_named=is_named)

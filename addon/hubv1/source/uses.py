@@ -20,13 +20,18 @@ class Does(StrEnum):
     UNKNOWN = "unknown"
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text, in which a long table is short."""
+    return frozenset(text.split())
+
+
 _SHOWERS = {"cat", "less", "more", "tee", "json_pp", "json_reformat", "pygmentize", "bat", "column"}
-_EXTRACTORS = {
-    "jq", "awk", "gawk", "mawk", "sed", "gsed", "grep", "egrep", "fgrep", "rg", "cut", "perl", "python",
-    "python2", "python3", "node", "ruby", "php", "yq", "gron",
-}  # fmt: skip
+_EXTRACTORS = words(
+    "jq awk gawk mawk sed gsed grep egrep fgrep rg cut perl python python2 python3 node ruby "
+    "php yq gron "
+)
 _NEWEST_JQ = re.compile(r"\[-?\d+\]|\b(?:last|first|max|min|max_by|min_by)\b")
-_ABSENT = re.compile(r"not found|Resource", re.I)
+_ABSENT = re.compile(r"not found|Resource", re.IGNORECASE)
 
 
 def does(script: Script, stage: Stage, listing: Listing | None) -> Does:
@@ -51,33 +56,29 @@ def _of_tag(stage: Stage) -> Does:
     last = stage.after[-1] if stage.after else None
     if stage.compared or (last and last.name.endswith("grep")):
         return Does.BY_TEXT
-    if not stage.after and (stage.is_condition or _is_discarded(stage.command)):
-        return Does.BY_STATUS
-    if not stage.after and any(
-        re.fullmatch(r"-\w*f\w*|--fail", each) for each in stage.command.arguments
-    ):
+    is_tested = stage.is_condition or _is_discarded(stage.command)
+    if not stage.after and (is_tested or _has(stage.command, r"-\w*f\w*|--fail")):
         return Does.BY_STATUS
     return Does.UNKNOWN if stage.is_captured or None in stage.after else Does.SHOWS
 
 
 def _of_stages(stages: Sequence[Command | None], stage: Stage) -> Does:
-    if any(each is None for each in stages):
-        return Does.LISTS if _extracts(stages) else Does.UNKNOWN
     commands = [each for each in stages if each is not None]
+    if len(commands) < len(stages):
+        return Does.LISTS if any(map(_is_extractor, commands)) else Does.UNKNOWN
     last = commands[-1] if commands else None
+    is_count = last is not None and _counts(last)
     if last is not None and last.name.endswith("grep") and _tests(last, stage):
         return Does.BY_TEXT
-    if stage.compared and commands:
-        return Does.COUNTS if _counts(commands) else Does.BY_TEXT
-    if _counts(commands):
-        return Does.COUNTS
-    if _takes_newest(commands):
-        return Does.NEWEST
-    if _extracts(commands):
+    if stage.compared and commands and not is_count:
+        return Does.BY_TEXT
+    if is_count or any(map(_is_newest, commands)):
+        return Does.COUNTS if is_count else Does.NEWEST
+    if any(map(_is_extractor, commands)):
         return Does.LISTS
-    if any(each.name not in _SHOWERS | _EXTRACTORS for each in commands):
-        return Does.UNKNOWN
-    return Does.UNKNOWN if stage.is_captured or _writes_file(stage.command) else Does.SHOWS
+    is_shown = all(each.name in _SHOWERS | _EXTRACTORS for each in commands)
+    is_elsewhere = stage.is_captured or _writes_file(stage.command)
+    return Does.SHOWS if is_shown and not is_elsewhere else Does.UNKNOWN
 
 
 def _of_variable(script: Script, stage: Stage, listing: Listing | None) -> Does:
@@ -119,54 +120,45 @@ def _is_discarded(command: Command) -> bool:
     return (
         command.is_silent
         or "--spider" in words
-        or any(re.fullmatch(r"(?:-\w*[oO])?/dev/null|--output(?:-document)?=/dev/null", each) for each in words)
-        or (any(re.fullmatch(r"-\w*I\w*|--head", each) for each in words) and command.name == "curl")
-    )  # fmt: skip
+        or _has(command, r"(?:-\w*[oO])?/dev/null|--output(?:-document)?=/dev/null")
+        or (command.name == "curl" and _has(command, r"-\w*I\w*|--head"))
+    )
+
+
+def _has(command: Command, pattern: str) -> bool:
+    return any(re.fullmatch(pattern, each) for each in command.arguments)
 
 
 def _writes_file(command: Command) -> bool:
-    words = command.arguments
-    return any(re.match(r">|1>|&>", each) for each in command.redirects) or any(
-        re.fullmatch(r"-\w*[oO]|--output(?:-document)?", each) for each in words
-    )
+    is_redirected = any(re.match(r">|1>|&>", each) for each in command.redirects)
+    return is_redirected or _has(command, r"-\w*[oO]|--output(?:-document)?")
 
 
 def _tests(command: Command, stage: Stage) -> bool:
-    quiet = any(re.fullmatch(r"-\w*q\w*|--quiet|--silent", each) for each in command.arguments)
-    is_count = any(re.fullmatch(r"-\w*c\w*|--count", each) for each in command.arguments)
+    quiet = _has(command, r"-\w*q\w*|--quiet|--silent")
+    is_count = _has(command, r"-\w*c\w*|--count")
     return quiet or command.is_silent or (stage.is_condition and not is_count)
 
 
-def _counts(commands: Sequence[Command]) -> bool:
-    last = commands[-1] if commands else None
-    if last is None:
-        return False
-    words = last.arguments
+def _counts(last: Command) -> bool:
     return (
         last.name == "wc"
-        or (last.name.endswith("grep") and any(re.fullmatch(r"-\w*c\w*|--count", each) for each in words))
-        or (last.name == "jq" and any(re.search(r"\blength\b[\s)\]]*$", each) for each in words))
-    )  # fmt: skip
-
-
-def _takes_newest(commands: Sequence[Command]) -> bool:
-    return any(_is_one_line(each) for each in commands) or any(
-        each.name == "jq" and any(_NEWEST_JQ.search(word) for word in each.arguments)
-        for each in commands
+        or (last.name.startswith("python") and _has(last, r"(?s).*\(len\(.*"))
+        or (last.name.endswith("grep") and _has(last, r"-\w*c\w*|--count"))
+        or (last.name == "jq" and _has(last, r"(?s).*\blength\b[\s)\]]*"))
     )
 
 
-def _is_one_line(command: Command) -> bool:
+def _is_newest(command: Command) -> bool:
+    """Whether one of many lines or names is taken."""
     words = " ".join(command.arguments)
     if command.name in {"head", "tail"}:
         return re.fullmatch(r"-n ?1|-1|--lines=1", words) is not None
+    if command.name == "jq":
+        return _NEWEST_JQ.search(words) is not None
     if command.name == "sed":
         return re.search(r"(?:^| )(?:1p|1q|\$p|\$!d|1!d)$", words) is not None
     return command.name == "awk" and re.search(r"NR ?== ?1|END ?\{ ?print", words) is not None
-
-
-def _extracts(commands: Sequence[Command | None]) -> bool:
-    return any(_is_extractor(each) for each in commands if each is not None)
 
 
 def _is_extractor(command: Command) -> bool:
