@@ -12,6 +12,7 @@ import click
 import hubv1
 from hubv1.cli.main import DONE, FAILED, Command, Failure, say, versions
 from hubv1.journal import JournalError
+from hubv1.text import printable
 
 if TYPE_CHECKING:
     from hubv1.source import Scan
@@ -173,6 +174,9 @@ def _write(text: str, output: Path | None, *, is_bytes: bool) -> None:
         if output is not None:
             output.write_bytes(data)
             return
+        if is_bytes and sys.stdout.isatty():  # for eyes; git takes bytes as they are
+            lines = data.decode("utf-8", "backslashreplace").splitlines()
+            data = "".join(f"{printable(line)}\n" for line in lines).encode()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has read enough

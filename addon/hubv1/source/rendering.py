@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -292,8 +291,7 @@ def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
     if finding.calls:
         result["occurrenceCount"] = finding.calls
     if finding.fix is not None:
-        start, end, text = _changed_lines(finding, scan.sources[finding.file].text)
-        region = {"startLine": start, "startColumn": 1, "endLine": end, "endColumn": 1}
+        region, text = _changed_lines(finding, scan.sources[finding.file].text)
         change = {"deletedRegion": region, "insertedContent": {"text": text}}
         result["fixes"] = [
             {
@@ -304,21 +302,23 @@ def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
     return result
 
 
-def _changed_lines(finding: Finding, text: str) -> tuple[int, int, str]:
-    """The lines that a fix changes, the one after the last, and what stands there then."""
+def _changed_lines(finding: Finding, text: str) -> tuple[dict[str, int], str]:
+    """The lines that a fix changes, as a region, and what stands there then."""
     edits = sorted(finding.fix.edits if finding.fix else (), key=lambda each: each.start)
     begin = text.rfind("\n", 0, edits[0].start) + 1
-    end = text.find("\n", max(each.end for each in edits))
-    end = len(text) if end < 0 else end + 1
+    end = text.find("\n", max(each.end for each in edits)) + 1 or len(text)
     made, at = "", begin
     for edit in edits:
         made, at = made + text[at : edit.start] + edit.text, edit.end
-    start = text.count("\n", 0, begin) + 1
-    return (
-        start,
-        start + len(re.findall(r"\n|[^\n]$", text[begin:end])),
-        readable(made + text[at:end]),
-    )
+    start, old = text.count("\n", 0, begin) + 1, text[begin:end]
+    last = readable(old.rpartition("\n")[2])  # empty where the line has an end
+    region = {
+        "startLine": start,
+        "startColumn": 1,
+        "endLine": start + old.count("\n"),
+        "endColumn": len(last.encode("utf-16-le")) // 2 + 1,
+    }
+    return region, readable(made + text[at:end])
 
 
 def _junit(scan: Scan) -> str:
