@@ -21,19 +21,19 @@ from e2e.clients import clean_environment, output, tool
 from hubv1 import config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
-from hubv1.api.outcome import Outcome
-from hubv1.calls import PROBLEMS
+from hubv1.api.routes import Outcome
+from hubv1.calls.answering import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
-from hubv1.mitm.flow_metadata import MARKS
-from hubv1.report import render
+from hubv1.mitm.flows import MARKS
 from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn
-from hubv1.report.render.data import COLUMNS
+from hubv1.report.data import COLUMNS
+from hubv1.report.output import FORMATS
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -154,7 +154,7 @@ def test_every_call_of_the_report_that_is_shown_can_be_made(page: Path) -> None:
 
 def test_the_reference_lists_every_format_and_column() -> None:
     formats, rest = REFERENCE[REFERENCE.index("| format |") :].split("| column |")
-    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(render.FORMATS)
+    assert re.findall(r"^\| `(\w+)`", formats, re.MULTILINE) == list(FORMATS)
     columns = rest.partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", columns, re.MULTILINE)))
     assert tuple(named) == COLUMNS

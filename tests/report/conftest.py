@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from e2e.clients import tool
+from hubv1.report.html import as_html
 from hubv1.report.model import Report
-from hubv1.report.render.html import as_html
 
 Open = Callable[..., Page]
 
