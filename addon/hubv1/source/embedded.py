@@ -93,10 +93,14 @@ def _shell(text: str) -> Iterator[Piece]:
     yield Piece(text, [*range(len(text) + 1)], indent="")
 
 
+_OF_MAKE = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}|\$\(((?:[^()]|\([^()]*\))*)\)")
+
+
 def _make(text: str) -> Iterator[Piece]:
     """Recipe lines, and what $(shell …) runs."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
-        yield _make_piece(text, match.start(1), match.end(1))
+        if _CLIENT.search(match[1]):
+            yield _make_piece(text, match.start(1), match.end(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
         while end < len(text) and depth:
@@ -110,9 +114,7 @@ def _make_piece(text: str, start: int, end: int) -> Piece:
     made, origin, textual = [], [], set()
     at = start
     while at < end:
-        reference = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}|\$\(((?:[^()]|\([^()]*\))*)\)").match(
-            text, at, end
-        )
+        reference = _OF_MAKE.match(text, at, end)
         if text.startswith("$$", at):
             made.append("$")
             origin.append(at)
@@ -205,13 +207,14 @@ def _markdown(text: str) -> Iterator[Piece]:
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
-        if match[3].lower() in shells:
+        if match[3].lower() in shells and _CLIENT.search(match[4]):
             yield _block(text, match.start(4), match.end(4), len(match[1]))
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
         if _CLIENT.match(match[1]):
             yield Piece(match[1], [*range(match.start(1), match.end(1) + 1)])
     for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
-        yield _block(text, match.start(), match.end(), 0)
+        if _CLIENT.search(match[0]):
+            yield _block(text, match.start(), match.end(), 0)
 
 
 def _block(text: str, start: int, end: int, indent: int) -> Piece:
@@ -246,15 +249,18 @@ def _yaml(text: str) -> Iterator[Piece]:
         end = _end_of_value(text, entry.end(), len(entry[1]) - len(entry[1].lstrip(" ")))
         scalar = _BLOCK_SCALAR.match(value)
         if scalar is not None:
-            yield _block_scalar(text, min(entry.end() + 1, end), end, is_folded=scalar[1] == ">")
+            if _CLIENT.search(text, entry.end(), end):
+                start = min(entry.end() + 1, end)
+                yield _block_scalar(text, start, end, is_folded=scalar[1] == ">")
         elif value[:1] in {"'", '"'}:
             yield from _quoted(text, entry.start(3), entry.start(), value[0])
             end = entry.end() + 1
         elif value and value[0] not in "#{[&*":
             following = text[entry.end() : end]
             is_plain = not re.search(rf"^[ ]*(?:- |{_KEY})", following, re.MULTILINE)
-            stop = len(text[: end if is_plain else entry.end()].rstrip())
-            yield from _plain(text, entry.start(3), max(stop, entry.start(3)), len(entry[1]))
+            start = entry.start(3)
+            stop = start + len(text[start : end if is_plain else entry.end()].rstrip())
+            yield from _plain(text, start, stop, len(entry[1]))
             end = end if is_plain else entry.end() + 1
         else:
             end = entry.end() + 1
@@ -263,12 +269,9 @@ def _yaml(text: str) -> Iterator[Piece]:
 
 def _end_of_value(text: str, at: int, indent: int) -> int:
     """Where the lines end that are indented more than that."""
-    end = at + 1
-    for line in text[at + 1 :].splitlines(keepends=True):
-        if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
-            break
-        end += len(line)
-    return min(end, len(text))
+    line = re.compile(rf"(?:[ \t]*\n| {{{indent + 1}}}[^\n]*(?:\n|$))*")
+    following = line.match(text, at + 1)
+    return min(following.end() if following else at + 1, len(text))
 
 
 def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
@@ -315,7 +318,7 @@ def _quoted(text: str, start: int, line_start: int, quote: str) -> Iterator[Piec
     del line_start
     pattern = r"'((?:[^']|'')*)'" if quote == "'" else r"\"((?:[^\\\"]|\\.)*)\""
     match = re.compile(pattern, re.DOTALL).match(text, start)
-    if match is None:
+    if match is None or not _CLIENT.search(match[0]):
         return
     made, origin, at = [], [], match.start(1)
     while at < match.end(1):

@@ -18,8 +18,9 @@ from hubv1.api.routes import LEGACY_HOSTS
 HOLE = "\ue000"
 """Stands in a resolved URL for what is not known; no byte is that character."""
 
-_MOST = 5_000
-"""Places that are looked at in one file."""
+_MOST = 2_000
+"""Places that are looked at in one file, beyond what any program has."""
+_MOST_VALUES = 8
 _WINDOW = 240
 _SLASH = r"\\?/"
 _HOST = rf"(?<![\w.-])(?:{'|'.join(map(re.escape, LEGACY_HOSTS))})(?![\w-]|\.\w)"
@@ -124,11 +125,14 @@ class Expressions:
         self._literals: dict[str, str] = {}
         self._starts: set[int] = set()
         end = 0
-        for place in islice(_PLACE.finditer(text), _MOST):
+        places = _PLACE.finditer(text)
+        for place in islice(places, _MOST):
             if place.start() >= end:
                 expression = self._around(place)
                 if expression is not None:
                     end = self._add(expression)
+        self.is_cut = next(places, None) is not None
+        """Whether there are more places than are looked at."""
         fresh = set(self.constants)
         for _ in range(4):  # a constant of a constant of a constant
             known = set(self.constants)
@@ -138,14 +142,17 @@ class Expressions:
                 break
         self.found.sort(key=lambda each: each.start)
 
-    def resolve(self, parts: Sequence[Part], depth: int = 0) -> Iterator[Resolved]:
+    def resolve(self, parts: Sequence[Part], depth: int = 0) -> list[Resolved]:
         """What the parts may be together; several where a constant has several values."""
-        if not parts:
-            yield Resolved("")
-            return
-        for first in self._values(parts[0], depth):
-            for rest in self.resolve(parts[1:], depth):
-                yield Resolved(first.text + rest.text, first.holes + rest.holes, first.of + rest.of)
+        made = [Resolved("")]
+        for part in parts:
+            values = [*self._values(part, depth)]
+            made = [
+                Resolved(one.text + two.text, one.holes + two.holes, one.of + two.of)
+                for one in made
+                for two in values
+            ][:_MOST_VALUES]
+        return made
 
     def _values(self, part: Part, depth: int) -> Iterator[Resolved]:
         if part.name is None:
@@ -178,8 +185,8 @@ class Expressions:
             return []
         found = []
         again = re.compile(rf"\b{name}[ \t]*(:?=)(?!=)")
-        for use in re.finditer(rf"\b{name}\b", self.text[expression.end :]):
-            at = expression.end + use.start()
+        for use in re.compile(rf"\b{name}\b").finditer(self.text, expression.end):
+            at = use.start()
             if again.match(self.text, at):
                 break
             if _REQUESTS.search(self.text[max(0, at - _WINDOW) : at]):

@@ -33,6 +33,10 @@ from hubv1.source.uses import Does, does, words
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
 _IGNORE = re.compile(r"hub-v1:\s*ignore\b[\s:=(\[,\u2014\u2013-]*(.*?)[\s)\]]*(?:\*/|-->|#>)?\s*$")
+_LONGEST_LINE = 1_000
+_LARGEST_PARSED = 1 << 20
+"""Characters of a file that is parsed: what is larger was written by no person."""
+_LONGEST_COMMENT = 20_000
 _COMMENT_ALONE = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)")
 _HASH = words(
     "py rb yaml yml tf hcl toml ini cfg conf ps1 psm1 r pl pm ex exs docker make shell "
@@ -104,6 +108,7 @@ class _Site:
 def find(source: SourceFile, looked: Looked, *, skopeo: bool = False) -> list[Finding]:
     """The findings of a file, from its beginning to its end."""
     scan = _FileScan(source, looked, skopeo=skopeo)
+    looked.skipped["ends of files with too many addresses"] += scan.expressions.is_cut
     return [] if not scan.expressions.found else scan.findings()
 
 
@@ -134,7 +139,8 @@ class _FileScan:
         worth = re.compile(
             rf"docker\.(?:io|com)|repositories|users/|\$\{{?(?:{names})\b", re.IGNORECASE
         )
-        for piece in pieces_of(self.language, self.text):
+        is_parsed = len(self.text) <= _LARGEST_PARSED
+        for piece in pieces_of(self.language, self.text) if is_parsed else ():
             if not worth.search(piece.text):
                 continue
             script = Script(piece)
@@ -148,11 +154,11 @@ class _FileScan:
         command, origin = stage.command, script.piece.origin
         fetches = any(each is None or each.name in _FETCHING for each in stage.after)
         is_mention = command.name in _MENTIONING and not fetches
+        method = _method_of(command)
+        token = any("X-Docker-Token" in each for each in command.arguments)
         for number, word in enumerate(command.words):
             parts = [self._part(script, atom) for atom in word]
-            method = _method_of(command)
-            token = any("X-Docker-Token" in each for each in command.arguments)
-            for resolved in self._several(parts):
+            for resolved in self.expressions.resolve(parts):
                 target = target_of(resolved, method, self.expressions, docker_token=token)
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
@@ -192,12 +198,6 @@ class _FileScan:
                     return False
         return True
 
-    def _several(self, parts: list[Part]) -> Iterator[Resolved]:
-        for number, resolved in enumerate(self.expressions.resolve(parts)):
-            if number > 8:
-                return
-            yield resolved
-
     def _take(
         self, start: int, end: int, *, is_mention: bool, of: Iterable[Expression] = ()
     ) -> None:
@@ -225,7 +225,7 @@ class _FileScan:
             if prose.holds(expression.start):
                 self.looked.mentions += target is not None
                 continue
-            resolved = [*self._several(expression.parts)]
+            resolved = self.expressions.resolve(expression.parts)
             extended |= {constant.start for each in resolved for constant in each.of}
             has_host |= any(map(is_host, resolved))
             if target is not None:
@@ -242,7 +242,7 @@ class _FileScan:
         for expression in self.expressions.found:
             if expression.start in self._done or not expression.is_string_start:
                 continue
-            for resolved in self._several(expression.parts):
+            for resolved in self.expressions.resolve(expression.parts):
                 if not re.match(r"/*v1/+repositories/", resolved.text):
                     continue
                 whole = Resolved(
@@ -256,7 +256,7 @@ class _FileScan:
     def _target(self, expression: Expression) -> Target | None:
         method = self._method(expression)
         token = "X-Docker-Token" in self.text[expression.start - 200 : expression.end + 200]
-        for resolved in self._several(expression.parts):
+        for resolved in self.expressions.resolve(expression.parts):
             found = target_of(resolved, method, self.expressions, docker_token=token)
             if found is not None:
                 return found
@@ -306,7 +306,8 @@ class _FileScan:
         if not 0 < number <= len(self._lines):
             return ""
         end = self._lines[number] if number < len(self._lines) else len(self.text)
-        return readable(self.text[self._lines[number - 1] : end].rstrip("\r\n"))
+        start = self._lines[number - 1]
+        return readable(self.text[start : min(end, start + 4 * _LONGEST_LINE)].rstrip("\r\n"))
 
     def _is_ignored(self, site: _Site) -> bool:
         for number in sorted(site.lines):
@@ -329,7 +330,7 @@ class _Prose:
 
     def __init__(self, text: str, language: str) -> None:
         self._text, self._language = text, language
-        self._spans = _docstrings(text) if language == "py" else []
+        self._spans = _docstrings(text) if language == "py" and len(text) <= _LARGEST_PARSED else []
         if language == "markdown":
             fences = r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
             self._code = [
@@ -339,7 +340,9 @@ class _Prose:
     def holds(self, at: int) -> bool:
         """Whether that place is in one."""
         text, language = self._text, self._language
-        before = text[text.rfind("\n", 0, at) + 1 : at]
+        # What stands far to the right in a line is in no comment: that line is no person's.
+        start = text.rfind("\n", max(0, at - _LONGEST_LINE), at) + 1
+        before = text[start:at] if start or at <= _LONGEST_LINE else ""
         if language == "markdown":
             return not any(start <= at < end for start, end in self._code)
         if language == "rst" and not before[:1].isspace():
@@ -357,8 +360,9 @@ class _Prose:
         )
 
     def _is_between(self, opening: str, closing: str, at: int) -> bool:
-        opened = self._text.rfind(opening, 0, at)
-        is_open = opened > self._text.rfind(closing, 0, at)
+        start = max(0, at - _LONGEST_COMMENT)
+        opened = self._text.rfind(opening, start, at)
+        is_open = opened > self._text.rfind(closing, start, at)
         return is_open and (opened == 0 or self._text[opened - 1].isspace())
 
 
@@ -397,7 +401,7 @@ def _docstrings(text: str) -> list[tuple[int, int]]:
 
 def _method_of(command: Command) -> str:
     given = command.arguments
-    for word, following in zip(given, (*given[1:], ""), strict=True):
+    for word, following in zip(given, (*given[1:], ""), strict=False):
         if word in {"-X", "--request"}:
             return following.upper()
         if found := re.fullmatch(r"(?:-\w*X|--request=|--method=)([A-Z]+)", word):

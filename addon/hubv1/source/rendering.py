@@ -66,8 +66,10 @@ def what_was_looked_at(looked: Looked) -> str:
     """Files, bytes, what was left out, and with what table."""
     much = f"{number(looked.files, 'file')} of {looked.bytes:,} bytes"
     parts = [f"Looked at {much} for {PATTERNS} routes (table of {TABLE_DATE})."]
-    if looked.skipped:
-        each = ", ".join(f"{count:,} {reason}" for reason, count in sorted(looked.skipped.items()))
+    if looked.skipped.total():
+        each = ", ".join(
+            f"{count:,} {reason}" for reason, count in sorted((+looked.skipped).items())
+        )
         parts.append(f"Left out: {each}.")
     if looked.mentions:
         addresses = number(looked.mentions, "address", "addresses")
@@ -182,7 +184,7 @@ def _json(scan: Scan) -> str:
         "looked": {
             "files": looked.files,
             "bytes": looked.bytes,
-            "skipped": dict(sorted(looked.skipped.items())),
+            "skipped": dict(sorted((+looked.skipped).items())),
             "unreadable": [_shown(each) for each in looked.unreadable],
             "mentions": looked.mentions,
             "ignored": looked.ignored,

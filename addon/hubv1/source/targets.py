@@ -25,7 +25,7 @@ _REPOSITORIES = re.compile(
     r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
 _V2 = "https://hub.docker.com/v2"
-_RETIRING = (
+RETIRING_ROUTES = (
     # method, path, what is asked for instead
     ("POST", "/v2/users/login", "POST {v2}/auth/token"),
     ("POST", "/v2/repositories", "POST {v2}/namespaces/NAMESPACE/repositories"),
@@ -45,7 +45,7 @@ _RETIRING = (
 """Of docs.docker.com, "Deprecated Docker Hub API endpoints"; no end is told for them."""
 
 PATTERNS = len([each for each in ROUTES if each.path.startswith("/v1/repositories")]) + len(
-    _RETIRING
+    RETIRING_ROUTES
 )
 """The routes that are looked for."""
 
@@ -162,7 +162,7 @@ def _pieces(text: str, holes: Iterator[Part]) -> tuple[str | Part, ...]:
 
 def _v2(path: str, method: str) -> Target | None:
     segments = [each for each in path.split("/") if each]
-    for route_method, route, instead in _RETIRING:
+    for route_method, route, instead in RETIRING_ROUTES:
         pattern = route.strip("/").split("/")
         if len(pattern) != len(segments) or method not in {route_method, "GET", "POST"}:
             continue
