@@ -69,6 +69,8 @@ PROCESSES = (
     "journal/test_views.py::test_every_view_has_an_example",
     "journal/test_views.py::test_a_spreadsheet_gets_a_view",
     "hub/test_connections.py::TestWhomToTrust::test_a_trusted_folder",
+    "source/test_corpus.py::test_git_takes_the_diff",
+    "source/test_corpus.py::test_fixed_scripts_are_shell",
     "standin_tests/test_running.py",
     "test_docs.py::test_prometheus_takes_the_alerts",
     "test_docs.py::test_the_search_that_readme_shows",

@@ -27,11 +27,13 @@ PROGRAMS = {
     "hub-v1-bridge run": "mitmdump",
     "hub-v1-bridge check": "mitmdump",
     "hub-v1-bridge report": "report",
+    "hub-v1-bridge scan": "scan",
     "mitmdump": "mitmdump",
     "scripts/report": "report",
     "scripts/prove": "prove",
     "hub-v1-bridge prove": "prove",
     "hub-v1-bridge facts": "facts",
+    "scripts/scan": "scan",
     "hub-v1-report": "report",
     "scripts/test": "test",
 }

@@ -7,6 +7,7 @@ from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
+from hubv1.report.markdown import code_block, code_cell, code_span
 from hubv1.report.messages import messages_to_callers, nobody_named
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
@@ -53,6 +54,9 @@ __all__ = [
     "State",
     "as_proof_text",
     "build_report",
+    "code_block",
+    "code_cell",
+    "code_span",
     "file_beside",
     "gate",
     "key_of",
