@@ -1,81 +1,105 @@
-"""What the Containerfile says, done by hand: there is no engine to run it where tests run."""
+"""docs/container.md, typed by a user who has podman."""
 
-import json
 import re
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from e2e.bridges import PATIENCE, ROOT, running
-from e2e.clients import ask, clean_environment
-from e2e.installed import PARTS
-from standin import Standin
+import pytest
 
-CALL = "http://index.docker.io/v1/repositories/library/tiny/tags"
-CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
-IGNORED = (ROOT / ".containerignore").read_text(encoding="utf-8").splitlines()
-NOBODY = 10001
+from e2e.bridges import ROOT
+from e2e.engines import OUTSIDE, Engine, an_engine, import_base
 
-
-def said(instruction: str) -> list[str]:
-    """The arguments of all instructions of that name, each on one line."""
-    text = CONTAINERFILE.replace("\\\n", " ")
-    return re.findall(rf"^{instruction} +(.*)$", text, re.MULTILINE)
+PAGE = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+TO_STANDIN = f"--set hub_url=http://{OUTSIDE}:8001 --set hub_registry_url=http://{OUTSIDE}:8002"
+CALL = "http://index.docker.io/v1/repositories/library/debian/tags"
+ASK = (
+    "curl -sS -o /dev/null -w '%{http_code}\\n' --retry 60 --retry-delay 1 --retry-all-errors "
+    f"--proxy http://127.0.0.1:8080 {CALL}"
+)
 
 
-def test_it_copies_what_pip_needs_and_nothing_that_is_ignored() -> None:
-    copied = {source for line in said("COPY") for source in line.split()[:-1]}
-    assert copied == set(PARTS)
-    assert all(f"!{source}" in IGNORED for source in copied)
-    assert IGNORED[0] == "*"
+def line(start: str) -> str:
+    """The line of the page that begins so."""
+    (found,) = re.findall(rf"^\$ ({re.escape(start)}.*)$", PAGE, re.MULTILINE)
+    return str(found)
 
 
-def test_what_is_copied_to_a_folder_is_what_is_installed_from_there() -> None:
-    targets = {line.split()[-1].removesuffix("addon") for line in said("COPY")}
-    (run,) = said("RUN")
-    assert targets == {"/source/"}
-    assert run.split(" && ")[0].split() == ["pip", "install", "--no-cache-dir", "/source"]
+RUN = f"{line('podman run --detach')} {TO_STANDIN}"
+REPORT = line("podman run --rm --entrypoint")
 
 
-def test_its_user_is_a_number_that_is_not_roots_and_owns_the_volume() -> None:
-    (run,) = said("RUN")
-    assert said("USER") == [str(NOBODY)]
-    assert f"useradd --uid {NOBODY} --home-dir /data --create-home" in run
-    assert said("VOLUME") == said("WORKDIR") == ["/data"]
-    assert said("ENV") == ["HOME=/data"]
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    made = an_engine(tmp_path_factory.mktemp("engine"))
+    import_base(made)
+    made.build(line("podman build"))
+    yield made
+    made.podman("system", "reset", "--force")
 
 
-def test_it_serves_is_healthy_and_reports(programs: Path, hub: Standin, tmp_path: Path) -> None:
-    (entrypoint,), (health,) = map(json.loads, said("ENTRYPOINT")), said("HEALTHCHECK")
-    assert entrypoint[1:] == ["run", "--listen-host", "0.0.0.0"]
-    data = tmp_path / "data"
-    command = [str(programs / entrypoint[0]), *entrypoint[1:], "--listen-host", "127.0.0.1"]
-    command += ["-p", "0", "--set", f"hub_url={hub.url}", "--set", "hub_registry_url="]
-    with running(data, command) as bridge:
-        assert ask(bridge, CALL).status == 200
-        assert in_the_container(probe(health, bridge.port), programs, data).returncode == 0
-    assert in_the_container(probe(health, bridge.port), programs, data).returncode != 0
-    done = in_the_container(["hub-v1-report"], programs, data)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "library/tiny" in done.stdout
-    assert (data / ".mitmproxy" / "mitmproxy-ca-cert.pem").is_file()
+@pytest.fixture(autouse=True)
+def _fresh(engine: Engine, tmp_path: Path) -> Iterator[None]:
+    yield
+    engine.podman("rm", "--all", "--force")
+    engine.podman("volume", "prune", "--force")
 
 
-def probe(health: str, port: int) -> list[str]:
-    """The command of a HEALTHCHECK, for that port instead of the container's."""
-    command: list[str] = json.loads(health.partition(" CMD ")[2])
-    assert any("8080" in word for word in command)
-    return [word.replace("8080", str(port)) for word in command]
+def test_a_container_that_is_not_root_answers_and_is_healthy(engine: Engine) -> None:
+    said = engine.run(f"""
+        {RUN} >/dev/null
+        {ASK}
+        podman exec hub-v1-bridge id -u
+        podman healthcheck run hub-v1-bridge
+        {line("podman exec hub-v1-bridge hub-v1-bridge report")} | head -n 1
+        {line("podman cp")}
+        openssl x509 -in mitmproxy-ca-cert.pem -noout -subject; rm mitmproxy-ca-cert.pem
+    """)
+    assert said.startswith("200\n10001\n1 legacy call by 1 caller to 1 repository")
+    assert said.endswith("subject=CN = mitmproxy, O = mitmproxy\n")
 
 
-def in_the_container(
-    command: list[str], programs: Path, data: Path
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [programs / command[0], *command[1:]],
-        cwd=data,
-        env=clean_environment(data),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+def test_a_bridge_that_does_not_listen_is_not_healthy(engine: Engine) -> None:
+    said = engine.run(f"{RUN} -p 8081 >/dev/null; podman healthcheck run hub-v1-bridge || echo $?")
+    assert said.endswith("1\n")
+
+
+def test_authority_and_journal_outlive_the_container(engine: Engine) -> None:
+    authority = "podman exec hub-v1-bridge sha256sum .mitmproxy/mitmproxy-ca.pem"
+    said = engine.run(f"""
+        for number in 1 2; do
+            {RUN} >/dev/null
+            {ASK}
+            {authority}
+            podman stop hub-v1-bridge >/dev/null
+            podman rm hub-v1-bridge >/dev/null
+        done
+        {REPORT} | head -n 1
+    """)
+    first, key, second, same_key, headline = said.splitlines()
+    assert (first, second, key) == ("200", "200", same_key)
+    assert headline.startswith("2 legacy calls by 1 caller to 1 repository")
+
+
+def test_a_second_container_reports_while_the_first_one_serves(engine: Engine) -> None:
+    said = engine.run(f"{RUN} >/dev/null; {ASK}; {REPORT} | head -n 1; {ASK}")
+    first, headline, second = said.split("\n", 2)
+    assert (first, second.strip()) == ("200", "200")
+    assert headline.startswith("1 legacy call by 1 caller to 1 repository")
+
+
+def test_it_ends_in_time_and_writes_its_report_on_a_read_only_system(engine: Engine) -> None:
+    read_only = RUN.replace("--detach", "--detach --read-only --read-only-tmpfs=false")
+    said = engine.run(f"""
+        {read_only} --set hub_report=/data/report.html >/dev/null
+        {ASK}
+        podman stop --time 10 hub-v1-bridge >/dev/null
+        podman inspect hub-v1-bridge --format '{{{{.State.ExitCode}}}}'
+        podman cp hub-v1-bridge:/data/report.html - | tar -xOf - | grep -c '<html'
+    """)
+    assert said == "200\n0\n1\n"
+
+
+def test_the_set_up_is_checked(engine: Engine) -> None:
+    check = line("podman run --rm --volume hub-v1:/data hub-v1-bridge --check")
+    said = engine.run(f"{check} {TO_STANDIN} || echo $?")
+    assert re.search(r"^ok +journal", said, re.MULTILINE), said
