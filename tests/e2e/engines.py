@@ -20,9 +20,9 @@ CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
 OUTSIDE = "10.99.0.1"
 """The address of the machine on which the containers run: a stand-in listens there."""
 
-LIBRARIES = (
-    "ca-certificates,libbz2-1.0,libexpat1,libffi8,liblzma5,libncursesw6,libreadline8,"
-    "libsqlite3-0,libssl3,libuuid1,zlib1g"
+PACKAGES = (
+    "ca-certificates,curl,dbus,libbz2-1.0,libexpat1,libffi8,liblzma5,libncursesw6,libreadline8,"
+    "libsqlite3-0,libssl3,libuuid1,systemd,zlib1g"
 )
 OWN_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 """Of this machine: what pip meets on its way out, it also meets in a container."""
@@ -38,6 +38,32 @@ cd "$3"
 eval "$4"
 """
 
+_BOOT = """
+mount --make-rprivate /
+image=$(podman image mount hub-v1-bridge)
+cd {machine}
+mkdir upper work root
+mount -t overlay -o lowerdir="$image",upperdir=upper,workdir=work overlay root
+for each in proc:proc sysfs:sys tmpfs:run tmpfs:tmp tmpfs:sys/fs/cgroup; do
+    mount -t "${{each%:*}}" "${{each%:*}}" "root/${{each#*:}}"
+done
+mount --bind /dev root/dev
+mkdir root/sys/fs/cgroup/systemd
+mount -t cgroup -o none,name=systemd cgroup root/sys/fs/cgroup/systemd
+cp typed root/typed
+cp typed.service root/etc/systemd/system
+exec env -i container=test /usr/sbin/chroot root /lib/systemd/systemd --unit=typed.service
+"""
+_TYPED = """\
+[Service]
+Type=oneshot
+WorkingDirectory=/tmp
+ExecStart=/bin/bash -e /typed
+StandardOutput=file:/printed
+StandardError=inherit
+SuccessAction=exit-force
+FailureAction=exit-force
+"""
 _OWN_MOUNTS = ("unshare", "--mount")
 """podman leaves its images mounted."""
 
@@ -65,6 +91,13 @@ class Engine:
         )
         assert done.returncode == 0, (done.stdout, done.stderr)
         return done.stdout
+
+    def boot(self, machine: Path, script: str) -> str:
+        """What root's script prints on a machine that systemd has started from the image."""
+        (machine / "typed").write_text(script)
+        (machine / "typed.service").write_text(_TYPED)
+        self.run(_BOOT.format(machine=machine))
+        return (machine / "upper" / "printed").read_text()
 
     def build(self, line: str) -> None:
         """Run the line that builds the image, where the package registry can be reached."""
@@ -139,7 +172,7 @@ def import_base(engine: Engine) -> None:
 def _debootstrap(root: Path) -> None:
     done = subprocess.run(
         [
-            *("debootstrap", "--variant=minbase", f"--include={LIBRARIES}", "bookworm"),
+            *("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm"),
             *(root, "http://deb.debian.org/debian"),
         ],
         env=clean_environment(root.parent, PATH=f"{os.environ['PATH']}:/usr/sbin:/sbin"),

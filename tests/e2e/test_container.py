@@ -24,6 +24,25 @@ def line(start: str) -> str:
     return str(found)
 
 
+UNIT = ROOT / "docs" / "deploy" / "hub-v1-bridge.service"
+
+
+def typed(number: int) -> str:
+    """A block of commands under "A service", for a user who is root already."""
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return str(blocks[number]).replace("sudo ", "")
+
+
+START = f"""
+mkdir -p docs/deploy
+cat > docs/deploy/hub-v1-bridge.service <<'END'
+{UNIT.read_text(encoding="utf-8")}
+END
+echo 'BRIDGE_OPTIONS={TO_STANDIN} --set hub_report=/var/lib/hub-v1-bridge/report.html' \
+    > /etc/hub-v1-bridge.env
+{typed(1)}
+"""
 RUN = f"{line('podman run --detach')} {TO_STANDIN}"
 REPORT = line("podman run --rm --entrypoint")
 
@@ -103,3 +122,5 @@ def test_the_set_up_is_checked(engine: Engine) -> None:
     check = line("podman run --rm --volume hub-v1:/data hub-v1-bridge --check")
     said = engine.run(f"{check} {TO_STANDIN} || echo $?")
     assert re.search(r"^ok +journal", said, re.MULTILINE), said
+
+
