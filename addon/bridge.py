@@ -25,7 +25,7 @@ def _load() -> list[object]:
 
 
 def _what_to_install() -> list[str]:
-    """The requirements of this checkout, else the project from where it was installed."""
+    """The requirements of this checkout, else the project as it was installed."""
     root = Path(__file__).resolve().parents[1]
     if (root / "requirements.txt").is_file():
         return ["-r", str(root / "requirements.txt")]

@@ -26,7 +26,7 @@ class StoppedClock:
         """Have what is kept of answers go by it."""
         monkeypatch.setattr(cache, "time", self)
         monkeypatch.setattr(cache, "TTLCache", partial(TTLCache, timer=self))
-        monkeypatch.setattr(cache, "_Latest", partial(cache._Latest, timer=self))
+        monkeypatch.setattr(cache, "RefusedSince", partial(cache.RefusedSince, timer=self))
 
 
 class SleepingClock:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Call, Verdict, recognise
+from hubv1.api.routes import Call, Outcome, Verdict, recognise
 from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, Transport
 from hubv1.journal import CallRecord, new_id

@@ -7,8 +7,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from onstage import answer, answered, entries, make_flow, on_stage, played, state_of, traffic
 from standin import Standin, faults
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from onstage import answer, entries, make_flow, on_stage
 from standin import Standin
 

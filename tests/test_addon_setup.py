@@ -18,7 +18,7 @@ from mitmproxy.tls import TlsData
 
 from hub.gate import until
 from hubv1.addon import Bridge
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.config import OPTIONS
 from onstage import a_stage, answer, entries, make_flow, on_stage, traffic
 from report.made import write_journal

@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHeadersHook,
 )
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from onstage import answer, answered, entries, gaps, make_flow, on_stage, played
 from standin import Standin
 

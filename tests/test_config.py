@@ -141,7 +141,7 @@ def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:
         ({"hub_ulr": ["x"]}, "Did you mean hub_url?"),
         ({"hub_host": ["x"]}, "Did you mean hub_hosts?"),
         ({"hub_dead_line": ["3"]}, "Did you mean hub_deadline?"),
-        ({"hub_zzzzzzzzzz": ["x"]}, "There are: hub_mode, hub_rule, "),
+        ({"hub_zzzzzzzzzz": ["x"]}, "Its options are hub_mode, hub_rule, "),
         ({"hub_deadline": ["soon"]}, "hub_deadline takes a whole number, not 'soon'."),
         ({"hub_deadline": ["1.5"]}, "hub_deadline takes a whole number, not '1.5'."),
         ({"hub_deadline": [""]}, "hub_deadline takes a whole number, not ''."),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.contentview import MOST_ELEMENTS, side_by_side
 from samples import make_entry
 
@@ -18,14 +18,14 @@ def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead
     assert lines == [
         "GET /v1/repositories/debian/tags: translated 200",
         "",
-        "v1 answered         | in v2",
+        "v1 answer           | in v2",
         "--------------------+--------------------",
         '[0].layer = ""      | nothing (empty in v1\'s last years)',
         '[0].name = "latest" | results[].name (tags[] in the registry\'s list)',
         '[1].layer = ""      | nothing (empty in v1\'s last years)',
         '[1].name = "12"     | results[].name (tags[] in the registry\'s list)',
         "",
-        "Docker's hosts were asked:",
+        "Requests to Docker's hosts:",
         f"    {ASKED[0]}",
         "",
         "Call instead:",
@@ -33,7 +33,7 @@ def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead
         "    https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
         "    skopeo list-tags docker://docker.io/library/debian",
         "",
-        "To change by:",
+        "Caller:",
         "    curl/8.1 at 10.0.0.7",
     ]
 
@@ -62,7 +62,7 @@ def test_a_call_that_nothing_replaces_says_what_to_do() -> None:
     entry = make_entry(route="* /v1/images/…", outcome=Outcome.PASSED, namespace="", repository="")
     said = side_by_side(entry, (), b"")
     assert "Pull with a current docker, skopeo or crane." in said
-    assert "asked:\n    nothing\n" in said
+    assert "hosts:\n    none\n" in said
 
 
 def test_an_answer_that_was_kept_asked_nothing() -> None:

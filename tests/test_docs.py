@@ -21,15 +21,15 @@ from e2e.clients import clean_environment, output, tool
 from hubv1 import config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
-from hubv1.api.outcome import Outcome
-from hubv1.calls import PROBLEMS
+from hubv1.api.routes import Outcome
+from hubv1.calls.answering import PROBLEMS
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, fleet_schema
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
-from hubv1.mitm.flow_metadata import MARKS
+from hubv1.mitm.flows import MARKS
 from hubv1.report import render
 from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn

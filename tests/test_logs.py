@@ -160,7 +160,7 @@ def test_arguments_that_do_not_fit_raise_nothing(
     console: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logging.getLogger("hubv1.hub").warning("%d", "none")
-    assert shown(console)[0].endswith("] A line of the log cannot be made")
+    assert shown(console)[0].endswith("] A log line could not be formatted")
     assert "--- Logging error ---" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from addresses import own_address
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Seen
 from hubv1.listen import is_welcome, split_address
 from hubv1.metrics import Metrics, Readings

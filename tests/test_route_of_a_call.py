@@ -21,7 +21,7 @@ MOST_MODULES = 24
 
 
 # What the journal's thread does for a call; the rest it does by its own clock.
-RECORDING = Journal._recorded.__code__
+RECORDING = Journal._record.__code__
 
 
 class Route:

@@ -44,7 +44,7 @@ def test_what_pip_cannot_install_is_said_and_made_good_once_it_can(bare: Path) -
     assert done.returncode == 1
     assert "no-such-wheel" in done.stderr
     assert lines(done.stderr)[-1] == (
-        "scripts/probe: pip could not install requirements.txt; its own words are above."
+        "scripts/probe: pip could not install requirements.txt; its output is above."
     )
     requirements.write_text("# all is well\n")
     assert start(bare / PROBE).returncode == 0

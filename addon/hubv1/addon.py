@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 from collections.abc import Awaitable
 
 from mitmproxy import connection, ctx, exceptions, http, tls
@@ -11,15 +10,13 @@ from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
 from hubv1.commands import Commands
-from hubv1.components import Components, Environment, build_components
-from hubv1.config import OPTIONS, BadOption, complaints, given_options, read_config
+from hubv1.components import Components, build_components, new_bridge_id, read_environment
+from hubv1.config import OPTIONS, BadOption, complaints, read_config
 from hubv1.journal import JournalError
 from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
-from hubv1.mitm import connections
-from hubv1.mitm.flow_metadata import is_upstream_flow
-from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away
-from hubv1.mitm.upstream_flows import UpstreamFlows
+from hubv1.mitm import upstream
+from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away, is_upstream_flow
 from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
@@ -40,9 +37,9 @@ class Bridge(Commands):
     def __init__(self) -> None:
         """A bridge does nothing before it is configured."""
         super().__init__()
-        self.bridge_id = f"hub-v1-bridge-{secrets.token_hex(4)}"
+        self.bridge_id = new_bridge_id()
         self.calls = Lifecycle()
-        self.upstream_flows = UpstreamFlows()
+        self.upstream_flows = upstream.UpstreamFlows()
         self.is_running = False
         self.closing: asyncio.Future[None] | None = None
 
@@ -51,14 +48,14 @@ class Bridge(Commands):
         for option in OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
         contentview.register()
-        given = loader.master.options
-        for name, complaint in complaints(given_options(given)).items():
+        given = loader.master.options.deferred
+        for name, complaint in complaints(given).items():
             logger.error(complaint)
-            del given.deferred[name]  # or mitmproxy adds a traceback of its own
+            del given[name]  # or mitmproxy adds a traceback of its own
 
     def configure(self, updated: set[str]) -> None:
         """Apply new values of options, or refuse them all."""
-        if not updated & (_NAMES | connections.OPTIONS):
+        if not updated & (_NAMES | upstream.OPTIONS):
             return
         try:
             self._set_up()
@@ -160,13 +157,7 @@ class Bridge(Commands):
     def _set_up(self) -> None:
         values = {name: getattr(ctx.options, name) for name in _NAMES}
         config = read_config(values, os.environ)
-        environment = Environment(
-            self.bridge_id,
-            connections.connections(ctx.options),
-            connections.confdir(ctx.options),
-            self.upstream_flows,
-            connections.imposed_authorization(ctx.options),
-        )
+        environment = read_environment(ctx.options, self.bridge_id, self.upstream_flows)
         old = self.components
         self.components = build_components(config, environment, self._readings, old)
         self.upstream_flows.is_on = config.show_upstream

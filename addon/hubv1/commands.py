@@ -2,28 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.request import getproxies
 
 from mitmproxy import command, ctx, exceptions, types
 from mitmproxy.options import Options
-from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
-from yarl import URL
 
-from hubv1.components import Components, Environment, journal_place
-from hubv1.config import OPTIONS, Config
+from hubv1.components import Components
+from hubv1.config import OPTIONS
 from hubv1.formats import UnknownFormat, format_of
-from hubv1.hub import HubClient
 from hubv1.journal import is_url, masked
-from hubv1.listen import Listener, bracketed
 from hubv1.reporting import Reporter
-from hubv1.text import harmless, without_user_info
-
-# The checks are loaded when somebody asks for them.
-if TYPE_CHECKING:
-    from hubv1.doctor import Checkup, Setup
+from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +37,7 @@ class Commands:
 
     @command.command("hub.check")  # type: ignore[untyped-decorator]  # mitmproxy's
     def check(self) -> None:
-        """Check the way to Docker Hub and back, and log what is wrong and how to mend it."""
+        """Check the way to Docker Hub and back, and log what is wrong and how to fix it."""
         is_idle = self._checking is None or self._checking.done()
         if self.components is not None and is_idle:
             self._checking = asyncio.ensure_future(_log_checks(self.components, ctx.options))
@@ -77,85 +67,20 @@ class Commands:
             self._checking.cancel()
 
 
-async def check_up(
-    config: Config,
-    environment: Environment,
-    client: HubClient,
-    options: Options,
-    *,
-    is_running: bool,
-) -> "Checkup":
-    """Run all checks; raises JournalError where no journal can be."""
-    from hubv1.doctor import run_checks  # noqa: PLC0415  # see above
-
-    setup = _setup(config, environment, options, is_running=is_running)
-    transport = environment.transport()
-    try:
-        return await run_checks(setup, client, transport)
-    finally:
-        await transport.close()
-
-
 async def _log_checks(components: Components, options: Options) -> None:
-    checkup = await check_up(
-        components.config, components.environment, components.hub, options, is_running=True
-    )
-    for result in checkup.results:
+    from hubv1.doctor import Setup, listeners, run_checks  # noqa: PLC0415  # only when somebody asks
+
+    places = tuple(listeners(options))
+    setup = Setup(components.config, components.environment, options, places, is_running=True)
+    checkup = await run_checks(setup, components.hub)
+    for subject, result in checkup.results.items():
         level = logging.WARNING if result.is_wrong else logging.INFO
-        logger.log(level, "hub.check: %s: %s", result.status, result.line)
+        logger.log(level, "hub.check: %s: %s: %s", result.status, subject, result.line)
     if checkup.trust_line:
         logger.info("hub.check: to see whether a client trusts the CA: %s", checkup.trust_line)
     logger.info("hub.check: %s", checkup.summary)
 
 
-def _setup(
-    config: Config, environment: Environment, options: Options, *, is_running: bool
-) -> "Setup":
-    """What the checks look at: the bridge's configuration and mitmproxy's."""
-    from hubv1.doctor import Setup  # noqa: PLC0415  # see above
-
-    return Setup(
-        settings=config,
-        connections=environment.connections,
-        via=environment.via,
-        journal=journal_place(config, environment),
-        confdir=environment.confdir,
-        listeners=tuple(listeners(options)),
-        strategy=options.connection_strategy,
-        has_login=bool(options.proxyauth),
-        is_limited=bool(options.allow_hosts),
-        environment_proxy=_environment_proxy(),
-        is_running=is_running,
-    )
-
-
-def _environment_proxy() -> str:
-    """The proxy that the environment names, without user and password; empty if there is none."""
-    proxy = without_user_info(getproxies().get("https", ""), mask="")
-    try:
-        return str(URL(proxy)).rstrip("/")
-    except ValueError:
-        return ""
-
-
-def listeners(options: Options) -> Iterator[Listener]:
-    """The ways in which mitmproxy takes calls with these options; none where it serves nobody."""
-    if options.server:
-        yield from (_listener(spec, options) for spec in options.mode)
-        if "web_port" in options:
-            yield Listener("mitmweb", options.web_host, options.web_port)
-
-
-def _listener(spec: str, options: Options) -> Listener:
-    mode = ProxyMode.parse(spec)
-    target = ""
-    if isinstance(mode, ReverseMode):
-        host, port = mode.address
-        target = f"{mode.scheme}://{bracketed(host)}:{port}"
-    listens = mode.listen_host(options.listen_host), mode.listen_port(options.listen_port)
-    return Listener(mode.type_name, *listens, target, mode.transport_protocol)
-
-
 def _shown(value: object) -> str:
-    """The value of an option for people: a URL without its password."""
+    """The value of an option, a URL without its password."""
     return masked(value) if isinstance(value, str) and is_url(value) else repr(value)

@@ -1,10 +1,13 @@
 """The components of a running bridge, which live as long as the options that they are made of."""
 
 import asyncio
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mitmproxy.options import Options
 
 from hubv1 import __version__
 from hubv1.calls import AnswerCache, Limits
@@ -13,6 +16,7 @@ from hubv1.fleet import Shipper
 from hubv1.hub import Connections, HubClient, Observer, Transport
 from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
+from hubv1.mitm import upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,24 @@ class Environment:
         return Transport(self.via, agent, self.connections, self.observer)
 
 
+def read_environment(
+    options: Options, bridge_id: str, observer: Observer | None = None
+) -> Environment:
+    """What mitmproxy's options say about the bridge's environment; raises OptionsError."""
+    return Environment(
+        bridge_id,
+        upstream.connections(options),
+        upstream.confdir(options),
+        observer,
+        upstream.imposed_authorization(options),
+    )
+
+
+def new_bridge_id() -> str:
+    """A pseudonym for Via that no other bridge has."""
+    return f"hub-v1-bridge-{secrets.token_hex(4)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Components:
     """Everything that lives as long as the options that it is made of."""
@@ -48,6 +70,8 @@ class Components:
     config: Config
     limits: Limits
     environment: Environment
+    keys: Mapping[str, object]
+    """What each of those below depends on: it changes when that changes."""
     hub: HubClient
     cache: AnswerCache
     journal: Journal
@@ -67,15 +91,16 @@ class Components:
 
     def close(self, new: "Components | None" = None) -> "asyncio.Future[None] | None":
         """Close what `new` does not take over; the Hub client closes later, once it is idle."""
-        if new is None or new.journal is not self.journal:
+        gone = {name for name, key in self.keys.items() if new is None or new.keys[name] != key}
+        if "journal" in gone:
             self.journal.close()
-        if self.shipper and (new is None or new.shipper is not self.shipper):
+        if self.shipper and "shipper" in gone:
             self.shipper.close(is_end=new is None)
-        if self.metrics and (new is None or new.metrics is not self.metrics):
+        if self.metrics and "metrics" in gone:
             self.metrics.close()
-        if new is None:
-            return asyncio.ensure_future(self.hub.close())
-        return asyncio.ensure_future(self.hub.retire()) if new.hub is not self.hub else None
+        if "hub" not in gone:
+            return None
+        return asyncio.ensure_future(self.hub.close() if new is None else self.hub.retire())
 
 
 def build_components(
@@ -89,23 +114,32 @@ def build_components(
     The metrics call `read` for figures. Raises BadOption, JournalError or OSError; then whatever
     was opened is closed again, and the old components go on working.
     """
-    hub = _hub(config, environment, old)
-    cache = _cache(config, hub, old)
+    hub_key = (config.url, config.registry_url, config.account, environment.connections)
+    keys: dict[str, object] = {
+        "hub": hub_key,
+        "cache": (hub_key, config.cache_ttl),
+        "journal": config.journal,
+        "metrics": config.metrics,
+        "shipper": (config.journal, config.fleet),
+    }
+    kept = {name for name, key in keys.items() if old and old.keys[name] == key}
+    hub = old.hub if old and "hub" in kept else hub_client(config, environment)
+    cache = old.cache if old and "cache" in kept else AnswerCache(config.cache_ttl)
     with ExitStack() as undoing:
-        journal = _journal(config, environment, old)
-        if old is None or journal is not old.journal:
+        journal = old.journal if old and "journal" in kept else _journal(config, environment)
+        if "journal" not in kept:
             undoing.callback(journal.close)
-        metrics = _metrics(config, read, old)
-        if metrics is not None and (old is None or metrics is not old.metrics):
+        metrics = old.metrics if old and "metrics" in kept else _metrics(config, read)
+        if metrics and "metrics" not in kept:
             undoing.callback(metrics.close)
         # The last one that can fail.
-        shipper = _shipper(config, environment, journal, old)
+        shipper = old.shipper if old and "shipper" in kept else _shipper(config, environment)
         undoing.pop_all()
     journal.keep_for(config.journal_days)
-    if shipper is not None:
+    if shipper:
         shipper.keep_for(config.journal_days)
     limits = Limits(config.deadline, config.challenge)
-    return Components(config, limits, environment, hub, cache, journal, shipper, metrics)
+    return Components(config, limits, environment, keys, hub, cache, journal, shipper, metrics)
 
 
 def hub_client(config: Config, environment: Environment) -> HubClient:
@@ -114,50 +148,22 @@ def hub_client(config: Config, environment: Environment) -> HubClient:
 
 
 def journal_place(config: Config, environment: Environment) -> Place:
-    """Where the journal is; raises JournalError where no journal can be."""
+    """Where the journal is; raises JournalError if no journal can be there."""
     return Place(config.journal or str(environment.confdir / FILE_NAME))
 
 
-def _journal(config: Config, environment: Environment, old: Components | None) -> Journal:
-    if old and old.config.journal == config.journal:
-        return old.journal
+def _journal(config: Config, environment: Environment) -> Journal:
     if not config.journal:
         environment.confdir.mkdir(parents=True, exist_ok=True)
     return Journal(journal_place(config, environment), environment.bridge_id, config.journal_days)
 
 
-def _shipper(
-    config: Config, environment: Environment, journal: Journal, old: Components | None
-) -> Shipper | None:
-    if old and old.journal is journal and old.config.fleet == config.fleet:
-        return old.shipper
-    path = journal.place.path
+def _metrics(config: Config, read: Callable[[], Readings]) -> Metrics | None:
+    return Metrics(config.metrics, read) if config.metrics else None
+
+
+def _shipper(config: Config, environment: Environment) -> Shipper | None:
+    path = journal_place(config, environment).path
     if not config.fleet or path is None:
         return None
     return Shipper(path, Place(config.fleet), environment.bridge_id, config.journal_days)
-
-
-def _hub(config: Config, environment: Environment, old: Components | None) -> HubClient:
-    if old and _upstream(old.config, old.environment) == _upstream(config, environment):
-        return old.hub
-    return hub_client(config, environment)
-
-
-def _upstream(config: Config, environment: Environment) -> tuple[object, ...]:
-    """All that a Hub client depends on."""
-    return (config.url, config.registry_url, config.account, environment.connections)
-
-
-def _cache(config: Config, hub: HubClient, old: Components | None) -> AnswerCache:
-    """A new Hub gets a new cache."""
-    if old and old.hub is hub and old.config.cache_ttl == config.cache_ttl:
-        return old.cache
-    return AnswerCache(config.cache_ttl)
-
-
-def _metrics(
-    config: Config, read: Callable[[], Readings], old: Components | None
-) -> Metrics | None:
-    if old and old.config.metrics == config.metrics:
-        return old.metrics
-    return Metrics(config.metrics, read) if config.metrics else None

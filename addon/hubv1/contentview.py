@@ -1,29 +1,26 @@
-"""The content view Hub-v1 of mitmweb and the console: a v1 answer beside its source in v2."""
+"""The content view Hub-v1 of mitmweb and the console: a v1 answer and its source in v2."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import repository_or_none
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import route_named
+from hubv1.api.routes import Outcome, route_named
 from hubv1.journal import CallRecord
-from hubv1.mitm.flow_metadata import saved_record, saved_upstream_requests
+from hubv1.mitm.flows import saved_record, saved_upstream_requests
 from hubv1.replacements import Field, Replacement, replacement
 from hubv1.text import bounded, printable, readable
 
 NAME = "Hub-v1"
 MOST_ELEMENTS = 50
-"""Elements of an answer that are shown; of the others only their number."""
+"""Elements of an answer that are shown; the others are only counted."""
 
-_NO_CALL = "This is no call to Docker Hub API v1 that the bridge has met."
 _PRIORITY = 2
 """Above that of the view of JSON, which is 1."""
-_LEFT, _WIDEST = "v1 answered", 60
-_INDENT = "    "
+_LEFT, _WIDEST = "v1 answer", 60
 
 
 class HubV1View:
@@ -41,7 +38,7 @@ class HubV1View:
     ) -> tuple[str, Iterator[list[tuple[str, str]]]]:
         """The text for mitmproxy 11, under a title."""
         lines = _text(data, flow).splitlines()
-        return "Docker Hub API v1 beside v2", ([("text", line)] for line in lines)
+        return "Docker Hub API v1 and v2", ([("text", line)] for line in lines)
 
     def render_priority(
         self,
@@ -83,12 +80,12 @@ def unregister() -> None:
 def _text(data: bytes, flow: Flow | None) -> str:
     entry = saved_record(flow) if isinstance(flow, http.HTTPFlow) else None
     if flow is None or entry is None:
-        return _NO_CALL
+        return "This is no call to Docker Hub API v1 that the bridge has seen."
     return side_by_side(entry, saved_upstream_requests(flow), data)
 
 
 def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: bytes) -> str:
-    """The values of a v1 answer, each beside its source in v2, and what to call instead."""
+    """The values of a v1 answer, each with its source in v2, and what to call instead."""
     found = replacement(
         route_named(entry.route),
         repository_or_none(entry.namespace, entry.repository),
@@ -96,20 +93,16 @@ def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: byte
         signed=entry.is_signed,
         paged=entry.is_paged,
     )
+    unasked = "none: an equal call had the answer" if entry.cache == "hit" else "none"
+    code = found.line or (found.snippets[0].code if found.snippets else "")
     parts = [
-        [_what(entry)],
+        [f"{entry.http_request_method} {entry.url_path}: {entry.ending}"],
         _table(list(_rows(entry, found, body))),
-        ["Docker's hosts were asked:", *_indented(upstream_requests or [_unasked(entry)])],
-        ["Call instead:", *_indented(_instead(found))],
-        ["To change by:", *_indented([entry.caller])],
+        ["Requests to Docker's hosts:", *_indented(upstream_requests or [unasked])],
+        ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
+        ["Caller:", *_indented([entry.caller])],
     ]
     return "\n\n".join("\n".join(map(printable, part)) for part in parts if part)
-
-
-def _what(entry: CallRecord) -> str:
-    status = entry.http_response_status_code or "without an answer"
-    why = f" ({entry.error_type}: {entry.error})" if entry.error_type else ""
-    return f"{entry.http_request_method} {entry.url_path}: {entry.outcome} {status}{why}"
 
 
 def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[str, str]]:
@@ -120,10 +113,10 @@ def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[
         if text:
             yield text, f"status {entry.http_response_status_code}"
         return
-    fields = {field.old: field for field in found.fields}
+    sources = {field.old: _source(field) for field in found.fields}
     for number, element in enumerate(elements[:MOST_ELEMENTS]):
         for name, value in element.items():
-            yield f"[{number}].{name} = {json.dumps(value)}", _source(fields.get(name))
+            yield f"[{number}].{name} = {json.dumps(value)}", sources.get(name, "")
     if len(elements) > MOST_ELEMENTS:
         yield f"… and {len(elements) - MOST_ELEMENTS} more", ""
 
@@ -137,11 +130,8 @@ def _elements(body: bytes) -> list[dict[str, object]] | None:
     return read if is_v1 else None
 
 
-def _source(field: Field | None) -> str:
-    if field is None:
-        return ""
-    remark = f" ({field.remark})" if field.remark else ""
-    return (field.new or "nothing") + remark
+def _source(field: Field) -> str:
+    return (field.new or "nothing") + (f" ({field.remark})" if field.remark else "")
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
@@ -152,14 +142,5 @@ def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{_LEFT:{width}} | in v2", f"{'-' * width}-+-{'-' * width}", *lines]
 
 
-def _unasked(entry: CallRecord) -> str:
-    return "nothing; an equal call had the answer" if entry.cache == "hit" else "nothing"
-
-
-def _instead(found: Replacement) -> list[str]:
-    code = found.line or (found.snippets[0].code if found.snippets else "")
-    return [found.instead, *([found.new] if found.new else []), *code.splitlines()]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [_INDENT + line for line in lines]
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

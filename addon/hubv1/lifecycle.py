@@ -4,33 +4,37 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from functools import partial
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.api.routes import Call
+from hubv1.api.routes import Call, Outcome
 from hubv1.api.translation import as_deprecated
 from hubv1.calls import (
-    Action,
     PendingCall,
     Result,
     answer_call,
-    client_left,
     decide,
+    failure,
     gone,
-    impossible_name,
-    internal_error,
-    loop_detected,
     mode_for,
     redirected,
-    restarting,
     take_snapshot,
-    unrecorded,
 )
 from hubv1.components import Components
 from hubv1.journal import CallRecord, NotRecorded
-from hubv1.mitm import flow_metadata
-from hubv1.mitm.flows import answer_flow, is_replay, legacy_call
+from hubv1.mitm.flows import (
+    annotate,
+    answer_flow,
+    call_of,
+    claim,
+    comment_on,
+    is_claimed,
+    is_replay,
+    legacy_call,
+    saved_record,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,44 +51,40 @@ class Lifecycle:
     """
 
     def __init__(self) -> None:
-        """No calls yet."""
+        """Begin without calls."""
         self.pending: dict[str, PendingCall] = {}
 
     def open(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
         """Recognise a legacy call that is to be recorded, and decide what becomes of it."""
-        known = self.pending.get(flow.id)
-        if known is not None:
-            return known
-        if flow.live and flow_metadata.is_claimed(flow) and not is_replay(flow):
+        if flow.id in self.pending:
+            return self.pending[flow.id]
+        if flow.live and is_claimed(flow) and not is_replay(flow):
             return None  # the addon was reloaded meanwhile, and the one before recorded the call
-        saved = None if flow.live else flow_metadata.saved_record(flow)
+        saved = None if flow.live else saved_record(flow)
         if saved is not None:
-            return self._begin(PendingCall.of_saved_flow(flow, saved))
+            snapshot = take_snapshot(flow)
+            return self._begin(PendingCall(flow, call_of(saved), Outcome.OBSERVED, snapshot, saved))
         config = components.config
         call = legacy_call(flow, config.hosts)
         if call is None:
             return None
-        action = _action(flow, call, components)
-        if action is Action.COUNT:
+        decided = _decide(flow, call, components)
+        if decided is None:
             components.journal.seen.still_served += not is_replay(flow)
             return None
-        request = take_snapshot(
-            flow,
-            config.caller_header,
-            config.trusted_proxies,
-            components.environment.imposed_authorization,
-        )
-        return self._begin(PendingCall(flow, call, action, request))
+        imposed = components.environment.imposed_authorization
+        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
+        return self._begin(PendingCall(flow, call, decided, request))
 
     def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
         """Do what was decided; nothing for a call that is passed on."""
-        if pending.action is Action.TRANSLATE:
+        if pending.decided is Outcome.TRANSLATED:
             return self._translate(pending, components)
-        if pending.action in (Action.REDIRECT, Action.REFUSE):
-            successor = _successor(pending.call, components)
-            is_redirect = pending.action is Action.REDIRECT
-            result = redirected(successor) if is_redirect else gone(successor)
-            _finish(pending, result, successor, components)
+        successor = _successor(pending.call, components)
+        if pending.decided is Outcome.REDIRECTED:
+            _finish(pending, redirected(successor), components)
+        elif pending.decided is Outcome.GONE:
+            _finish(pending, gone(successor), components)
         return None
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
@@ -95,14 +95,14 @@ class Lifecycle:
     def cut_short(self, flow: http.HTTPFlow, error: str, components: Components) -> None:
         """Note that a flow ends without an answer, perhaps before its request was complete."""
         is_incomplete = flow.request.stream or not _is_heard(flow)
-        if is_incomplete and not flow_metadata.is_claimed(flow):
+        if is_incomplete and not is_claimed(flow):
             self.open(flow, components)
         pending = self.pending.get(flow.id)
         if pending is None:
             return
-        if pending.action is Action.TRANSLATE and not _is_heard(flow):
+        if pending.decided is Outcome.TRANSLATED and not _is_heard(flow):
             pending.leave()
-            pending.finish(client_left())
+            pending.finish(failure("client_left"))
         pending.cut_short("connection", error)
 
     def leave(self, client: connection.Client, components: Components) -> None:
@@ -129,30 +129,28 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.stop()
-                _finish(pending, restarting(), _successor(pending.call, components), components)
+                _finish(pending, failure("restarting", retry_after=1), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
 
     def _begin(self, pending: PendingCall) -> PendingCall:
         self.pending[pending.flow.id] = pending
-        flow_metadata.claim(pending.flow)
+        claim(pending.flow)
         return pending
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
-        call, client = pending.call, pending.flow.client_conn
+        client = pending.flow.client_conn
         if components.environment.bridge_id in pending.request.via:
-            result = loop_detected()
-        elif not call.is_possible:
-            result = impossible_name(call)
+            result = failure("loop")
         elif client.state is ConnectionState.CLOSED and not pending.is_replay:
             # The client was gone before this hook, and client_disconnected had nothing to end.
             pending.leave()
-            result = client_left()
+            result = failure("client_left")
         else:
             result = await _ask(pending, components)
         if pending.response is None:  # else a restart has answered
-            _finish(pending, result, _successor(call, components), components)
+            _finish(pending, result, components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
@@ -164,20 +162,20 @@ class Lifecycle:
 
 def answer_loop(flow: http.HTTPFlow, components: Components) -> None:
     """Answer 508 to a request of the bridge's own that is no v1 call."""
-    _set_response(flow, loop_detected(), "", components)
+    _set_response(flow, failure("loop"), "", components)
 
 
-def _action(flow: http.HTTPFlow, call: Call, components: Components) -> Action:
+def _decide(flow: http.HTTPFlow, call: Call, components: Components) -> Outcome | None:
     config = components.config
-    action = decide(
+    decided = decide(
         call,
         mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
         live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )
-    if flow.request.stream and action is not Action.COUNT:
-        return Action.PASS  # its body goes upstream already, so it cannot be answered
-    return action
+    if flow.request.stream and decided is not None:
+        return Outcome.PASSED  # its body goes upstream already, so it cannot be answered
+    return decided
 
 
 def _is_heard(flow: http.HTTPFlow) -> bool:
@@ -188,36 +186,31 @@ def _is_heard(flow: http.HTTPFlow) -> bool:
 async def _ask(pending: PendingCall, components: Components) -> Result:
     """The result for a call from Docker's hosts, or from an equal call."""
     call, request = pending.call, pending.request
-    credentials, caller = request.credentials, request.caller.name
-    pending.task = asyncio.ensure_future(
-        components.cache.answer(
-            call,
-            lambda: answer_call(call, components.hub, components.limits, credentials, caller),
-            credentials,
-        )
-    )
+    credentials, caller = request.credentials, request.caller
+    fetch = partial(answer_call, call, components.hub, components.limits, credentials, caller)
+    pending.task = asyncio.ensure_future(components.cache.answer(call, fetch, credentials))
     try:
         return await pending.task
     except asyncio.CancelledError:
         if pending.result is not None:
             return pending.result  # that of a restart
         if pending.has_left:
-            return client_left()
+            return failure("client_left")
         raise  # mitmproxy is shutting down
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        return internal_error(error)
+        return failure("internal", f"the bridge failed: {type(error).__name__}")
 
 
-def _finish(pending: PendingCall, result: Result, successor: str, components: Components) -> None:
+def _finish(pending: PendingCall, result: Result, components: Components) -> None:
     pending.finish(result)
-    _set_response(pending.flow, result, successor, components)
+    _set_response(pending.flow, result, _successor(pending.call, components), components)
     pending.response = pending.flow.response
 
 
 def _successor(call: Call, components: Components) -> str:
-    """URL of the v2 call to make instead; empty where there is none."""
+    """URL of the v2 call to make instead; empty if nothing replaces it."""
     path = call.replacement_path
     return components.config.url + path if path else ""
 
@@ -262,11 +255,11 @@ def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     entry = pending.record(components.environment.bridge_id)
     if pending.saved is None:
         instead = _successor(pending.call, components) or pending.call.route.sentence
-        comment = flow_metadata.comment_on(entry, instead, is_replay=pending.is_replay)
+        comment = comment_on(entry, instead, is_replay=pending.is_replay)
         # A replay keeps the record of what the caller once got.
-        before = flow_metadata.saved_record(pending.flow) if pending.is_replay else None
+        before = saved_record(pending.flow) if pending.is_replay else None
         requests = pending.result.upstream_requests if pending.result else ()
-        flow_metadata.annotate(pending.flow, before or entry, comment, requests)
+        annotate(pending.flow, before or entry, comment, requests)
     return entry
 
 
@@ -276,5 +269,5 @@ def _refuse(pending: PendingCall, components: Components) -> None:
         # Its head has left already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
-    _finish(pending, unrecorded(), "", components)
+    _finish(pending, failure("not_recorded"), components)
     _annotated(pending, components)

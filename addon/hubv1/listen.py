@@ -1,12 +1,12 @@
-"""Addresses to listen on: whether they can be had, and who may call what is for this machine alone.
+"""Addresses to listen on: whether they are free, and who may call what is for this machine alone.
 
 A page on the internet can lead a browser to 127.0.0.1 by a name of its own that resolves there.
 So what listens on loopback answers only to the names of loopback.
 """
 
 import errno
+import re
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -15,10 +15,10 @@ from hubv1.text import plainly
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
 """The hosts that stand for every address of this machine."""
 
+METRICS = "hub_metrics"
 
-_MOVED_BY = {"mitmweb": "--web-port PORT", "hub_metrics": "--set hub_metrics=HOST:PORT"}
-
-_KINDS = {
+_OPTIONS = {"mitmweb": "--web-port PORT", METRICS: "--set hub_metrics=HOST:PORT"}
+_SOCKETS = {
     "tcp": (socket.SOCK_STREAM,),
     "udp": (socket.SOCK_DGRAM,),
     "both": (socket.SOCK_STREAM, socket.SOCK_DGRAM),
@@ -30,10 +30,10 @@ class Listener:
     """An address on which mitmproxy takes calls, or shows something."""
 
     kind: str
-    """mitmproxy's name of the mode (regular, reverse, …), or mitmweb or hub_metrics."""
+    """mitmproxy's name of the mode (regular, reverse, …), mitmweb, or METRICS."""
     host: str
     port: int | None
-    """None where the mode listens on no port."""
+    """None if the mode listens on no port."""
     target: str = ""
     """URL that a reverse proxy stands in front of."""
     transport: str = "tcp"
@@ -46,22 +46,51 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """Host and port as in a URL."""
-        return called(self.host, self.port)
+        """`host:port` by which this machine reaches it."""
+        return f"{bracketed('127.0.0.1' if self.host in EVERYWHERE else self.host)}:{self.port}"
 
     @property
-    def moved_by(self) -> str:
-        """The arguments that let it listen elsewhere."""
-        return _MOVED_BY.get(self.kind, "-p PORT or --listen-host HOST")
+    def shown(self) -> str:
+        """Its address as people write it, `*` for every address of this machine."""
+        return f"{'*' if self.host in EVERYWHERE else bracketed(self.host)}:{self.port}"
 
-    def try_to_listen(self) -> None:
-        """Raises OSError where its address cannot be had now."""
-        if self.port is not None:
-            try_to_listen(self.host, self.port, self.transport)
+    def problem(self, for_root: str) -> tuple[str, str] | None:
+        """Why it cannot listen now, and what to do: `for_root` if only root may use the port.
+
+        None if it can. It takes the address and releases it at once.
+        """
+        try:
+            for kind in _SOCKETS[self.transport] if self.port is not None else ():
+                self._bind(kind)
+        except OSError as error:
+            option = _OPTIONS.get(self.kind, "-p PORT or --listen-host HOST")
+            another = f"Choose another address: {option}."
+            return self.why_not(error), for_root if isinstance(error, PermissionError) else another
+        return None
 
     def why_not(self, error: OSError) -> str:
-        """What that error means, as a sentence."""
-        return why_not_listening(error, self.host, self.port or 0)
+        """What an error in listening there means, as a sentence."""
+        if isinstance(error, socket.gaierror):
+            return f"The name {self.host} does not resolve."
+        if error.errno == errno.EADDRINUSE:
+            return f"{self.shown} is taken: another program listens there."
+        if isinstance(error, PermissionError):
+            return f"{self.shown} is for root: this user may not listen on ports that low."
+        if error.errno == errno.EADDRNOTAVAIL:
+            return f"{self.host} is not an address of this machine."
+        return f"Nothing can listen on {self.shown}: {plainly(error)}."
+
+    def _bind(self, kind: socket.SocketKind) -> None:
+        found = socket.getaddrinfo(self.host or None, self.port, type=kind, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in found:
+            if family is socket.AF_INET6 and not (socket.has_dualstack_ipv6() or self.host):
+                continue  # if IPv6 is off, what listens everywhere listens on IPv4 alone
+            with socket.socket(family, kind) as probe:
+                if kind is socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family is socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -79,55 +108,6 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def called(host: str, port: int | str | None) -> str:
-    """`host:port` by which this machine reaches what listens there."""
-    return f"{bracketed('127.0.0.1' if host in EVERYWHERE else host)}:{port}"
-
-
-def shown_address(host: str, port: int | None) -> str:
-    """Host and port as people write them, `*` for every address of this machine."""
-    return f"{'*' if host in EVERYWHERE else bracketed(host)}:{port}"
-
-
-def try_to_listen(host: str, port: int, transport: str = "tcp") -> None:
-    """Take the address and give it back at once; `transport` is tcp, udp or both.
-
-    Raises OSError where somebody who wants to listen there could not.
-    """
-    for kind in _KINDS[transport]:
-        for family, address in _to_bind(host, port, kind):
-            with socket.socket(family, kind) as probe:
-                if kind is socket.SOCK_STREAM:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family is socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(address)
-
-
-def why_not_listening(error: OSError, host: str, port: int) -> str:
-    """Why nothing can listen at that address, as a sentence."""
-    place = shown_address(host, port)
-    if isinstance(error, socket.gaierror):
-        return f"The name {host} does not resolve."
-    if error.errno == errno.EADDRINUSE:
-        return f"{place} is taken: another program listens there."
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{place} is for root: this user may not listen on ports that low."
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine."
-    return f"{place} cannot be listened on: {plainly(error)}."
-
-
-def _to_bind(
-    host: str, port: int, kind: socket.SocketKind
-) -> Iterator[tuple[socket.AddressFamily, tuple[object, ...]]]:
-    found = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
-    for family, _, _, _, address in found:
-        # Where IPv6 is off, what listens everywhere listens on IPv4 alone.
-        if family is socket.AF_INET or socket.has_dualstack_ipv6() or host:
-            yield family, address
-
-
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or an address without a port, is this machine and nobody else."""
     name = host.strip().lower().rstrip(".")
@@ -141,9 +121,5 @@ def is_loopback(host: str) -> bool:
 
 def is_welcome(listening: str, host_header: str) -> bool:
     """Whether a request with that Host header is meant for what listens at `listening`."""
-    return not is_loopback(listening) or is_loopback(_without_port(host_header))
-
-
-def _without_port(host_header: str) -> str:
-    host, colon, port = host_header.rpartition(":")
-    return host if colon and port.isdecimal() and not host.endswith(":") else host_header
+    name = re.sub(r"(?<!:):\d+$", "", host_header)
+    return not is_loopback(listening) or is_loopback(name)

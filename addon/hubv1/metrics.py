@@ -1,6 +1,7 @@
 """Metrics for Prometheus: how many calls there were, how they ended and how long they took.
 
-Callers, repositories and tags are no labels, since there is no end to them: the journal has those.
+Callers, repositories and tags are not labels, since their number has no bound: the journal has
+those.
 """
 
 import contextlib
@@ -10,18 +11,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import CallRecord, Seen
-from hubv1.listen import is_welcome, split_address, why_not_listening
+from hubv1.listen import METRICS, Listener, is_welcome, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -41,20 +42,21 @@ class Readings:
     waiting: int = 0
     """Calls that wait to be written to the journal."""
     fleet: ShippingStatus | None = None
-    """State of the shipping to the fleet; None without one."""
     lost: int = 0
     """Calls that were answered and are not in the journal."""
 
 
-class Metrics:
+class Metrics(Collector):
     """The metrics, and the HTTP server that exposes them."""
 
     def __init__(self, address: str, read: Callable[[], Readings]) -> None:
         """Serve on `address`, `host:port`; raises ValueError or OSError if that is impossible.
 
-        `read` is called in a thread of the server's.
+        The server calls `read` in a thread of its own.
         """
+        self._read = read
         registry = CollectorRegistry()
+        registry.register(self)
         self._calls = Counter(
             "hub_v1_calls",
             "Legacy calls by route and by what became of them.",
@@ -74,12 +76,11 @@ class Metrics:
             ("result",),
             registry=registry,
         )
-        registry.register(_Read(read))
-        host, port = split_address(address)
+        listener = Listener(METRICS, *split_address(address))
         try:
-            self._server = _serving(host, port, make_wsgi_app(registry))
+            self._server = _serve(listener, make_wsgi_app(registry))
         except OSError as error:
-            reason = why_not_listening(error, host, port)
+            reason = listener.why_not(error)
             raise OSError(f"hub_metrics cannot be served on {address}: {reason}") from error
 
     @property
@@ -94,20 +95,8 @@ class Metrics:
         if entry.cache:
             self._cache.labels(entry.cache).inc()
 
-    def close(self) -> None:
-        """Stop serving."""
-        with contextlib.suppress(OSError):
-            # Wakes the server's thread, which looks for the end only twice a second.
-            self._server.socket.shutdown(socket.SHUT_RDWR)
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Read(Collector):
-    def __init__(self, read: Callable[[], Readings]) -> None:
-        self._read = read
-
     def collect(self) -> Iterator[Metric]:
+        """The figures that other components count, for Prometheus' client."""
         now = self._read()
         info = GaugeMetricFamily("hub_v1_bridge_info", "The bridge.", labels=("version",))
         info.add_metric((__version__,), 1)
@@ -118,52 +107,54 @@ class _Read(Collector):
         for status, calls in now.upstream.items():
             upstream.add_metric((status,), calls)
         yield upstream
-        for name, help_text, value in (
-            ("hub_v1_flows", "Flows, legacy or not.", now.seen.flows),
-            ("hub_v1_still_served", "v1 searches, which Hub still serves.", now.seen.still_served),
+        for name, meaning, value in (
+            ("flows", "Flows, legacy or not.", now.seen.flows),
+            ("still_served", "v1 searches, which Hub still serves.", now.seen.still_served),
             (
-                "hub_v1_rejected_tls",
+                "rejected_tls",
                 "TLS handshakes for a legacy host by clients that do not trust the bridge's CA.",
                 now.seen.rejected_tls,
             ),
             (
-                "hub_v1_unrecorded_calls",
+                "unrecorded_calls",
                 "Legacy calls that were answered and are not in the journal.",
                 now.lost,
             ),
             (
-                "hub_v1_refused_unrecorded_calls",
+                "refused_unrecorded_calls",
                 "Legacy calls that were refused because they could not be recorded.",
                 now.seen.refused_unrecorded,
             ),
         ):
-            yield CounterMetricFamily(name, help_text, value)
+            yield CounterMetricFamily(f"hub_v1_{name}", meaning, value)
         yield GaugeMetricFamily(
-            "hub_v1_journal_waiting", "Calls that wait to be written down.", now.waiting
+            "hub_v1_journal_waiting", "Calls that wait to be written to the journal.", now.waiting
         )
         if now.fleet is not None:
-            yield from _of_fleet(now.fleet)
+            at = now.fleet.shipped_at
+            yield GaugeMetricFamily(
+                "hub_v1_fleet_backlog",
+                "Rows of the journal that the fleet does not have.",
+                now.fleet.waiting,
+            )
+            yield GaugeMetricFamily(
+                "hub_v1_fleet_last_success_timestamp_seconds",
+                "When the fleet was last reached, in seconds since 1970; 0 if it never was.",
+                at.timestamp() if at else 0,
+            )
+
+    def close(self) -> None:
+        """Stop serving."""
+        with contextlib.suppress(OSError):
+            # Wakes the server's thread, which looks for the end only twice a second.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
+        self._server.shutdown()
+        self._server.server_close()
 
 
-def _of_fleet(status: ShippingStatus) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "hub_v1_fleet_backlog",
-        "Rows of the journal that the fleet does not have.",
-        status.waiting,
-    )
-    at = status.shipped_at
-    yield GaugeMetricFamily(
-        "hub_v1_fleet_last_success_timestamp_seconds",
-        "When the fleet was last reached, in seconds since 1970; 0 where it never was.",
-        at.timestamp() if at else 0,
-    )
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the names it has
-        """A client that says nothing, or breaks off, deserves no traceback in the terminal."""
+class _Server(ThreadingWSGIServer):
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # socketserver's
+        """Print no traceback for a client that says nothing or breaks off."""
         logger.debug("hub_metrics: no answer to %s: %r", client_address, sys.exception())
 
 
@@ -174,18 +165,18 @@ class _ServerOfV6(_Server):
 class _Silent(WSGIRequestHandler):
     timeout = 10
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has
-        """Nothing: Prometheus scrapes every few seconds."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """Log nothing: Prometheus scrapes every few seconds."""
 
 
-def _serving(host: str, port: int, show: "WSGIApplication") -> WSGIServer:
-    def shown(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-        if not is_welcome(host, environment.get("HTTP_HOST", "")):
-            start("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"These metrics are for this machine alone.\n"]
-        return show(environment, start)
+def _serve(listener: Listener, show: "WSGIApplication") -> WSGIServer:
+    def guarded(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        if is_welcome(listener.host, environment.get("HTTP_HOST", "")):
+            return show(environment, start)
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"These metrics are for this machine alone.\n"]
 
-    kind = _ServerOfV6 if ":" in host else _Server
-    server = make_server(host, port, shown, kind, _Silent)
+    kind = _ServerOfV6 if ":" in listener.host else _Server
+    server = make_server(listener.host, listener.port or 0, guarded, kind, _Silent)
     threading.Thread(target=server.serve_forever, name="hub metrics", daemon=True).start()
     return server

@@ -20,11 +20,11 @@ _AROUND = " \t\n\r\v\f\x1a\x85\xa0\u2028\u2029\ufeff"
 _USER_INFO = re.compile(
     r"(?<=://)(?![^\s/?#@:]*:\*\*\*@)[^\s/?#@:]*:\S*@|(?:(?<=http://)|(?<=https://))[^\s/?#@:]+@"
 )
-"""User and password, unless that is masked already; a user alone where it may be a token."""
+"""User and password, unless that is masked already; a user alone if it may be a token."""
 
 
 def bounded(text: str) -> str:
-    """`text` in characters that every database takes, cut where it is longer than needed."""
+    """`text` in characters that every database takes, cut if it is longer than LONGEST."""
     text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -65,7 +65,7 @@ def decode_text(data: bytes) -> str:
     UTF-8, or UTF-16 or UTF-32 as Windows writes them. A byte order mark and white space around
     the text go, lines end with a newline, and each keeps its number.
     """
-    encoding = json.detect_encoding(data)  # by the mark, or by where the NULs are
+    encoding = json.detect_encoding(data)  # by the mark or by the NULs
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -100,7 +100,7 @@ def plainly(error: BaseException) -> str:
 
 
 def number(count: int, one: str, many: str = "") -> str:
-    """`1 call`, `2 calls`; `many` where the plural is not made with an s."""
+    """`1 call`, `2 calls`; `many` if the plural is not made with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
@@ -119,7 +119,7 @@ class EscapingHandler(logging.Handler):
             record.msg, record.args = "\n".join(_log_lines(record)), ()
         except Exception:  # noqa: BLE001  # arguments that do not fit, as any handler of logging's
             self.handleError(record)
-            record.msg, record.args = "A line of the log cannot be made", ()
+            record.msg, record.args = "A log line could not be formatted", ()
         record.exc_info = record.exc_text = record.stack_info = None
 
 

@@ -25,8 +25,14 @@ die() {
     exit 1
 }
 
-# be_command NAME ARGUMENTS...: becomes that command of the program hub-v1-bridge.
+# be_command NAME ARGUMENTS...: becomes that command of the program hub-v1-bridge. Its help needs no
+# environment if HELP holds a short one.
 be_command() {
+    VENV=$ROOT/.venv
+    if [[ -n ${HELP:-} && ${2:-} =~ ^(-h|--help)$ ]] && ! _is_ready requirements.txt; then
+        printf '%s\n\n%s\n' "$HELP" "All options: once $SCRIPT has made its environment, .venv."
+        return
+    fi
     use_venv .venv "" requirements.txt
     if _is_under_sudo; then
         export PYTHONDONTWRITEBYTECODE=1 # in the caller's checkout
@@ -74,7 +80,7 @@ _use_venv_as_caller() {
 }
 
 # find_python VERSIONS
-# Prints the path of the first that works, or says why there is none and fails.
+# Prints the path of the first that works, or says why none does and fails.
 find_python() {
     local version candidate found flawed="" lacks=""
     for version in ${1:-$SUPPORTED 3}; do
@@ -106,8 +112,8 @@ _candidates() {
     done
 }
 
-# _try PYTHON VERSION: prints its real path, or else the modules that it lacks. Fails where it does
-# not start or is another version.
+# _try PYTHON VERSION: prints its real path, or else the modules that it lacks. Fails if it does not
+# start or is another version.
 _try() {
     "$1" -I - "$2" "$OLDEST" "$NEEDED_MODULES" <<'PYTHON'
 import os
@@ -178,7 +184,7 @@ _make() {
     fi
     if [[ $made_for == "$ROOT" ]]; then
         say "bringing $name up to date with $*"
-        rm -- "$VENV/made-for" # where this is interrupted, the next start begins anew
+        rm -- "$VENV/made-for" # if this is interrupted, the next start begins anew
     else
         say "making $name with $("$python" -V): once, half a minute or so"
         rm -rf -- "$VENV"
@@ -207,7 +213,7 @@ _say_pip_failed() {
                 "for a mirror PIP_INDEX_URL; then start this again."
             ;;
         *)
-            _give_up "$log" "pip could not install $*; its own words are above."
+            _give_up "$log" "pip could not install $*; its output is above."
             ;;
     esac
 }

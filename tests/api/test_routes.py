@@ -1,11 +1,13 @@
 """The route table: which request is which v1 call, and what each row promises."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api.names import Repository
-from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise
+from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise, route_named
 from samples import recognised
 
 R = "/v1/repositories"
@@ -83,6 +85,18 @@ def test_every_row_has_a_name_a_sentence_and_a_request_that_reaches_it(row: Rout
     assert (row.retired is None) == (row.verdict is Verdict.SERVED)
 
 
+@pytest.mark.parametrize(
+    ("row", "retired"),
+    [
+        (f"GET {R}/{{name}}/tags", date(2022, 9, 5)),
+        ("* /v1/images/…", date(2019, 6, 1)),
+        (f"DELETE/PUT {R}/…", date(2015, 1, 1)),
+    ],
+)
+def test_a_row_knows_since_when_its_calls_go_nowhere(row: str, retired: date) -> None:
+    assert route_named(row).retired == retired
+
+
 def test_no_two_rows_share_a_name() -> None:
     assert len({row.name for row in ROUTES}) == len(ROUTES) == len(EXAMPLES)
 
@@ -149,6 +163,7 @@ def test_names_that_hub_does_not_allow_make_a_call_impossible(path: str) -> None
     call = recognised(path)
     assert call.route.listing in (Listing.TAGS, Listing.TAG, Listing.IMAGES)
     assert not call.is_possible
+    assert call.replacement_path == ""
 
 
 SLASHES = st.integers(1, 4).map("/".__mul__)
@@ -237,6 +252,7 @@ def test_percent_encoding_in_names_is_undone_before_they_are_looked_at() -> None
         ("GET", "/x/v1/repositories/debian/tags"),
         ("GET", "/%761/repositories/debian/tags"),
         ("GET", "/v1/repositoriesx/debian/tags"),
+        ("GET", "/v1/repositories%2Fdebian/tags"),
         ("GET", "/v1/_ping/x"),
         ("POST", "/v1/search"),
         ("GET", "/v1/else"),

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api import translation, v2
-from hubv1.api.errors import Nonsense
 from hubv1.api.translation import Answer
-from hubv1.api.v2 import Image, Tag
+from hubv1.api.v2 import Image, Nonsense, Tag, TooLong
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -107,20 +106,44 @@ def test_answers_say_json_and_vary_by_cookie_as_v1_did(answer: Answer) -> None:
     assert answer.headers == (("Content-Type", "application/json"), ("Vary", "Cookie"))
 
 
+def test_an_answer_has_32_megabytes_at_most() -> None:
+    around = len(translation.tag_list(["x"]).body) - 1
+    longest = "x" * (32 * 1024 * 1024 - around)
+    assert len(translation.tag_list([longest]).body) == 32 * 1024 * 1024
+    with pytest.raises(TooLong, match="larger than 32 MB"):
+        translation.tag_list([longest + "x"])
+
+
+def test_the_size_of_a_list_is_known_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["latest", "1", "1.0", "bookworm"]
+    size = len(translation.tag_list(names).body)
+    monkeypatch.setattr(translation, "MOST_BYTES", size)
+    assert translation.tag_list(names).status == 200
+    monkeypatch.setattr(translation, "MOST_BYTES", size - 1)
+    with pytest.raises(TooLong):
+        translation.tag_list(names)
+
+
+def test_a_list_that_is_written_in_pieces_is_one() -> None:
+    names = [f"{number:05}" for number in range(20_001)]
+    expected = [{"layer": "", "name": name} for name in names]
+    assert translation.tag_list(names).body == json.dumps(expected).encode()
+
+
 def test_an_unknown_tag_is_an_unquoted_text() -> None:
-    answer = translation.unknown_tag()
+    answer = translation.UNKNOWN_TAG
     assert (answer.status, answer.body) == (404, b"Tag not found")
     assert dict(answer.headers)["Content-Type"] == "text/plain; charset=utf-8"
 
 
 def test_an_unknown_repository_is_an_error_in_json() -> None:
-    answer = translation.unknown_repository()
+    answer = translation.UNKNOWN_REPOSITORY
     assert (answer.status, answer.body) == (404, b'{"error": "Repository not found"}')
     assert dict(answer.headers)["Content-Type"] == "application/json"
 
 
 def test_missing_credentials_are_asked_for_with_the_challenge_of_v1() -> None:
-    answer = translation.unauthorized()
+    answer = translation.UNAUTHORIZED
     assert (answer.status, answer.body) == (401, b'{"error": "Requires authorization"}')
     assert dict(answer.headers)["WWW-Authenticate"] == 'Basic realm="auth required",Token'
 

@@ -15,8 +15,9 @@ from unittest.mock import patch
 
 from bench.plan import Plan
 from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Place
-from hubv1.journal.connection import Connection, Inserter, open_for_writing, stored
+from hubv1.journal.connection import Connection, insert, stored
 from hubv1.journal.counts import Cardinality, Rollup
+from hubv1.journal.database import open_for_writing
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
 from samples import make_entry
@@ -28,7 +29,6 @@ STEPS = 8
 _DAYS_A_STEP = 2 * TENTH // STEPS
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-_PATIENCE = 5.0
 
 
 def growth(plan: Plan, folder: Path) -> Iterator[str]:
@@ -74,18 +74,18 @@ def _play_a_day(connection: Connection, entries: Sequence[CallRecord], day: date
     cardinality = Cardinality(connection.kinds_of)
     for hour in (day + number * _HOUR for number in range(24)):
         rollup = Rollup([replace(entry, started_at=hour) for entry in entries], cardinality)
-        with connection.transaction(_PATIENCE) as cursor:
-            Inserter("hours").run(cursor, rollup.hours())
-            Inserter("days").run(cursor, rollup.days())
-            Inserter("callers").run(cursor, rollup.callers())
-            Inserter("seen").run(cursor, [(hour, "bench", 1, 0, 0)])
-        connection.checkpoint()
+        with connection.transaction() as cursor:
+            insert(cursor, "hours", rollup.hours())
+            insert(cursor, "days", rollup.days())
+            insert(cursor, "callers", rollup.callers())
+            insert(cursor, "seen", [(hour, "bench", 1, 0, 0)])
+        connection.empty_log(())
     while _has_more(connection, day + _DAY):
-        connection.checkpoint()
+        connection.empty_log(())
 
 
 def _has_more(connection: Connection, now: datetime) -> bool:
-    with connection.transaction(_PATIENCE) as cursor:
+    with connection.transaction() as cursor:
 
         def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
             return cursor.execute(statement, [*map(stored, values)])

@@ -19,7 +19,7 @@ from random import Random
 
 from bench.lines import count_line
 from bench.plan import Plan
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import CallRecord, Journal, Place
 from samples import make_entry
 

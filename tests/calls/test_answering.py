@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
-from hubv1.calls import Limits, Result, answer_call, loop_detected
+from hubv1.api.routes import Outcome
+from hubv1.calls import Limits, Result, answer_call, failure
 from hubv1.hub import HubClient
 from hubv1.hub.http import ATTEMPTS
 from samples import VIA, answer_from, recognised, with_client
@@ -261,7 +261,7 @@ class TestTrouble:
         assert "The bridge failed on" in caplog.text
 
     def test_a_request_of_the_bridge_itself_is_a_loop(self) -> None:
-        result = loop_detected()
+        result = failure("loop")
         assert (result.answer.status, result.outcome) == (508, Outcome.FAILED)
         assert result.error_type == "loop"
         assert result.upstream_calls == 0

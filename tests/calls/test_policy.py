@@ -1,52 +1,31 @@
-"""What is decided about a call, and what its end means for the whole."""
+"""What is decided about a call."""
 
 import pytest
 
-from hubv1.api.outcome import Outcome, exit_code
-from hubv1.api.routes import Verdict
-from hubv1.calls import Action, decide
+from hubv1.api.routes import Outcome
+from hubv1.calls import decide
 from samples import recognised
 
 
 @pytest.mark.parametrize(
     ("method", "path", "live", "recorded"),
     [
-        ("GET", "/v1/repositories/debian/tags", Action.TRANSLATE, Action.OBSERVE),
-        ("HEAD", "/v1/repositories/debian/tags/12", Action.TRANSLATE, Action.OBSERVE),
-        ("GET", "/v1/repositories/debian/images", Action.TRANSLATE, Action.OBSERVE),
-        ("GET", "/v1/repositories/a/b/c/d", Action.TRANSLATE, Action.OBSERVE),
-        ("GET", "/v1/repositories/NO/tags", Action.TRANSLATE, Action.OBSERVE),
-        ("PUT", "/v1/repositories/debian/tags/12", Action.PASS, Action.OBSERVE),
-        ("GET", "/v1/repositories/debian/auth", Action.PASS, Action.OBSERVE),
-        ("POST", "/v1/users/", Action.PASS, Action.OBSERVE),
-        ("GET", "/v1/_ping", Action.PASS, Action.OBSERVE),
-        ("GET", "/v1/images/abc/json", Action.PASS, Action.OBSERVE),
-        ("GET", "/v1/search?q=x", Action.COUNT, Action.COUNT),
+        ("GET", "/v1/repositories/debian/tags", Outcome.TRANSLATED, Outcome.OBSERVED),
+        ("HEAD", "/v1/repositories/debian/tags/12", Outcome.TRANSLATED, Outcome.OBSERVED),
+        ("GET", "/v1/repositories/debian/images", Outcome.TRANSLATED, Outcome.OBSERVED),
+        ("GET", "/v1/repositories/a/b/c/d", Outcome.TRANSLATED, Outcome.OBSERVED),
+        ("GET", "/v1/repositories/NO/tags", Outcome.TRANSLATED, Outcome.OBSERVED),
+        ("PUT", "/v1/repositories/debian/tags/12", Outcome.PASSED, Outcome.OBSERVED),
+        ("GET", "/v1/repositories/debian/auth", Outcome.PASSED, Outcome.OBSERVED),
+        ("POST", "/v1/users/", Outcome.PASSED, Outcome.OBSERVED),
+        ("GET", "/v1/_ping", Outcome.PASSED, Outcome.OBSERVED),
+        ("GET", "/v1/images/abc/json", Outcome.PASSED, Outcome.OBSERVED),
+        ("GET", "/v1/search?q=x", None, None),
     ],
 )
 def test_live_calls_are_answered_or_passed_and_recorded_ones_only_observed(
-    method: str, path: str, live: Action, recorded: Action
+    method: str, path: str, live: Outcome | None, recorded: Outcome | None
 ) -> None:
     call = recognised(path, method)
     assert decide(call, live=True) is live
     assert decide(call, live=False) is recorded
-
-
-GOT_WHAT_THEY_WANTED = {
-    ("translated", "bridged"),
-    ("translated", "lossy"),
-    ("translated", "served"),
-    ("redirected", "bridged"),
-    ("redirected", "lossy"),
-    ("redirected", "dead"),
-    ("redirected", "served"),
-}
-
-
-@pytest.mark.parametrize("verdict", Verdict)
-@pytest.mark.parametrize("outcome", Outcome)
-def test_only_calls_that_got_what_they_wanted_count_as_bridged(
-    outcome: Outcome, verdict: Verdict
-) -> None:
-    expected = 2 if (outcome.value, verdict.value) in GOT_WHAT_THEY_WANTED else 3
-    assert exit_code(outcome, verdict) == expected

@@ -27,11 +27,8 @@ noted = st.lists(
 @given(noted, st.integers(1, 12))
 def test_no_refusal_of_the_last_hour_is_ever_overlooked(notes: Sequence[Noted], most: int) -> None:
     now = 1_000.0
-    with (
-        mock.patch.object(cache, "_MOST_REFUSALS", most),
-        mock.patch.object(cache, "time", mock.Mock(monotonic=lambda: now)),
-    ):
-        memory = cache.RefusedSince(3_600)
+    with mock.patch.object(cache, "time", mock.Mock(monotonic=lambda: now)):
+        memory = cache.RefusedSince(most, 3_600)
         latest: dict[tuple[Credentials, Repository | None], float] = {}
         for credentials, repository, seconds in notes:
             now += seconds
@@ -49,7 +46,7 @@ def test_as_long_as_there_is_room_one_refusal_says_nothing_of_others(
 ) -> None:
     now = 1_000.0
     with mock.patch.object(cache, "time", mock.Mock(monotonic=lambda: now)):
-        memory = cache.RefusedSince(3_600)
+        memory = cache.RefusedSince(10_000, 3_600)
         for credentials, repository, seconds in notes:
             now += seconds
             memory.note(credentials, repository)

@@ -8,7 +8,7 @@ import pytest
 
 from clocks import StoppedClock as Clock
 from hub.gate import until
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.calls import Limits, Result, cache
 from hubv1.hub.credentials import Basic
 from sharers import Callers, played

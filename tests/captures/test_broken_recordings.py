@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 from mitmproxy.test import tflow
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.captures import CaptureError
 from report.recordings import TRAFFIC, complaint, read, recorded, written
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from captures.hars import AGENT, CHARLES, CHROME, FIREFOX, URL
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import LEGACY_HOSTS
+from hubv1.api.routes import LEGACY_HOSTS, Outcome
 from hubv1.captures import Capture, CaptureError, read_capture
 from hubv1.journal import CallRecord, History, Seen, Selection
 
@@ -163,6 +162,11 @@ def test_what_is_odd_beside_them_is_left_out(path: Path, change: dict[str, Any])
     [entry], _ = read(path, har(CHROME | change))
     assert (entry.full_repository, entry.started_at) == ("library/debian", STARTED)
     assert entry.duration_ms >= 0
+
+
+def test_a_call_to_an_address_is_one_to_the_host_of_its_header(path: Path) -> None:
+    [entry], _ = read(path, har(at_url(FIREFOX, URL.replace("index.docker.io", "10.0.0.7"))))
+    assert (entry.server_address, entry.url_scheme) == ("index.docker.io", "https")
 
 
 def test_headers_may_be_pairs(path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from mitmproxy.test import tflow
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import LEGACY_HOSTS, Verdict
+from hubv1.api.routes import LEGACY_HOSTS, Outcome, Verdict
 from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
 from report.recordings import STARTED, TAGS, TRAFFIC, Writer, read, recorded, saved, written

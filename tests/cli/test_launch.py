@@ -8,12 +8,12 @@ import click
 import pytest
 from mitmproxy import exceptions
 
-from hubv1.cli.launch import MITMDUMP, MITMWEB, Plan, Tool, declared_options, read_plan
+from hubv1.cli.launch import Plan, Tool, declared_options, read_plan
 from hubv1.cli.main import bridge_file
 from hubv1.config import BadOption
 
 
-def plan(confdir: Path, line: str = "", tool: Tool = MITMDUMP) -> Plan:
+def plan(confdir: Path, line: str = "", tool: Tool = Tool.MITMDUMP) -> Plan:
     """What becomes of that command line, for a user whose confdir is that one."""
 
     async def read() -> Plan:
@@ -24,7 +24,7 @@ def plan(confdir: Path, line: str = "", tool: Tool = MITMDUMP) -> Plan:
     return asyncio.run(read())
 
 
-@pytest.mark.parametrize("tool", [MITMDUMP, MITMWEB], ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", [Tool.MITMDUMP, Tool.MITMWEB], ids=str)
 def test_without_arguments_it_is_lazy_and_on_loopback(tmp_path: Path, tool: Tool) -> None:
     options = plan(tmp_path, tool=tool).options
     assert options.connection_strategy == "lazy"
@@ -97,6 +97,6 @@ def test_reading_the_arguments_overwrites_no_recording(tmp_path: Path) -> None:
 
 
 def test_mitmweb_has_arguments_of_its_own(tmp_path: Path) -> None:
-    assert plan(tmp_path, "--web-port 1", MITMWEB).options.web_port == 1
+    assert plan(tmp_path, "--web-port 1", Tool.MITMWEB).options.web_port == 1
     with pytest.raises(click.UsageError, match="unrecognized arguments"):
         plan(tmp_path, "--web-port 1")

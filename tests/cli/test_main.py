@@ -65,7 +65,7 @@ class TestWrongUsage:
             (["run", "-p"], "hub-v1-bridge run: argument --listen-port/-p: expected one argument"),
             (["run", "-p", "high"], "argument --listen-port/-p: invalid int value: 'high'"),
             (["run", "--set", "listen_port=high"], "ot an integer: high"),
-            (["run", "-m", "nonsense"], "mode takes no 'nonsense': unknown mode."),
+            (["run", "-m", "nonsense"], "mode cannot be 'nonsense': unknown mode."),
             (
                 ["run", "--set", "hub_ulr=x"],
                 "hub_ulr is not an option of the Hub v1 bridge. Did",
@@ -105,7 +105,7 @@ class TestWrongUsage:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["--listen-host", "0.0.0.0"]) == 2
-        assert capsys.readouterr().err.endswith("What starts the bridge is: hub-v1-bridge run …\n")
+        assert capsys.readouterr().err.endswith("To start the bridge: hub-v1-bridge run …\n")
 
     def test_what_was_typed_reaches_no_terminal_as_it_is(
         self, capsys: pytest.CaptureFixture[str]

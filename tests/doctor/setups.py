@@ -1,7 +1,6 @@
 """Set-ups for the checks to look at: sound, but for what a test changes."""
 
 import asyncio
-import dataclasses
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,49 +8,57 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mitmproxy.options import Options
+
+from hubv1.components import Environment, hub_client
 from hubv1.config import OPTIONS, read_config
 from hubv1.doctor import CheckResult, Checkup, Setup, run_checks
-from hubv1.hub import Connections, HubClient, Transport
-from hubv1.journal import Place
+from hubv1.hub import Connections
 from hubv1.listen import Listener
 from samples import VIA
 
 SECONDS = 30
+BRIDGE_ID = VIA.removeprefix("1.1 ")
 NO_NAMES = {"hub_hosts": ["192.0.2.1"]}
 """An address needs no DNS, which may be slow where there is none."""
 LOCAL = Listener("regular", "127.0.0.1", 8080)
 
 
 def a_setup(
-    folder: Path, *, secret: str = "", options: dict[str, Any] | None = None, **changes: Any
+    folder: Path,
+    *,
+    secret: str = "",
+    options: dict[str, Any] | None = None,
+    connections: Connections = Connections(),  # noqa: B008  # frozen
+    listeners: tuple[Listener, ...] = (LOCAL,),
+    is_running: bool = True,
+    **mitmproxys: Any,
 ) -> Setup:
-    """`options` are the bridge's, `changes` for the set-up itself."""
+    """`options` are the bridge's, `mitmproxys` are mitmproxy's.
+
+    It runs, so that no port of this machine has to be free.
+    """
     values = {option.name: option.default for option in OPTIONS} | (options or {})
-    sound = Setup(
-        settings=read_config(values, {"HUB_SECRET": secret}),
-        connections=Connections(),
-        via=VIA,
-        journal=Place(str(folder / "journal.sqlite3")),
-        confdir=folder,
-        listeners=(LOCAL,),
-        strategy="lazy",
-        has_login=False,
-        is_limited=False,
-        environment_proxy="",
-        is_running=True,  # so that no port of this machine has to be free
+    declared = Options()
+    for name, value in (("connection_strategy", "lazy"), ("proxyauth", "")):
+        declared.add_option(name, str, value, "")
+    declared.update(**mitmproxys)  # type: ignore[no-untyped-call]  # mitmproxy's
+    return Setup(
+        config=read_config(values, {"HUB_SECRET": secret}),
+        environment=Environment(BRIDGE_ID, connections, folder),
+        options=declared,
+        listeners=listeners,
+        is_running=is_running,
     )
-    return dataclasses.replace(sound, **changes)
 
 
 def examine(setup: Setup, seconds: float = SECONDS) -> Checkup:
     """All that there is to find."""
 
     async def looking() -> Checkup:
-        settings = setup.settings
-        transport = Transport(setup.via, "tests", setup.connections)
-        client = HubClient(settings.url, settings.registry_url, transport, settings.account)
+        client = hub_client(setup.config, setup.environment)
         try:
-            return await run_checks(setup, client, transport, seconds)
+            return await run_checks(setup, client, seconds)
         finally:
             await client.close()
 
@@ -60,8 +67,7 @@ def examine(setup: Setup, seconds: float = SECONDS) -> Checkup:
 
 def find(setup: Setup, subject: str, seconds: float = SECONDS) -> CheckResult:
     """What is found of one subject."""
-    (finding,) = (each for each in examine(setup, seconds).results if each.subject == subject)
-    return finding
+    return examine(setup, seconds).results[subject]
 
 
 @contextmanager

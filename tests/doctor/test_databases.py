@@ -9,7 +9,7 @@ import pytest
 from doctor.setups import NO_NAMES, a_setup
 from fleet.postgres import Server, a_server
 from hubv1.doctor import CheckResult, CheckStatus
-from hubv1.doctor.local_checks import fleet, journal
+from hubv1.doctor.local_checks import fleet
 from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import Journal, Place
@@ -58,7 +58,7 @@ class TestAFleet:
         database = FleetDatabase(Place(url))
         database.open()
         database.close()
-        file = tmp_path / "journal.sqlite3"
+        file = tmp_path / "hub-journal.sqlite3"
         written = Journal(Place(str(file)), "tests")
         try:
             outbox = Outbox(file)
@@ -88,11 +88,3 @@ class TestAFleet:
         server.ask("CREATE TABLE somebodys (id int)", url.rpartition("/")[2])
         assert "not a fleet of this bridge" in self.of(url, tmp_path).line
         assert tables_of(server, url) == 1
-
-
-def test_a_journal_that_is_no_file_is_wrong_and_says_what_hub_fleet_is_for(tmp_path: Path) -> None:
-    place = Place("postgresql://hub:hush-hush@127.0.0.1/hub")
-    found = journal(a_setup(tmp_path, journal=place))
-    assert found.is_wrong
-    assert "hub_fleet" in found.line
-    assert "hush-hush" not in found.line

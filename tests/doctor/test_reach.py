@@ -39,8 +39,8 @@ def before(hub: Standin, folder: Path, **changes: Any) -> Setup:
 def test_a_sound_set_up_is_found_sound(hub: Standin, tmp_path: Path) -> None:
     found = examine(before(hub, tmp_path))
     assert found.is_sound
-    assert found.summary == "Nothing is wrong with what was looked at."
-    skipped = [each.subject for each in found.results if each.status is CheckStatus.SKIPPED]
+    assert found.summary == "No problem found."
+    skipped = [name for name, each in found.results.items() if each.status is CheckStatus.SKIPPED]
     assert skipped == ["account", "fleet"]
 
 
@@ -48,8 +48,8 @@ def test_a_sound_set_up_is_found_sound(hub: Standin, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        (UNKNOWN, "The name hub.invalid does not resolve. Look at this machine's DNS"),
-        (NOBODY, "127.0.0.1:1 refuses connections. Look whether it runs"),
+        (UNKNOWN, "The name hub.invalid does not resolve. Check this machine's DNS"),
+        (NOBODY, "127.0.0.1:1 refuses connections. Check whether it runs"),
     ],
 )
 def test_a_host_that_is_not_there_is_named(
@@ -64,7 +64,7 @@ def test_a_host_that_is_not_there_is_named(
 @pytest.mark.parametrize(
     ("action", "said"),
     [
-        (faults.hang(), "It says nothing for too long. A firewall may"),
+        (faults.hang(), "It does not answer in time. A firewall may"),
         (faults.html(), "It answers, but not as Docker does:"),
         (faults.status(410), "It answers, but not as Docker does:"),
         (faults.status(401, {"message": "who?"}), "It wants credentials for what everybody may"),
@@ -88,7 +88,7 @@ def test_an_answer_that_is_none_is_told_in_words(
 def test_a_token_service_in_trouble_is_the_registrys_trouble(hub: Standin, tmp_path: Path) -> None:
     hub.faults.add("scope=", faults.hang(), listener="auth")
     found = find(before(hub, tmp_path), "registry", SHORT)
-    assert "It says nothing for too long" in found.line
+    assert "It does not answer in time" in found.line
 
 
 def test_a_registry_that_is_not_used_is_not_looked_at(hub: Standin, tmp_path: Path) -> None:
@@ -125,14 +125,17 @@ def test_a_file_of_cas_that_is_not_there_is_told_with_the_options_that_name_one(
     )
     found = find(setup, "Docker Hub")
     assert "A file of certificates cannot be used: No such file" in found.line
-    assert "ssl_verify_upstream_trusted_ca" in found.mend
+    assert "ssl_verify_upstream_trusted_ca" in found.remedy
 
 
 @pytest.mark.parametrize("hub_url", [NOBODY, "https://127.0.0.1:1"])
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (DENIED, "The parent proxy wants a user and password, or other ones (407). Set them: "),
+        (
+            DENIED,
+            "The parent proxy wants a user name and password, or other ones (407). Set them: ",
+        ),
         (BAD_GATEWAY, "502"),
     ],
 )
@@ -143,7 +146,7 @@ def test_a_parent_proxy_that_lets_nobody_through_is_told_from_hub(
         urls = {"hub_url": hub_url, "hub_registry_url": hub_url}
         setup = a_setup(tmp_path, options=NO_NAMES | urls, connections=Connections(proxy=proxy))
         found = examine(setup)
-    told = {each.subject: each.line for each in found.results if each.is_wrong}
+    told = {name: each.line for name, each in found.results.items() if each.is_wrong}
     assert said in told["Docker Hub"]
     assert said in told["registry"]
 
@@ -154,15 +157,14 @@ def test_a_parent_proxy_that_is_not_there_is_told_from_hub(tmp_path: Path) -> No
 
 
 def test_a_proxy_of_the_environment_is_what_to_try_where_there_is_no_other_way(
-    hub: Standin, tmp_path: Path
+    hub: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {"environment_proxy": "http://proxy.example:3128"}
-    lost = before(hub, tmp_path, options={"hub_url": UNKNOWN}, **known)
-    assert find(lost, "Docker Hub").mend.endswith(": -m upstream:http://proxy.example:3128.")
-    assert examine(before(hub, tmp_path, **known)).is_sound
-    through = before(
-        hub, tmp_path, options={"hub_url": UNKNOWN}, connections=Connections(proxy=NOBODY), **known
-    )
+    monkeypatch.setenv("https_proxy", "http://joe:geheim@proxy.example:3128/")
+    lost = before(hub, tmp_path, options={"hub_url": UNKNOWN})
+    assert find(lost, "Docker Hub").remedy.endswith(": -m upstream:http://proxy.example:3128.")
+    assert examine(before(hub, tmp_path)).is_sound
+    parent = Connections(proxy=NOBODY)
+    through = before(hub, tmp_path, options={"hub_url": UNKNOWN}, connections=parent)
     assert "The environment" not in find(through, "Docker Hub").line
 
 
@@ -180,13 +182,13 @@ class TestTheAccount:
         self, hub: Standin, tmp_path: Path
     ) -> None:
         said = self.found(hub, tmp_path, "falsch")
-        assert said.startswith("wrong: account: Docker Hub does not let joe in: ")
+        assert said.startswith("wrong: Docker Hub does not let joe in: ")
         assert "HUB_SECRET" in said
         assert len([call for call in hub.calls if call.path.endswith("/auth/token")]) == 1
 
     def test_is_not_tried_where_hub_cannot_be_reached(self, hub: Standin, tmp_path: Path) -> None:
         hub.faults.add("/tags/latest", faults.status(503))
-        assert self.found(hub, tmp_path, "geheimnis").startswith("not looked at: ")
+        assert self.found(hub, tmp_path, "geheimnis").startswith("skipped: ")
 
 
 @pytest.mark.parametrize(("skew", "said"), [(-400, "ahead of"), (400, "behind"), (30, "agrees")])

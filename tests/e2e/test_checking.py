@@ -50,11 +50,11 @@ def test_a_sound_set_up_is_told_in_a_line_for_each_check_with_exit_code_0(
     at = own_address()
     done = checked(tmp_path, *before(hub), "--listen-host", at.host, "-p", str(at.port))
     assert (done.returncode, done.stderr) == (0, "")
-    standings = re.findall(r"^(ok|wrong|not looked at) +[\w ]+: \S.*\.$", done.stdout, re.MULTILINE)
+    standings = re.findall(r"^(ok|wrong|skipped) +[\w ]+: \S.*\.$", done.stdout, re.MULTILINE)
     assert standings.count("ok") == 8
-    assert standings.count("not looked at") == 2
+    assert standings.count("skipped") == 2
     assert f"curl -sS --proxy http://{at} https://index.docker.io/v1/" in done.stdout
-    assert done.stdout.endswith("Nothing is wrong with what was looked at.\n")
+    assert done.stdout.endswith("No problem found.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,7 +63,7 @@ def test_without_hub_it_says_so_and_what_to_do_with_exit_code_1(tmp_path: Path) 
     assert done.returncode == 1
     assert re.search(
         r"^wrong +Docker Hub: https://hub\.invalid cannot be used\. The name hub\.invalid does not "
-        r"resolve\. Look at this machine's DNS",
+        r"resolve\. Check this machine's DNS",
         done.stdout,
         re.MULTILINE,
     )
@@ -85,7 +85,7 @@ def test_options_that_would_end_a_start_are_told_the_same_way(
 ) -> None:
     done = checked(tmp_path, *arguments)
     assert done.returncode == 1
-    assert done.stdout.startswith("wrong           options: ")
+    assert done.stdout.startswith("wrong    options: ")
     assert said in done.stdout
     assert done.stderr == ""
 
@@ -101,7 +101,7 @@ def test_it_looks_at_what_config_yaml_says_and_at_every_argument(
     assert re.search(r"^wrong +connection strategy: It is eager", done.stdout, re.MULTILINE)
     assert "at *:8080 without allow_hosts:" in done.stdout
     assert re.search(r"^ok +Docker Hub: ", done.stdout, re.MULTILINE)
-    assert "2 of 10 are wrong." in done.stdout
+    assert "2 of 10 checks found a problem." in done.stdout
     assert "secret" not in done.stdout
 
 
@@ -140,7 +140,7 @@ def test_it_goes_through_the_parent_proxy_with_its_password_and_not_without(
         refused = checked(tmp_path, *given)
         let_in = checked(tmp_path, *given, "--set", "upstream_auth=joe:geheim")
     assert refused.returncode == 1
-    assert refused.stdout.count("wants a user and password, or other ones (407)") == 2
+    assert refused.stdout.count("wants a user name and password, or other ones (407)") == 2
     assert let_in.returncode == 0, let_in.stdout
     assert f"answers, by way of {parent.url}." in let_in.stdout
     assert "geheim" not in let_in.stdout
@@ -192,13 +192,13 @@ class TestTheCommand:
     ) -> None:
         urls = {"hub_url": hub.url, "registry_url": hub.registry_url}
         with start_bridge(*commander, **urls) as bridge:
-            eventually(lambda: "Nothing is wrong with what was looked at." in bridge.log, "found")
+            eventually(lambda: "No problem found." in bridge.log, "found")
             assert "hub.check: ok: journal: It has " in bridge.log
             assert str(bridge.journal) in bridge.log
 
     def test_warns_of_what_is_wrong(self, start_bridge: StartBridge, commander: list[str]) -> None:
         with start_bridge(*commander, hub_url="https://hub.invalid") as bridge:
-            eventually(lambda: "1 of 10 is wrong." in bridge.log, "found")
+            eventually(lambda: "1 of 10 checks found a problem." in bridge.log, "found")
             assert "hub.check: wrong: Docker Hub: https://hub.invalid cannot be" in bridge.log
 
     def test_is_given_up_at_the_end(

@@ -72,7 +72,7 @@ def test_it_checks_a_set_up(programs: Path, hub: Standin, tmp_path: Path) -> Non
     urls = [f"hub_url={hub.url}", f"hub_registry_url={hub.registry_url}"]
     settings = [word for url in urls for word in ("--set", url)]
     done = run(programs / "hub-v1-bridge", "check", "-p", "0", *settings, home=tmp_path)
-    assert done.stdout.endswith("Nothing is wrong with what was looked at.\n")
+    assert done.stdout.endswith("No problem found.\n")
     assert done.returncode == 0
 
 

@@ -64,7 +64,7 @@ def test_a_translated_answer_is_shown_beside_its_source_in_v2(web: Mitmweb, hub:
         "| digest (its first 8 hex digits, after sha256:)\n",
         f"GET {hub.url}/v2/namespaces/library/repositories/tiny/tags/1: 200\n",
         "Call instead:\n",
-        "To change by:\n    no user agent at 127.0.0.1",
+        "Caller:\n    no user agent at 127.0.0.1",
     ):
         assert said in shown["text"] + "\n"
 
@@ -77,7 +77,7 @@ def test_the_bytes_of_the_answer_can_be_seen_as_well(web: Mitmweb) -> None:
 def test_of_other_flows_the_view_says_that_it_is_not_for_them(web: Mitmweb, hub: Standin) -> None:
     ask(web.proxy, f"{hub.url}/v2/namespaces/library/repositories/tiny/tags")
     [flow] = web.flows()
-    assert "v1 answered" not in web.shown(flow, "response", "Auto")["text"]
+    assert "v1 answer " not in web.shown(flow, "response", "Auto")["text"]
     assert web.shown(flow, "response", "Hub-v1")["text"].startswith("This is no call to Docker ")
 
 

@@ -12,7 +12,7 @@ import pytest
 from e2e.bridges import PATIENCE, Mitmdump, eventually, running_bridge, with_authority
 from e2e.clients import ask, connected
 from e2e.origins import running_origin
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from standin import Standin, faults
 
 WAYS = {

@@ -31,7 +31,7 @@ from standin import Standin
 RUN = [sys.executable, "-P", str(ROOT / "scripts" / "lib" / "cli.py"), "run"]
 CALL = "http://index.docker.io/v1/repositories/library/tiny/tags"
 TINY = b'[{"layer": "", "name": "latest"}, '
-BANNER = "The Hub v1 bridge. Ctrl-C ends it."
+BANNER = "The Hub v1 bridge is running; Ctrl-C ends it."
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ class TestAStartThatFails:
 
     def test_says_that_an_address_is_none_of_this_machine(self, confdir: Path) -> None:
         said = refused(confdir, "--listen-host", "192.0.2.1")
-        assert "192.0.2.1 is no address of this machine." in said
+        assert "192.0.2.1 is not an address of this machine." in said
 
     def test_that_mitmproxy_finds_out_says_nothing_of_calling_either(self, confdir: Path) -> None:
         done = subprocess.run(

@@ -64,7 +64,7 @@ def test_each_wrong_option_is_named_with_what_is_wrong(start: Start) -> None:
     done = start("hub_deadlin=5", "hub_xyzzy=5", "hub_deadline=abc", "hub_url=a", "hub_url=b")
     expected = [
         "hub_deadlin is not an option of the Hub v1 bridge. Did you mean hub_deadline?",
-        "hub_xyzzy is not an option of the Hub v1 bridge. There are: ",
+        "hub_xyzzy is not an option of the Hub v1 bridge. Its options are ",
         "hub_deadline takes a whole number, not 'abc'.",
         "hub_url takes one value, but was given 2.",
     ]
@@ -76,7 +76,7 @@ def test_each_wrong_option_is_named_with_what_is_wrong(start: Start) -> None:
 
 def test_a_value_that_cannot_be_used_ends_the_start_with_a_sentence(start: Start) -> None:
     sentence = _sentence(start("hub_url=https://joe:geheim@hub.docker.com"))
-    assert sentence.startswith("hub_url must not hold a user name")
+    assert sentence.startswith("hub_url must not contain a user name")
     assert "geheim" not in sentence
 
 

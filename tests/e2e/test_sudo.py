@@ -91,7 +91,7 @@ def test_without_sudo_the_line_that_works_is_said(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     ("sudo", "code", "said"),
-    [("", 1, "wrong           listening: 127.0.0.1:443 is for root"), ("sudo ", 0, "ok  ")],
+    [("", 1, "wrong    listening: 127.0.0.1:443 is for root"), ("sudo ", 0, "ok  ")],
 )
 def test_check_tells_whether_the_ports_can_be_had(
     machine: Machine, sudo: str, code: int, said: str

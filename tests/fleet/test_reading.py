@@ -8,7 +8,7 @@ import pytest
 from fleet.asking import Fleet, all_shipped
 from fleet.conftest import StartShipping
 from fleet.writing import NOON, some_calls, write
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import EVERYTHING, CallRecord, Place, Selection, read_all, summarised
 
 HOUR = timedelta(hours=1)

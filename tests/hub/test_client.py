@@ -7,8 +7,8 @@ import pytest
 
 from hub.gate import until
 from hubv1.api import v2
-from hubv1.api.errors import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
 from hubv1.api.names import Repository
+from hubv1.api.v2 import Forbidden, Incomplete, Nonsense, NotFound, Unauthorized
 from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE, READINGS
 from samples import VIA, with_client

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hub.secured import client_certificate, rehashed, secured
-from hubv1.api.errors import Unreachable
 from hubv1.api.names import Repository
+from hubv1.api.v2 import Unreachable
 from hubv1.hub import Connections, RequestBudget, Transport
 from hubv1.hub.messages import Reply, Request
 from samples import VIA, with_client

@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from clocks import SleepingClock
-from hubv1.api.errors import HubFailure, Loop, Nonsense, RateLimited, Unreachable
 from hubv1.api.names import Repository
+from hubv1.api.v2 import HubFailure, Loop, Nonsense, RateLimited, Unreachable
 from hubv1.hub import RequestBudget, http, throttle
 from samples import VIA, with_client
 from standin import Catalog, Standin, bodies, faults

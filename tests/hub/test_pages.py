@@ -9,7 +9,8 @@ from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate, until
 from hubv1.api import v2
-from hubv1.api.errors import (
+from hubv1.api.names import Repository
+from hubv1.api.v2 import (
     HubFailure,
     Incomplete,
     Nonsense,
@@ -17,7 +18,6 @@ from hubv1.api.errors import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.api.names import Repository
 from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE
 from samples import with_client

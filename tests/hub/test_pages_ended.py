@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from hub.gate import AFTER_THE_FIRST, PATIENCE, Gate
-from hubv1.api.errors import Unreachable
 from hubv1.api.names import Repository
+from hubv1.api.v2 import Unreachable
 from hubv1.hub import HubClient, RequestBudget
 from hubv1.hub.client import PAGES_AT_ONCE
 from hubv1.hub.http import ATTEMPTS

@@ -8,8 +8,8 @@ import pytest
 
 from clocks import SleepingClock
 from hub.gate import Gate, until
-from hubv1.api.errors import HubFailure, NotFound, RateLimited, Unreachable
 from hubv1.api.names import Repository
+from hubv1.api.v2 import HubFailure, NotFound, RateLimited, Unreachable
 from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, RequestBudget, http, throttle
 from hubv1.hub.client import PAGES_AT_ONCE

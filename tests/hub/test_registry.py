@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.api.errors import Incomplete, NotFound
 from hubv1.api.names import Repository
+from hubv1.api.v2 import Incomplete, NotFound
 from hubv1.hub import RequestBudget
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults

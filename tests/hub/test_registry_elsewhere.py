@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hubv1.api.errors import Nonsense
 from hubv1.api.names import Repository
+from hubv1.api.v2 import Nonsense
 from hubv1.hub import RequestBudget, Transport
 from hubv1.hub.messages import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry

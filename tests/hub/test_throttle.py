@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clocks import SleepingClock
-from hubv1.api.errors import HubFailure, RateLimited
 from hubv1.api.names import Repository
+from hubv1.api.v2 import HubFailure, RateLimited
 from hubv1.hub import HubClient, RequestBudget, Transport, throttle
 from hubv1.hub.throttle import LONGEST_REST, Throttle, seconds_after_refusal, seconds_until_reset
 from samples import VIA, with_client

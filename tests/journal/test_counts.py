@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import CallRecord, Journal, Place
 from hubv1.journal.counts import OTHERS
 from journal.asking import asked, assert_counts_are_those_of_the_rows

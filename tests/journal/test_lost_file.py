@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -74,17 +73,6 @@ def watch_statements(monkeypatch: pytest.MonkeyPatch, see: Callable[[str], objec
             return super().cursor().execute(*arguments)  # Python 3.11 would call the method above
 
     monkeypatch.setattr("sqlite3.connect", partial(sqlite3.connect, factory=Connection))
-
-
-def empty_log(connection: sqlite3.Connection) -> None:
-    while connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]:
-        time.sleep(0.01)
-
-
-def is_emptied_by_another(path: Path) -> bool:
-    """Whether a program is writing what the log has into the file."""
-    [(is_busy, _, _)] = asked(path, "PRAGMA wal_checkpoint(PASSIVE)")
-    return bool(is_busy)
 
 
 class TestAtTheStart:
@@ -389,43 +377,6 @@ class TestWhileItIsWritten:
         journal.close()
         assert len(ids(path)) == 60
         assert_counts_are_those_of_the_rows(path)
-
-    def test_one_that_is_moved_while_another_program_empties_the_log_gets_all_that_it_had(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
-        monkeypatch.setattr("hubv1.journal.connection._COMPLETING_SECONDS", 30)
-        tried = threading.Event()
-
-        def note(statement: str) -> None:
-            if "checkpoint(FULL)" in statement:
-                tried.set()
-
-        watch_statements(monkeypatch, note)
-        journal = Journal(Place(str(path)), "bridge-1")
-        monkeypatch.undo()
-        asyncio.run(journal.record(make_entry()))
-        options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
-        with (
-            closing(sqlite3.connect(path, **options)) as reader,
-            closing(sqlite3.connect(path, timeout=30, **options)) as other,
-        ):
-            reader.execute("BEGIN")
-            assert reader.execute("SELECT count(*) FROM calls").fetchone() == (1,)
-            asyncio.run(journal.record(make_entry()))
-            emptying = threading.Thread(target=empty_log, args=(other,))
-            emptying.start()  # and it waits for the reader
-            while not is_emptied_by_another(path):
-                time.sleep(0.01)
-            moved = path.rename(path.with_name("moved"))
-            assert tried.wait(30)
-            reader.execute("ROLLBACK")
-            emptying.join()
-        entry = make_entry()
-        asyncio.run(journal.record(entry))
-        journal.close()
-        assert len(ids(moved)) == 2
-        assert ids(path) == [entry.id]
 
     @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux alone tells")
     def test_files_that_were_left_are_not_kept_open(self, path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Journal, JournalError, Place, read
-from hubv1.journal.connection import open_for_writing
+from hubv1.journal.database import open_for_writing
 from hubv1.journal.schema import SCHEMA_VERSION
 from samples import make_entry
 
@@ -80,7 +80,7 @@ def test_a_journal_is_opened_again_as_it_is(made: Path) -> None:
 
 def test_every_commit_waits_for_the_disk_and_no_reader_for_the_writer(path: Path) -> None:
     connection = open_for_writing(Place(str(path)))
-    with connection.transaction(1) as cursor:
+    with connection.transaction() as cursor:
         assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)
         assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import CallRecord, Journal, JournalError, Place, Seen, new_id, read
 from hubv1.journal.schema import calls
 from samples import make_entry
@@ -146,7 +145,7 @@ class TestEntries:
             error_type="shutdown",
             error="too late",
         )
-        assert cut.line.endswith("failed no answer, 12 ms (shutdown: too late)")
+        assert cut.line.endswith("failed without an answer (shutdown: too late), 12 ms")
 
     def test_no_field_is_meant_for_credentials_or_queries(self) -> None:
         names = " ".join(asdict(make_entry()))

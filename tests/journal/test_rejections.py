@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hubv1.journal import Journal, Place, Rejection, Selection, read
-from hubv1.journal.traffic import CLIENTS_A_DAY, Rejections
+from hubv1.journal.writer import CLIENTS_A_DAY, Rejections
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST = "index.docker.io"

@@ -141,6 +141,18 @@ def test_many_go_in_many_steps_and_calls_are_recorded_meanwhile(
     assert left > {0, 3_000}  # some of it was seen on the way
 
 
+def test_a_call_that_goes_soon_after_it_was_recorded_does_not_come_back(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    for entry in aged(100, 1.01):  # as a recording that is read may have it
+        journal.record_unawaited(entry)
+    eventually_ages(path, [1])
+    journal.close()
+    assert ages(path) == [1]
+    assert caplog.records == []
+
+
 def test_space_of_old_rows_is_used_again(path: Path) -> None:
     write(path, *aged(*[100] * 3_000, 1.01))
     idle(path, seconds=5, until=lambda: len(ages(path)) == 1)

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import CallRecord, Place, Selection, Summary, read, summarised
-from hubv1.journal.selection import spans
 from report.made import write_journal
 from samples import make_entry
 
@@ -68,18 +66,6 @@ def comparable(summary: Summary) -> tuple[object, ...]:
 def test_the_tables_of_counts_say_what_the_rows_would(journal: Path, selection: Selection) -> None:
     with counted(journal, selection) as summary:
         assert comparable(summary) == comparable(summarised(CALLS, NOW, selection))
-
-
-@given(times, times)
-def test_the_spans_of_a_period_follow_each_other(
-    since: datetime | None, until: datetime | None
-) -> None:
-    if since is not None and until is not None and since >= until:
-        return
-    found = spans(since, until)
-    assert (found[0].begin, found[-1].end) == (since, until)
-    assert all(one.end == other.begin for one, other in pairwise(found))
-    assert all(one.end - one.begin < 24 * HOUR for one in found if not one.by_day)  # type: ignore[operator]
 
 
 def entries_of(journal: Path, selection: Selection) -> list[CallRecord]:

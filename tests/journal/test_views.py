@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.clients import tool
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Journal, Place
 from hubv1.journal.schema import VIEWS
 from journal.asking import asked

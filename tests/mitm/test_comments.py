@@ -3,8 +3,8 @@
 import pytest
 from mitmproxy.utils import emoji
 
-from hubv1.api.outcome import Outcome
-from hubv1.mitm.flow_metadata import MARKS, comment_on
+from hubv1.api.routes import Outcome
+from hubv1.mitm.flows import MARKS, comment_on
 from samples import make_entry
 
 V2 = "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags"

@@ -6,7 +6,7 @@ import pytest
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 
-from hubv1.mitm.connections import connections
+from hubv1.mitm.upstream import connections
 
 
 def test_a_parent_proxy_is_the_first_of_the_modes_that_has_one() -> None:

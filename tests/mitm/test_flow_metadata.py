@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.io import tnetstring
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import id_of
-from hubv1.mitm.flow_metadata import (
+from hubv1.mitm.flows import (
     KEY,
     annotate,
     call_of,
+    claim,
     is_claimed,
     is_upstream_flow,
     saved_record,
@@ -30,6 +30,13 @@ def test_a_call_that_was_noted_is_read_as_it_was() -> None:
     flow, entry = make_flow(), make_entry(http_response_status_code=None, tag="1.0")
     annotate(flow, entry, "a comment")
     assert saved_record(flow) == entry
+
+
+def test_a_flow_is_claimed_once_a_bridge_takes_care_of_it() -> None:
+    flow = make_flow()
+    assert not is_claimed(flow)
+    claim(flow)
+    assert is_claimed(flow)
 
 
 def test_a_flow_with_a_note_can_be_saved() -> None:
@@ -101,6 +108,8 @@ def _with(**changes: Any) -> Any:
         {"duration_ms": float("nan")},
         {"duration_ms": -1},
         {"upstream_calls": 10**12},
+        {"upstream_calls": 10**400},
+        {"duration_ms": float("inf")},
         {"upstream_calls": "1"},
         {"http_response_status_code": "200"},
         {"caller": "x" * 10_000},

@@ -4,8 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import route_named
+from hubv1.api.routes import Outcome, route_named
 from hubv1.journal import Count, Gap, History, Seen, Summary
 from hubv1.report.build import build_report
 from hubv1.report.model import Report

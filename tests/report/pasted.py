@@ -3,13 +3,14 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from e2e.clients import PATIENCE, clean_environment, tool
 from hubv1.api.names import Repository
 from hubv1.api.routes import Route, route_named
-from hubv1.replacements import Replacement, Snippet, Urls, replacement
+from hubv1.replacements import Replacement, Snippet, replacement
 from standin import Catalog, Standin
 
 TAGS = route_named("GET /v1/repositories/{namespace}/{name}/tags")
@@ -31,26 +32,39 @@ def catalog() -> Catalog:
     return made
 
 
-def urls(hub: Standin) -> Urls:
-    """Where the stand-in is."""
-    images = urlsplit(hub.registry_url).netloc
-    return Urls(hub.url, hub.registry_url, hub.auth_url, images)
+def at_standin(hub: Standin, code: str, registry: str = "") -> str:
+    """The code with the stand-in in place of Docker's hosts; `registry` is that of images."""
+    images = registry or urlsplit(hub.registry_url).netloc
+    for docker, here in (
+        ("https://hub.docker.com", hub.url),
+        ("https://registry-1.docker.io", hub.registry_url),
+        ("https://auth.docker.io", hub.auth_url),
+        ("docker://docker.io/", f"docker://{images}/"),
+        (" docker.io", f" {images}"),
+    ):
+        code = code.replace(docker, here)
+    return code
 
 
-def replaced(
-    hub: Standin, route: Route, name: str, tag: str = "", *, signed: bool = False
-) -> Replacement:
+def replaced(route: Route, name: str, tag: str = "", *, signed: bool = False) -> Replacement:
     """What replaces a call for `acme/{name}`."""
-    repository = Repository("acme", name)
-    return replacement(route, repository, tag, signed=signed, paged=False, urls=urls(hub))
+    return replacement(route, Repository("acme", name), tag, signed=signed, paged=False)
 
 
 def snippet(
-    hub: Standin, title: str, route: Route, name: str, tag: str = "", *, signed: bool = False
+    hub: Standin,
+    title: str,
+    route: Route,
+    name: str,
+    tag: str = "",
+    *,
+    signed: bool = False,
+    registry: str = "",
 ) -> Snippet:
-    """The one for that tool."""
-    found = replaced(hub, route, name, tag, signed=signed).snippets
-    return next(each for each in found if each.title == title)
+    """The one for that tool, with the stand-in where Docker Hub would be."""
+    found = replaced(route, name, tag, signed=signed).snippets
+    [docker] = [each for each in found if each.title == title]
+    return replace(docker, code=at_standin(hub, docker.code, registry))
 
 
 def run(pasted: Snippet, home: Path, **more: str) -> Finished:

@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Seen
 from report.made import write_journal
 from report.processes import complaint, report, without_times
@@ -89,7 +89,7 @@ class TestExitCode:
     def test_help_tells_all_of_them_and_is_no_failure(self) -> None:
         done = report("--help")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "Exit codes: 0 the report is made" in done.stdout
+        assert "Exit codes: 0 the report is written" in done.stdout
 
 
 class TestSources:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import LEGACY_HOSTS
+from hubv1.api.routes import LEGACY_HOSTS, Outcome
 from hubv1.captures import Capture, read_capture
 from hubv1.journal import Seen
-from hubv1.mitm.flow_metadata import annotate
+from hubv1.mitm.flows import annotate
 from report.made import report_of, write_journal
 from report.processes import report
 from report.recordings import recorded, written

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.model import Report
 from hubv1.report.render.data import COLUMNS, UnknownColumn, as_csv, read_columns
 from hubv1.text import printable

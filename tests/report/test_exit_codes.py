@@ -2,8 +2,7 @@
 
 import pytest
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Seen
 from hubv1.report.build import build_report
 from hubv1.report.model import State

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Gap, Seen
 from report import processes
 from report.inside import report, told
@@ -158,11 +158,11 @@ class TestRecordings:
     [
         (("--since", "yesterday"), "'yesterday' is neither a time such as"),
         (("--since", "7d", "--until", "8d"), "no time is both since 7d and until 8d"),
-        (("--host", "http://index.docker.io"), "is no plain host name"),
-        (("--host", "127.0.0.1:8080"), "is no plain host name"),
+        (("--host", "http://index.docker.io"), "is not a plain host name"),
+        (("--host", "127.0.0.1:8080"), "is not a plain host name"),
         (("--outcome", "lost"), "lost"),
         (("--route", "GET /v1/repositories/{name}/tag"), "did you mean 'GET /v1/repositories/"),
-        (("--route", "nowhere*"), "no route is 'nowhere*'"),
+        (("--route", "nowhere*"), "there is no route 'nowhere*'"),
     ],
     ids=str,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Gap, Seen
 from report.inside import Done, report, told
 from report.made import NOW, write_journal

@@ -2,7 +2,7 @@
 
 import re
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.render.html import as_html
 from report.large import large_report
 from report.made import report_of

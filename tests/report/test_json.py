@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.report.model import Comparison, IgnoredCaller, Report, Standing
 from hubv1.report.render.data import as_json

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.clients import tool
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen, Selection
 from hubv1.report.escaping import code_block, code_cell, code_span
 from hubv1.report.model import Comparison, IgnoredCaller, Report

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hubv1 import reporting
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import OTHERS, Place, Seen
 from hubv1.report import worker
 from hubv1.reporting import Reporter

@@ -89,8 +89,8 @@ class TestTag:
             path = f"/v1/repositories/acme/{name}/tags/{tag}"
             assert (answer_from(hub.url, path).answer.status == 200) is is_there
 
-    def test_the_line_for_messages_does_the_same(self, hub: Standin) -> None:
-        found = replaced(hub, TAG, "three", "12")
+    def test_the_line_for_messages_does_the_same(self) -> None:
+        found = replaced(TAG, "three", "12")
         assert found.line in found.snippets[0].code
 
 

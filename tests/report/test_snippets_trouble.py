@@ -1,16 +1,13 @@
 """Where a snippet cannot have the whole answer, it fails and prints none of it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from e2e.registries import push, running_registry
-from hubv1.api.names import Repository
 from hubv1.api.routes import Route
-from hubv1.replacements import replacement
-from report.pasted import IMAGES, TAG, TAGS, catalog, fails_silently, lines, run, snippet, urls
+from report.pasted import IMAGES, TAG, TAGS, catalog, fails_silently, lines, run, snippet
 from standin import Settings, Standin, bodies, faults
 
 WAYS = [
@@ -136,9 +133,5 @@ def test_skopeo_finds_a_tag_in_a_real_registry(
 ) -> None:
     with running_registry(tmp_path) as registry:
         push(registry, "acme/three", ["1.0"])
-        place = replace(urls(hub), images=str(registry))
-        found = replacement(
-            TAG, Repository("acme", "three"), tag, signed=False, paged=False, urls=place
-        )
-        done = run(found.snippets[1], tmp_path)
+        done = run(snippet(hub, "skopeo", TAG, "three", tag, registry=str(registry)), tmp_path)
     assert (done.returncode == 0, done.stdout) == (is_there, "")

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Count
 from hubv1.report.build import Sums, standing_of
 from hubv1.report.model import Standing

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen
 from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.report.render.terminal import as_text

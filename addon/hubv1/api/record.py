@@ -7,20 +7,16 @@ of, SQLite and PostgreSQL can hold what is in it.
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import isfinite
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
 import uuid_utils
 
 from hubv1.api import v2
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.text import LONGEST, bounded
 
-MOST = 2**31 - 1
-"""The largest number in an entry, which is that of an INTEGER in PostgreSQL."""
+MOST = 2**31 - 1  # the largest number in an entry, which is that of an INTEGER in PostgreSQL
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 """The limits of its time: a day before and after each is a date as well."""
@@ -35,45 +31,33 @@ class CallRecord:
     time are moved into their limits.
     """
 
-    id: str
-    """UUID of version 7: sorts by time and is unique over all bridges."""
-    started_at: datetime
-    """When the request arrived, UTC."""
-    duration_ms: float
-    """From then until the answer was ready to leave."""
+    id: str  # UUID of version 7: sorts by time and is unique over all bridges
+    started_at: datetime  # when the request arrived, UTC
+    duration_ms: float  # from then until the answer was ready to leave
     caller: str
     client_address: str
     user_agent_original: str
-    credentials: str
-    """What the call was made with: `none`, `basic`, `bearer`, `token` (v1's own, which nobody
-    honours any more) or `other`. Never the secret."""
-    user_name: str
-    """Of Basic credentials; empty otherwise."""
+    credentials: str  # `none`, `basic`, `bearer`, `token` (v1's own) or `other`; never the secret
+    user_name: str  # of Basic credentials; empty otherwise
     http_request_method: str
     url_scheme: str
-    server_address: str
-    """The host the client asked for."""
+    server_address: str  # the host the client asked for
     url_path: str
-    route: str
-    """Name of the row in the route table."""
+    route: str  # name of the row in the route table
     namespace: str
     repository: str
-    tag: str
-    """Empty, as namespace and repository, where there is none or its name is impossible."""
+    tag: str  # empty, as namespace and repository, where there is none or its name is impossible
     verdict: Verdict
     outcome: Outcome
-    http_response_status_code: int | None
-    """None where no answer was sent."""
+    http_response_status_code: int | None  # None where no answer was sent
     upstream_calls: int
     source: str
-    """Where the answer came from: `hub`, `registry`, or `account` where the bridge's own had to
-    read on; empty where nobody was asked."""
+    """`hub`, `registry`, or `account` where the bridge's own had to read on; empty, as the next,
+    where nobody was asked."""
     cache: str
-    """`hit` where the answer was kept, `stale` where an old one stood in, `collapsed` where it is
-    that of an equal call, else `miss`; `bypass` where none are kept, empty where nobody was
-    asked."""
-    tags_listed: int | None
-    """How many tags Hub counted in the repository; None where no list was asked for."""
+    """`hit`, `stale` where Hub was down, `collapsed` where it is the answer to an equal call, else
+    `miss`; `bypass` where none are kept."""
+    tags_listed: int | None  # as Hub counts them; None where no list was asked for
     error_type: str
     error: str
     """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""
@@ -84,14 +68,14 @@ class CallRecord:
     def __post_init__(self) -> None:
         """Bound every field."""
         texts = _texts(self)
-        if any(type(text) is not str for text in texts) or not _are_plain(texts):
+        together = "".join(texts)
+        # Nearly all are short and ASCII: a quick look at all of them.
+        if not together.isascii() or "\0" in together or max(map(len, texts)) > LONGEST:
             for name, text in zip(_TEXTS, texts, strict=True):
-                object.__setattr__(self, name, bounded(str(text)))
+                object.__setattr__(self, name, bounded(text))
         for name, number in zip(_NUMBERS, _numbers(self), strict=True):
-            if number is not None and not (type(number) is int and 0 <= number <= MOST):
-                object.__setattr__(self, name, _whole(number))
-        if not 0 <= self.duration_ms <= MOST:
-            object.__setattr__(self, "duration_ms", _limited(self.duration_ms))
+            if number is not None and not 0 <= number <= MOST:
+                object.__setattr__(self, name, min(max(0, number), MOST))  # 0 for NaN
         if not (self.started_at.tzinfo is UTC and EARLIEST <= self.started_at <= LATEST):
             object.__setattr__(self, "started_at", _possible(self.started_at))
 
@@ -119,12 +103,17 @@ class CallRecord:
     @property
     def line(self) -> str:
         """The call in one line, for a log."""
-        status = self.http_response_status_code or "no answer"
-        why = f" ({self.error_type}: {self.error})" if self.error_type else ""
         return (
             f"hub v1: {self.http_request_method} {self.url_path} from {self.caller}: "
-            f"{self.outcome} {status}, {self.duration_ms:.0f} ms{why}"
+            f"{self.ending}, {self.duration_ms:.0f} ms"
         )
+
+    @property
+    def ending(self) -> str:
+        """How the call ended, in a few words."""
+        status = self.http_response_status_code or "without an answer"
+        why = f" ({self.error_type}: {self.error})" if self.error_type else ""
+        return f"{self.outcome} {status}{why}"
 
 
 _SIGNED = ("basic", "bearer")
@@ -134,25 +123,8 @@ _VERDICT, _OUTCOME = _names.index("verdict"), _names.index("outcome")
 _TEXTS = tuple(field.name for field in fields(CallRecord) if field.type is str)
 _texts = attrgetter(*_TEXTS)
 _LAST_SECOND = int(LATEST.timestamp() - 1)
-_NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed")
+_NUMBERS = ("http_response_status_code", "upstream_calls", "tags_listed", "duration_ms")
 _numbers = attrgetter(*_NUMBERS)
-
-
-def _are_plain(texts: tuple[str, ...]) -> bool:
-    """Whether they are short and ASCII, as nearly all are: a quick look for all of them."""
-    together = "".join(texts)
-    return together.isascii() and "\0" not in together and max(map(len, texts)) <= LONGEST
-
-
-def _whole(number: Any) -> int:  # noqa: ANN401  # whatever it is
-    try:
-        return min(max(int(number), 0), MOST)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-
-
-def _limited(number: float) -> float:
-    return min(max(number, 0.0), float(MOST)) if isfinite(number) else 0.0
 
 
 def _possible(moment: datetime) -> datetime:
@@ -169,9 +141,7 @@ def new_id() -> str:
 
 def moment_of(at: float) -> datetime:
     """The time of an entry, from unix time: whatever it is, moved into the limits."""
-    if not isfinite(at):
-        return EARLIEST
-    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC)
+    return datetime.fromtimestamp(min(max(0.0, at), _LAST_SECOND), UTC)  # 1970 for NaN
 
 
 def id_of(flow_id: str, at: float) -> str:

@@ -1,12 +1,13 @@
 """The route table, one row for each kind of v1 call, and the recognition of a call by it.
 
 The six retired routes and their successors are those of Docker's page "Docker Hub API v1
-(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. A path is matched segment
-by segment: `{braces}` stand for one segment, `…` for whatever is left. The first row that matches
-decides, so the rows for single cases stand above those for whole families.
+(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. In a path, `{braces}` stand
+for one segment and `…` for whatever is left. The first row that matches decides, so the rows for
+single cases stand above those for whole families.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -28,14 +29,26 @@ _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 class Verdict(StrEnum):
     """What becomes of a route, once and for all."""
 
-    BRIDGED = "bridged"
-    """Answered in full: the caller notices nothing."""
-    LOSSY = "lossy"
-    """Answered, but with values that only stand in for what v1 knew."""
-    DEAD = "dead"
-    """Nothing can revive what the call was made for."""
-    SERVED = "served"
-    """Still answered by Hub itself."""
+    BRIDGED = "bridged"  # answered in full: the caller notices nothing
+    LOSSY = "lossy"  # answered, but with values that only stand in for what v1 knew
+    DEAD = "dead"  # nothing can revive what the call was made for
+    SERVED = "served"  # still answered by Hub itself
+
+
+class Outcome(StrEnum):
+    """How a call ends: a word for the journal, the totals and the exit code."""
+
+    TRANSLATED = "translated"  # answered as v1 would have, the right 404 and 401 included
+    REDIRECTED = "redirected"  # sent on to the v2 URL
+    OBSERVED = "observed"  # passed on untouched, or read from a capture
+    GONE = "gone"  # answered 410
+    PASSED = "passed"  # a v1 call other than the six, passed on
+    REFUSED = "refused"  # an impossible name, too many requests, or a list that cannot be complete
+    FAILED = "failed"  # no answer from Hub, or nobody left to give it to
+
+
+ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
+"""How a call ends that was bridged; it was in vain where the route is dead all the same."""
 
 
 class Listing(StrEnum):
@@ -44,36 +57,37 @@ class Listing(StrEnum):
     TAGS = "tags"
     TAG = "tag"
     IMAGES = "images"
-    NOTHING = "nothing"
-    """A path that only looks like one of the six: no such thing can exist."""
+    NOTHING = "nothing"  # a path that only looks like one of the six: no such thing can exist
+
+
+_ANY: frozenset[str] = frozenset()
+_READ = frozenset({"GET", "HEAD"})
+_PUBLISH = frozenset({"PUT", "DELETE"})
+
+_RETIRED = date(2022, 9, 5)
+_PULLS_OFF = date(2019, 6, 1)
+_PUBLISHING_OFF = date(2015, 1, 1)  # only the year is known
+
+_CHECK_PATH = "Look at how the caller puts the path together."
+_REGISTRY = "https://registry-1.docker.io/v2/"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table."""
 
-    methods: frozenset[str]
-    """HTTP methods; empty means any."""
     path: str
-    successor: str
-    """What Docker documents as the replacement; empty where there is none."""
-    retired: date | None
-    verdict: Verdict
-    sentence: str
-    """For people: what happened to the call and what to do instead."""
+    sentence: str  # for people: what happened to the call
+    instead: str = ""  # for people: what to do where no other call replaces this one
+    successor: str = ""
+    """What Docker documents as the replacement, a URL or the path of one; empty for none."""
+    replacement: str = ""  # what works today, where that is not the documented successor
+    methods: frozenset[str] = _ANY  # HTTP methods; empty means any
+    retired: date | None = _RETIRED
+    verdict: Verdict = Verdict.DEAD
     listing: Listing | None = None
     """Which answer the bridge makes; None where the call is passed on."""
-    replacement: str = ""
-    """What works today, where that is not the documented successor."""
-    docker_token: bool = False
-    """Whether the row is for requests with `X-Docker-Token: true` alone."""
-
-    def replacement_for(self, repository: Repository, tag: str = "{tag}") -> str:
-        """Path of the v2 call to make instead for `repository`; empty where there is none."""
-        template = self.replacement or self.successor
-        if not template.startswith(_V2):
-            return ""
-        return template.format(namespace=repository.namespace, repository=repository.name, tag=tag)
+    docker_token: bool = False  # whether the row is for requests with `X-Docker-Token: true` alone
 
     @property
     def name(self) -> str:
@@ -81,160 +95,143 @@ class Route:
         method = "GET" if "GET" in self.methods else "/".join(sorted(self.methods)) or "*"
         return f"{method} {self.path}" + (" (X-Docker-Token)" if self.docker_token else "")
 
-
-_READ = frozenset({"GET", "HEAD"})
-_PUBLISH = frozenset({"PUT", "DELETE"})
-_ANY: frozenset[str] = frozenset()
-
-_RETIRED = date(2022, 9, 5)
-_PULLS_OFF = date(2019, 6, 1)
-_PUBLISHING_OFF = date(2015, 1, 1)
-"""Only the year is known."""
+    def replacement_for(self, repository: Repository | None, tag: str = "{tag}") -> str:
+        """Path of the v2 call to make instead for `repository`; empty where there is none."""
+        template = self.replacement or self.successor
+        if repository is None or not template.startswith(_V2):
+            return ""
+        return template.format(namespace=repository.namespace, repository=repository.name, tag=tag)
 
 
-def _bare_and_namespaced(route: Route) -> tuple[Route, Route]:
-    """The row for a name alone, which v1 took for library/name, and for namespace and name."""
-    return route, replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
-
-
-_IMAGES = Route(
-    methods=_READ,
-    path="/v1/repositories/{name}/images",
-    successor=f"{_V2}/images",
-    replacement=f"{_V2}/tags",
-    retired=_RETIRED,
-    verdict=Verdict.LOSSY,
-    sentence="The documented v2 route is gone too, since 2023-12-11: a repository's images are "
-    "those of its tags, and digests stand in for image ids.",
-    listing=Listing.IMAGES,
-)
-_PULL = replace(
-    _IMAGES,
-    docker_token=True,
-    verdict=Verdict.DEAD,
-    sentence="A Docker Engine of 1.5 or older is about to pull: the list is answered, but the v1 "
-    "registry it asks next is off since 2019-06-01. Upgrade the engine.",
-)
-_TAG = Route(
-    methods=_READ,
-    path="/v1/repositories/{name}/tags/{tag_name}",
-    successor=f"{_V2}/tags/{{tag}}",
-    retired=_RETIRED,
-    verdict=Verdict.LOSSY,
-    sentence="Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the "
-    "first 8 hex digits of the digest.",
-    listing=Listing.TAG,
-)
-_TAGS = Route(
-    methods=_READ,
-    path="/v1/repositories/{name}/tags",
-    successor=f"{_V2}/tags",
-    retired=_RETIRED,
-    verdict=Verdict.BRIDGED,
-    sentence="The v2 list comes in pages of at most 100 tags and in no dependable order.",
-    listing=Listing.TAGS,
-)
-_AUTH = Route(
-    methods=_ANY,
-    path="/v1/repositories/{name}/auth",
-    successor="https://auth.docker.io/token",
-    retired=_PUBLISHING_OFF,
-    verdict=Verdict.DEAD,
-    sentence="v1 push and pull tokens ended with the v1 registry; the token service of the "
-    "registry gives a Bearer token instead.",
-)
-_RECORD = Route(
-    methods=_READ,
-    path="/v1/repositories/{name}",
-    successor="",
-    retired=_RETIRED,
-    verdict=Verdict.DEAD,
-    sentence="v1 has no documented answer to reading a repository itself; its tags are at v2.",
-    replacement=f"{_V2}/tags",
-)
-
-ROUTES: tuple[Route, ...] = (
+_ROWS = (
     # First, since x/tags/images is asked for as a tag more often than as the images of x/tags.
-    *_bare_and_namespaced(_TAG),
-    *_bare_and_namespaced(_PULL),
-    *_bare_and_namespaced(_IMAGES),
-    *_bare_and_namespaced(_TAGS),
-    *_bare_and_namespaced(_AUTH),
-    *_bare_and_namespaced(_RECORD),
     Route(
+        "/v1/repositories/{name}/tags/{tag_name}",
+        "Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the first 8 "
+        "hex digits of the digest.",
+        successor=f"{_V2}/tags/{{tag}}",
         methods=_READ,
-        path="/v1/repositories/…",
-        successor="",
-        retired=_RETIRED,
-        verdict=Verdict.DEAD,
-        sentence="No v1 route ever had this form: the name in it is wrong or the path cut.",
+        verdict=Verdict.LOSSY,
+        listing=Listing.TAG,
+    ),
+    Route(
+        "/v1/repositories/{name}/images",
+        "A Docker Engine of 1.5 or older is about to pull: the list is answered, but the v1 "
+        "registry it asks next is off since 2019-06-01. Upgrade the engine.",
+        "Upgrade the Docker Engine: from 1.6 on it pulls by the registry API v2 by itself.",
+        successor=f"{_V2}/images",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
+        listing=Listing.IMAGES,
+        docker_token=True,
+    ),
+    Route(
+        "/v1/repositories/{name}/images",
+        "The documented v2 route is gone too, since 2023-12-11: a repository's images are those of "
+        "its tags, and digests stand in for image ids.",
+        successor=f"{_V2}/images",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
+        verdict=Verdict.LOSSY,
+        listing=Listing.IMAGES,
+    ),
+    Route(
+        "/v1/repositories/{name}/tags",
+        "The v2 list comes in pages of at most 100 tags and in no dependable order.",
+        successor=f"{_V2}/tags",
+        methods=_READ,
+        verdict=Verdict.BRIDGED,
+        listing=Listing.TAGS,
+    ),
+    Route(
+        "/v1/repositories/{name}/auth",
+        "v1 push and pull tokens ended with the v1 registry; the token service of the registry "
+        "gives a Bearer token instead.",
+        "Let docker, skopeo or crane log in; a script gets a token at "
+        "https://auth.docker.io/token.",
+        successor="https://auth.docker.io/token",
+        retired=_PUBLISHING_OFF,
+    ),
+    Route(
+        "/v1/repositories/{name}",
+        "v1 has no documented answer to reading a repository itself; its tags are at v2.",
+        "Ask v2 for its tags.",
+        replacement=f"{_V2}/tags",
+        methods=_READ,
+    ),
+    Route(
+        "/v1/repositories/…",
+        "No v1 route ever had this form: the name in it is wrong or the path cut.",
+        _CHECK_PATH,
+        methods=_READ,
         listing=Listing.NOTHING,
     ),
     Route(
+        "/v1/repositories/…",
+        "Publishing by v1 ended in 2015: push with a current docker, skopeo or crane.",
+        "Push with a current docker, skopeo or crane.",
+        successor=_REGISTRY,
         methods=_PUBLISH,
-        path="/v1/repositories/…",
-        successor="https://registry-1.docker.io/v2/",
         retired=_PUBLISHING_OFF,
-        verdict=Verdict.DEAD,
-        sentence="Publishing by v1 ended in 2015: push with a current docker, skopeo or crane.",
     ),
+    Route("/v1/repositories/…", "v1 never took this method here.", _CHECK_PATH),
     Route(
-        methods=_ANY,
-        path="/v1/repositories/…",
-        successor="",
-        retired=_RETIRED,
-        verdict=Verdict.DEAD,
-        sentence="v1 never took this method here.",
-    ),
-    Route(
-        methods=_ANY,
-        path="/v1/users/…",
+        "/v1/users/…",
+        "v1 accounts and logins are gone: ask /v2/auth/token for a Bearer token.",
+        "Send identifier and secret as JSON to https://hub.docker.com/v2/auth/token (POST), or let "
+        "docker login check them.",
         successor="/v2/auth/token",
-        retired=_RETIRED,
-        verdict=Verdict.DEAD,
-        sentence="v1 accounts and logins are gone: ask /v2/auth/token for a Bearer token.",
     ),
     Route(
-        methods=_ANY,
-        path="/v1/_ping",
-        successor="https://registry-1.docker.io/v2/",
-        retired=_RETIRED,
-        verdict=Verdict.DEAD,
-        sentence="A client asks whether this is a v1 registry, and it must not be told that it is.",
+        "/v1/_ping",
+        "A client asks whether this is a v1 registry, and it must not be told that it is.",
+        f"Upgrade the client; the registry API v2 is at {_REGISTRY}.",
+        successor=_REGISTRY,
     ),
     Route(
-        methods=_ANY,
-        path="/v1/images/…",
-        successor="https://registry-1.docker.io/v2/",
+        "/v1/images/…",
+        "v1 layers went on 2019-06-01: pull with a current docker, skopeo or crane.",
+        "Pull with a current docker, skopeo or crane.",
+        successor=_REGISTRY,
         retired=_PULLS_OFF,
-        verdict=Verdict.DEAD,
-        sentence="v1 layers went on 2019-06-01: pull with a current docker, skopeo or crane.",
     ),
     Route(
+        "/v1/search",
+        "Hub still answers search.",
+        "Nothing has to change yet.",
         methods=_READ,
-        path="/v1/search",
-        successor="",
         retired=None,
         verdict=Verdict.SERVED,
-        sentence="Hub still answers search.",
     ),
 )
 
+
+def _named(route: Route) -> Iterator[Route]:
+    """The row, and where it takes a name, which v1 took for library/name, the one with another
+    namespace."""
+    yield route
+    if "{name}" in route.path:
+        yield replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
+
+
+ROUTES = tuple(row for route in _ROWS for row in _named(route))
 _BY_NAME = {route.name: route for route in ROUTES}
+
+
+_SEGMENTS = [(route, re.sub(r"{(\w+)}", r"(?P<\1>[^/]*)", route.path)) for route in ROUTES]
+_PATTERNS = [
+    (route, re.compile(segments.replace("/…", "(?:/.*)?"), re.DOTALL))
+    for route, segments in _SEGMENTS
+]
 
 
 def route_named(name: str) -> Route:
     """The row of this name; for a name of another version, a row that knows nothing more."""
-    known = _BY_NAME.get(name)
-    if known is not None:
-        return known
-    return Route(_ANY, name, "", None, Verdict.DEAD, "This version does not know the route.")
-
-
-_MOST_SEGMENTS = 12
-"""Of a path that are told apart; no row has as many."""
-_PREFIXES = (b"/v1/", b"//")
-_PATTERNS = tuple((route, tuple(route.path.split("/")[2:])) for route in ROUTES)
+    return _BY_NAME.get(name) or Route(
+        name,
+        "This version does not know the route.",
+        "Make the report with the version of the bridge that wrote the journal.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +258,8 @@ class Call:
     @property
     def replacement_path(self) -> str:
         """Path of the v2 call to make instead; empty where there is none."""
-        if self.repository is None or (self.route.listing and not self.is_possible):
-            return ""
-        return self.route.replacement_for(self.repository, self.tag or "")
+        path = self.route.replacement_for(self.repository, self.tag or "")
+        return path if self.is_possible else ""
 
 
 def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Call | None:
@@ -273,67 +269,51 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     tells whether the request has `X-Docker-Token: true`, and is only asked where that matters.
     """
     # Other traffic must cost nothing: one comparison of bytes, before anything else is done.
-    if not path.startswith(_PREFIXES):
+    if not path.startswith((b"/v1/", b"//")):
         return None
     version, _, rest = path.partition(b"?")[0].lstrip(b"/").partition(b"/")
     if version != b"v1":
         return None
     # Scripts put `$BASE/v1/` after a base that ends in a slash: several slashes mean one, but not
     # inside a name, where they are an unset variable.
-    family, _, below = rest.strip(b"/").partition(b"/")
-    segments = [decode_segment(family)]
-    if below:
-        segments += map(decode_segment, below.lstrip(b"/").split(b"/", _MOST_SEGMENTS))
-    call = _first_match(method, segments, docker_token)
-    if below.startswith(b"/") and call is not None and _lacks_name(call, segments):
-        return _first_match(method, [segments[0], "", *segments[1:]], docker_token)
+    family, _, names = rest.strip(b"/").partition(b"/")
+    start, below = f"/v1/{_decoded(family)}", _decoded(*names.lstrip(b"/").split(b"/"))
+    call = _first_match(method, f"{start}/{below}" if names else start, docker_token)
+    if names.startswith(b"/") and call is not None and _lacks_name(call, below):
+        return _first_match(method, f"{start}//{below}", docker_token)
     return call
 
 
-def _first_match(
-    method: str, segments: Sequence[str], docker_token: Callable[[], bool]
-) -> Call | None:
+def _decoded(*segments: bytes) -> str:
+    """A path of these segments. A slash that was encoded parts none, and no name may have one."""
+    return "/".join(decode_segment(segment).replace("/", "%") for segment in segments)
+
+
+def _first_match(method: str, path: str, docker_token: Callable[[], bool]) -> Call | None:
     for route, pattern in _PATTERNS:
         if route.methods and method not in route.methods:
             continue
-        found = _match(pattern, segments)
+        found = pattern.fullmatch(path)
         if found is None or (route.docker_token and not docker_token()):
             continue
-        call = _call(route, found, segments)
+        call = _call(route, found.groupdict(), path)
         # A row that is passed on is only for names that exist; the rows below are for the rest.
-        if route.listing is not None or "{name}" not in found or call.repository is not None:
+        if route.listing is not None or "{name}" not in route.path or call.repository is not None:
             return call
     return None
 
 
-def _lacks_name(call: Call, segments: Sequence[str]) -> bool:
+def _lacks_name(call: Call, below: str) -> bool:
     """Whether `repositories//tags` has a name left out, sooner than being a repository `tags`."""
-    below = segments[1:]
-    is_of_a_name = below[:1] == ["tags"] or below in (["images"], ["auth"])
+    is_of_a_name = below in ("images", "auth") or below.partition("/")[0] == "tags"
     return is_of_a_name and call.route.listing in (None, Listing.NOTHING)
 
 
-def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    if pattern[-1] == "…":
-        pattern = pattern[:-1]
-        segments = segments[: len(pattern)]
-    if len(pattern) != len(segments):
-        return None
-    found = {}
-    for expected, actual in zip(pattern, segments, strict=True):
-        if expected.startswith("{"):
-            found[expected] = actual
-        elif expected != actual:
-            return None
-    return found
-
-
-def _call(route: Route, found: dict[str, str], segments: Sequence[str]) -> Call:
+def _call(route: Route, found: dict[str, str], path: str) -> Call:
     repository = None
-    if "{name}" in found:
-        namespace = found.get("{namespace}", OFFICIAL_NAMESPACE)
-        repository = repository_or_none(namespace, found["{name}"])
-    tag = found.get("{tag_name}")
+    if "name" in found:
+        repository = repository_or_none(found.get("namespace", OFFICIAL_NAMESPACE), found["name"])
+    tag = found.get("tag_name")
     # After `repositories` and a name at least: a tag with a slash in it, or a name with too many.
-    is_for_tag = route.listing is not None and "tags" in segments[2:-1]
+    is_for_tag = route.listing is not None and "tags" in path.split("/")[4:-1]
     return Call(route, repository, tag if tag is not None and is_tag(tag) else None, is_for_tag)

@@ -13,39 +13,27 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from hubv1.api import v2
-from hubv1.api.errors import Nonsense, TooLong
+from hubv1.api.v2 import Nonsense, TooLong
 
-MOST_BYTES = 32 * 1024 * 1024
-"""Of an answer's body."""
+MOST_BYTES = 32 * 1024 * 1024  # of an answer's body
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 PLAIN = "text/plain; charset=utf-8"
 
 DEPRECATION_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
-DEPRECATED_SINCE = 1661212800
-"""Unix time of 2022-08-23, when Docker announced the end of API v1."""
+DEPRECATED_SINCE = 1661212800  # unix time of 2022-08-23, when Docker announced v1's end
 SUNSET = "Mon, 05 Sep 2022 00:00:00 GMT"
-
-_TITLES = {
-    403: "Forbidden",
-    410: "Gone",
-    429: "Too Many Requests",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    508: "Loop Detected",
-}
 
 _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_PIECE = 10_000
-"""Values that are written at a stretch."""
-_SHORT_ID = 8
-"""Hex digits of the layer ids that v1 showed in the answer for one tag."""
+_PIECE = 10_000  # values that are written at a stretch
+_SHORT_ID = 8  # hex digits of the layer ids that v1 showed in the answer for one tag
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -64,6 +52,15 @@ def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) 
     return Answer(status, body, (("Content-Type", content_type), *more))
 
 
+UNKNOWN_TAG = answer(404, PLAIN, b"Tag not found", _VARY)
+"""An unquoted text, which a well-known client compares byte for byte. Its content type is not known
+from any source."""
+UNKNOWN_REPOSITORY = answer(404, JSON, b'{"error": "Repository not found"}', _VARY)
+"""As the open-source v1 server answered; what Hub's own body was is not known."""
+UNAUTHORIZED = answer(401, JSON, b'{"error": "Requires authorization"}', _VARY, _CHALLENGE)
+"""With the challenge that v1 clients wait for before they send credentials."""
+
+
 def tag_list(names: Iterable[str]) -> Answer:
     """`/tags`: every name once, with the empty layer of v1's last years."""
     return _listing('{"layer": "", "name": ', _in_order(names))
@@ -77,7 +74,7 @@ def one_tag(tag: v2.Tag) -> Answer:
     """
     if tag.id is None:
         raise Nonsense("Docker Hub answered 200 for a tag, but without its id")
-    layer = next(_digests(tag), "")
+    layer = next(_hex(tag.digest, *(image.digest for image in tag.images or ())), "")
     return _listing(f'{{"pk": {tag.id}, "id": ', [layer[:_SHORT_ID]])
 
 
@@ -92,31 +89,14 @@ def image_list(tags: Iterable[v2.Tag]) -> Answer:
     return _listing('{"checksum": "", "id": ', list(ids))
 
 
-def unknown_tag() -> Answer:
-    """404 with an unquoted text, which a well-known client compares byte for byte.
-
-    Its content type is not known from any source.
-    """
-    return answer(404, PLAIN, b"Tag not found", _VARY)
-
-
-def unknown_repository() -> Answer:
-    """404 as the open-source v1 server answered; what Hub's own body was is not known."""
-    return _error(404, "Repository not found")
-
-
-def unauthorized() -> Answer:
-    """401 with the challenge that v1 clients wait for before they send credentials."""
-    return _error(401, "Requires authorization", _CHALLENGE)
-
-
 def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
     """An error of the bridge's own; `code` is for programs, `detail` for people.
 
     Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors are
     true for now only, so nobody may keep them.
     """
-    body = {"title": _TITLES[status], "status": status, "detail": detail, "error": code}
+    title = HTTPStatus(status).phrase
+    body = {"title": title, "status": status, "detail": detail, "error": code}
     return answer(status, PROBLEM, json.dumps(body).encode(), ("Cache-Control", "no-store"), *more)
 
 
@@ -137,10 +117,6 @@ def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str
         *more,
     )
     return replace(plain, headers=plain.headers + marks)
-
-
-def _error(status: int, text: str, *headers: tuple[str, str]) -> Answer:
-    return answer(status, JSON, json.dumps({"error": text}).encode(), _VARY, *headers)
 
 
 def _listing(before: str, values: Sequence[str]) -> Answer:
@@ -172,19 +148,11 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _images(tag: v2.Tag) -> Iterator[str]:
-    own, *images = _hex(tag.digest), *(_hex(image.digest) for image in tag.images or ())
-    known = [image for image in images if image]
-    yield from known or ([own] if own else [])
+    """Those of a tag; a tag that lists none is its own image."""
+    images = list(_hex(*(image.digest for image in tag.images or ())))
+    return iter(images) if images else _hex(tag.digest)
 
 
-def _digests(tag: v2.Tag) -> Iterator[str]:
-    """The tag's own digest, then those of its images."""
-    for digest in (tag.digest, *(image.digest for image in tag.images or ())):
-        if found := _hex(digest):
-            yield found
-
-
-def _hex(digest: str | None) -> str:
-    """The hex digits of a digest: `sha256:` in front would put a colon into v1's answer."""
-    found = _SHA256.fullmatch(digest or "")
-    return found[1] if found else ""
+def _hex(*digests: str | None) -> Iterator[str]:
+    """The hex digits of those that are digests: in v1's answer may be no colon, as in `sha256:`."""
+    return (found[1] for digest in digests if (found := _SHA256.fullmatch(digest or "")))

@@ -6,25 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from hubv1.api import translation
-from hubv1.api.errors import (
-    HubFailure,
-    Incomplete,
-    NotFound,
-    RateLimited,
-    TooLong,
-    Unauthorized,
-    Unreachable,
-)
+from hubv1.api import translation, v2
 from hubv1.api.names import Repository
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Call, Listing
+from hubv1.api.routes import Call, Listing, Outcome
 from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
 from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
 
 logger = logging.getLogger(__name__)
 
 _SHORT_LIST = 5_000
+_NEVER_SHORTENED = "A shortened list is never given"
 _T = TypeVar("_T")
 
 _CACHE_STATUS = {
@@ -47,15 +38,23 @@ PROBLEMS = {
     "not_recorded": (503, Outcome.REFUSED),
     "restarting": (503, Outcome.FAILED),
 }
-"""Status and outcome of each error that the bridge answers in place of v1."""
+"""Status and outcome of each error that a client may get in place of v1's answer."""
+
+_SENTENCES = {
+    "loop": "this request came back to the bridge that sent it",
+    "not_recorded": "this call could not be recorded, and hub_journal_required says not to serve "
+    "it then",
+    "restarting": "the bridge is being restarted: try again",
+    "client_left": "the client left before it had an answer",
+}
+"""What is said of those that always mean the same; nobody reads the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the options say about answers."""
 
-    deadline: float
-    """Seconds within which a caller gets an answer."""
+    deadline: float  # seconds within which a caller gets an answer
     challenge: bool = False
     """Whether an anonymous caller's 404 becomes a 401, for clients that wait for one."""
 
@@ -68,26 +67,17 @@ class Result:
     outcome: Outcome
     error_type: str = ""
     """What went wrong, in one word: the reason for an error, an old answer or a 401."""
-    error: str = ""
-    """What went wrong, for people."""
+    error: str = ""  # what went wrong, for people
     upstream_calls: int = 0
-    upstream_requests: tuple[str, ...] = ()
-    """The requests to Docker's hosts that it took, each with its status and how often."""
-    source: str = ""
-    """Where the answer comes from: `hub`, `registry`, or `account` where the bridge's own had to
-    read on; empty where nobody was asked."""
+    upstream_requests: tuple[str, ...] = ()  # each with its status and how often
+    source: str = ""  # as the call's record has it, and the next two
     tags_listed: int | None = None
-    """How many tags the repository has; None where no list was asked for."""
+    cache: str = ""
     refused: str = ""
     """How the registry refused the caller where Hub was down: `unauthorized`, `forbidden` or
     `not_found`."""
-    cache: str = ""
-    """`hit`, `stale`, `collapsed` (it is the answer of an equal call) or `miss`; `bypass` with the
-    cache off, empty where nobody was asked."""
-    freshness: int = 0
-    """Seconds until a stale answer expires, so a negative number."""
-    age: int = 0
-    """Seconds since Hub gave a cached answer."""
+    freshness: int = 0  # seconds until a stale answer expires, so a negative number
+    age: int = 0  # seconds since Hub gave a cached answer
 
     @property
     def is_complete(self) -> bool:
@@ -123,27 +113,28 @@ async def answer_call(
 
     `caller` is the name of whoever called, so that none takes up all connections.
     """
-    if not call.is_possible or call.repository is None:
-        return impossible_name(call)
+    if call.repository is None or not call.is_possible:
+        return _impossible_name(call)
     budget = RequestBudget(credentials, limits.deadline, caller)
     try:
         async with asyncio.timeout(limits.deadline):
             answer = await _translated(call.repository, call, hub, budget)
+        result = Result(answer, Outcome.TRANSLATED)
     except TimeoutError:
-        result = _failed(call, _too_late(budget))
-    except NotFound:
+        last = f"; at last {budget.trouble}" if budget.trouble else ""
+        too_late = v2.Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
+        result = _without_answer(call, too_late)
+    except v2.NotFound:
         # What Hub hides from anonymous callers may be private, and theirs.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
-        absence = translation.unauthorized() if is_challenged else _absence(call)
+        absence = translation.UNAUTHORIZED if is_challenged else _absence(call)
         result = Result(absence, Outcome.TRANSLATED)
-    except HubFailure as failure:
-        result = _failed(call, failure)
+    except v2.HubFailure as hub_failure:
+        result = _without_answer(call, hub_failure)
     except Exception as error:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
-        result = internal_error(error)
-    else:
-        result = Result(answer, Outcome.TRANSLATED)
+        result = failure("internal", f"the bridge failed: {type(error).__name__}")
     finally:
         budget.room.free()
     return replace(
@@ -156,6 +147,30 @@ async def answer_call(
         tags_listed=budget.tags_listed,
         refused=budget.refused,
     )
+
+
+def failure(code: str, said: str = "", *, retry_after: int = 0) -> Result:
+    """An error of the bridge's own; `said` is for people, `retry_after` in seconds."""
+    status, outcome = PROBLEMS.get(code, (502, Outcome.FAILED))
+    said = said or _SENTENCES[code]
+    headers = [("Retry-After", str(retry_after))] if retry_after else []
+    return Result(problem(status, code, said, *headers), outcome, code, said)
+
+
+def redirected(successor: str) -> Result:
+    """Redirect to the v2 call.
+
+    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
+    """
+    headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
+    return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
+
+
+def gone(successor: str) -> Result:
+    """Answer 410, as v1 will at its end."""
+    instead = f" Call {successor} instead." if successor else ""
+    said = f"Docker Hub API v1 has been retired.{instead}"
+    return Result(problem(410, "gone", said), Outcome.GONE)
 
 
 async def _translated(
@@ -181,89 +196,29 @@ async def _in_turns(translate: Callable[[list[_T]], Answer], values: list[_T]) -
 
 def _absence(call: Call) -> Answer:
     """The 404 of the route: clients of `/tags/{tag}` compare its text."""
-    return translation.unknown_tag() if call.is_for_tag else translation.unknown_repository()
+    return translation.UNKNOWN_TAG if call.is_for_tag else translation.UNKNOWN_REPOSITORY
 
 
-def _too_late(budget: RequestBudget) -> Unreachable:
-    last = f"; at last {budget.trouble}" if budget.trouble else ""
-    return Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
-
-
-def loop_detected() -> Result:
-    """The answer to a request that this bridge itself sent."""
-    return _problem("loop", "this request came back to the bridge that sent it")
-
-
-def redirected(successor: str) -> Result:
-    """Redirect to the v2 call.
-
-    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
-    """
-    headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
-    return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
-
-
-def gone(successor: str) -> Result:
-    """Answer 410, as v1 will at its end."""
-    instead = f" Call {successor} instead." if successor else ""
-    said = f"Docker Hub API v1 has been retired.{instead}"
-    return Result(problem(410, "gone", said), Outcome.GONE)
-
-
-def client_left() -> Result:
-    """The answer that nobody reads: a flow without one would go upstream."""
-    said = "the client left before it had an answer"
-    return Result(problem(502, "client_left", said), Outcome.FAILED, "client_left", said)
-
-
-def internal_error(error: Exception) -> Result:
-    """The answer where the bridge itself is at fault."""
-    return _problem("internal", f"the bridge failed: {type(error).__name__}")
-
-
-def unrecorded() -> Result:
-    """Refuse a call that has to be recorded and cannot be."""
-    return _problem(
-        "not_recorded",
-        "this call could not be recorded, and hub_journal_required says not to serve it then",
-    )
-
-
-def restarting() -> Result:
-    """The answer to a call that is under way when the addon is unloaded or reloaded."""
-    return _problem("restarting", "the bridge is being restarted: try again", ("Retry-After", "1"))
-
-
-def impossible_name(call: Call) -> Result:
+def _impossible_name(call: Call) -> Result:
     """The 404 of v1 for a name that Hub does not allow, without asking anybody."""
-    is_tag = call.repository is not None and call.route.listing is Listing.TAG
-    return Result(
-        _absence(call),
-        Outcome.REFUSED,
-        "impossible_name",
-        f"Docker Hub allows no such {'tag' if is_tag else 'repository'} name",
-    )
+    what = "tag" if call.repository and call.route.listing is Listing.TAG else "repository"
+    said = f"Docker Hub allows no such {what} name"
+    return Result(_absence(call), Outcome.REFUSED, "impossible_name", said)
 
 
-def _failed(call: Call, failure: HubFailure) -> Result:
+def _without_answer(call: Call, why: v2.HubFailure) -> Result:
     """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
-    said = str(failure)
-    if isinstance(failure, Unauthorized):
-        return Result(translation.unauthorized(), Outcome.TRANSLATED, failure.code, said)
-    if isinstance(failure, Incomplete):
-        said = f"{said}. {_how_to_complete(call)}"
-    if isinstance(failure, TooLong):
-        said = f"{said}. {_what_to_ask_instead(call)}"
-    return _problem(failure.code, said, *_retry_after(failure))
-
-
-def _problem(code: str, said: str, *headers: tuple[str, str]) -> Result:
-    status, outcome = PROBLEMS[code]
-    return Result(problem(status, code, said, *headers), outcome, code, said)
-
-
-def _retry_after(failure: HubFailure) -> tuple[tuple[str, str], ...]:
-    return (("Retry-After", str(failure.seconds)),) if isinstance(failure, RateLimited) else ()
+    match why:
+        case v2.Unauthorized():
+            return Result(translation.UNAUTHORIZED, Outcome.TRANSLATED, why.code, str(why))
+        case v2.RateLimited():
+            return failure(why.code, str(why), retry_after=why.seconds)
+        case v2.Incomplete():
+            return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_how_to_complete(call)}")
+        case v2.TooLong():
+            return failure(why.code, f"{why}. {_NEVER_SHORTENED}{_what_to_ask_instead(call)}")
+        case _:
+            return failure(why.code, str(why))
 
 
 def _how_to_complete(call: Call) -> str:
@@ -273,23 +228,16 @@ def _how_to_complete(call: Call) -> str:
         "HUB_SECRET."
     )
     if call.route.listing is Listing.IMAGES:
-        return f"A shortened list is never given. {ways}"
+        return f". {ways}"
     return (
-        f"A shortened list is never given, and the registry did not help out. {ways} Or ask the "
-        f"registry yourself: skopeo list-tags docker://docker.io/{call.repository}"
+        f", and the registry did not help out. {ways} Or ask the registry yourself: skopeo "
+        f"list-tags docker://docker.io/{call.repository}"
     )
 
 
 def _what_to_ask_instead(call: Call) -> str:
-    repository = call.repository
-    filtered = (
-        f"https://hub.docker.com/v2/namespaces/{repository.namespace}/repositories/"
-        f"{repository.name}/tags?page_size=100&name="
-        if repository
-        else ""
-    )
     return (
-        "A shortened list is never given. Ask for the one tag that is meant "
-        f"(/v1/repositories/{repository}/tags/TAG), or let API v2 filter by a part of the name: "
-        f"{filtered}PART"
+        f". Ask for the one tag that is meant (/v1/repositories/{call.repository}/tags/TAG), or "
+        "let API v2 filter by a part of the name: "
+        f"https://hub.docker.com{call.replacement_path}?page_size=100&name=PART"
     )

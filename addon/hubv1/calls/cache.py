@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from math import floor
 from mmap import mmap
+from typing import Any, NamedTuple
 
 from cachetools import TTLCache
 
@@ -20,25 +21,19 @@ from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
 from hubv1.hub import ANONYMOUS, LONGEST_SECRET, Credentials
 
-MOST_BYTES = 64 * 1024 * 1024
-"""Of all answers that are kept."""
-STALE_SECONDS = 3_600
-"""Age of the oldest answer that is shown where Hub is down."""
+MOST_BYTES = 64 * 1024 * 1024  # of all answers that are kept
+STALE_SECONDS = 3_600  # age of the oldest answer that is shown where Hub is down
 
 _REFUSALS = {401: "unauthorized", 403: "forbidden", 404: "not_found"}
 _MOST_REFUSALS = 10_000
-_OVERHEAD_BYTES = 1_000
-"""About what an answer takes besides its body."""
-_LONG_BYTES = 64 * 1024
-"""Of a body: a mapping takes whole pages and a few microseconds."""
-_LISTS = ((Listing.TAGS, None), (Listing.IMAGES, None))
+_OVERHEAD_BYTES = 1_000  # about what an answer takes besides its body
+_LONG_BYTES = 64 * 1024  # of a body: a mapping takes whole pages and a few microseconds
 
 Who = tuple[Credentials, Repository | None]
 """A repository in the eyes of somebody; None for all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
     """What makes calls equal."""
 
     credentials: Credentials
@@ -46,37 +41,28 @@ class _Key:
     listing: Listing | None
     tag: str | None = None
 
+    @property
+    def who(self) -> Who:
+        return self.credentials, self.repository
 
-class CachedAnswer:
-    """An answer that is kept; its moments are those of the monotonic clock.
 
-    A long body has a mapping of its own, which goes back to the system with it. Where long
+class CachedAnswer(NamedTuple):
+    """An answer that is kept; its moments are those of the monotonic clock."""
+
+    kept: Result  # without its body
+    body: bytes | mmap
+    """A long one has a mapping of its own, which goes back to the system with it. Where long
     answers give way to many short ones, what malloc keeps of them would stay with the process:
-    `scripts/bench memory` then measures 0.8 MB for each thousand calls.
-    """
+    `scripts/bench memory` then measures 0.8 MB for each thousand calls."""
+    size: int  # what it is taken for, in bytes
+    asked_at: float
+    given_at: float
 
-    __slots__ = ("_body", "_result", "asked_at", "given_at", "size")
-
-    def __init__(self, result: Result, asked_at: float, given_at: float, size: int) -> None:
-        """`size` is what it is taken for, in bytes."""
-        self.asked_at, self.given_at, self.size = asked_at, given_at, size
-        self._result = result
-        self._body: mmap | None = None
-        body = result.answer.body
-        if len(body) >= _LONG_BYTES:
-            self._body = mmap(-1, len(body))
-            self._body.write(body)
-            self._result = _with_body(result, b"")
-
-    @property
-    def result(self) -> Result:
-        """The answer as it was given."""
-        return self._result if self._body is None else _with_body(self._result, self._body[:])
-
-    @property
-    def age(self) -> int:
-        """The seconds since Hub gave it."""
-        return int(time.monotonic() - self.given_at)
+    def again(self, **changes: Any) -> Result:  # noqa: ANN401  # as dataclasses.replace has them
+        """The answer as it was given, but for its age and these fields."""
+        answer = replace(self.kept.answer, body=self.body[:])
+        age = int(time.monotonic() - self.given_at)
+        return replace(self.kept, answer=answer, age=age, **changes)
 
 
 @dataclass(slots=True)
@@ -89,33 +75,28 @@ class _Flight:
     """Whether Hub has said since it began that what it asks for is not there any more."""
 
 
-class RefusedSince:
-    """When Hub last refused whom what, as moments of the monotonic clock."""
+class RefusedSince(TTLCache[Who, float]):
+    """When Hub last refused whom what, as moments of the monotonic clock.
 
-    def __init__(self, seconds: float) -> None:
-        """`seconds` is the age from which answers are not shown anyway."""
-        self._at = _Latest(_MOST_REFUSALS, seconds)
-
-    def note(self, credentials: Credentials, repository: Repository | None) -> None:
-        """Just now; `repository` is None where the credentials themselves were refused."""
-        self._at[credentials, repository] = time.monotonic()
-
-    def last(self, credentials: Credentials, repository: Repository | None) -> float:
-        """When this was refused, or something that includes it; later where that is not known."""
-        theirs = self._at.get((credentials, repository), 0.0)
-        all_theirs = self._at.get((credentials, None), 0.0)
-        return max(theirs, all_theirs, self._at.forgotten)
-
-
-class _Latest(TTLCache[Who, float]):
-    """Where there are too many the oldest is forgotten, but not that there was one."""
+    Where there are too many the oldest is forgotten, but not that there was one.
+    """
 
     forgotten = 0.0
 
     def popitem(self) -> tuple[Who, float]:
+        """Forget the oldest."""
         who, at = super().popitem()
         self.forgotten = max(self.forgotten, at)
         return who, at
+
+    def note(self, credentials: Credentials, repository: Repository | None) -> None:
+        """Just now; `repository` is None where the credentials themselves were refused."""
+        self[credentials, repository] = time.monotonic()
+
+    def last(self, credentials: Credentials, repository: Repository | None) -> float:
+        """When this was refused, or something that includes it; later where that is not known."""
+        whos = (credentials, repository), (credentials, None)
+        return max(self.forgotten, *(self.get(who, 0.0) for who in whos))
 
 
 class AnswerCache:
@@ -128,9 +109,9 @@ class AnswerCache:
         self._kept: TTLCache[_Key, CachedAnswer] = TTLCache(
             MOST_BYTES if seconds else 0, longest, getsizeof=lambda kept: kept.size
         )
-        self._refused = RefusedSince(longest)
+        self._refused = RefusedSince(_MOST_REFUSALS, longest)
         """What ends every answer from before."""
-        self._absent = RefusedSince(longest)
+        self._absent = RefusedSince(_MOST_REFUSALS, longest)
         """What ends stale answers alone: one tag is not there, or the whole repository."""
         self._flights: dict[_Key, _Flight] = {}
 
@@ -141,10 +122,12 @@ class AnswerCache:
         credentials: Credentials = ANONYMOUS,
     ) -> Result:
         """A kept answer to `call`, that of an equal call under way, or what `ask` gives."""
+        if not call.is_possible:
+            return await ask()  # nobody is asked
         key = _Key(credentials, call.repository, call.route.listing, call.tag)
         kept = self._usable(key)
         if kept is not None and self._seconds_left(kept) > 0:
-            return replace(kept.result, upstream_calls=0, cache="hit", age=kept.age)
+            return kept.again(upstream_calls=0, cache="hit")
         flight = self._flights.get(key)
         if flight is not None:
             result = await self._join(key, flight)
@@ -164,31 +147,32 @@ class AnswerCache:
         if result.is_complete and not flight.is_overtaken:
             self._keep(key, result, began)
         kept = self._usable(key) if result.error_type == "unreachable" else None
-        if kept is not None and kept.asked_at > self._absent.last(key.credentials, key.repository):
-            return replace(
-                kept.result,
-                cache="stale",
-                freshness=floor(self._seconds_left(kept)),
-                age=kept.age,
-                error_type=result.error_type,
-                error=result.error,
-                upstream_calls=result.upstream_calls,
-            )
-        return replace(result, cache="miss" if self._seconds else "bypass")
+        if kept is None or kept.asked_at <= self._absent.last(*key.who):
+            return replace(result, cache="miss" if self._seconds else "bypass")
+        return kept.again(
+            cache="stale",
+            freshness=floor(self._seconds_left(kept)),
+            error_type=result.error_type,
+            error=result.error,
+            upstream_calls=result.upstream_calls,
+        )
 
     def _keep(self, key: _Key, result: Result, asked_at: float) -> None:
-        size = len(result.answer.body) + _OVERHEAD_BYTES
-        if key.credentials != ANONYMOUS:
-            size += LONGEST_SECRET
+        body = result.answer.body
+        size = len(body) + _OVERHEAD_BYTES + LONGEST_SECRET * (key.credentials != ANONYMOUS)
         if size <= self._kept.maxsize:
-            self._kept[key] = CachedAnswer(result, asked_at, time.monotonic(), size)
+            kept: bytes | mmap = body
+            if len(body) >= _LONG_BYTES:
+                kept = mmap(-1, len(body))
+                kept.write(body)
+            now = time.monotonic()
+            bare = replace(result, answer=replace(result.answer, body=b""))
+            self._kept[key] = CachedAnswer(bare, kept, size, asked_at, now)
 
     def _usable(self, key: _Key) -> CachedAnswer | None:
         """A kept answer, unless Hub has refused since it was asked for."""
         kept = self._kept.get(key)
-        if kept is None or kept.asked_at <= self._refused.last(key.credentials, key.repository):
-            return None
-        return kept
+        return kept if kept and kept.asked_at > self._refused.last(*key.who) else None
 
     def _seconds_left(self, kept: CachedAnswer) -> float:
         """For which it is as good as new; negative for a stale one."""
@@ -202,7 +186,7 @@ class AnswerCache:
         if refusal == "unauthorized" and key.credentials != ANONYMOUS:
             self._refused.note(key.credentials, None)
         elif result.error_type or key.listing is not Listing.TAG:
-            self._refused.note(key.credentials, key.repository)
+            self._refused.note(*key.who)
         else:
             self._note_absence(key)
 
@@ -213,9 +197,8 @@ class AnswerCache:
         answers are reused. It may also mean that the repository was withdrawn, so none of them is
         shown where Hub is down.
         """
-        self._absent.note(key.credentials, key.repository)
-        for listing, tag in ((Listing.TAG, key.tag), *_LISTS):
-            gone = replace(key, listing=listing, tag=tag)
+        self._absent.note(*key.who)
+        for gone in (key, _Key(*key.who, Listing.TAGS), _Key(*key.who, Listing.IMAGES)):
             self._kept.pop(gone, None)
             if gone in self._flights:
                 self._flights[gone].is_overtaken = True
@@ -232,7 +215,3 @@ class AnswerCache:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
                 flight.task.cancel()
-
-
-def _with_body(result: Result, body: bytes) -> Result:
-    return replace(result, answer=replace(result.answer, body=body))

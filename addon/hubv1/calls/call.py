@@ -2,72 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mitmproxy import http
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Call
+from hubv1.api.routes import Call, Outcome
 from hubv1.calls.answering import Result
-from hubv1.calls.policy import Action
 from hubv1.hub import Credentials, read_credentials
 from hubv1.journal import CallRecord, id_of, moment_of, new_id
-from hubv1.mitm.flow_metadata import call_of
 from hubv1.mitm.flows import (
     header,
     is_replay,
-    is_replayed,
     is_reverse,
     requested_host,
     requested_scheme,
 )
 from hubv1.text import bounded, readable
 
-_EXPECTED = {
-    Action.OBSERVE: Outcome.OBSERVED,
-    Action.PASS: Outcome.PASSED,
-    Action.TRANSLATE: Outcome.TRANSLATED,
-    Action.REDIRECT: Outcome.REDIRECTED,
-    Action.REFUSE: Outcome.GONE,
-}
-_LATEST = 10_000_000_000
-"""Unix time in the year 2286."""
-_UNTOUCHED = (Outcome.OBSERVED, Outcome.PASSED)
-
 Network = IPv4Network | IPv6Network
 
-_MOST_HOPS = 20
-"""Proxies in a row that are trusted; a longer list is made up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who made a call, as far as the call tells."""
-
-    name: str
-    """The value of the caller header, else the user agent's product at its address."""
-    address: str
-    user_agent: str
+_LATEST = 10_000_000_000  # unix time in the year 2286
+_MOST_HOPS = 20  # proxies in a row that are trusted; a longer list is made up
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSnapshot:
     """A request as the client made it: another addon (map_remote, say) may change it later."""
 
-    at: float
-    """Unix time of its arrival."""
-    caller: Caller
+    at: float  # unix time of its arrival
     credentials: Credentials
-    method: str
-    scheme: str
-    host: str
-    path: str
-    """Without the query string."""
-    proxy_mode: str
-    via: str
-    """The Via header, by which a bridge recognises requests of its own."""
+    via: str  # the Via header, by which a bridge recognises requests of its own
+    caller: str
+    columns: Mapping[str, str]  # what else its record says of it, by the names of the fields
 
 
 def take_snapshot(
@@ -81,35 +49,41 @@ def take_snapshot(
     `imposed_authorization` is what mitmproxy itself puts in the place of the caller's behind a
     reverse proxy: it opens nothing to callers.
     """
-    request = flow.request
+    request, client = flow.request, flow.client_conn
     authorization = header(flow, "Authorization")
     if authorization == imposed_authorization and is_reverse(flow):
         authorization = ""
-    peer = flow.client_conn.peername[0] if flow.client_conn.peername else ""
+    credentials = read_credentials(authorization)
+    peer = client.peername[0] if client.peername else ""
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
+    address = client_address(peer, forwarded, trusted_proxies)
+    user_agent = header(flow, "User-Agent")
+    # A replay sets the request's time anew; the caller called when the flow was made.
+    arrived = flow.timestamp_created if flow.is_replay == "request" else request.timestamp_start
     return RequestSnapshot(
-        # A replay sets the request's time anew; the caller called when the flow was made.
-        at=_seconds(flow.timestamp_created if is_replayed(flow) else request.timestamp_start),
-        caller=identify(
-            header(flow, caller_header),
-            header(flow, "User-Agent"),
-            client_address(peer, forwarded, trusted_proxies),
-        ),
-        credentials=read_credentials(authorization),
-        method=request.method,
-        scheme=requested_scheme(flow),
-        host=requested_host(flow),
-        path=readable(request.data.path.partition(b"?")[0]),
-        proxy_mode=flow.client_conn.proxy_mode.type_name,
-        via=header(flow, "Via"),
+        _seconds(arrived),
+        credentials,
+        header(flow, "Via"),
+        name_caller(header(flow, caller_header), user_agent, address),
+        {
+            "client_address": address,
+            "user_agent_original": user_agent,
+            "credentials": credentials.kind,
+            "user_name": credentials.user,
+            "http_request_method": request.method,
+            "url_scheme": requested_scheme(flow),
+            "server_address": requested_host(flow),
+            "url_path": readable(request.data.path.partition(b"?")[0]),
+            "proxy_mode": client.proxy_mode.type_name,
+        },
     )
 
 
-def identify(named: str, user_agent: str, address: str) -> Caller:
-    """Name the caller of a call; `named` is the value of the caller header, empty without one."""
+def name_caller(named: str, user_agent: str, address: str) -> str:
+    """The name of a caller: the value of the caller header, which is empty without one, else the
+    user agent's product at its address."""
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
-    name = named.strip() or f"{product} at {address or 'unknown address'}"
-    return Caller(bounded(name), bounded(address), bounded(user_agent))
+    return bounded(named.strip() or f"{product} at {address or 'unknown address'}")
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -120,20 +94,15 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
     trusted.
     """
     address = peer
-    for hop in _from_the_end(forwarded_for):
+    for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         here = _parsed(address)
         if here is None or not any(here in network for network in trusted):
             break
-        before = _parsed(hop)
+        before = _parsed(hop.strip())
         if before is None:
             break
         address = str(before)
     return address
-
-
-def _from_the_end(values: Sequence[str]) -> Iterator[str]:
-    hops = ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
-    return (hop.strip() for hop in reversed(hops))
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
@@ -150,41 +119,30 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return mapped or address
 
 
+@dataclass(slots=True, eq=False)
 class PendingCall:
     """A v1 call from its first hook to its record."""
 
-    def __init__(
-        self, flow: http.HTTPFlow, call: Call, action: Action, request: RequestSnapshot
-    ) -> None:
-        """The outcome is the one that `action` promises, until something else happens."""
-        self.flow = flow
-        self.call = call
-        self.action = action
-        self.request = request
-        self.is_replay = is_replay(flow)
-        self.outcome = _EXPECTED[action]
-        self.result: Result | None = None
-        """The bridge's result; None while there is none, and for calls that are passed on."""
-        self.error_type = ""
-        self.error = ""
-        self.is_answered = True
-        """False once the call was cut short, whatever response its flow has by then."""
-        self.has_left = False
-        """Whether its client is gone."""
-        self.task: asyncio.Future[Result] | None = None
-        """The work on its answer that is under way."""
-        self.response: http.Response | None = None
-        """The bridge's response, once the flow has it."""
-        self.saved: CallRecord | None = None
-        """The record that an earlier bridge left in a saved flow."""
-        self._is_live = flow.live
+    flow: http.HTTPFlow
+    call: Call
+    decided: Outcome
+    request: RequestSnapshot
+    saved: CallRecord | None = None  # the record that an earlier bridge left in a saved flow
+    outcome: Outcome = field(init=False)  # what was decided, until something else happens
+    result: Result | None = None  # the bridge's, which has none for calls that are passed on
+    error_type: str = ""
+    error: str = ""
+    is_answered: bool = True  # until the call is cut short, whatever response its flow has by then
+    has_left: bool = False  # whether its client is gone
+    task: asyncio.Future[Result] | None = None  # the work on its answer that is under way
+    response: http.Response | None = None  # the bridge's, once the flow has it
+    is_replay: bool = field(init=False)
+    is_live: bool = field(init=False)
 
-    @classmethod
-    def of_saved_flow(cls, flow: http.HTTPFlow, saved: CallRecord) -> "PendingCall":
-        """The call of a saved flow in which a bridge left its record."""
-        pending = cls(flow, call_of(saved), Action.OBSERVE, take_snapshot(flow))
-        pending.saved = saved
-        return pending
+    def __post_init__(self) -> None:
+        """Note what the flow is now: it may end before the call is recorded."""
+        self.outcome = self.decided
+        self.is_replay, self.is_live = is_replay(self.flow), self.flow.live
 
     def finish(self, result: Result) -> None:
         """Take over the bridge's result."""
@@ -205,7 +163,7 @@ class PendingCall:
 
     def cut_short(self, error_type: str, error: str) -> None:
         """The call ends without an answer: a failure if the bridge would have given one."""
-        if self.outcome not in _UNTOUCHED:
+        if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
             self.outcome = Outcome.FAILED
         if not (self.has_left and self.error_type):  # else the cause is known better
             self.error_type, self.error = error_type, error
@@ -216,22 +174,17 @@ class PendingCall:
         if self.saved is not None:
             return self.saved
         flow, request, repository = self.flow, self.request, self.call.repository
-        is_replaced = self._is_replaced()
-        result = None if is_replaced else self.result
         response = flow.response if self.is_answered else None
+        # Another addon may have replaced the bridge's response by its own.
+        has_ours = self.response is None or flow.response is self.response
+        is_replaced = self.is_answered and not has_ours
+        result = None if is_replaced else self.result
         return CallRecord(
-            id=new_id() if self._is_live else id_of(flow.id, request.at),
+            id=new_id() if self.is_live else id_of(flow.id, request.at),
             started_at=moment_of(request.at),
             duration_ms=_duration_ms(flow),
-            caller=request.caller.name,
-            client_address=request.caller.address,
-            user_agent_original=request.caller.user_agent,
-            credentials=request.credentials.kind,
-            user_name=request.credentials.user,
-            http_request_method=request.method,
-            url_scheme=request.scheme,
-            server_address=request.host,
-            url_path=request.path,
+            caller=request.caller,
+            **request.columns,
             route=self.call.route.name,
             namespace=repository.namespace if repository else "",
             repository=repository.name if repository else "",
@@ -245,23 +198,9 @@ class PendingCall:
             tags_listed=result.tags_listed if result else None,
             error_type="" if is_replaced else self.error_type,
             error="" if is_replaced else self.error,
-            proxy_mode=request.proxy_mode,
             flow_id=flow.id,
-            bridge_id=bridge_id if self._is_live else "",
+            bridge_id=bridge_id if self.is_live else "",
         )
-
-    def _is_replaced(self) -> bool:
-        """Whether another addon replaced the bridge's response by its own."""
-        return (
-            self.is_answered
-            and self.response is not None
-            and self.flow.response is not self.response
-        )
-
-
-def observed_call(flow: http.HTTPFlow, call: Call) -> CallRecord:
-    """The record of a call in a recording that no bridge made."""
-    return PendingCall(flow, call, Action.OBSERVE, take_snapshot(flow)).record("")
 
 
 def _duration_ms(flow: http.HTTPFlow) -> float:

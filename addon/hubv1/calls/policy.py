@@ -1,42 +1,52 @@
-"""What is to become of a call: modes, brownouts, and the action that follows from them."""
+"""What is to become of a call, and for whom: modes, brownouts, and rules in mitmproxy's filters."""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from hubv1.api.routes import Call, Listing, Verdict
+from mitmproxy import flowfilter, http
+
+from hubv1.api.routes import Call, Listing, Outcome, Verdict
 
 
 class Mode(StrEnum):
     """What becomes of calls to the six retired routes, for everybody or for some callers."""
 
-    TRANSLATE = "translate"
-    """Answered from API v2."""
-    OBSERVE = "observe"
-    """Passed on untouched and recorded."""
-    REDIRECT = "redirect"
-    """Sent to the v2 URL."""
-    GONE = "gone"
-    """Answered 410."""
-    BROWNOUT = "brownout"
-    """Gone from time to time, so that whoever still calls notices."""
+    TRANSLATE = "translate"  # answered from API v2
+    OBSERVE = "observe"  # passed on untouched and recorded
+    REDIRECT = "redirect"  # sent to the v2 URL
+    GONE = "gone"  # answered 410
+    BROWNOUT = "brownout"  # gone from time to time, so that whoever still calls notices
 
 
-class Action(Enum):
-    """What the bridge does with one call."""
+_OUTCOMES = {
+    Mode.TRANSLATE: Outcome.TRANSLATED,
+    Mode.OBSERVE: Outcome.OBSERVED,
+    Mode.REDIRECT: Outcome.REDIRECTED,
+    Mode.GONE: Outcome.GONE,
+}
 
-    COUNT = auto()
-    """Pass it on and only count it, since Hub still serves it."""
-    OBSERVE = auto()
-    """Pass it on untouched and record it. Nothing else can be done with a recorded call."""
-    PASS = auto()
-    """Pass it on and record it, since there is nothing to translate."""
-    TRANSLATE = auto()
-    """Answer it from API v2."""
-    REDIRECT = auto()
-    """Send it to the v2 URL."""
-    REFUSE = auto()
-    """Answer that v1 is gone."""
+
+def decide(
+    call: Call, mode: Mode = Mode.TRANSLATE, *, live: bool, is_dark: bool = False
+) -> Outcome | None:
+    """Decide how a call is to end; None for one that Hub still serves, which is only counted.
+
+    `live` is false for a recorded call; `is_dark` says whether a brownout is on.
+    """
+    if call.route.verdict is Verdict.SERVED:
+        return None
+    if not live:
+        return Outcome.OBSERVED
+    if call.route.listing is None:
+        return Outcome.PASSED  # what the bridge does not answer, it does not end either
+    if mode is Mode.BROWNOUT:
+        mode = Mode.GONE if is_dark else Mode.TRANSLATE
+    if mode is Mode.REDIRECT and (call.route.listing is Listing.NOTHING or not call.is_possible):
+        return Outcome.TRANSLATED  # what cannot exist has no URL: 404
+    return _OUTCOMES[mode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,7 @@ class Brownout:
     """A window at the start of each period. Periods start at multiples of their length in unix
     time: those of an hour on the hour, UTC."""
 
-    gone: int
-    """Seconds."""
+    gone: int  # seconds
     period: int
 
     def is_on(self, now: float) -> bool:
@@ -68,27 +77,27 @@ def read_brownout(text: str) -> Brownout:
     return Brownout(gone, period)
 
 
-def decide(call: Call, mode: Mode = Mode.TRANSLATE, *, live: bool, is_dark: bool = False) -> Action:
-    """Decide what to do with a call.
+class Rule(NamedTuple):
+    """A mode for the flows that a filter matches."""
 
-    `live` is false for a recorded call; `is_dark` says whether a brownout is on.
-    """
-    if call.route.verdict is Verdict.SERVED:
-        return Action.COUNT
-    if not live:
-        return Action.OBSERVE
-    if call.route.listing is None:
-        return Action.PASS  # what the bridge does not answer, it does not end either
-    if mode is Mode.BROWNOUT:
-        mode = Mode.GONE if is_dark else Mode.TRANSLATE
-    if mode is Mode.REDIRECT and (call.route.listing is Listing.NOTHING or not call.is_possible):
-        return Action.TRANSLATE  # what cannot exist has no URL: 404
-    return _ACTIONS[mode]
+    mode: Mode
+    matches: Callable[[http.HTTPFlow], Any]
 
 
-_ACTIONS = {
-    Mode.TRANSLATE: Action.TRANSLATE,
-    Mode.OBSERVE: Action.OBSERVE,
-    Mode.REDIRECT: Action.REDIRECT,
-    Mode.GONE: Action.REFUSE,
-}
+def mode_for(flow: http.HTTPFlow, rules: Iterable[Rule], default: Mode) -> Mode:
+    """The mode of the first rule that matches a flow, else the default."""
+    return next((rule.mode for rule in rules if rule.matches(flow)), default)
+
+
+def read_rule(spec: str) -> Rule:
+    """Read a rule such as `gone ~src 10.0.0.7`; raises ValueError."""
+    name, _, expression = spec.strip().partition(" ")
+    if name not in list(Mode) or not expression.strip():
+        raise ValueError(
+            f"takes a mode ({', '.join(Mode)}) and a filter, such as 'gone ~src 10.0.0.7', "
+            f"not {spec!r}"
+        )
+    try:
+        return Rule(Mode(name), flowfilter.parse(expression.strip()))
+    except ValueError as error:
+        raise ValueError(f"{spec!r} has a filter that mitmproxy cannot read: {error}") from error

@@ -10,7 +10,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,55 +21,28 @@ from hubv1.text import encoding_error
 
 _URL = re.compile(r"(https?|wss?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
 """Scheme, authority and path of a request of HTTP; a WebSocket begins as one."""
-_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::(.*))?", re.IGNORECASE | re.DOTALL)
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::.*)?", re.IGNORECASE | re.DOTALL)
 _NO_NAME = re.compile(r"[^\w.-]")
 _V1 = re.compile(r"/+v1/")
 _UNCLEAR = "its method or its URL cannot be read"
 """Without the URL, whose query string is nobody's business."""
 
-_AROUND = b" \t\r\n\0\x1a"
-"""What may stand before and after the text."""
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_STRUCTURE = re.compile(_STRING.encode() + rb'|[{}\[\],"]', re.DOTALL)
-_TOKEN = re.compile(_STRING + r'|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_AROUND = b" \t\r\n\0\x1a"  # what may stand before and after the text
+_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],"]', re.DOTALL)
+_MEMBER = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:(.*)', re.DOTALL)
 _OPENERS = {b"}": b"{", b"]": b"["}
-_ENTRIES = [b"{", b'"log"{', b'"entries"[']
-"""Where the entries are: each bracket that is open, with the key before it."""
 
-_LONGEST_MS = 86_400_000
-"""That a call may have taken: a day."""
+_LONGEST_MS = 86_400_000  # that a call may have taken: a day
 
 
 class HarError(Exception):
     """What is no HAR at all, or no longer a whole one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Something that may have been a v1 call and cannot be read, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OtherTraffic:
-    """Traffic of HTTP that is no v1 call. To make a flow of it would take most of the time."""
-
-    at: float
-    """Unix time, 0 where it cannot be read."""
-
-
-class _Request(msgspec.Struct):
-    method: Any = None
-    url: Any = None
-    headers: Any = None
-
-
-class _Entry(msgspec.Struct, rename={"started": "startedDateTime"}):
-    request: _Request
-    started: Any = None
-    time: Any = None
-    response: Any = None
+Found = http.HTTPFlow | float | ValueError | None
+"""What an entry is: a flow of HTTP; the unix time of one that is no v1 call, since to make a flow
+of it would take most of the time, and 0 where it cannot be read; why nobody can read what may have
+been a v1 call; None for what is no request of HTTP, but a `data:` URL say."""
 
 
 class _Log(msgspec.Struct):
@@ -82,23 +54,17 @@ class _Har(msgspec.Struct):
 
 
 _read_har = msgspec.json.Decoder(_Har).decode
-_read_entry = msgspec.json.Decoder(_Entry).decode
 
 
-def har_flows(
-    content: bytes, hosts: Container[str]
-) -> Iterator[http.HTTPFlow | OtherTraffic | Unreadable | None]:
-    """The flow of each entry that may be a v1 call to one of `hosts` or like one to another host;
-    None for what is no request of HTTP, but a `data:` URL say.
-
-    Raises HarError.
-    """
+def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
+    """What each entry is: a flow if it may be a v1 call to one of `hosts`, or is like one to
+    another host. Raises HarError."""
     same: Counter[bytes] = Counter()
     for number, raw in enumerate(_raw_entries(_in_utf_8(content)), 1):
         try:
             flow = _flow(_entry(raw), hosts)
         except ValueError as error:
-            yield Unreadable(f"entry {number}: {error}")
+            yield ValueError(f"entry {number}: {error}")
             continue
         if isinstance(flow, http.HTTPFlow):
             # Saved once more, by whoever saves a longer recording, an entry is the same call;
@@ -127,149 +93,121 @@ def _raw_entries(content: bytes) -> Iterable[bytes | msgspec.Raw]:
     except msgspec.ValidationError as error:
         raise HarError(f"it is no HAR: {error}") from error
     except (ValueError, RecursionError) as error:  # which may be the fault of one entry
-        return _split_entries(content, f"it is no HAR, or no longer a whole one: {error}")
+        try:
+            return list(_pieces(_members(_members(content)[b'"log"'])[b'"entries"'], b"["))
+        except (ValueError, KeyError):
+            raise HarError(f"it is no HAR, or no longer a whole one: {error}") from error
 
 
-def _split_entries(content: bytes, otherwise: str) -> Iterator[bytes]:
-    """The pieces between the commas of `log.entries`, by brackets and strings alone.
+def _entry(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    """The fields of an entry, as far as they can be read; raises ValueError where it has no URL."""
+    try:
+        entry = msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        members = _members(bytes(raw))
+        request = _members(members.get(b'"request"', b""))
+        entry = {name: _value(members, name) for name in ("startedDateTime", "time", "response")}
+        entry["request"] = {name: _value(request, name) for name in ("method", "url", "headers")}
+    match entry:
+        case {"request": {"url": str()}}:
+            return dict(entry)
+    raise ValueError("it has no URL")
 
-    Raises HarError, with the reason `otherwise`, where these do not match to the end.
+
+def _value(members: dict[bytes, bytes], name: str) -> Any:  # noqa: ANN401  # whatever it is
+    """The value of a member; None where it is broken."""
+    try:
+        text = members.get(f'"{name}"'.encode(), b"").decode("utf-8", "surrogateescape")
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(content: bytes) -> dict[bytes, bytes]:
+    """The members of a JSON object of which some may be broken: names, quoted, and values.
+
+    Raises ValueError where it has no end.
     """
-    begin = end = -1
-    for path, mark, end in _structure(content, otherwise):
-        if path == _ENTRIES:
-            if mark != b"[" and (piece := content[begin : end - 1].strip()):
-                yield piece
-            begin = end
-        elif mark == b"{" and path[:-1] == _ENTRIES:
-            if piece := content[begin : end - 1].strip():  # the comma before it was left out
-                yield piece
-            begin = end - 1
-    if begin < 0 or end < len(content):
-        raise HarError(otherwise)
+    found = (_MEMBER.fullmatch(piece) for piece in _pieces(content, b"{"))
+    return {member[1]: member[2].strip() for member in found if member}
 
 
-def _structure(content: bytes, otherwise: str) -> Iterator[tuple[list[bytes], bytes, int]]:
-    """Each bracket and comma of the outermost value, with what is open there, the bracket
-    included, and the position after it."""
-    path: list[bytes] = []
-    key = b""
+def _pieces(content: bytes, opener: bytes) -> Iterator[bytes]:
+    """What stands between the commas of a JSON array or object; raises ValueError.
+
+    In an array an object begins a piece where the comma before it was left out.
+    """
+    begin = closed = 0  # where a piece begins, and where the last value in it was closed
+    for depth, mark, at in _structure(content if content.startswith(opener) else b""):
+        if depth == 0:
+            begin = at + 1
+        elif depth == 1 and (mark in b",]}" or mark + opener == b"{["):
+            if piece := content[begin : closed or at].strip():
+                yield piece
+            begin, closed = at + (mark == b","), 0
+        elif depth == 2 and mark in b"]}":
+            closed = at + 1
+
+
+def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Each bracket and comma and its position, and how many brackets are open before it.
+
+    Raises ValueError where they do not match to the end.
+    """
+    stack: list[bytes] = []
     for match in _STRUCTURE.finditer(content):
         mark = match[0]
         if len(mark) > 1:
-            key = mark
-            continue
+            continue  # a string
+        yield len(stack), mark, match.start()
         if mark in b"{[":
-            path.append(key + mark)
-        yield path, mark, match.end()
-        if mark not in b"{[," and not (path and path.pop()[-1:] == _OPENERS.get(mark)):
-            break
-        if not path:
-            return
-        key = b""
-    raise HarError(otherwise)
+            stack.append(mark)
+        elif mark != b",":
+            if not stack or stack.pop() != _OPENERS.get(mark):
+                break  # or a string without an end
+            if not stack and match.end() == len(content):
+                return
+    raise ValueError("it cannot be read")
 
 
-def _entry(raw: bytes | msgspec.Raw) -> _Entry:
-    """The fields of an entry, those that can be read; raises ValueError."""
-    try:
-        return _read_entry(raw)
-    except (ValueError, RecursionError):
-        found = _as_far_as_it_goes(bytes(raw).decode("utf-8", "surrogateescape"))
-        return msgspec.convert(found, type=_Entry)
-
-
-def _as_far_as_it_goes(text: str) -> object:
-    """The value of JSON that is broken somewhere: what cannot be read in it is left out."""
-    root: list[Any] = []
-    stack: list[list[Any] | dict[str, Any]] = [root]
-    key: str | None = None
-    for match in _TOKEN.finditer(text):
-        word, inner = match[0], stack[-1]
-        if word in ",}]":
-            key = None
-            if word != "," and len(stack) > 1:
-                stack.pop()
-        elif isinstance(inner, dict) and key is None and word not in "{[:":
-            key = str(_scalar(word)).encode("utf-8", "replace").decode()
-        elif word != ":":
-            value = {} if word == "{" else [] if word == "[" else _scalar(word)
-            if isinstance(inner, dict):
-                inner[key or ""] = value
-            else:
-                inner.append(value)
-            key = None
-            if isinstance(value, dict | list):
-                stack.append(value)
-    return root[0] if root else None
-
-
-def _scalar(word: str) -> Any:  # noqa: ANN401  # whatever it is
-    try:
-        return json.loads(word, strict=False)
-    except ValueError:
-        # A string with an escape that there is not.
-        return word[1:-1] if word.startswith('"') else None
-
-
-def _flow(entry: _Entry, hosts: Container[str]) -> http.HTTPFlow | OtherTraffic | None:
+def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
     """The flow of an entry, without its bodies; raises ValueError."""
-    if not isinstance(entry.request.url, str):
-        raise ValueError("it has no URL")  # noqa: TRY004  # a value of the file, not of the caller
-    url = _URL.match(entry.request.url.strip())
+    given, started = entry["request"], _time(entry.get("startedDateTime"))
+    url = _URL.match(given["url"].strip())
     if url is None:
-        if _V1.match(entry.request.url.strip()):
+        if _V1.match(given["url"].strip()):
             raise ValueError(_UNCLEAR)
         return None
-    started = _time(entry.started)
-    if not _V1.match(url[3]) or not _may_be_one_of(hosts, url[2]):
-        return OtherTraffic(started or 0.0)
-    flow = http.HTTPFlow(
-        # HAR does not say who the client was.
-        connection.Client(peername=("", 0), sockname=("", 0), timestamp_start=started or 0.0),
-        connection.Server(address=None),
-    )
-    flow.request = _request(entry.request, url, started or 0.0)
-    if started is None or not flow.request.data.method:
+    authority = _AUTHORITY.fullmatch(url[2].rpartition("@")[2])
+    may_be_legacy = authority or _NO_NAME.sub("", url[2]).lower() in hosts
+    if not _V1.match(url[3]) or not may_be_legacy:
+        return started
+    if authority is None:
+        raise ValueError(_UNCLEAR)
+    # HAR does not say who the client was.
+    client = connection.Client(peername=("", 0), sockname=("", 0), timestamp_start=started)
+    flow = http.HTTPFlow(client, connection.Server(address=None))
+    # Whatever the port was: no call is told by it.
+    scheme = "https" if url[1].lower() in ("https", "wss") else "http"
+    flow.request = http.Request.make("", f"{scheme}://host/")
+    flow.request.timestamp_start = flow.request.timestamp_end = started
+    request, method = flow.request.data, given.get("method")
+    request.method = _wire(method) if isinstance(method, str) else b""
+    request.host = authority[1].strip("[]").encode("utf-8", "replace").decode()
+    request.path = _wire(url[3])
+    request.headers = http.Headers([*_headers(given.get("headers"))])
+    if not started or not request.method:
         if legacy_call(flow, hosts) is None:
-            return OtherTraffic(started or 0.0)
+            return started
         what = "method" if started else "time"
         raise ValueError(f"it may be a v1 call, and its {what} cannot be read")
     flow.response = _response(entry, started)
     return flow
 
 
-def _may_be_one_of(hosts: Container[str], authority: str) -> bool:
-    """False for a host that cannot be read and that is none of them all the same."""
-    is_readable = _AUTHORITY.fullmatch(authority.rpartition("@")[2])
-    return bool(is_readable) or _NO_NAME.sub("", authority).lower() in hosts
-
-
-def _request(given: _Request, url: re.Match[str], started: float) -> http.Request:
-    scheme, authority, path = url.groups()
-    found = _AUTHORITY.fullmatch(authority.rpartition("@")[2])
-    if found is None:
-        raise ValueError(_UNCLEAR)
-    is_secure = scheme.lower() in ("https", "wss")
-    return http.Request(
-        host=found[1].strip("[]").encode("utf-8", "replace").decode(),
-        port=443 if is_secure else 80,  # whatever it was: no call is told by its port
-        method=given.method.encode("utf-8", "replace") if isinstance(given.method, str) else b"",
-        scheme=b"https" if is_secure else b"http",
-        authority=b"",
-        path=_wire(path),
-        http_version=b"HTTP/1.1",
-        headers=http.Headers([*_headers(given)]),
-        content=b"",
-        trailers=None,
-        timestamp_start=started,
-        timestamp_end=started,
-    )
-
-
-def _headers(given: _Request) -> Iterator[tuple[bytes, bytes]]:
+def _headers(headers: object) -> Iterator[tuple[bytes, bytes]]:
     """Of `{"name": …, "value": …}` or `[name, value]`; what is neither is left out."""
-    for header in given.headers if isinstance(given.headers, list) else ():
+    for header in headers if isinstance(headers, list) else ():
         match header:
             case {"name": str(name), "value": str(value)} | [str(name), str(value)]:
                 yield _wire(name), _wire(value)
@@ -284,20 +222,22 @@ def _wire(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def _response(entry: _Entry, started: float) -> http.Response | None:
+def _response(entry: dict[str, Any], started: float) -> http.Response | None:
     """None where there was no answer, which HAR writes as status 0."""
-    match entry.response:
+    match entry.get("response"):
         case {"status": int(status)} if 100 <= status <= 999:
             response = http.Response.make(status)
-            took = entry.time if isinstance(entry.time, int | float) else 0
-            took = took if 0 <= took <= _LONGEST_MS else 0
+            took = entry.get("time")
+            if not (isinstance(took, int | float) and 0 <= took <= _LONGEST_MS):
+                took = 0
             response.timestamp_start = response.timestamp_end = started + took / 1000
             return response
     return None
 
 
-def _time(started: Any) -> float | None:  # noqa: ANN401  # whatever it is
+def _time(started: Any) -> float:  # noqa: ANN401  # whatever it is
+    """Unix time, 0 where it cannot be read."""
     try:
-        return datetime.fromisoformat(started.strip()).astimezone(UTC).timestamp() or None
+        return datetime.fromisoformat(started.strip()).astimezone(UTC).timestamp()
     except (AttributeError, TypeError, ValueError, OverflowError):
-        return None
+        return 0.0

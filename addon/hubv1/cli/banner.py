@@ -1,17 +1,13 @@
 """What the user is told once the bridge runs: how to lead a client to it."""
 
-import logging
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mitmproxy import ctx
 
 from hubv1.cli.sudo import with_sudo
 from hubv1.listen import Listener
-
-logger = logging.getLogger(__name__)
 
 _PROXIES = {
     "regular": ("forward proxy", "http"),
@@ -21,20 +17,17 @@ _PROXIES = {
 """What a mode is to a client, and how curl writes it."""
 
 _BY_HOSTS_FILE = (
-    "-m",
-    "reverse:https://registry-1.docker.io@443",
-    "-m",
-    "reverse:http://registry-1.docker.io@80",
+    "-m reverse:https://registry-1.docker.io@443 -m reverse:http://registry-1.docker.io@80"
 )
 
 
 class Banner:
     """An addon that says how to call the bridge, once mitmproxy listens."""
 
-    def __init__(self, program: str, *, is_for_log: bool) -> None:
-        """`program` is what the user calls; the log is for where standard error is no place."""
+    def __init__(self, program: str, write: Callable[[str], object]) -> None:
+        """`program` is what the user calls; `write` gets each line."""
         self._program = program
-        self._is_for_log = is_for_log
+        self._write = write
 
     def running(self) -> None:
         """Say it: a start that failed does not come here."""
@@ -46,48 +39,35 @@ class Banner:
         ]
         has_default_mode = not ctx.options.has_changed("mode")  # type: ignore[no-untyped-call]  # mitmproxy's
         confdir = Path(ctx.options.confdir).expanduser()
-        lines = how_to_call(listeners, confdir, self._program if has_default_mode else "")
-        if self._is_for_log:
-            for line in lines:
-                logger.info("%s", line)
-        else:
-            sys.stderr.write("\n".join(lines) + "\n")
-            sys.stderr.flush()
+        for line in how_to_call(listeners, confdir, self._program if has_default_mode else ""):
+            self._write(line)
 
 
 def how_to_call(listeners: Sequence[Listener], confdir: Path, program: str = "") -> Iterator[str]:
-    """How to lead a client to what listens there, a line each.
+    """How to lead a client to these listeners, a line each.
 
-    Where `program` is given, also how to start it for the other usual ways.
+    With `program`, also how to start it for the other usual ways.
     """
-    yield "The Hub v1 bridge. Ctrl-C ends it. Ways to call it:"
+    yield "The Hub v1 bridge is running; Ctrl-C ends it. Ways to call it:"
     yield ""
     for listener in listeners:
-        yield from _how_to_call(listener, confdir)
+        if listener.kind in _PROXIES:
+            ca = shlex.quote(str(confdir / "mitmproxy-ca-cert.pem"))
+            name, scheme = _PROXIES[listener.kind]
+            yield f"As a {name}, with mitmproxy's own CA:"
+            yield f"  curl --proxy {scheme}://{listener.address} --cacert {ca} \\"
+            yield "    https://index.docker.io/v1/repositories/debian/tags"
+        elif listener.kind == "reverse":
+            yield "As a reverse proxy, which recognises legacy calls by their path alone:"
+            yield f"  curl http://{listener.address}/v1/repositories/debian/tags"
+        else:
+            yield f"In mode {listener.kind}: https://docs.mitmproxy.org/stable/concepts/modes/"
     if program:
-        yield from _other_ways(listeners, program)
+        yield "As a reverse proxy:"
+        yield f"  {program} -m reverse:https://index.docker.io"
+        for listener in listeners[:1]:
+            yield f"  curl http://{listener.address}/v1/repositories/debian/tags"
+        yield "Through this machine's hosts file, for clients that use no proxy but trust that CA:"
+        yield "  127.0.0.1 index.docker.io registry.hub.docker.com"
+        yield f"  {with_sudo(program, _BY_HOSTS_FILE.split())}"
     yield ""
-
-
-def _how_to_call(listener: Listener, confdir: Path) -> Iterator[str]:
-    if listener.kind in _PROXIES:
-        ca = shlex.quote(str(confdir / "mitmproxy-ca-cert.pem"))
-        name, scheme = _PROXIES[listener.kind]
-        yield f"As a {name}, with mitmproxy's own CA:"
-        yield f"  curl --proxy {scheme}://{listener.address} --cacert {ca} \\"
-        yield "    https://index.docker.io/v1/repositories/debian/tags"
-    elif listener.kind == "reverse":
-        yield "As a reverse proxy, where the path alone says what is a legacy call:"
-        yield f"  curl http://{listener.address}/v1/repositories/debian/tags"
-    else:
-        yield f"In mode {listener.kind}: https://docs.mitmproxy.org/stable/concepts/modes/"
-
-
-def _other_ways(listeners: Sequence[Listener], program: str) -> Iterator[str]:
-    yield "As a reverse proxy:"
-    yield f"  {program} -m reverse:https://index.docker.io"
-    for listener in listeners[:1]:
-        yield f"  curl http://{listener.address}/v1/repositories/debian/tags"
-    yield "By the hosts file of this machine, for clients that know no proxy but trust that CA:"
-    yield "  127.0.0.1 index.docker.io registry.hub.docker.com"
-    yield f"  {with_sudo(program, _BY_HOSTS_FILE)}"

@@ -5,14 +5,16 @@ What arguments and config.yaml mean is left to mitmproxy's own options and parse
 
 import argparse
 import copy
-import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NoReturn
 
 import click
@@ -26,9 +28,10 @@ from mitmproxy.tools import main as mitmproxy_main
 from hubv1.cli.banner import Banner
 from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
 from hubv1.cli.sudo import with_sudo
-from hubv1.commands import listeners
-from hubv1.config import OPTIONS, BadOption, Config, complaints, given_options, read_config
-from hubv1.listen import Listener, split_address
+from hubv1.config import OPTIONS, BadOption, Config, complaints, read_config
+from hubv1.doctor import listeners
+
+logger = logging.getLogger(__name__)
 
 DEFAULTS = {
     # The eager strategy connects to the dead legacy host before the bridge can answer.
@@ -36,33 +39,33 @@ DEFAULTS = {
     "listen_host": "127.0.0.1",
     "listen_port": 8080,
 }
-"""In place of mitmproxy's own; arguments and config.yaml go before them."""
+"""In place of mitmproxy's own; arguments and config.yaml override them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """One of mitmproxy's three programs."""
+class Tool(StrEnum):
+    """mitmproxy's three programs."""
 
-    name: str
-    module: str
-    """With its master: loaded only where this is the one that is asked for."""
-    master: str
+    MITMDUMP = "mitmdump"
+    MITMWEB = "mitmweb"
+    CONSOLE = "mitmproxy"
 
     def master_class(self) -> type[Master]:
-        """What runs it."""
-        found: type[Master] = getattr(importlib.import_module(self.module), self.master)
+        """What runs it, loaded only if this is the one that is asked for."""
+        found: type[Master] = resolve_name(_MASTERS[self])
         return found
 
     def parser(self, options: Options) -> argparse.ArgumentParser:
         """The parser that mitmproxy has for the arguments of this program."""
-        made: argparse.ArgumentParser = getattr(cmdline, self.name)(options)
-        made.prog = self.name
+        made: argparse.ArgumentParser = getattr(cmdline, self.value)(options)
+        made.prog = self.value
         return made
 
 
-MITMDUMP = Tool("mitmdump", "mitmproxy.tools.dump", "DumpMaster")
-MITMWEB = Tool("mitmweb", "mitmproxy.tools.web.master", "WebMaster")
-CONSOLE = Tool("mitmproxy", "mitmproxy.tools.console.master", "ConsoleMaster")
+_MASTERS = {
+    Tool.MITMDUMP: "mitmproxy.tools.dump:DumpMaster",
+    Tool.MITMWEB: "mitmproxy.tools.web.master:WebMaster",
+    Tool.CONSOLE: "mitmproxy.tools.console.master:ConsoleMaster",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +74,40 @@ class Plan:
 
     options: Options
     serves: bool
-    """False where mitmproxy is only to print something or to read a file."""
+    """False if mitmproxy is only to print something or to read a file."""
     scripts: Sequence[str]
-    """Those that config.yaml names, which an argument takes the place of."""
+    """Those that config.yaml names, which the bridge's own argument would replace."""
 
 
 def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
     """Run mitmproxy with the bridge until it ends; `program` is what the user calls.
 
-    Raises UsageError or Failure where this start cannot go well. Where mitmproxy
-    itself finds that out, it exits with 1.
+    Raises UsageError or Failure if this start cannot succeed. If mitmproxy itself finds that out,
+    it exits with 1.
     """
-    if tool is CONSOLE and not sys.stdout.isatty():
-        raise Failure("the console needs a terminal, and standard output is none")
-    sys.argv[0] = tool.name  # what mitmproxy calls itself
+    if tool is Tool.CONSOLE and not sys.stdout.isatty():
+        raise Failure("the console needs a terminal, and standard output is not one")
+    sys.argv[0] = tool  # what mitmproxy calls itself
     if isinstance(sys.stdout, TextIOWrapper):  # else a log in a file lags behind
         sys.stdout.reconfigure(line_buffering=True)
     given = ["--scripts", str(bridge_file()), *arguments]
 
     def make_parser(options: Options) -> argparse.ArgumentParser:
         options.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
-        plan = _checked_plan(tool, options, arguments)
+        try:
+            plan = read_plan(tool, options, arguments)
+            config_of(plan.options)
+        except (BadOption, exceptions.OptionsError) as error:
+            raise Failure(str(error), WRONG_USAGE) from error
         if plan.serves:
             _check_ports(plan.options, with_sudo(program))
-            ctx.master.addons.add(Banner(program, is_for_log=tool is CONSOLE))  # type: ignore[no-untyped-call]  # mitmproxy's
+            write = logger.info if tool is Tool.CONSOLE else partial(click.echo, err=True)
+            ctx.master.addons.add(Banner(program, write))  # type: ignore[no-untyped-call]  # mitmproxy's
         given[2:2] = [word for script in plan.scripts for word in ("--scripts", script)]
         return tool.parser(options)
 
     try:
-        filters = _filters if tool is MITMDUMP else None
+        filters = _filters if tool is Tool.MITMDUMP else None
         mitmproxy_main.run(tool.master_class(), make_parser, given, filters)
     except OSError as error:
         raise Failure(words_of(error)) from error
@@ -109,8 +117,8 @@ def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
     """What mitmproxy would make of the arguments and of config.yaml.
 
     `options` are those of a master of that tool, and stay as they are: nothing hears of the
-    values, so that no recording is overwritten and no port taken. Raises UsageError for arguments
-    that there are not, BadOption or OptionsError for values that cannot be.
+    values, so that no recording is overwritten and no port taken. Raises UsageError for unknown
+    arguments, BadOption or OptionsError for impossible values.
     """
     tried = copy.deepcopy(options)
     tried.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
@@ -126,8 +134,12 @@ def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
         raise BadOption(f"config.yaml in {folder}: {error}") from error
     configured = [] if given.scripts else tried.scripts
     mitmproxy_main.process_options(parser, tried, given)  # type: ignore[no-untyped-call]  # mitmproxy's
-    _add_the_bridges_own(tried)
-    _check_modes(tried.mode)
+    _declare_options(tried)
+    for spec in tried.mode:
+        try:
+            ProxyMode.parse(spec)
+        except ValueError as error:
+            raise BadOption(f"mode cannot be {spec!r}: {error}.") from error
     return Plan(
         options=tried,
         serves=tried.server and not (given.options or given.commands),
@@ -136,22 +148,12 @@ def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
 
 
 async def declared_options(tool: Tool) -> Options:
-    """All options that the addons of this tool declare, in a master that runs never."""
+    """All options that the addons of this tool declare, in a master that never runs."""
     handlers = [*logging.root.handlers]
     options = Options()
     tool.master_class()(options)
     logging.root.handlers[:] = handlers
     return options
-
-
-def _checked_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
-    """The plan, all of its values checked. Raises Failure."""
-    try:
-        plan = read_plan(tool, options, arguments)
-        config_of(plan.options)
-    except (BadOption, exceptions.OptionsError) as error:
-        raise Failure(str(error), WRONG_USAGE) from error
-    return plan
 
 
 def config_of(options: Options) -> Config:
@@ -171,9 +173,9 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpars
     return parser.parse_args(arguments)
 
 
-def _add_the_bridges_own(options: Options) -> None:
+def _declare_options(options: Options) -> None:
     """Declare the bridge's options and read what was given for them."""
-    wrong = complaints(given_options(options))
+    wrong = complaints(options.deferred)
     if wrong:
         raise BadOption(" ".join(wrong.values()))
     for option in OPTIONS:
@@ -181,30 +183,15 @@ def _add_the_bridges_own(options: Options) -> None:
     options.process_deferred()
 
 
-def _check_modes(specs: Sequence[str]) -> None:
-    for spec in specs:
-        try:
-            ProxyMode.parse(spec)
-        except ValueError as error:
-            raise BadOption(f"mode takes no {spec!r}: {error}.") from error
-
-
 def _check_ports(options: Options, sudo_line: str) -> None:
-    """See that every address can be had, before anything else is said. Raises Failure."""
-    metrics = options.hub_metrics
-    shown = [Listener("hub_metrics", *split_address(metrics))] if metrics else []
-    for listener in (*listeners(options), *shown):
-        try:
-            listener.try_to_listen()
-        except PermissionError as error:
-            raise Failure(f"{listener.why_not(error)} Start it with: {sudo_line} …") from error
-        except OSError as error:
-            mend = f"Choose another address: {listener.moved_by}."
-            raise Failure(f"{listener.why_not(error)} {mend}") from error
+    """See that every address is free, before anything else is said. Raises Failure."""
+    for listener in listeners(options):
+        problem = listener.problem(f"Start it with: {sudo_line} …")
+        if problem:
+            raise Failure(" ".join(problem))
 
 
 def _filters(given: argparse.Namespace) -> dict[str, str]:
-    """What mitmdump makes of the filter at the end of its arguments."""
-    words = getattr(given, "filter_args", None)
+    """The options that mitmdump makes of the filter at the end of its arguments."""
     names = ("save_stream_filter", "readfile_filter", "dumper_filter")
-    return dict.fromkeys(names, " ".join(words)) if words else {}
+    return dict.fromkeys(names, " ".join(given.filter_args)) if given.filter_args else {}

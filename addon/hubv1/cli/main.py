@@ -1,8 +1,8 @@
-"""The program `hub-v1-bridge`: which commands there are, and how each of them ends.
+"""The program `hub-v1-bridge`: its commands, and how each of them ends.
 
-Exit codes of every command: 0 done; 1 it failed, or saw nothing at all; 2 wrong usage; 4 what a
-gate such as `--fail-on` asked for is there. A command returns its exit code, raises UsageError, or
-Failure with a sentence.
+Exit codes of every command: 0 done; 1 it failed, or saw nothing at all; 2 wrong usage; 4 a gate
+such as `--fail-on` found what it looks for. A command returns its exit code, raises
+click.UsageError, or raises Failure with a sentence.
 
 A new command is a function with `@click.command(cls=Command)` in a module of this package, and a
 line in COMMANDS; a script that is a door to it is like scripts/report.
@@ -10,17 +10,17 @@ line in COMMANDS; a script that is a door to it is like scripts/report.
 
 import platform
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 import click
+from click.core import ParameterSource
 from mitmproxy.version import VERSION
 
 import hubv1
 from hubv1.text import harmless, plainly
 
 PROGRAM = "hub-v1-bridge"
-REPORT_ALIAS = "hub-v1-report"
 
 COMMANDS = {
     "run": "hubv1.cli.run:run",
@@ -38,7 +38,7 @@ class Failure(click.ClickException):
     """Ends a command with a sentence on standard error."""
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
-        """`exit_code` is WRONG_USAGE where the user asked for what there is not."""
+        """`exit_code` is WRONG_USAGE if the user asked for something that does not exist."""
         super().__init__(message)
         self.code = exit_code
         self.program = click.get_current_context().command_path
@@ -48,7 +48,7 @@ class Command(click.Command):
     """The class of every command here: each error of its arguments knows its command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; what click's parser raises has no context."""
+        """Read the arguments; click's own parser raises some errors without the context."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -56,34 +56,27 @@ class Command(click.Command):
             raise
 
 
-class _Commands(click.Group):
-    """Those of COMMANDS."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in the order of the help."""
-        del ctx
+class _Commands(Command, click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
+        """The names in COMMANDS, in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, None where there is none."""
-        del ctx
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        """The command of that name, None if there is none."""
         return command_of(cmd_name) if cmd_name in COMMANDS else None
 
 
 def command_of(name: str) -> click.Command:
     """One of COMMANDS."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    command = getattr(import_module(module), attribute)
-    assert isinstance(command, click.Command)  # noqa: S101  # for mypy
+    command: click.Command = resolve_name(COMMANDS[name])
     return command
 
 
 def bridge_file() -> Path:
-    """What mitmproxy loads: beside the package in a checkout, in a folder of its own where
-    installed."""
-    beside = Path(hubv1.__file__).parents[1]
-    installed = beside / "hubv1_addon" / "bridge.py"
-    return installed if installed.exists() else beside / "bridge.py"
+    """What mitmproxy loads: next to the package in a checkout, in its own folder if installed."""
+    folder = Path(hubv1.__file__).parents[1]
+    installed = folder / "hubv1_addon" / "bridge.py"
+    return installed if installed.exists() else folder / "bridge.py"
 
 
 def versions() -> str:
@@ -99,12 +92,12 @@ def versions() -> str:
 )
 @click.version_option(hubv1.__version__, message=versions())
 def bridge() -> None:
-    """Answers Docker Hub API v1 from API v2, and reports who still calls it."""
+    """Answer calls to the retired Docker Hub API v1, and report who still makes them."""
 
 
 @click.command("addon-path", cls=Command)
 def addon_path() -> None:
-    """Print the file that mitmproxy loads.
+    """Print the path of the addon, for `mitmdump -s`.
 
     For a mitmproxy of your own whose Python has this package too:
     mitmproxy -s "$(hub-v1-bridge addon-path)" --set connection_strategy=lazy
@@ -119,17 +112,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def main_report() -> int:
     """Be `hub-v1-report`, which is `hub-v1-bridge report`."""
-    return execute(command_of("report"), REPORT_ALIAS)
+    return execute(command_of("report"), "hub-v1-report")
 
 
 def execute(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a command that the user calls by that name, the process's arguments unless others are
-    given; returns the exit code."""
-    given = None if arguments is None else list(arguments)
+    """Run a command that the user calls by that name; returns the exit code.
+
+    Its arguments are the process's unless others are given.
+    """
     try:
-        code = command.main(given, prog_name=program, standalone_mode=False)
+        code = command.main(arguments, prog_name=program, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return WRONG_USAGE
     except click.UsageError as error:
-        _explain_usage(error, program)
+        _explain_usage(error)
         return WRONG_USAGE
     except Failure as error:
         say(error.program, error.format_message())
@@ -145,35 +142,18 @@ def say(program: str, message: str) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """An error as a sentence, without Python's number of it."""
+    """An error as a sentence, without its number in Python."""
     filename = getattr(error, "filename", None)
     return f"{filename}: {plainly(error)}." if filename else plainly(error)
 
 
-def _explain_usage(error: click.UsageError, program: str) -> None:
-    context = error.ctx
-    if context is None:
-        say(program, error.format_message())
-    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(context.get_help(), err=True)
-    else:
-        click.echo(context.get_usage(), err=True)
-        say(context.command_path, _origin(error, context) + error.format_message() + _hint(error))
-
-
-def _origin(error: click.UsageError, context: click.Context) -> str:
-    """Where a wrong value came from, if that is not the command line."""
-    parameter = error.param if isinstance(error, click.BadParameter) else None
-    if parameter is None or parameter.name is None:
-        return ""
-    if context.get_parameter_source(parameter.name) is not click.core.ParameterSource.ENVIRONMENT:
-        return ""
-    return f"{context.auto_envvar_prefix}_{parameter.name.upper()} in the environment: "
-
-
-def _hint(error: click.UsageError) -> str:
-    """For those who give the arguments of `run` without saying `run`."""
-    is_of_run = error.ctx is not None and error.ctx.command is bridge
-    if is_of_run and isinstance(error, click.NoSuchOption):
-        return f" What starts the bridge is: {PROGRAM} run …"
-    return ""
+def _explain_usage(error: click.UsageError) -> None:
+    context = error.ctx or click.Context(bridge, info_name=PROGRAM)
+    name = getattr(getattr(error, "param", None), "name", None) or ""
+    origin = hint = ""
+    if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+        origin = f"{context.auto_envvar_prefix}_{name.upper()} in the environment: "
+    if context.command is bridge and isinstance(error, click.NoSuchOption):
+        hint = f" To start the bridge: {PROGRAM} run …"
+    click.echo(context.get_usage(), err=True)
+    say(context.command_path, origin + error.format_message() + hint)

@@ -1,8 +1,8 @@
 """Under sudo the bridge runs as the user who called it.
 
-Root is asked for only because a hosts file leads clients to ports 80 and 443. So the process starts
-anew as that user, and keeps of root's rights the one to listen there: CA, journal and all else that
-is written are the user's own.
+Root is needed only to listen on ports 80 and 443, to which a hosts file leads clients. So the
+process starts anew as that user and keeps one right of root's: CA, journal and all other files
+belong to the user.
 """
 
 import os
@@ -20,7 +20,7 @@ _RIGHT = "net_bind_service"
 
 
 def caller() -> pwd.struct_passwd | None:
-    """The user who called sudo; None where nobody did."""
+    """The user who called sudo; None if nobody did."""
     uid = os.environ.get("SUDO_UID", "")
     if os.geteuid() != 0 or not uid.isdecimal() or int(uid) == 0:
         return None
@@ -31,43 +31,35 @@ def caller() -> pwd.struct_passwd | None:
 
 
 def use_callers_home() -> None:
-    """Let `~` be the home of who called sudo, where their bridge keeps its journal."""
+    """Let `~` be the home of the user who called sudo, where their bridge keeps its journal."""
     user = caller()
     if user is not None:
         os.environ["HOME"] = user.pw_dir
 
 
 def become_caller(program: str) -> None:
-    """Start this process anew as the user who called sudo; returns where nobody did."""
+    """Start this process anew as the user who called sudo; returns if nobody did."""
     user = caller()
     if user is None:
         return
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise Failure(
-            "under sudo the bridge runs as the user who called it, which takes setpriv. Install "
-            "it: it is in the package util-linux."
+            "under sudo the bridge runs as the user who called it, and needs setpriv for that. "
+            "Install the package util-linux."
         )
     click.echo(f"{program}: running as {user.pw_name}, with CA and journal of that user", err=True)
     identity = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
-    command = [
-        setpriv,
-        f"--reuid={user.pw_uid}",
-        f"--regid={user.pw_gid}",
-        "--init-groups",
-        f"--inh-caps=-all,+{_RIGHT}",
-        f"--ambient-caps=-all,+{_RIGHT}",
-        "--",
-        sys.executable,
-        *sys.orig_argv[1:],
-    ]
+    rights = [f"--{kind}-caps=-all,+{_RIGHT}" for kind in ("inh", "ambient")]
+    user_and_group = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
+    command = [setpriv, *user_and_group, *rights, "--", sys.executable, *sys.orig_argv[1:]]
     os.execve(setpriv, command, os.environ | identity)  # noqa: S606  # no shell is the point
 
 
 def with_sudo(program: str, arguments: Sequence[str] = ()) -> str:
     """The line that starts the program with these arguments under sudo.
 
-    sudo looks in folders of its own, where a program that pipx has installed is not.
+    sudo looks in folders of its own, which do not include those of pipx.
     """
     name, *subcommand = program.split(" ")
     path = name if "/" in name else shutil.which(name) or name

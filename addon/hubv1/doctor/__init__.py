@@ -1,9 +1,13 @@
-"""Is the set-up sound? Each check looks at one thing and says what is wrong and how to mend it.
-
-The checks know nothing of mitmproxy: what they look at is gathered in a `Setup`.
-"""
+"""Is the set-up sound? Each check looks at one thing and says what is wrong and how to fix it."""
 
 from hubv1.doctor.checkup import Checkup, run_checks
-from hubv1.doctor.setup import CheckResult, CheckStatus, Setup
+from hubv1.doctor.setup import CheckResult, CheckStatus, Setup, listeners
 
-__all__ = ["CheckResult", "CheckStatus", "Checkup", "Setup", "run_checks"]
+__all__ = [
+    "CheckResult",
+    "CheckStatus",
+    "Checkup",
+    "Setup",
+    "listeners",
+    "run_checks",
+]

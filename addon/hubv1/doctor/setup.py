@@ -1,13 +1,16 @@
 """What the checks look at, and what each of them finds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
 
+from mitmproxy.options import Options
+from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
+
+from hubv1.components import Environment
 from hubv1.config import Config
-from hubv1.hub import Connections
-from hubv1.journal import Place
-from hubv1.listen import Listener
+from hubv1.listen import METRICS, Listener, bracketed, split_address
 from hubv1.text import printable
 
 
@@ -15,24 +18,35 @@ from hubv1.text import printable
 class Setup:
     """A bridge as it runs, or as it would be started."""
 
-    settings: Config
-    connections: Connections
-    via: str
-    """Its entry in the Via header."""
-    journal: Place
-    confdir: Path
+    config: Config
+    environment: Environment
+    options: Options
+    """mitmproxy's."""
     listeners: tuple[Listener, ...]
-    """None where mitmproxy serves nobody, but reads recordings."""
-    strategy: str
-    """mitmproxy's connection_strategy."""
-    has_login: bool
-    """Whether proxyauth is set."""
-    is_limited: bool
-    """Whether allow_hosts is set."""
-    environment_proxy: str
-    """What the environment names as a proxy for other programs; mitmproxy takes no notice."""
-    is_running: bool = False
+    """Empty if mitmproxy serves nobody, but reads recordings."""
+    is_running: bool
     """Whether the bridge runs, and so holds its ports itself."""
+
+    @property
+    def proxy(self) -> str:
+        """URL of the parent proxy, empty for none."""
+        return self.environment.connections.proxy
+
+
+def listeners(options: Options) -> Iterator[Listener]:
+    """Where mitmproxy and the bridge listen with these options; nowhere if they serve nobody."""
+    if not options.server:
+        return
+    for mode in map(ProxyMode.parse, options.mode):
+        target = ""
+        if isinstance(mode, ReverseMode):
+            target = f"{mode.scheme}://{bracketed(mode.address[0])}:{mode.address[1]}"
+        listens = mode.listen_host(options.listen_host), mode.listen_port(options.listen_port)
+        yield Listener(mode.type_name, *listens, target, mode.transport_protocol)
+    if "web_port" in options:
+        yield Listener("mitmweb", options.web_host, options.web_port)
+    if options.hub_metrics:
+        yield Listener(METRICS, *split_address(options.hub_metrics))
 
 
 class CheckStatus(StrEnum):
@@ -40,40 +54,30 @@ class CheckStatus(StrEnum):
 
     OK = "ok"
     WRONG = "wrong"
-    SKIPPED = "not looked at"
+    SKIPPED = "skipped"
+    """It could not run, or did not have to."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """What a check found. The texts are sentences."""
 
-    subject: str
     status: CheckStatus
     sentence: str
-    mend: str = ""
+    remedy: str = ""
     """What to do about it; empty unless something is wrong."""
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something has to be mended."""
+        """Whether something has to be fixed."""
         return self.status is CheckStatus.WRONG
 
     @property
     def line(self) -> str:
         """All of it on one line that a terminal can show."""
-        return printable(" ".join(filter(None, (f"{self.subject}:", self.sentence, self.mend))))
+        return printable(f"{self.sentence} {self.remedy}".strip())
 
 
-def ok(subject: str, sentence: str) -> CheckResult:
-    """Nothing is wrong."""
-    return CheckResult(subject, CheckStatus.OK, sentence)
-
-
-def wrong(subject: str, sentence: str, mend: str) -> CheckResult:
-    """Something is wrong, and `mend` says what to do about it."""
-    return CheckResult(subject, CheckStatus.WRONG, sentence, mend)
-
-
-def skipped(subject: str, sentence: str) -> CheckResult:
-    """The check could not run, or did not have to."""
-    return CheckResult(subject, CheckStatus.SKIPPED, sentence)
+ok = partial(CheckResult, CheckStatus.OK)
+wrong = partial(CheckResult, CheckStatus.WRONG)
+skipped = partial(CheckResult, CheckStatus.SKIPPED)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -166,13 +166,13 @@ class Outbox:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with files.connected(), self._engine.connect() as connection:
+        with files.connected, self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        with files.connected(), engine.begin() as connection:
+        with files.connected, engine.begin() as connection:
             yield connection
 
     def _fill_in(self) -> None:
@@ -273,24 +273,6 @@ def hours_gone(connection: Connection) -> Iterator[tuple[Any, ...]]:
 def callers(connection: Connection) -> Iterator[tuple[Any, ...]]:
     """All rows of `callers`."""
     return _rows(connection, select(schema.callers))
-
-
-def by_day(hours: Iterable[Row]) -> list[tuple[Any, ...]]:
-    """Rows of `days` for some of `hours`."""
-    days: dict[tuple[date, Kind], Row] = {}
-    for row in hours:
-        key = row[0].astimezone(UTC).date(), Kind(*row[1:_KEY])
-        values = row[_KEY:]
-        days[key] = _together(days[key], values) if key in days else values
-    return sorted((day, *kind, *values) for (day, kind), values in days.items())
-
-
-def _together(one: Row, other: Row) -> Row:
-    """The sums and times of two rows as one."""
-    *sums, first_at, last_at = one
-    *more, first, last = other
-    added = (a + b for a, b in zip(sums, more, strict=True))
-    return (*added, min(first_at, first), max(last_at, last))
 
 
 def _sums(entries: Iterable[CallRecord]) -> dict[Kind, list[int]]:

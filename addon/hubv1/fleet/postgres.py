@@ -28,10 +28,10 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
-from hubv1.fleet.outbox import Parcel, by_day
+from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
-from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
-from hubv1.journal.database_url import DatabaseUrlError, read_database_url
+from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
+from hubv1.journal.place import POSTGRESQL
 from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
@@ -74,13 +74,13 @@ def check_fleet_url(url: str) -> None:
     No sentence shows the URL: what is wrong with it may be in its password.
     """
     try:
-        database = read_database_url(url)
-    except DatabaseUrlError:
+        place = Place(url)
+    except JournalError:
         raise JournalError(
             f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / as %2F, "
             "? as %3F and # as %23."
         ) from None
-    if not database.is_postgresql:
+    if place.url.drivername != POSTGRESQL:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
 
 

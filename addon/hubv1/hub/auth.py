@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 from cachetools import TTLCache
 
-from hubv1.api.errors import Nonsense, PersonalTokenRefused, Unauthorized
+from hubv1.api.v2 import Nonsense, PersonalTokenRefused, Unauthorized
 from hubv1.hub.credentials import Anonymous, Basic, Bearer, Credentials
 from hubv1.hub.http import Transport
 from hubv1.hub.messages import Reply, RequestBudget

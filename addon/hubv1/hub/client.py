@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from hubv1.api import v2
-from hubv1.api.errors import (
+from hubv1.api.names import Repository, is_tag
+from hubv1.api.v2 import (
     Forbidden,
     HubFailure,
     Incomplete,
@@ -21,7 +22,6 @@ from hubv1.api.errors import (
     Unauthorized,
     Unreachable,
 )
-from hubv1.api.names import Repository, is_tag
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer, Credentials
 from hubv1.hub.http import Transport, Value

@@ -17,7 +17,7 @@ import msgspec
 from yarl import URL
 
 from hubv1.api import v2
-from hubv1.api.errors import (
+from hubv1.api.v2 import (
     Forbidden,
     HubFailure,
     Loop,

@@ -16,9 +16,8 @@ from weakref import WeakValueDictionary
 import msgspec
 from yarl import URL
 
-from hubv1.api.errors import Incomplete, Nonsense, TooLong
 from hubv1.api.names import Repository, is_tag
-from hubv1.api.v2 import MOST_TAGS
+from hubv1.api.v2 import MOST_TAGS, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Rejections
 from hubv1.hub.credentials import Basic, pair_of
 from hubv1.hub.http import SHORT_BYTES, Transport

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from hubv1.api.errors import RateLimited
+from hubv1.api.v2 import RateLimited
 from hubv1.hub.messages import Key, RequestBudget
 
 LONGEST_PAUSE = 10

@@ -1,18 +1,26 @@
 """The journal: one row for each intercepted call, on disk before the answer leaves."""
 
 from hubv1.api.record import CallRecord, id_of, moment_of, new_id
-from hubv1.journal.connection import NO_FILE, reason_of
+from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS
-from hubv1.journal.database_url import is_url, masked
-from hubv1.journal.gaps import Gap, NotRecorded
-from hubv1.journal.history import Count, History, Summary, summarised
+from hubv1.journal.database import NO_FILE
+from hubv1.journal.history import (
+    EVERYTHING,
+    Count,
+    Gap,
+    History,
+    Rejection,
+    Seen,
+    Selection,
+    Summary,
+    is_named,
+    summarised,
+)
 from hubv1.journal.merge import read_all
-from hubv1.journal.place import FILE_NAME, JournalError, Place
+from hubv1.journal.place import FILE_NAME, JournalError, Place, is_url, masked
 from hubv1.journal.reader import read
 from hubv1.journal.retention import COUNTS_DAYS
-from hubv1.journal.selection import EVERYTHING, Selection, is_named
-from hubv1.journal.traffic import Rejection, Seen
-from hubv1.journal.writer import DAYS, Journal
+from hubv1.journal.writer import DAYS, Journal, NotRecorded
 
 __all__ = [
     "COUNTS_DAYS",

@@ -1,9 +1,11 @@
 """Counts of calls, by hour and by day, which outlive the rows they are made of: what calls are
 counted by, where counting by name ends, and the rows to add to the tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hubv1.api.record import CallRecord
@@ -20,6 +22,8 @@ whatever a client makes up: without a limit a flood of them would fill the disk 
 HOSTS_A_DAY = 100
 KINDS_A_DAY = 50_000
 """Rows that one day may have: a client can pair names that are all known at will."""
+_NAMES = 5
+"""How many a kind has."""
 _DAYS_KEPT = 8
 """Recordings bring old days; more than a few at a time they hardly mix."""
 
@@ -35,35 +39,38 @@ class Kind(NamedTuple):
     outcome: str
 
 
-class _Names:
-    """The names of one day, as many as it may have."""
+def kind_of(entry: CallRecord) -> Kind:
+    """The kind of a call by its true names."""
+    names = entry.caller, entry.server_address, entry.route, entry.full_repository
+    return Kind(*names, entry.outcome.value)
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._names = {"", OTHERS}
 
-    def admit(self, name: str) -> str:
-        """The name, or what stands for it where there are too many."""
-        if name in self._names:
-            return name
-        if len(self._names) >= self._most + 2:
+def _names() -> set[str]:
+    return {"", OTHERS}
+
+
+def _admitted(names: set[str], name: str, most: int) -> str:
+    """The name, or what stands for it where there are too many."""
+    if name not in names:
+        if len(names) >= most + len(_names()):
             return OTHERS
-        self._names.add(name)
-        return name
+        names.add(name)
+    return name
 
 
 @dataclass(slots=True)
 class _Day:
-    callers: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
-    hosts: _Names = field(default_factory=lambda: _Names(HOSTS_A_DAY))
-    repositories: _Names = field(default_factory=lambda: _Names(NAMES_A_DAY))
+    callers: set[str] = field(default_factory=_names)
+    hosts: set[str] = field(default_factory=_names)
+    repositories: set[str] = field(default_factory=_names)
     kinds: set[int] = field(default_factory=set)
     """Hashes, which are a tenth of the size."""
 
     def admit(self, kind: Kind) -> Kind:
-        caller = self.callers.admit(kind.caller)
-        host = self.hosts.admit(kind.server_address)
-        repository = self.repositories.admit(kind.repository)
+        """The kind, by names as long as there may be more of them."""
+        caller = _admitted(self.callers, kind.caller, NAMES_A_DAY)
+        host = _admitted(self.hosts, kind.server_address, HOSTS_A_DAY)
+        repository = _admitted(self.repositories, kind.repository, NAMES_A_DAY)
         kind = Kind(caller, host, kind.route, repository, kind.outcome)
         key = hash(kind)
         if key not in self.kinds:
@@ -83,64 +90,52 @@ class Cardinality:
     def __init__(self, load: Callable[[date], Iterable[Kind]]) -> None:
         """`load` gives the kinds that the journal has of a day."""
         self._load = load
-        self._days: dict[date, _Day] = {}
+        self._day = lru_cache(_DAYS_KEPT)(self._loaded)
 
     def kind_of(self, entry: CallRecord) -> Kind:
         """The kind of a call, by names as long as its day may have more of them."""
         return self._day(entry.started_at.date()).admit(kind_of(entry))
 
-    def _day(self, date: date) -> _Day:
-        day = self._days.get(date)
-        if day is None:
-            day = _Day()
-            for kind in self._load(date):
-                day.admit(kind)
-            while len(self._days) >= _DAYS_KEPT:
-                del self._days[next(iter(self._days))]
-            self._days[date] = day
+    def _loaded(self, date: date) -> _Day:
+        day = _Day()
+        for kind in self._load(date):
+            day.admit(kind)
         return day
 
 
-def kind_of(entry: CallRecord) -> Kind:
-    """The kind of a call by its true names."""
-    return Kind(
-        entry.caller,
-        entry.server_address,
-        entry.route,
-        entry.full_repository,
-        entry.outcome.value,
-    )
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of its hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
-@dataclass(slots=True)
-class _Sum:
-    """How many calls, and when."""
+Sums = dict[Row, list[Any]]
+"""Numbers by a key, then the first time and the last."""
 
-    first_at: datetime
-    last_at: datetime
-    calls: int = 0
-    signed: int = 0
-    paged: int = 0
 
-    def add(self, entry: CallRecord) -> None:
-        self.calls += 1
-        self.signed += entry.is_signed
-        self.paged += entry.is_paged
-        self._widen(entry.started_at, entry.started_at)
+def add_to(
+    sums: Sums, key: Row, numbers: Sequence[int], first_at: datetime, last: datetime
+) -> None:
+    """Add to the sums with that key."""
+    known = sums.get(key)
+    if known is None:
+        sums[key] = [*numbers, first_at, last]
+        return
+    for place, number in enumerate(numbers):
+        known[place] += number
+    known[-2:] = min(known[-2], first_at), max(known[-1], last)
 
-    def add_all(self, other: "_Sum") -> None:
-        self.calls += other.calls
-        self.signed += other.signed
-        self.paged += other.paged
-        self._widen(other.first_at, other.last_at)
 
-    def row(self) -> Row:
-        """In the order of the tables' columns."""
-        return self.calls, self.signed, self.paged, self.first_at, self.last_at
+def by_day(hours: Iterable[Row]) -> list[Row]:
+    """Rows of the table of days for some of the table of hours, in the order of their keys."""
+    days: Sums = {}
+    for hour, *row in hours:
+        *numbers, first_at, last_at = row[_NAMES:]
+        add_to(days, (hour.date(), *row[:_NAMES]), numbers, first_at, last_at)
+    return _rows(days)
 
-    def _widen(self, first_at: datetime, last_at: datetime) -> None:
-        self.first_at = min(self.first_at, first_at)
-        self.last_at = max(self.last_at, last_at)
+
+def _rows(sums: Sums) -> list[Row]:
+    return sorted([(*key, *row) for key, row in sums.items()])
 
 
 class Rollup:
@@ -152,55 +147,30 @@ class Rollup:
 
     def __init__(self, entries: Iterable[CallRecord], cardinality: Cardinality) -> None:
         """Counts these calls."""
-        self._hours: dict[tuple[datetime, Kind], _Sum] = {}
-        self._callers: dict[str, tuple[CallRecord, _Sum]] = {}
+        self._hours: Sums = {}
+        self._callers: dict[str, tuple[CallRecord, datetime]] = {}
+        """The last call of each, and when the first was."""
         for entry in entries:
-            self._add(entry, cardinality.kind_of(entry))
-
-    def _add(self, entry: CallRecord, kind: Kind) -> None:
-        at = entry.started_at
-        key = at.replace(minute=0, second=0, microsecond=0), kind
-        known = self._hours.get(key)
-        if known is None:
-            known = self._hours[key] = _Sum(at, at)
-        known.add(entry)
-        if kind.caller != OTHERS:
-            self._add_caller(entry)
-
-    def _add_caller(self, entry: CallRecord) -> None:
-        at = entry.started_at
-        _, known = self._callers.get(entry.caller, (entry, None))
-        if known is None:
-            self._callers[entry.caller] = entry, _Sum(at, at)
-            return
-        is_latest = at >= known.last_at
-        known.add(entry)
-        if is_latest:
-            self._callers[entry.caller] = entry, known
+            kind, at = cardinality.kind_of(entry), entry.started_at
+            numbers = 1, int(entry.is_signed), int(entry.is_paged)
+            add_to(self._hours, (hour_of(at), *kind), numbers, at, at)
+            if kind.caller != OTHERS:
+                last, first_at = self._callers.get(entry.caller, (entry, at))
+                last = entry if at >= last.started_at else last
+                self._callers[entry.caller] = last, min(at, first_at)
 
     def hours(self) -> list[Row]:
         """Rows of the table of hours."""
-        return [(hour, *kind, *one.row()) for (hour, kind), one in sorted(self._hours.items())]
+        return _rows(self._hours)
 
     def days(self) -> list[Row]:
         """Rows of the table of days."""
-        days: dict[tuple[date, Kind], _Sum] = {}
-        for (hour, kind), one in self._hours.items():
-            day = days.setdefault((hour.date(), kind), _Sum(one.first_at, one.last_at))
-            day.add_all(one)
-        return [(day, *kind, *one.row()) for (day, kind), one in sorted(days.items())]
+        return by_day(self.hours())
 
     def callers(self) -> list[Row]:
         """Rows of the table of callers."""
-        return [
-            (
-                caller,
-                entry.client_address,
-                entry.user_agent_original,
-                entry.user_name,
-                entry.credentials,
-                one.first_at,
-                one.last_at,
-            )
-            for caller, (entry, one) in sorted(self._callers.items())
-        ]
+        rows = ((*_details(last), at, last.started_at) for last, at in self._callers.values())
+        return sorted(rows)
+
+
+_details = attrgetter("caller", "client_address", "user_agent_original", "user_name", "credentials")

@@ -9,35 +9,31 @@ written once more. Ids are unique, so that no call is there twice.
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from hubv1.api.record import CallRecord
-from hubv1.journal import connection as opening
+from hubv1.journal import connection as opened
 from hubv1.journal import files, schema
-from hubv1.journal.connection import (
-    Connection,
-    Inserter,
-    is_damage,
-    is_full,
-    is_of_a_row,
-    reason_of,
-)
+from hubv1.journal.connection import ROW_ERRORS, Connection, Sample, insert, is_damage, reason_of
 from hubv1.journal.counts import Cardinality, Rollup, Row
+from hubv1.journal.files import FileDisturbed, FileReplaced, Identity
 from hubv1.journal.place import JournalError, Place
 from hubv1.text import printable
 
 logger = logging.getLogger(__name__)
 
-REOPENING_SECONDS = 1
-"""How long a journal that could not be opened is left alone."""
+NO_FILE = (
+    "hub_journal takes the path of an SQLite file; to write to a PostgreSQL database as well is "
+    "what hub_fleet is for."
+)
 _ASIDE_SECONDS = 60
 """Only one file is kept aside in this time: a disk that damages each would be filled by them."""
-_DISK_ERRORS = 10
-"""After so many in a row the file is opened anew, in case that helps."""
 _ATTEMPTS = 3
 """How often a file that is disturbed again and again is begun anew for one batch."""
 _SETTLED_COMMITS = 150
@@ -48,87 +44,23 @@ _MOST_REMEMBERED = 4_000
 _MOST_IDS = 100_000
 _SAMPLE = 100
 """Calls that are looked for in a file that somebody else has written to."""
-_CONNECTED_SECONDS = 2.0
-"""How long to wait for others in this process that have the file open."""
-_LEFT_SECONDS = 60.0
-"""How long a file that was moved away may be removed, by whoever compresses it say, and its last
-calls are written to the new one."""
-_GONE = (
-    "The journal %s was removed or replaced while it was written. Calls are written to the file "
-    "that is there now."
-)
-_DISTURBED = (
-    "The journal %s was cut short or overwritten while it was written, or what belongs to it "
-    "removed. It is checked and opened anew."
-)
+_HEADER_ID = slice(68, 72)
+"""Where in a file its application_id is: https://sqlite.org/fileformat.html, 1.3.17."""
+_TRACE = b"hub-v1-bridge-"
+"""In each row."""
+_SEARCHED = 4 << 20
 
-Work = Callable[[sqlite3.Cursor], None]
-"""What is done in a transaction."""
+Remembered = dict[str, CallRecord | Row | None]
+"""Calls and rows of gaps by their ids; None for a call of which nothing else is remembered."""
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """What is written beside calls: rows of the tables of these names."""
+class Batch(NamedTuple):
+    """What is written together."""
 
-    seen: Sequence[Row] = ()
-    rejections: Sequence[Row] = ()
-    refusals: Sequence[Row] = ()
-    gaps: Sequence[Row] = ()
-
-    def tables(self) -> Iterable[tuple[str, Sequence[Row]]]:
-        """The rows by their table."""
-        return (
-            ("seen", self.seen),
-            ("rejections", self.rejections),
-            ("refusals", self.refusals),
-            ("gaps", self.gaps),
-        )
-
-
-NOTHING = Notes()
-
-
-@dataclass(slots=True)
-class _Remembered:
-    """What was committed and may yet be lost with the file."""
-
-    calls: list[CallRecord] = field(default_factory=list)
-    gaps: list[Row] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    """Of more calls, of which nothing else is remembered."""
-
-    def __bool__(self) -> bool:
-        return bool(self.calls or self.gaps or self.ids)
-
-    def add(self, other: "_Remembered") -> None:
-        self.calls += other.calls
-        self.gaps += other.gaps
-        self.ids += other.ids
-
-    def all_ids(self) -> list[str]:
-        return [*(entry.id for entry in self.calls), *self.ids]
-
-    def drop(self, entries: Iterable[CallRecord]) -> None:
-        ids = {entry.id for entry in entries}
-        self.calls = [entry for entry in self.calls if entry.id not in ids]
-
-    def forget(self) -> None:
-        """Keep no more than is bearable."""
-        old, self.calls = self.calls[:-_MOST_REMEMBERED], self.calls[-_MOST_REMEMBERED:]
-        self.ids = [*self.ids, *(entry.id for entry in old)][-_MOST_IDS:]
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """A file that was moved away and had everything in it then."""
-
-    held: files.Held
-    content: _Remembered
-    until: float
-
-
-class _RolledBack(Exception):
-    """A row took the whole transaction with it."""
+    calls: Sequence[CallRecord]
+    others: Mapping[str, Sequence[Row]]
+    """Rows of other tables, by their names."""
 
 
 class Database:
@@ -144,339 +76,314 @@ class Database:
         self._place = place
         self._bridge_id = bridge_id
         self._lose = lose
-        self._inserters = {name: Inserter(name) for name in schema.insert_texts()}
-        self._refusal = JournalError("")
-        self._not_before = self._aside_not_before = 0.0
-        self._recent = _Remembered()
+        self._aside_not_before = 0.0
+        self._recent: Remembered = {}
         """Since the log was last emptied."""
-        self._settled = _Remembered()
+        self._settled: Remembered = {}
         """Of the time before: they are in the file, but who copies it may have been faster."""
-        self._missing = _Remembered()
+        self._missing: Remembered = {}
         """What may be in no file; written again with the next commit that is possible."""
-        self._left: list[_Left] = []
-        self._commits = self._disk_errors = 0
+        self._commits = self._calls = 0
+        """Since the log was last to be emptied."""
         self._connection: Connection | None = None
-        self._use(opening.open_for_writing(place))
+        self._use(open_for_writing(place))
 
-    def commit(
-        self, entries: Sequence[CallRecord], notes: Notes, patience: float
-    ) -> Mapping[str, str]:
-        """Write all of it, or raise and write nothing. Returns why those calls could not be
+    def commit(self, batch: Batch, patience: float) -> Mapping[str, str]:
+        """Write the batch, or raise and write nothing. Returns why those calls could not be
         written, by their ids, whose rows no journal takes.
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
-        self._check(patience)
-        connection = self._opened(patience)
-        try:
-            unfit = self._write(connection, entries, notes, patience)
-        except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
-            unfit = self._write(self._opened(patience), entries, notes, patience)
-        self._disk_errors = 0
-        written = [entry for entry in entries if entry.id not in unfit] if unfit else entries
-        self._recent.add(_Remembered([*written], [*notes.gaps]))
+        self._do(lambda connection: connection.check(self._sample), patience)
+        unfit = self._do(lambda connection: self._write(connection, batch), patience)
+        written: Remembered = {gap[0]: gap for gap in batch.others.get("gaps", ())}
+        written.update((each.id, each) for each in batch.calls)
+        for id_ in unfit:
+            written.pop(id_, None)
+        self._recent |= written
         self._commits += 1
+        self._calls += len(batch.calls)
         try:
-            self._check(patience)
+            self._do(lambda connection: connection.check(self._sample), patience)
         except Exception:
-            for each in (self._recent, self._missing):
-                each.drop(written)  # whoever waits hears that they are not recorded
+            for id_ in written:  # whoever waits hears that they are not recorded
+                self._recent.pop(id_, None)
+                self._missing.pop(id_, None)
             raise
         return unfit
 
-    def run(self, work: Work, patience: float) -> None:
-        """Do `work` in a transaction, or raise and do nothing."""
-        connection = self._opened(patience)
-        try:
-            with connection.transaction(patience) as cursor:
-                work(cursor)
-        except Exception as error:
-            self._mend(connection, error, patience)
-            raise
+    def remove(self, work: Callable[[sqlite3.Cursor], bool], patience: float) -> bool:
+        """Do `work`, which tells whether it took rows away, in a transaction; or raise and do
+        nothing. Returns what it tells."""
 
-    def look(self, patience: float) -> None:
+        def transaction(connection: Connection) -> bool:
+            with connection.transaction() as cursor:
+                is_less = work(cursor)
+            if is_less:  # what was taken away need not be there any more
+                for remembered in (self._settled, self._recent):
+                    for id_ in remembered.keys() - connection.known(remembered):
+                        del remembered[id_]
+            return is_less
+
+        return self._do(transaction, patience)
+
+    def look(self) -> None:
         """See to it that the journal is there and sound, also while nobody calls."""
-        self._look_after_left()
-        connection = self._opened(patience)
-        try:
-            connection.check(self._some_ids())
-            connection.is_sound(())
-        except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
-        self._opened(patience)
+        self._do(lambda connection: connection.examine(self._sample))
 
-    def settle(self, patience: float, *, is_due: bool = False) -> None:
+    def settle(self, *, is_due: bool = False) -> None:
         """Empty the log into the file, if that `is_due` by the time or by what is in it."""
-        is_long = len(self._recent.calls) >= _SETTLED_CALLS or self._commits >= _SETTLED_COMMITS
-        connection = self._connection
-        if connection is None or not (self._recent and (is_due or is_long)):
-            return
-        self._commits = 0
-        try:
-            self._settle(connection)
-        except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-            self._mend(connection, error, patience)
-            self._opened(patience)
+        is_long = self._calls >= _SETTLED_CALLS or self._commits >= _SETTLED_COMMITS
+        if self._recent and (is_due or is_long):
+            self._commits = self._calls = 0
+            self._do(self._settle)
 
-    def try_at_once(self) -> None:
-        """Leave a journal that could not be opened alone no longer, and set a damaged one aside
-        however soon after another: there is no next time."""
-        self._not_before = self._aside_not_before = 0.0
+    def keep_aside_at_once(self) -> None:
+        """Set a damaged file aside however soon after another: there is no next time."""
+        self._aside_not_before = 0.0
 
     def close(self) -> None:
         """Empty the log and close what is open."""
         try:
-            self.look(opening.BUSY_SECONDS)
-            self.settle(opening.BUSY_SECONDS, is_due=True)
+            self.look()
+            self.settle(is_due=True)
         except Exception as error:  # noqa: BLE001  # there is no next time
-            if self._missing.calls:
+            calls = sum(isinstance(each, CallRecord) for each in self._missing.values())
+            if calls:
                 logger.error(
                     "%d calls were lost with the journal %s, and are nowhere else: %s",
-                    *(len(self._missing.calls), self._place, reason_of(error)),
+                    *(calls, self._place, reason_of(error)),
                 )
         if self._connection is not None:
             self._connection.close()
-        for left in self._left:
-            left.held.close()
 
-    # Writing
+    def _do(self, work: Callable[[Connection], _T], patience: float | None = None) -> _T:
+        """Work on the file that is there now, once it has what is in no other, and again where that
+        fails for what others did to it."""
+        attempts = 0
+        while True:
+            connection = self._connection or self._open(patience)
+            connection.patience = opened.BUSY_SECONDS if patience is None else patience
+            try:
+                if self._missing:
+                    self._write_again(connection)
+                return work(connection)
+            except Exception as error:
+                attempts += 1
+                if attempts == _ATTEMPTS:
+                    raise
+                self._mend(connection, error)
 
-    def _write(
-        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
-    ) -> Mapping[str, str]:
+    # What is done to a file
+
+    def _settle(self, connection: Connection) -> None:
+        if connection.empty_log(self._recent):
+            self._settled, self._recent = self._recent, {}
+            return
+        # Somebody reads on and on: no more is remembered than is bearable.
+        old = list(self._recent)[:-_MOST_REMEMBERED]
+        for id_ in old:
+            if isinstance(self._recent[id_], CallRecord):
+                self._recent[id_] = None
+        for id_ in old[:-_MOST_IDS]:
+            del self._recent[id_]
+
+    def _write_again(self, connection: Connection) -> None:
+        """Write what is in no file any more."""
+        known = connection.known(self._missing)
+        missing = {id_: each for id_, each in self._missing.items() if id_ not in known}
+        calls = [each for each in missing.values() if isinstance(each, CallRecord)]
+        gaps = [each for each in missing.values() if isinstance(each, tuple)]
+        unfit = self._write(connection, Batch(calls, {"gaps": gaps}))
+        self._recent |= {
+            id_: each for id_, each in self._missing.items() if each and id_ not in unfit
+        }
+        self._missing = {}
+        if calls:
+            logger.info(
+                "%d calls that were in no file any more are in the journal %s again.",
+                *(len(calls) - len(unfit), self._place),
+            )
+        if lost := len(unfit) + len(missing) - len(calls) - len(gaps):
+            self._lose(lost, "lost with the file that the journal was")
+
+    def _write(self, connection: Connection, batch: Batch) -> Mapping[str, str]:
         try:
-            with connection.transaction(patience) as cursor:
-                self._insert(cursor, entries)
-                for table, rows in notes.tables():
-                    self._inserters[table].run(cursor, rows)
-        except Exception as error:
-            if not is_of_a_row(error):
-                raise
-            return self._write_singly(connection, entries, notes, patience)
+            with connection.transaction() as cursor:
+                self._insert(cursor, self._new(connection, batch.calls))
+                for table, rows in batch.others.items():
+                    insert(cursor, table, rows)
+        except ROW_ERRORS:
+            return self._write_singly(connection, batch)
         return {}
 
-    def _write_singly(
-        self, connection: Connection, entries: Sequence[CallRecord], notes: Notes, patience: float
-    ) -> Mapping[str, str]:
-        """Write what can be written, row by row."""
+    def _write_singly(self, connection: Connection, batch: Batch) -> Mapping[str, str]:
+        """Write what can be written, row by row; some of it may be there from an earlier try."""
+        known = connection.known([each.id for each in batch.calls])
+        works = [
+            (each.id, partial(self._insert, calls=[each]))
+            for each in batch.calls
+            if each.id not in known
+        ]
+        for table, rows in batch.others.items():
+            works += [(row[0], partial(insert, table=table, rows=[row])) for row in rows]
         unfit: dict[str, str] = {}
-        while True:
+        for key, work in works:
             try:
-                with connection.transaction(patience) as cursor:
-                    for key, work in self._singles(cursor, entries, notes):
-                        if key not in unfit:
-                            _try(connection, cursor, key, work, unfit)
-            except _RolledBack:
-                continue
-            return unfit
+                with connection.transaction() as cursor:
+                    work(cursor)
+            except ROW_ERRORS as error:
+                unfit[key] = reason_of(error)
+                logger.error("A row for the journal cannot be written: %s", printable(unfit[key]))
+        return unfit
 
-    def _singles(
-        self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord], notes: Notes
-    ) -> Iterator[tuple[str, Callable[[], None]]]:
-        """What is written in one step each, with a name for it."""
-        for entry in entries:
-            yield entry.id, partial(self._insert, cursor, [entry])
-        for table, rows in notes.tables():
-            for number, row in enumerate(rows):
-                yield f"{table} {number}", partial(self._inserters[table].run, cursor, [row])
+    def _insert(self, cursor: sqlite3.Cursor, calls: Sequence[CallRecord]) -> None:
+        """Insert these calls, and count them."""
+        if calls:
+            rollup = Rollup(calls, self._cardinality)
+            insert(cursor, "calls", [each.row() for each in calls])
+            insert(cursor, "hours", rollup.hours())
+            insert(cursor, "days", rollup.days())
+            insert(cursor, "callers", rollup.callers())
 
-    def _insert(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> None:
-        """Insert those calls that are not there yet, and count them."""
-        new = self._new(cursor, entries)
-        if not new:
-            return
-        self._inserters["calls"].run(cursor, [entry.row() for entry in new])
-        rollup = Rollup(new, self._cardinality)
-        self._inserters["hours"].run(cursor, rollup.hours())
-        self._inserters["days"].run(cursor, rollup.days())
-        self._inserters["callers"].run(cursor, rollup.callers())
-
-    def _new(self, cursor: sqlite3.Cursor, entries: Sequence[CallRecord]) -> Sequence[CallRecord]:
+    def _new(self, connection: Connection, calls: Sequence[CallRecord]) -> Sequence[CallRecord]:
         """Those that are not there yet: a recording may be read twice, and those of other bridges
         may be of calls that are in this very journal."""
-        by_id = {entry.id: entry for entry in entries}
-        anothers = [entry.id for entry in entries if entry.bridge_id != self._bridge_id]
-        for known in opening.known(cursor, anothers):
+        by_id = {each.id: each for each in calls}
+        anothers = [each.id for each in calls if each.bridge_id != self._bridge_id]
+        for known in connection.known(anothers):
             del by_id[known]
         return list(by_id.values())
 
-    # The file, and what others do to it
+    # What others do to it
 
-    def _opened(self, patience: float) -> Connection:
-        """The connection to the file that is there now, which has all that was committed."""
-        for attempt in range(_ATTEMPTS):
-            connection = self._connection or self._open(patience)
-            if not self._missing:
-                return connection
-            try:
-                self._write_again(connection, patience)
-            except Exception as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                self._mend(connection, error, patience)
-            else:
-                self._check(patience)
-        raise files.FileDisturbed
-
-    def _open(self, patience: float, mine: files.Identity | None = None) -> Connection:
-        if time.monotonic() < self._not_before:
-            raise self._refusal
-        try:
-            connection = opening.open_for_writing(self._place, patience, logger.error, mine)
-        except JournalError as refusal:
-            self._refusal = refusal
-            self._not_before = time.monotonic() + REOPENING_SECONDS
-            raise
-        return self._use(connection)
+    def _open(self, patience: float | None = None, mine: Identity | None = None) -> Connection:
+        return self._use(open_for_writing(self._place, patience, mine))
 
     def _use(self, connection: Connection) -> Connection:
         self._connection = connection
         self._cardinality = Cardinality(connection.kinds_of)
         return connection
 
-    def _write_again(self, connection: Connection, patience: float) -> None:
-        """Write what is in no file any more."""
-        missing = self._missing
-        known = connection.known(missing.all_ids())
-        calls = [entry for entry in missing.calls if entry.id not in known]
-        unfit = self._write(connection, calls, Notes(gaps=missing.gaps), patience)
-        self._missing = _Remembered()
-        self._recent.add(_Remembered(missing.calls, missing.gaps))
-        if calls:
-            logger.info(
-                "%d calls that were in no file any more are in the journal %s again.",
-                *(len(calls) - len(unfit), self._place),
-            )
-        lost = len(unfit) + len(missing.ids) - len(known.intersection(missing.ids))
-        if lost:
-            self._lose(lost, "lost with the file that the journal was")
-
-    def _check(self, patience: float) -> None:
-        """Look for what others did to the file, and make it good; raises where that fails."""
-        connection = self._connection
-        if connection is not None:
-            try:
-                connection.check(self._some_ids())
-            except Exception as error:  # noqa: BLE001  # it is raised again where nothing helps
-                self._mend(connection, error, patience)
-        if self._missing:
-            self._opened(patience)
-
-    def _mend(self, connection: Connection, error: Exception, patience: float) -> None:
+    def _mend(self, connection: Connection, error: Exception) -> None:
         """Open the journal anew where that helps against the error, and raise it where not."""
-        if is_full(error):
-            connection.make_room()
-            return
-        trouble = self._trouble(connection, error)
-        if trouble is None or self._connection is not connection:
+        trouble = _trouble(connection, self._sample) or error
+        is_damaged = is_damage(trouble) and time.monotonic() >= self._aside_not_before
+        if not (is_damaged or isinstance(trouble, FileReplaced | FileDisturbed)):
             raise error
-        folder = connection.watch.file.parent
-        with files.connected(_CONNECTED_SECONDS), files.locked(folder):
-            trouble = self._trouble_now(connection, trouble)
-            if trouble is not None:
-                self._leave(connection, trouble)
-                # Until this is done, others cannot tell that the file is in use again.
-                with suppress(JournalError):
-                    self._open(patience, connection.watch.identity)
+        content = self._settled | self._recent
+        with files.connected, files.locked(connection.file.parent):
+            found = _trouble(connection, lambda: content) or (trouble if is_damaged else None)
+            if found is None:
+                return  # another bridge has mended it
+            self._log(connection, found)
+            there = connection.leave(found, content)
+            self._missing |= {id_: each for id_, each in content.items() if id_ not in there}
+            self._settled, self._recent, self._connection = {}, {}, None
+            # Until this is done, others cannot tell that the file is in use again.
+            with suppress(JournalError):
+                self._open(mine=connection.identity)
 
-    def _trouble(self, connection: Connection, error: Exception) -> Exception | None:
-        """What is wrong with the file, if that is why there is an error."""
-        if isinstance(error, files.FileReplaced | files.FileDisturbed):
-            return error
-        try:
-            connection.check(self._some_ids())
-        except (files.FileReplaced, files.FileDisturbed) as found:
-            return found  # what SQLite says may come of it
-        except sqlite3.Error as found:
-            error = found
-        if connection.watch.has_hole_in_log():
-            return files.FileDisturbed()
-        if is_damage(error):
-            return error if time.monotonic() >= self._aside_not_before else None
-        self._disk_errors += opening.is_of_the_disk(error)
-        return error if self._disk_errors >= _DISK_ERRORS else None
-
-    def _trouble_now(self, connection: Connection, trouble: Exception) -> Exception | None:
-        """What is wrong once nobody else is about to mend it; None where all is well."""
-        if not isinstance(trouble, files.FileReplaced | files.FileDisturbed):
-            return trouble
-        ids = [entry.id for entry in (*self._recent.calls, *self._settled.calls)]
-        if connection.watch.has_hole_in_log():
-            return files.FileDisturbed()
-        try:
-            connection.check(ids)
-            connection.is_sound(ids)
-        except (files.FileReplaced, files.FileDisturbed) as found:
-            return found
-        except sqlite3.Error as error:
-            return error
-        return None
-
-    def _leave(self, connection: Connection, trouble: Exception) -> None:
-        """Close the file, and remember what may be in none by now; hold the lock."""
-        if is_damage(trouble):
+    def _log(self, connection: Connection, trouble: Exception) -> None:
+        """Say what is wrong with the file, and set a damaged one aside."""
+        if isinstance(trouble, FileReplaced):
+            logger.error(
+                "The journal %s was removed or replaced while it was written. Calls are written to "
+                "the file that is there now.",
+                self._place,
+            )
+        elif isinstance(trouble, FileDisturbed):
+            logger.warning(
+                "The journal %s was cut short or overwritten while it was written, or what belongs "
+                "to it removed. It is checked and opened anew.",
+                self._place,
+            )
+        else:
             self._aside_not_before = time.monotonic() + _ASIDE_SECONDS
-            identity, reason = connection.watch.identity, reason_of(trouble)
-            opening.set_aside(self._place, identity, reason, logger.error)
-        elif isinstance(trouble, files.FileReplaced):
-            logger.error(_GONE, self._place)
-        elif isinstance(trouble, files.FileDisturbed):
-            logger.warning(_DISTURBED, self._place)
-        content = self._settled
-        content.add(self._recent)
-        self._settled, self._recent = _Remembered(), _Remembered()
-        held = connection.leave(trouble, content.all_ids())
-        self._connection, self._not_before, self._disk_errors = None, 0.0, 0
-        if held is None:
-            self._missing.add(content)
-        else:
-            self._left.append(_Left(held, content, time.monotonic() + _LEFT_SECONDS))
+            _keep_aside(self._place, connection.file, connection.identity, reason_of(trouble))
 
-    def _look_after_left(self) -> None:
-        """Files that were moved away may be removed since, before anybody had read their end."""
-        for left in list(self._left):
-            if left.held.has_name and time.monotonic() < left.until:
-                continue
-            if not left.held.has_name:
-                self._missing.add(left.content)
-            left.held.close()
-            self._left.remove(left)
-
-    def _settle(self, connection: Connection) -> None:
-        ids = [entry.id for entry in self._recent.calls]
-        # Nobody begins another log meanwhile: this one would not fit the file any more.
-        with files.locked(connection.watch.file.parent):
-            connection.check(self._some_ids())
-            is_all = connection.checkpoint()
-        if is_all and connection.is_sound(ids):
-            connection.watch.accept()
-            self._settled, self._recent = self._recent, _Remembered()
-        else:
-            self._recent.forget()  # somebody reads on and on
-
-    def _some_ids(self) -> list[str]:
-        calls = (self._settled.calls[-_SAMPLE:], self._recent.calls[-_SAMPLE:])
-        return [entry.id for entry in chain.from_iterable(calls)]
+    def _sample(self) -> list[str]:
+        newest = (islice(reversed(each), _SAMPLE) for each in (self._settled, self._recent))
+        return [*chain.from_iterable(newest)]
 
 
-def _try(
-    connection: Connection,
-    cursor: sqlite3.Cursor,
-    key: str,
-    work: Callable[[], None],
-    unfit: dict[str, str],
-) -> None:
-    """Do the work, or nothing of it where it fails for what is in its row."""
-    cursor.execute("SAVEPOINT one")
+def _trouble(connection: Connection, sample: Sample) -> Exception | None:
+    """What is wrong with the file; None where nothing is."""
     try:
-        work()
-    except Exception as error:
-        if not is_of_a_row(error):
-            raise
-        unfit[key] = reason_of(error)
-        logger.error("A row for the journal cannot be written: %s", printable(reason_of(error)))
-        if not connection.is_in_transaction:
-            raise _RolledBack from error
-        cursor.execute("ROLLBACK TO one")
-    cursor.execute("RELEASE one")
+        connection.examine(sample)
+    except (FileReplaced, FileDisturbed, sqlite3.Error) as found:
+        return found
+    return None
+
+
+def open_for_writing(
+    place: Place, patience: float | None = None, mine: Identity | None = None
+) -> Connection:
+    """Open the journal, made first where there is none. A damaged one is kept aside, and a new one
+    begun.
+
+    `patience` is how many seconds to wait for another process, `BUSY_SECONDS` by default; `mine` is
+    a file that was a journal, whatever it looks like now. Raises JournalError where the journal
+    cannot be written or is none.
+    """
+    if place.file is None:
+        raise JournalError(NO_FILE)
+    try:
+        with files.locked(place.file.parent):
+            return _open(place, place.file, patience, mine)
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"The journal {place} cannot be used: {reason_of(error)}.") from error
+
+
+def _open(place: Place, file: Path, patience: float | None, mine: Identity | None) -> Connection:
+    for _ in range(_ATTEMPTS):
+        files.make(file)
+        found = files.identity(file)
+        try:
+            return Connection(place, file, patience, is_suspect=found == mine)
+        except sqlite3.Error as error:
+            if files.identity(file) != found:
+                continue  # somebody has taken it away meanwhile
+            if not (is_damage(error) and (found == mine or _has_traces(file))):
+                raise
+            # An error in the log would end mitmproxy's start.
+            level = logging.ERROR if mine else logging.WARNING
+            _keep_aside(place, file, found, reason_of(error), level)
+    files.make(file)
+    return Connection(place, file, patience)
+
+
+def _keep_aside(
+    place: Place, file: Path, damaged: Identity | None, reason: str, level: int = logging.ERROR
+) -> None:
+    """Rename the damaged file and its companions, unless another bridge has done so already; hold
+    the lock."""
+    if damaged is None or files.identity(file) != damaged:
+        return
+    now = datetime.now(UTC)
+    aside = file.with_name(f"{file.name}{files.ASIDE}{now:%Y%m%dT%H%M%SZ}")
+    if aside.exists():
+        aside = file.with_name(f"{file.name}{files.ASIDE}{now:%Y%m%dT%H%M%S.%fZ}")
+    for old, new in zip(files.companions(file), files.companions(aside), strict=True):
+        with suppress(FileNotFoundError):
+            old.rename(new)
+    file.rename(aside)
+    logger.log(
+        level,
+        "The journal %s is damaged (%s). It is kept as %s, and a new one is begun; "
+        "sqlite3 %s .recover may get back what was in it.",
+        *(place, reason, aside, aside),
+    )
+
+
+def _has_traces(path: Path) -> bool:
+    """Whether the file is what is left of a journal, and no file of somebody else's."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_SEARCHED)
+    except OSError:
+        return False
+    if content[_HEADER_ID] == schema.APPLICATION_ID.to_bytes(4, "big"):
+        return True
+    is_text = b"\0" not in content  # a log or this very line, say
+    return not is_text and _TRACE in content

@@ -1,18 +1,51 @@
-"""What a journal tells, or a recording: calls, counted or one by one, and what else was seen."""
+"""What a journal tells, or a recording: calls, counted or one by one, and what else was seen; and
+which of it is wanted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
 
 import msgspec
 
-from hubv1.api.outcome import Outcome
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal.counts import Kind, kind_of
-from hubv1.journal.gaps import Gap
-from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.traffic import Rejection, Seen
+
+
+@dataclass(slots=True)
+class Seen:
+    """How much traffic there was, so that no legacy call and nothing seen are not the same."""
+
+    flows: int = 0
+    """All flows, legacy or not."""
+    still_served: int = 0
+    """v1 calls that Hub itself still answers."""
+    rejected_tls: int = 0
+    """TLS handshakes for a legacy host that the client broke off: it does not trust the CA."""
+    refused_unrecorded: int = 0
+    """Legacy calls that were refused because they could not be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What is known of a client that rejects the certificate."""
+
+    client_address: str
+    server_address: str
+    """The host that it asked for."""
+    times: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which calls were answered that have no row."""
+
+    started_at: datetime
+    ended_at: datetime
+    calls: int
+    reason: str
 
 
 class Count(msgspec.Struct, gc=False):
@@ -80,6 +113,65 @@ class History:
     """Whether a call with that id is among those that are still there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is wanted of a history. A name may be a pattern: `*` stands for any text, `?` for any
+    character. Nothing named is everything."""
+
+    since: datetime | None = None
+    """The first moment, at the beginning of an hour, since counts are kept by the hour."""
+    until: datetime | None = None
+    """The moment after the last, likewise."""
+    callers: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    """`namespace/repository`."""
+    outcomes: tuple[Outcome, ...] = ()
+    accepted: tuple[str, ...] = ()
+    """Callers that are known: counted apart."""
+
+    @property
+    def has_names(self) -> bool:
+        """Whether calls of the period are told apart at all."""
+        names = (self.callers, self.hosts, self.routes, self.repositories, self.outcomes)
+        return any(names) or bool(self.accepted)
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether the moment is in the period."""
+        return self.meets(moment, moment)
+
+    def meets(self, begin: datetime, end: datetime) -> bool:
+        """Whether some of that time is in the period, `end` included."""
+        is_before = self.since is not None and end < self.since
+        return not is_before and (self.until is None or begin < self.until)
+
+    def admits(self, kind: Kind) -> bool:
+        """Whether calls of that kind are wanted, whenever they were."""
+        return (
+            is_named(kind.caller, self.callers)
+            and is_named(kind.server_address, self.hosts)
+            and is_named(kind.route, self.routes)
+            and is_named(kind.repository, self.repositories)
+            and (not self.outcomes or kind.outcome in self.outcomes)
+        )
+
+    def accepts(self, caller: str) -> bool:
+        """Whether that caller is counted apart."""
+        return bool(self.accepted) and is_named(caller, self.accepted)
+
+
+EVERYTHING = Selection()
+
+
+def is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns is the name, or matches it; without any, every name is."""
+    # A name with brackets is no pattern to whoever has copied it from a report.
+    return not patterns or any(
+        name == pattern or fnmatchcase(name, pattern) for pattern in patterns
+    )
+
+
 def summarised(
     entries: Iterable[CallRecord], hour: datetime, selection: Selection = EVERYTHING
 ) -> Summary:
@@ -100,30 +192,14 @@ def summarised(
     return Summary(list(counts.values()), days, list(accepted.values()))
 
 
-def _count_of_none(entry: CallRecord) -> Count:
-    return Count(
-        caller=entry.caller,
-        client_address=entry.client_address,
-        user_agent_original=entry.user_agent_original,
-        server_address=entry.server_address,
-        route=entry.route,
-        repository=entry.full_repository,
-        verdict=entry.verdict,
-        outcome=entry.outcome,
-        calls=0,
-        this_hour=0,
-        first_at=entry.started_at,
-        last_at=entry.started_at,
-    )
-
-
 def _add(
     counts: dict[tuple[Kind, Verdict], Count], kind: Kind, entry: CallRecord, hour: datetime
 ) -> None:
     key, at = (kind, entry.verdict), entry.started_at
     count = counts.get(key)
     if count is None:
-        count = counts[key] = _count_of_none(entry)
+        names = kind.caller, "", "", kind.server_address, kind.route, kind.repository
+        count = counts[key] = Count(*names, entry.verdict, entry.outcome, 0, 0, at, at)
     count.calls += 1
     count.this_hour += at >= hour
     count.signed += entry.is_signed

@@ -7,7 +7,7 @@ calls that are in none before it. Rows that have gone from the largest are in it
 same: of the time of which it has counts but no rows, another has nothing to add.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,18 +17,12 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from hubv1.api.record import CallRecord
 from hubv1.journal import reader, schema
-from hubv1.journal.gaps import Gap
-from hubv1.journal.history import History, summarised
+from hubv1.journal.history import EVERYTHING, History, Seen, Selection, summarised
 from hubv1.journal.place import Place
 from hubv1.journal.reader import explained
-from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.traffic import Rejection, Seen
 
 _ROWS_AT_ONCE = 10_000
 _IDS_AT_ONCE = 500
-
-
-_NONE = (0, 0, 0, 0)
 
 Times = tuple[datetime, datetime] | None
 """When the first and the last of some calls were; None where there is none."""
@@ -75,9 +69,14 @@ class Source:
         gone = calls.started_at < other.kept[0] if other.kept else calls.started_at <= end
         return self.ids(calls.bridge_id.in_(sorted(other.bridges)), calls.started_at >= begin, gone)
 
+    def entries(self, ids: Sequence[str], selection: Selection) -> Iterator[CallRecord]:
+        """The calls of the period with these ids; raises JournalError."""
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[start : start + _IDS_AT_ONCE]
+            yield from reader.entries_of(self.place, self.connection, selection, some)
+
 
 def _source_of(place: Place, connection: Connection) -> Source:
-    """What is in the journal; raises JournalError."""
     calls, days = schema.calls.c, schema.days.c
     with explained(place):
         bridges = frozenset(connection.scalars(select(schema.seen.c.bridge_id).distinct()))
@@ -105,9 +104,8 @@ def read_all(
         connections = [(place, stack.enter_context(reader.connected(place))) for place in places]
         if len(places) == 1:
             yield [reader.history_of(*each, selection) for each in connections]
-            return
-        sources = [_source_of(*each) for each in connections]
-        yield _histories(sources, selection, say)
+        else:
+            yield _histories([_source_of(*each) for each in connections], selection, say)
 
 
 def _histories(
@@ -124,7 +122,8 @@ def _histories(
             histories.append(reader.history_of(source.place, source.connection, selection))
         else:
             say(_shared(source.place, others[0].place, len(ids)))
-            histories.append(_rest(source, others, ids, selection))
+            with explained(source.place):
+                histories.append(_rest(source, others, sorted(ids), selection))
         read.append(source)
     return histories
 
@@ -145,61 +144,48 @@ def _ids_left(source: Source, others: Sequence[Source], whole: Sequence[Source])
     return None if ids and len(ids) == number else ids
 
 
-def _rest(
-    source: Source, others: Sequence[Source], ids: Collection[str], selection: Selection
-) -> History:
-    """What a journal adds to others: the calls with these ids."""
-    with explained(source.place):
-        entries = _entries(source, sorted(ids), selection)
-        return History(
-            _seen(source, others, selection),
-            _gaps(source, others, selection),
-            entries,
-            lambda hour: summarised(entries, hour, selection),
-            rejections=_rejections(source, others, selection),
-            has=lambda id_: reader.has_call(source.connection, id_),
-        )
-
-
 def _shared(place: Place, other: Place, calls: int) -> str:
     if not calls:
         return f"All calls in {place} are in {other} too, and are counted once."
     return f"Calls in {place} are in {other} too: of it only the {calls:,} others are counted."
 
 
-def _entries(source: Source, ids: Sequence[str], selection: Selection) -> Iterator[CallRecord]:
-    with explained(source.place):
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            for entry in reader.entries_of(source.connection, ids[start : start + _IDS_AT_ONCE]):
-                if selection.covers(entry.started_at):
-                    yield entry
-
-
-def _seen(source: Source, others: Sequence[Source], selection: Selection) -> Seen:
-    """The traffic that nobody else has seen. The figures of an hour and a bridge only ever grow."""
-    known: reader.Traffic = {}
-    for other in others:
-        for key, figures in reader.traffic_of(other.connection, selection).items():
-            known[key] = [*map(max, known.get(key, figures), figures)]
-    mine = reader.traffic_of(source.connection, selection)
-    return reader.sum_of_traffic(
-        [max(0, here - there) for here, there in zip(mine[key], known.get(key, _NONE), strict=True)]
-        for key in mine
+def _rest(
+    source: Source, others: Sequence[Source], ids: Sequence[str], selection: Selection
+) -> History:
+    """What a journal adds to others: the calls with these ids, and what only it knows of."""
+    mine, theirs = source.connection, [other.connection for other in others]
+    gaps = reader.gaps_by_id(mine, selection)
+    for their in theirs:
+        for id_ in gaps.keys() & reader.gaps_by_id(their, selection).keys():
+            del gaps[id_]
+    clients = {
+        (one.client_address, one.server_address)
+        for their in theirs
+        for one in reader.rejections_of(their, selection)
+    }
+    rejections = reader.rejections_of(mine, selection)
+    entries = source.entries(ids, selection)
+    return History(
+        _seen(mine, theirs, selection),
+        [*gaps.values()],
+        entries,
+        lambda hour: summarised(entries, hour, selection),
+        rejections=[
+            one for one in rejections if (one.client_address, one.server_address) not in clients
+        ],
+        has=lambda id_: reader.has_call(mine, id_),
     )
 
 
-def _gaps(source: Source, others: Sequence[Source], selection: Selection) -> list[Gap]:
-    known = {id_ for other in others for id_ in reader.gaps_by_id(other.connection, selection)}
-    mine = reader.gaps_by_id(source.connection, selection)
-    return [gap for id_, gap in mine.items() if id_ not in known]
-
-
-def _rejections(source: Source, others: Sequence[Source], selection: Selection) -> list[Rejection]:
-    """Those by clients that none of the others knows of."""
-    known = {
-        (one.client_address, one.server_address)
-        for other in others
-        for one in reader.rejections_of(other.connection, selection)
-    }
-    mine = reader.rejections_of(source.connection, selection)
-    return [one for one in mine if (one.client_address, one.server_address) not in known]
+def _seen(mine: Connection, theirs: Sequence[Connection], selection: Selection) -> Seen:
+    """The traffic that nobody else has seen. The figures of an hour and a bridge only ever grow."""
+    traffic = reader.traffic_of(mine, selection)
+    known: reader.Traffic = {key: [0, 0, 0, 0] for key in traffic}
+    for their in theirs:
+        for key, figures in reader.traffic_of(their, selection).items():
+            known[key] = [*map(max, known.get(key, figures), figures)]
+    return reader.sum_of_traffic(
+        [max(0, here - there) for here, there in zip(figures, known[key], strict=True)]
+        for key, figures in traffic.items()
+    )

@@ -2,33 +2,43 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
+from sys import intern
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, func, inspect, select
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.api.outcome import Outcome
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict, route_named
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
-from hubv1.journal.counted import bounds_of, counted
-from hubv1.journal.database_url import POSTGRESQL
-from hubv1.journal.gaps import Gap
-from hubv1.journal.history import History, Summary
-from hubv1.journal.place import JournalError, Place
-from hubv1.journal.selection import EVERYTHING, Selection
-from hubv1.journal.traffic import Rejection, Seen
+from hubv1.journal.counts import OTHERS, Kind
+from hubv1.journal.history import (
+    EVERYTHING,
+    Count,
+    Days,
+    Gap,
+    History,
+    Rejection,
+    Seen,
+    Selection,
+    Summary,
+)
+from hubv1.journal.place import POSTGRESQL, JournalError, Place
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
 _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
+_FEW = 500
+"""Callers that a statement may name; to leave out the rest of many takes longer in Python."""
 _STEPS = 10_000
 """Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
 _OF_SERVER = {
@@ -61,7 +71,8 @@ def read(
     try:
         with connected(place) as connection, explained(place):
             if until is not None:
-                _interrupt_after(connection, until)
+                driver: Any = connection.connection.driver_connection
+                driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
             yield history_of(place, connection, selection, named)
     except JournalError as error:
         if until is None or time.monotonic() < until:
@@ -69,19 +80,14 @@ def read(
         raise JournalError(f"The journal {place} cannot be read in {seconds:g} seconds.") from error
 
 
-def _interrupt_after(connection: Connection, until: float) -> None:
-    driver: Any = connection.connection.driver_connection
-    driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-
-
 @contextmanager
-def connected(place: Place) -> Iterator[Connection]:
+def connected(place: Place) -> Iterator[sa.Connection]:
     """A connection to a journal that shows it as it was at one moment; raises JournalError."""
     engine = open_for_reading(place)
     try:
         with explained(place):
             connection = engine.connect()
-            if place.url.get_backend_name() == "postgresql":  # SQLite never does otherwise
+            if place.file is None:  # SQLite never does otherwise
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection:
             yield connection
@@ -102,44 +108,32 @@ def explained(place: Place) -> Iterator[None]:
 
 
 def history_of(
-    place: Place, connection: Connection, selection: Selection, named: int | None = None
+    place: Place, connection: sa.Connection, selection: Selection, named: int | None = None
 ) -> History:
     """What is wanted of the journal's history; raises JournalError, also where it is read."""
     with explained(place):
-        entries = _entries(place, connection, selection)
         return History(
-            _seen(connection, selection),
+            sum_of_traffic(traffic_of(connection, selection).values()),
             tuple(gaps_by_id(connection, selection).values()),
-            entries,
-            _summary(place, connection, selection, named),
+            entries_of(place, connection, selection),
+            explained(place)(lambda hour: summary_of(connection, hour, selection, named)),
             rejections=rejections_of(connection, selection),
             has=lambda id_: has_call(connection, id_),
         )
 
 
-def _entries(place: Place, connection: Connection, selection: Selection) -> Iterator[CallRecord]:
-    with explained(place):
-        for entry in entries_of(connection):
-            if selection.covers(entry.started_at):
-                yield entry
+# What is in the tables
 
 
-def _seen(connection: Connection, selection: Selection) -> Seen:
-    return sum_of_traffic(traffic_of(connection, selection).values())
-
-
-def traffic_of(connection: Connection, selection: Selection) -> Traffic:
+def traffic_of(connection: sa.Connection, selection: Selection) -> Traffic:
     """All traffic by hour and bridge, in the order of the fields of `Seen`."""
     seen, refusals = schema.seen.c, schema.refusals.c
     columns = (seen.hour, seen.bridge_id, seen.flows, seen.still_served, seen.rejected_tls)
-    bounds = bounds_of(seen.hour, selection.since, selection.until)
-    traffic: Traffic = {
-        (hour, bridge): [*figures, 0]
-        for hour, bridge, *figures in connection.execute(select(*columns).where(*bounds))
-    }
-    if inspect(connection).has_table(schema.refusals.name):  # older journals are without it
-        bounds = bounds_of(refusals.hour, selection.since, selection.until)
-        for hour, bridge, calls in connection.execute(select(*refusals).where(*bounds)):
+    rows = connection.execute(sa.select(*columns).where(*_within(seen.hour, selection)))
+    traffic = {(hour, bridge): [*figures, 0] for hour, bridge, *figures in rows}
+    if sa.inspect(connection).has_table(schema.refusals.name):  # older journals are without it
+        refused = sa.select(*refusals).where(*_within(refusals.hour, selection))
+        for hour, bridge, calls in connection.execute(refused):
             traffic.setdefault((hour, bridge), [0, 0, 0, 0])[-1] = calls
     return traffic
 
@@ -149,53 +143,44 @@ def sum_of_traffic(traffic: Iterable[Sequence[int]]) -> Seen:
     return Seen(*map(sum, zip((0, 0, 0, 0), *traffic, strict=True)))
 
 
-def gaps_by_id(connection: Connection, selection: Selection) -> dict[str, Gap]:
+def gaps_by_id(connection: sa.Connection, selection: Selection) -> dict[str, Gap]:
     """Those that reach into the period."""
     gaps = schema.gaps.c
-    statement = select(gaps.id, gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
-    bounds = (
-        *bounds_of(gaps.ended_at, selection.since, None),
-        *bounds_of(gaps.started_at, None, selection.until),
-    )
+    statement = sa.select(gaps.id, gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
+    bounds = _meeting(gaps.started_at, gaps.ended_at, selection)
     found = connection.execute(statement.where(*bounds).order_by(gaps.started_at))
     return {id_: Gap(*row) for id_, *row in found}
 
 
-def rejections_of(connection: Connection, selection: Selection) -> tuple[Rejection, ...]:
+def rejections_of(connection: sa.Connection, selection: Selection) -> tuple[Rejection, ...]:
     """Those of days that reach into the period."""
     table = schema.rejections.c
-    last_at = func.max(table.last_at)
-    statement = select(table.client_address, table.server_address, func.sum(table.times), last_at)
-    bounds = (
-        *bounds_of(table.last_at, selection.since, None),
-        *bounds_of(table.first_at, None, selection.until),
-    )
-    clients = statement.where(*bounds).group_by(table.client_address, table.server_address)
-    found = connection.execute(clients.order_by(last_at.desc()).limit(_MOST_REJECTIONS))
-    return tuple(Rejection(address, host, int(times), at) for address, host, times, at in found)
+    clients = table.client_address, table.server_address
+    last_at = sa.func.max(table.last_at)
+    statement = sa.select(*clients, sa.func.sum(table.times), last_at).group_by(*clients)
+    bounds = _meeting(table.first_at, table.last_at, selection)
+    found = statement.where(*bounds).order_by(last_at.desc()).limit(_MOST_REJECTIONS)
+    rows = connection.execute(found)
+    return tuple(Rejection(address, host, int(times), at) for address, host, times, at in rows)
 
 
-def _summary(
-    place: Place, connection: Connection, selection: Selection, named: int | None
-) -> Callable[[datetime], Summary]:
-    def summary(hour: datetime) -> Summary:
-        with explained(place):
-            return counted(connection, hour, selection, named)
-
-    return summary
-
-
-def entries_of(connection: Connection, ids: Sequence[str] | None = None) -> Iterator[CallRecord]:
-    """All rows of `calls` in the order of their time, or those with these ids."""
+def entries_of(
+    place: Place, connection: sa.Connection, selection: Selection, ids: Sequence[str] | None = None
+) -> Iterator[CallRecord]:
+    """The single calls of the period in the order of their time, or those with these ids; raises
+    JournalError."""
     calls = schema.calls
-    statement = select(calls).order_by(calls.c.started_at, calls.c.id)
+    statement = sa.select(calls).where(*_within(calls.c.started_at, selection))
     if ids is not None:
         statement = statement.where(calls.c.id.in_(ids))
-    rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
-    yield from map(entry_of, rows)
+    statement = statement.order_by(calls.c.started_at, calls.c.id)
+    with explained(place):
+        yield from map(
+            entry_of, connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
+        )
 
 
-def entry_of(row: Row[Any]) -> CallRecord:
+def entry_of(row: sa.Row[Any]) -> CallRecord:
     """The entry of a row that has all columns of the table."""
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     values["verdict"] = Verdict(str(values["verdict"]))
@@ -203,13 +188,188 @@ def entry_of(row: Row[Any]) -> CallRecord:
     return CallRecord(**values)
 
 
-def has_call(connection: Connection, id_: str) -> bool:
+def has_call(connection: sa.Connection, id_: str) -> bool:
     """Whether there is a row with that id."""
-    statement = select(schema.calls.c.id).where(schema.calls.c.id == id_)
+    statement = sa.select(schema.calls.c.id).where(schema.calls.c.id == id_)
     return connection.execute(statement).first() is not None
 
 
-def open_for_reading(place: Place) -> Engine:
+def _within(column: sa.Column[Any], selection: Selection) -> list[sa.ColumnElement[bool]]:
+    return _bounds(column, selection.since, selection.until)
+
+
+def _meeting(
+    first: sa.Column[Any], last: sa.Column[Any], selection: Selection
+) -> list[sa.ColumnElement[bool]]:
+    return _bounds(last, selection.since, None) + _bounds(first, None, selection.until)
+
+
+def _bounds(column: sa.Column[Any], begin: Any, end: Any) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401  # dates or moments, as the column
+    """From `begin` on and before `end`, where they are not None."""
+    after = [] if begin is None else [column >= begin]
+    return after if end is None else [*after, column < end]
+
+
+# Its counts, added up without a look at single calls
+
+
+def summary_of(
+    connection: sa.Connection,
+    hour: datetime,
+    selection: Selection = EVERYTHING,
+    named: int | None = None,
+) -> Summary:
+    """The summary of what is wanted of the journal; `hour` is the beginning of the current one.
+
+    With `named` only so many callers are told apart, the latest, which bounds the work in Python
+    whatever the journal holds: the calls of the rest are counted together.
+    """
+    if named is not None:
+        callers = _number(connection, sa.func.count(schema.callers.c.caller))
+        if callers > named:
+            return _summary_in_part(connection, hour, selection, named, callers)
+    recent = _since(connection, hour, selection)
+    counts: list[Count] = []
+    accepted: list[Count] = []
+    for row in connection.execute(_counts(_period(selection))):
+        kind = Kind(*row[:5])
+        if not selection.has_names or selection.admits(kind):
+            which = accepted if selection.accepts(kind.caller) else counts
+            which.append(_count(row, recent[kind]))
+    _add_details(connection, counts + accepted)
+    names = {count.caller for count in counts} if selection.has_names else set()
+    return Summary(counts, _days(connection, selection, names), accepted)
+
+
+def _summary_in_part(
+    connection: sa.Connection, hour: datetime, selection: Selection, named: int, callers: int
+) -> Summary:
+    days, known = schema.days.c, schema.callers.c
+    latest = sa.select(known.caller).order_by(known.last_seen.desc()).limit(named)
+    period = _period(selection)
+    recent = _since(connection, hour, selection)
+    rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
+    counts = [_count(row, recent.pop(Kind(*row[:5]), 0)) for row in rows]
+    _add_details(connection, counts, known.caller.in_(latest))
+    of_others: Counter[Kind] = Counter()
+    for kind, calls in recent.items():
+        of_others[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
+    repository = sa.case((days.repository == "", ""), else_=OTHERS)
+    kinds = sa.literal(OTHERS), days.server_address, days.route, repository, days.outcome
+    statement = sa.select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
+    rows = connection.execute(statement.group_by(*kinds[1:]))
+    counts += [_count(row, of_others[Kind(*row[:5])]) for row in rows]
+    return Summary(
+        counts,
+        _days(connection, selection, ()),
+        callers=callers,
+        repositories=_number(
+            connection, sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
+        ),
+    )
+
+
+def _number(connection: sa.Connection, what: sa.ColumnElement[int]) -> int:
+    return connection.scalars(sa.select(what)).one()
+
+
+def _counts(period: sa.Subquery) -> sa.Select[Any]:
+    """A row for each kind of calls, the earliest first."""
+    kinds, (first_at, *sums) = _kinds(period.c), _sums(period.c)
+    return sa.select(*kinds, first_at, *sums).group_by(*kinds).order_by(first_at)
+
+
+def _kinds(columns: Any) -> list[Any]:  # noqa: ANN401  # of tables and of subqueries alike
+    return [columns[name] for name in Kind._fields]
+
+
+def _sums(columns: Any) -> list[Any]:  # noqa: ANN401  # as above
+    times = sa.func.min(columns.first_at), sa.func.max(columns.last_at)
+    return [*times, *(sa.func.sum(columns[name]) for name in schema.SUMS)]
+
+
+def _count(row: Sequence[Any], recent: int) -> Count:
+    caller, *names, first_at, last_at, calls, signed, paged = row
+    # Of many rows few differ in more than the caller: their other names are kept once.
+    host, route, repository, outcome = map(intern, names)
+    verdict, calls = route_named(route).verdict, int(calls)  # PostgreSQL sums up to decimals
+    texts = caller, "", "", host, route, repository, verdict, Outcome(outcome)
+    return Count(*texts, calls, recent, first_at, last_at, int(signed), int(paged))
+
+
+def _add_details(
+    connection: sa.Connection, counts: Iterable[Count], *which: sa.ColumnElement[bool]
+) -> None:
+    callers = schema.callers.c
+    columns = callers.caller, callers.client_address, callers.user_agent_original
+    rows = connection.execute(sa.select(*columns).where(*which))
+    details = {caller: (address, intern(agent)) for caller, address, agent in rows}
+    for count in counts:
+        found = details.get(count.caller, ("", ""))
+        count.client_address, count.user_agent_original = found
+
+
+def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
+    """The calls since the beginning of the current hour."""
+    hours = schema.hours.c
+    bounds = _bounds(hours.hour, max(hour, selection.since or hour), selection.until)
+    statement = sa.select(*_kinds(hours), sa.func.sum(hours.calls)).where(*bounds)
+    rows = connection.execute(statement.group_by(*_kinds(hours)))
+    return Counter({Kind(*row[:5]): int(row[5]) for row in rows})
+
+
+def _days(connection: sa.Connection, selection: Selection, callers: Collection[str]) -> Days:
+    period = _period(selection).c
+    kinds = _kinds(period) if selection.has_names else [period.outcome]
+    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls)).group_by(
+        period.day, *kinds
+    )
+    if selection.has_names and len(callers) <= _FEW:
+        statement = statement.where(period.caller.in_(sorted(callers)))
+    wanted: dict[tuple[str, ...], bool] = {}
+    found: Counter[tuple[date, Outcome]] = Counter()
+    for day, *names, calls in connection.execute(statement):
+        kind = tuple(names)
+        if kind not in wanted:  # the same ones come back every day
+            wanted[kind] = not selection.has_names or _is_wanted(Kind(*names), selection)
+        if wanted[kind]:
+            found[day, Outcome(names[-1])] += int(calls)
+    return found
+
+
+def _is_wanted(kind: Kind, selection: Selection) -> bool:
+    return selection.admits(kind) and not selection.accepts(kind.caller)
+
+
+def _period(selection: Selection) -> sa.Subquery:
+    """The rows of counts that make the period, each with its day: those of the whole days in it,
+    and those of the hours of days that it cuts."""
+    since, until = selection.since, selection.until
+    first = since and _midnight(since + timedelta(days=1) - timedelta.resolution)
+    last = until and _midnight(until)
+    day, hour = schema.days.c.day, schema.hours.c.hour
+    within = _bounds(day, first and first.date(), last and last.date())
+    days = sa.select(day, *_columns(schema.days)).where(*within)
+    if not (first or last):
+        return days.subquery()
+    cut = sa.or_(*_bounds(hour, None, first), *_bounds(hour, last, None))
+    day_of_hour = sa.func.date(hour, type_=sa.Date()).label("day")
+    hours = sa.select(day_of_hour, *_columns(schema.hours)).where(*_within(hour, selection), cut)
+    return sa.union_all(days, hours).subquery()
+
+
+def _columns(table: sa.Table) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in (*Kind._fields, *schema.SUMS, "first_at", "last_at")]
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(UTC).date(), time_of_day(), UTC)
+
+
+# The engines that read
+
+
+def open_for_reading(place: Place) -> sa.Engine:
     """The engine of a journal that exists; raises JournalError where it does not."""
     file = place.file
     if file is not None and not file.is_file():
@@ -220,75 +380,62 @@ def open_for_reading(place: Place) -> Engine:
         if file is None:
             return _checked(server_engine(place), place)
         try:
-            return _checked(_engine(place), place)
+            return _checked(_file_engine(place), place)
         except SQLAlchemyError as error:
-            if not _is_read_only(error):
+            code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+            if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
-        _refuse_if_in_parts(place, file)
-        return _checked(_unchanging_engine(file), place)
+        return _checked(_read_only_engine(place, file), place)
     except (SQLAlchemyError, OSError, ImportError) as error:
         said = place.without_secrets(reason_of(error))
         raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
-def server_engine(place: Place) -> Engine:
+def server_engine(place: Place) -> sa.Engine:
     """For one thread, of a database on a server; raises ImportError where its driver is not
     there."""
     url = place.url
     wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
     given = {name: value for name, value in wanted.items() if name not in url.query}
-    return create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
 
 
-def _engine(place: Place) -> Engine:
+def _file_engine(place: Place) -> sa.Engine:
     # Python's driver would begin transactions by rules of its own: all is read as at one moment.
     given = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = create_engine(place.url, connect_args=given)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    engine = sa.create_engine(place.url, connect_args=given)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
-def _unchanging_engine(file: Path) -> Engine:
-    """For a file on a read-only medium: SQLite would make companions beside it otherwise, even
-    to read."""
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    return create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
-
-
-def _is_read_only(error: SQLAlchemyError) -> bool:
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-
-
-def _refuse_if_in_parts(place: Place, file: Path) -> None:
-    """The latest rows may still be in the companion, which is read with write access only."""
+def _read_only_engine(place: Place, file: Path) -> sa.Engine:
+    """For a read-only medium: SQLite would make companions beside the file otherwise, even to
+    read. The latest rows may still be in one, which is read with write access only."""
     log = files.companions(file)[0]
     if log.exists() and log.stat().st_size:
         raise JournalError(
             f"The journal {place} cannot be read where nothing can be written, since its last "
             f"rows are in {log}: copy both files to a folder of your own and read them there."
         )
+    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 
-def _checked(engine: Engine, place: Place) -> Engine:
+def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
     try:
         with engine.connect() as connection:
-            version = version_of(connection)
+            complaint = version_complaint(place, version_of(connection))
     except BaseException:
         engine.dispose()
         raise
-    if version is None:
-        complaint = f"{place} is a database, but not a journal of this bridge."
-    else:
-        complaint = version_complaint(place, version)
     if complaint:
         engine.dispose()
         raise JournalError(complaint)
     return engine
 
 
-def version_of(connection: Connection) -> int | None:
+def version_of(connection: sa.Connection) -> int | None:
     """The version of the journal; None where there is none."""
-    if not inspect(connection).has_table(schema.journal.name):
+    if not sa.inspect(connection).has_table(schema.journal.name):
         return None
-    return connection.scalars(select(schema.journal.c.schema_version)).one_or_none() or 0
+    return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

@@ -12,7 +12,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Column
@@ -40,18 +39,6 @@ _PATIENCE = 0.01
 Execute = Callable[[str, Sequence[object]], Any]
 """Runs a statement with `?` for its values, dates and moments in UTC; returns the cursor."""
 
-
-def _newest(column: Column[Any]) -> str:
-    return f"SELECT max({column.name}) FROM {column.table} WHERE {column.name} < ?"  # noqa: S608  # names of our own
-
-
-def _removing(column: Column[Any]) -> str:
-    """Deletes some rows of the column's table that are older than its parameter says."""
-    keys = ", ".join(each.name for each in column.table.primary_key)
-    old = f"SELECT {keys} FROM {column.table} WHERE {column.name} < ? LIMIT {ROWS_A_STEP}"  # noqa: S608  # as above
-    return f"DELETE FROM {column.table} WHERE ({keys}) IN ({old})"  # noqa: S608  # as above
-
-
 _CALLS, _SEEN = schema.calls.c.started_at, schema.seen.c.hour
 _COUNTS = (
     schema.hours.c.hour,
@@ -66,48 +53,29 @@ _COUNTS = (
 
 def remove_old(execute: Execute, now: datetime, days: int) -> bool:
     """Take some of what is old away, calls after so many days; returns whether there is more."""
-    time = _own_time(execute, now)
-    if time is None:
-        return False
+    times = [_newest(execute, column, now - _DAY) for column in (_CALLS, _SEEN)]
+    own_time = max((each for each in times if each is not None), default=None)
+    if own_time is None:
+        return False  # it holds too little to tell
     steps = [(_CALLS, days), *((column, COUNTS_DAYS) for column in _COUNTS)]
-    return any(_remove(execute, column, time - age * _DAY) for column, age in steps)
+    return any(_remove(execute, column, own_time - age * _DAY) for column, age in steps)
+
+
+def _newest(execute: Execute, column: Column[Any], before: datetime) -> datetime | None:
+    newest = f"SELECT max({column.name}) FROM {column.table} WHERE {column.name} < ?"  # noqa: S608  # names of our own
+    [found] = execute(newest, (before,)).fetchone()
+    # SQLite keeps moments as texts, PostgreSQL as times without zone.
+    found = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return found and found.replace(tzinfo=UTC)
 
 
 def _remove(execute: Execute, column: Column[Any], before: datetime) -> bool:
-    is_day = isinstance(column.type, schema.Day)
-    moment: date = before.date() if is_day else before
-    return bool(execute(_removing(column), (moment,)).rowcount > 0)
-
-
-def _own_time(execute: Execute, now: datetime) -> datetime | None:
-    """The journal's own time; None where it holds too little to tell."""
-    found = [execute(_newest(column), (now - _DAY,)).fetchone()[0] for column in (_CALLS, _SEEN)]
-    return max((_moment(each) for each in found if each is not None), default=None)
-
-
-def _moment(value: str | datetime) -> datetime:
-    """The moment that SQLite keeps as text and PostgreSQL as a time without zone."""
-    found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return found.replace(tzinfo=UTC)
-
-
-class _Clock:
-    """The time as this process knows it: one that jumps ahead is believed after a day."""
-
-    def __init__(self, now: datetime) -> None:
-        self._known, self._at = now, time.monotonic()
-        self._jumped_at: float | None = None
-
-    def read(self, now: datetime) -> datetime:
-        """The time, where the clock says `now`."""
-        at = time.monotonic()
-        expected = self._known + timedelta(seconds=at - self._at)
-        if now > expected + _DRIFT:
-            self._jumped_at = at if self._jumped_at is None else self._jumped_at
-            if at - self._jumped_at < _DAY.total_seconds():
-                return expected
-        self._known, self._at, self._jumped_at = now, at, None
-        return now
+    """Delete some rows of the column's table that are older than that; returns whether any were."""
+    moment: date = before.date() if isinstance(column.type, schema.Day) else before
+    keys = ", ".join(each.name for each in column.table.primary_key)
+    old = f"SELECT {keys} FROM {column.table} WHERE {column.name} < ? LIMIT {ROWS_A_STEP}"  # noqa: S608  # names of our own
+    delete = f"DELETE FROM {column.table} WHERE ({keys}) IN ({old})"  # noqa: S608  # as above
+    return bool(execute(delete, (moment,)).rowcount > 0)
 
 
 class Retention:
@@ -116,7 +84,8 @@ class Retention:
     def __init__(self, days: int, now: datetime) -> None:
         """Rows are kept for `days`; `now` is what the clock says."""
         self._days = days
-        self._clock = _Clock(now)
+        self._known, self._known_at = now, time.monotonic()
+        self._jumped_at: float | None = None
         self._due_at = time.monotonic() + _FIRST_SECONDS
         self._has_failed = False
 
@@ -134,19 +103,27 @@ class Retention:
         """Take a step; trouble is said once and leaves everything to the next one."""
         has_more = False
 
-        def work(cursor: sqlite3.Cursor) -> None:
-            nonlocal has_more
-            has_more = remove_old(partial(_execute, cursor), self._clock.read(now), self._days)
+        def work(cursor: sqlite3.Cursor) -> bool:
+            def execute(statement: str, values: Sequence[object]) -> sqlite3.Cursor:
+                return cursor.execute(statement, [*map(stored, values)])
+
+            return remove_old(execute, self._believed(now), self._days)
 
         try:
-            database.run(work, _PATIENCE)
+            has_more = database.remove(work, _PATIENCE)
         except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
-            has_more = False
             if not self._has_failed:
                 logger.warning("Old rows of the journal cannot be removed: %s", reason_of(error))
             self._has_failed = True
         self._due_at = time.monotonic() + (_PAUSE_SECONDS if has_more else _EVERY_SECONDS)
 
-
-def _execute(cursor: sqlite3.Cursor, statement: str, values: Sequence[object]) -> sqlite3.Cursor:
-    return cursor.execute(statement, [stored(value) for value in values])
+    def _believed(self, now: datetime) -> datetime:
+        """The time, where the clock says `now`: one that jumps ahead is believed after a day."""
+        at = time.monotonic()
+        expected = self._known + timedelta(seconds=at - self._known_at)
+        if now > expected + _DRIFT:
+            self._jumped_at = at if self._jumped_at is None else self._jumped_at
+            if at - self._jumped_at < _DAY.total_seconds():
+                return expected
+        self._known, self._known_at, self._jumped_at = now, at, None
+        return now

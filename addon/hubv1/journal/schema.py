@@ -10,22 +10,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ClauseElement,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Float,
-    Integer,
-    MetaData,
-    Select,
-    Table,
-    Text,
-    case,
-    func,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -43,18 +28,18 @@ longer than a page of v2."""
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC; databases without time zones hold it without one."""
 
-    impl = DateTime
+    impl = sa.DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
         """Leave the zone out on the way in."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
         """Put it back on the way out."""
         return None if value is None else value.replace(tzinfo=UTC)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """The way out at once, where a moment is a text: reports read hundreds of thousands."""
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
@@ -64,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Day(TypeDecorator[date]):
     """A day, UTC."""
 
-    impl = Date
+    impl = sa.Date
     cache_ok = True
 
 
@@ -75,144 +60,123 @@ def _text(_type: object, _compiler: object, **_: object) -> str:
     return "TEXT"
 
 
-_REAL = Float().with_variant(sqlite.REAL(), "sqlite")
+_REAL = sa.Float().with_variant(sqlite.REAL(), "sqlite")
 
-metadata = MetaData()
-
-
-def _table(name: str, *columns: Column[Any], has_rowid: bool = True) -> Table:
-    return Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=has_rowid)
+metadata = sa.MetaData()
 
 
-journal = _table("journal", Column("schema_version", Integer, nullable=False))
+def _table(name: str, *columns: sa.Column[Any], has_rowid: bool = True) -> sa.Table:
+    return sa.Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=has_rowid)
+
+
+def _keys(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # a type of SQLAlchemy's
+    return [sa.Column(name, kind, primary_key=True) for name in names]
+
+
+def _filled(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # as above
+    return [sa.Column(name, kind, nullable=False) for name in names]
+
+
+journal = _table("journal", *_filled(sa.Integer, "schema_version"))
 
 calls = _table(
     "calls",
-    Column("id", Text, primary_key=True),
-    Column("started_at", UtcDateTime, nullable=False, index=True),
-    Column("duration_ms", _REAL, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("client_address", Text, nullable=False),
-    Column("user_agent_original", Text, nullable=False),
-    Column("credentials", Text, nullable=False),
-    Column("user_name", Text, nullable=False),
-    Column("http_request_method", Text, nullable=False),
-    Column("url_scheme", Text, nullable=False),
-    Column("server_address", Text, nullable=False),
-    Column("url_path", Text, nullable=False),
-    Column("route", Text, nullable=False),
-    Column("namespace", Text, nullable=False),
-    Column("repository", Text, nullable=False),
-    Column("tag", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("http_response_status_code", Integer),
-    Column("upstream_calls", Integer, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("cache", Text, nullable=False),
-    Column("tags_listed", Integer),
-    Column("error_type", Text, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("proxy_mode", Text, nullable=False),
-    Column("flow_id", Text, nullable=False),
-    Column("bridge_id", Text, nullable=False),
+    *_keys(sa.Text, "id"),
+    sa.Column("started_at", UtcDateTime, nullable=False, index=True),
+    *_filled(_REAL, "duration_ms"),
+    *_filled(
+        sa.Text, "caller", "client_address", "user_agent_original", "credentials", "user_name"
+    ),
+    *_filled(sa.Text, "http_request_method", "url_scheme", "server_address", "url_path", "route"),
+    *_filled(sa.Text, "namespace", "repository", "tag", "verdict", "outcome"),
+    sa.Column("http_response_status_code", sa.Integer),
+    *_filled(sa.Integer, "upstream_calls"),
+    *_filled(sa.Text, "source", "cache"),
+    sa.Column("tags_listed", sa.Integer),
+    *_filled(sa.Text, "error_type", "error", "proxy_mode", "flow_id", "bridge_id"),
 )
 
 
-def _counts() -> tuple[Column[Any], ...]:
-    """The columns that say what is counted, and how much of it there was."""
-    return (
-        Column("caller", Text, primary_key=True),
-        Column("server_address", Text, primary_key=True),
-        Column("route", Text, primary_key=True),
-        Column("repository", Text, primary_key=True),
-        Column("outcome", Text, primary_key=True),
-        *(Column(name, Integer, nullable=False) for name in SUMS),
-        Column("first_at", UtcDateTime, nullable=False),
-        Column("last_at", UtcDateTime, nullable=False),
+def _counts(period: str, kind: Any) -> sa.Table:  # noqa: ANN401  # as above
+    return _table(
+        f"{period}s",
+        *_keys(kind, period),
+        *_keys(sa.Text, "caller", "server_address", "route", "repository", "outcome"),
+        *_filled(sa.Integer, *SUMS),
+        *_filled(UtcDateTime, "first_at", "last_at"),
+        has_rowid=False,
     )
 
 
-hours = _table("hours", Column("hour", UtcDateTime, primary_key=True), *_counts(), has_rowid=False)
+hours = _counts("hour", UtcDateTime)
 """Calls by the hour. The counts stay when the rows of `calls` have gone."""
-
-days = _table("days", Column("day", Day, primary_key=True), *_counts(), has_rowid=False)
+days = _counts("day", Day)
 """Calls by the day, so that a report of a year reads few rows."""
 
 callers = _table(
     "callers",
-    Column("caller", Text, primary_key=True),
-    Column("client_address", Text, nullable=False),
-    Column("user_agent_original", Text, nullable=False),
-    Column("user_name", Text, nullable=False),
-    Column("credentials", Text, nullable=False),
-    Column("first_seen", UtcDateTime, nullable=False),
-    Column("last_seen", UtcDateTime, nullable=False),
+    *_keys(sa.Text, "caller"),
+    *_filled(sa.Text, "client_address", "user_agent_original", "user_name", "credentials"),
+    *_filled(UtcDateTime, "first_seen", "last_seen"),
 )
 """Each caller as its last call showed it."""
 
 seen = _table(
     "seen",
-    Column("hour", UtcDateTime, primary_key=True),
-    Column("bridge_id", Text, primary_key=True),
-    Column("flows", Integer, nullable=False),
-    Column("still_served", Integer, nullable=False),
-    Column("rejected_tls", Integer, nullable=False),
+    *_keys(UtcDateTime, "hour"),
+    *_keys(sa.Text, "bridge_id"),
+    *_filled(sa.Integer, "flows", "still_served", "rejected_tls"),
 )
 """All traffic by the hour, so that a report can tell no legacy call from nothing seen."""
 
 rejections = _table(
     "rejections",
-    Column("day", Day, primary_key=True),
-    Column("client_address", Text, primary_key=True),
-    Column("server_address", Text, primary_key=True),
-    Column("times", Integer, nullable=False),
-    Column("first_at", UtcDateTime, nullable=False),
-    Column("last_at", UtcDateTime, nullable=False),
+    *_keys(Day, "day"),
+    *_keys(sa.Text, "client_address", "server_address"),
+    *_filled(sa.Integer, "times"),
+    *_filled(UtcDateTime, "first_at", "last_at"),
 )
 """Clients that reject the bridge's certificate, by the day: nothing else is known of them."""
 
 refusals = _table(
     "refusals",
-    Column("hour", UtcDateTime, primary_key=True),
-    Column("bridge_id", Text, primary_key=True),
-    Column("calls", Integer, nullable=False),
+    *_keys(UtcDateTime, "hour"),
+    *_keys(sa.Text, "bridge_id"),
+    *_filled(sa.Integer, "calls"),
 )
 """Calls that were refused because they could not be recorded, by the hour."""
 
 gaps = _table(
     "gaps",
-    Column("id", Text, primary_key=True),
-    Column("started_at", UtcDateTime, nullable=False),
-    Column("ended_at", UtcDateTime, nullable=False),
-    Column("calls", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("bridge_id", Text, nullable=False),
+    *_keys(sa.Text, "id"),
+    *_filled(UtcDateTime, "started_at", "ended_at"),
+    *_filled(sa.Integer, "calls"),
+    *_filled(sa.Text, "reason", "bridge_id"),
 )
 """Times in which calls were answered that have no row."""
 
-_SUMS_OF_DAYS = tuple(func.sum(days.c[name]).label(name) for name in SUMS)
+_SUMS_OF_DAYS = tuple(sa.func.sum(days.c[name]).label(name) for name in SUMS)
 _TIMES_OF_DAYS = (
-    func.min(days.c.first_at).label("first_at"),
-    func.max(days.c.last_at).label("last_at"),
+    sa.func.min(days.c.first_at).label("first_at"),
+    sa.func.max(days.c.last_at).label("last_at"),
 )
 _DETAILS = (callers.c.client_address, callers.c.user_agent_original)
 
-VIEWS: dict[str, Select[Any]] = {
-    "calls_by_caller": select(days.c.caller, *_DETAILS, *_SUMS_OF_DAYS, *_TIMES_OF_DAYS)
+VIEWS: dict[str, sa.Select[Any]] = {
+    "calls_by_caller": sa.select(days.c.caller, *_DETAILS, *_SUMS_OF_DAYS, *_TIMES_OF_DAYS)
     .select_from(days.outerjoin(callers, callers.c.caller == days.c.caller))
     .group_by(days.c.caller, *_DETAILS),
-    "calls_by_day": select(days.c.day, days.c.outcome, *_SUMS_OF_DAYS).group_by(
+    "calls_by_day": sa.select(days.c.day, days.c.outcome, *_SUMS_OF_DAYS).group_by(
         days.c.day, days.c.outcome
     ),
-    "findings": select(
+    "findings": sa.select(
         days.c.caller, days.c.route, days.c.repository, *_SUMS_OF_DAYS, *_TIMES_OF_DAYS
     ).group_by(days.c.caller, days.c.route, days.c.repository),
 }
 """What each view selects, by its name: counts, for those who read with other tools."""
 
 
-def view(name: str, dialect: Dialect) -> str:
+def view(name: str, dialect: sa.Dialect) -> str:
     """The statement that makes the view of that name."""
     return f"CREATE VIEW {name} AS {VIEWS[name].compile(dialect=dialect)}"
 
@@ -226,8 +190,10 @@ def adding(insert: _Insert, sums: Iterable[str]) -> _Insert:
     new, old = insert.excluded, insert.table.c
     values: dict[str, Any] = {name: old[name] + new[name] for name in sums}
     if "first_at" in old:
-        values["first_at"] = case((new.first_at < old.first_at, new.first_at), else_=old.first_at)
-        values["last_at"] = case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
+        values["first_at"] = sa.case(
+            (new.first_at < old.first_at, new.first_at), else_=old.first_at
+        )
+        values["last_at"] = sa.case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
     return _upsert(insert, values)
 
 
@@ -236,12 +202,12 @@ def renewing(insert: _Insert) -> _Insert:
     `first_seen` stays the earliest."""
     new, old = insert.excluded, insert.table.c
     values: dict[str, Any] = {
-        column.name: case((new.last_seen >= old.last_seen, new[column.name]), else_=column)
+        column.name: sa.case((new.last_seen >= old.last_seen, new[column.name]), else_=column)
         for column in old
         if not column.primary_key
     }
     is_earlier = new.first_seen < old.first_seen
-    values["first_seen"] = case((is_earlier, new.first_seen), else_=old.first_seen)
+    values["first_seen"] = sa.case((is_earlier, new.first_seen), else_=old.first_seen)
     return _upsert(insert, values)
 
 
@@ -266,7 +232,7 @@ def _creating() -> Iterator[str]:
 @cache
 def insert_texts() -> dict[str, str]:
     """The INSERT of a row in SQLite, by table: its parameters are those of all columns in order."""
-    inserts: dict[Table, ClauseElement] = {
+    inserts: dict[sa.Table, sa.ClauseElement] = {
         calls: sqlite.insert(calls),
         gaps: sqlite.insert(gaps).on_conflict_do_nothing(),
         hours: adding(sqlite.insert(hours), SUMS),
@@ -279,5 +245,5 @@ def insert_texts() -> dict[str, str]:
     return {table.name: _sqlite(clause) for table, clause in inserts.items()}
 
 
-def _sqlite(clause: ClauseElement) -> str:
+def _sqlite(clause: sa.ClauseElement) -> str:
     return str(clause.compile(dialect=sqlite.dialect()))

@@ -1,30 +1,59 @@
-"""Reading and answering flows, live or recorded."""
+"""Flows, live or recorded: the v1 call in one, its answer, and what the bridge writes into it.
+
+mitmproxy saves mark, comment and metadata with a flow. Anybody can make such a file, so whatever is
+read from one is checked like everything from outside.
+"""
 
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
-from ipaddress import ip_address
+from typing import Any
+from uuid import UUID
 
+import msgspec
 from mitmproxy import http
+from mitmproxy.flow import Flow
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from hubv1.api.routes import Call, recognise
+from hubv1.api.names import is_tag, repository_or_none
+from hubv1.api.routes import ROUTES, Call, Outcome, recognise, route_named
 from hubv1.api.translation import Answer
+from hubv1.journal import CallRecord
+from hubv1.text import bounded, printable
+
+KEY = "hub_v1"
+"""The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
+UPSTREAM_KEY = "hub_v1_upstream"  # key in the metadata of the bridge's own requests
+MARKS = {
+    Outcome.TRANSLATED: ":recycle:",
+    Outcome.REDIRECTED: ":arrow_right:",
+    Outcome.OBSERVED: ":eyes:",
+    Outcome.GONE: ":no_entry:",
+    Outcome.PASSED: ":fast_forward:",
+    Outcome.REFUSED: ":no_entry_sign:",
+    Outcome.FAILED: ":x:",
+}
+"""Markers for which mitmproxy has an emoji."""
+
+_MOST_REQUESTS = 20
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
     """The v1 call that a flow is, or None for other traffic."""
     call = v1_call(flow)
-    if call is None or not (is_reverse(flow) or requested_host(flow) in hosts):
-        return None
-    return call
+    return call if call and (is_reverse(flow) or requested_host(flow) in hosts) else None
 
 
 def v1_call(flow: http.HTTPFlow) -> Call | None:
     """The call that a flow would be if its host were a legacy one."""
-    request = flow.request
-    return recognise(request.method, request.data.path, lambda: _has_docker_token(request))
+    return recognise(
+        flow.request.method,
+        flow.request.data.path,
+        lambda: header(flow, "X-Docker-Token").strip().lower() == "true",
+    )
 
 
 def requested_host(flow: http.HTTPFlow) -> str:
@@ -38,7 +67,8 @@ def requested_host(flow: http.HTTPFlow) -> str:
     if is_reverse(flow):
         host = flow.client_conn.sni or request.pretty_host
     else:
-        host = request.pretty_host if _is_address(request.host) else request.host
+        is_address = ":" in request.host or request.host.replace(".", "").isdecimal()
+        host = request.pretty_host if is_address else request.host
     return host.rpartition("@")[2].lower().rstrip(".")
 
 
@@ -96,23 +126,103 @@ def is_turned_away(flow: http.HTTPFlow) -> bool:
     return flow.live and flow.response is not None and flow.response.status_code in (401, 407)
 
 
-def is_replayed(flow: http.HTTPFlow) -> bool:
-    """Whether the flow is a replay by mitmproxy's user, live or saved."""
-    return flow.is_replay == "request"
-
-
 def is_replay(flow: http.HTTPFlow) -> bool:
     """Whether mitmproxy's user is replaying the request now, so that no caller made it."""
-    return flow.live and is_replayed(flow)
+    return flow.live and flow.is_replay == "request"
 
 
-def _is_address(host: str) -> bool:
+def claim(flow: http.HTTPFlow) -> None:
+    """Say that a bridge takes care of the flow's call."""
+    flow.metadata = _metadata(flow)
+    flow.metadata.setdefault(KEY, {})
+
+
+def is_claimed(flow: http.HTTPFlow) -> bool:
+    """Whether a bridge takes, or took, care of the flow's call."""
+    return KEY in _metadata(flow)
+
+
+def is_upstream_flow(flow: http.HTTPFlow) -> bool:
+    """Whether the flow is one of the bridge's own requests, live or saved."""
+    return _metadata(flow).get(UPSTREAM_KEY) is True
+
+
+def annotate(
+    flow: http.HTTPFlow,
+    entry: CallRecord,
+    comment: str,
+    upstream_requests: Sequence[str] = (),
+) -> None:
+    """Mark the flow and comment on it, unless a person has, and save the call's record in it."""
+    claim(flow)
+    mark, before = MARKS[entry.outcome], _note(flow)
+    if flow.marked in ("", before.get("mark")):
+        flow.marked = mark
+    if flow.comment in ("", before.get("comment")):
+        flow.comment = comment
+    flow.metadata[KEY] = {
+        "mark": mark,
+        "comment": comment,
+        "call": msgspec.to_builtins(entry),
+        "asked": [bounded(each) for each in upstream_requests[:_MOST_REQUESTS]],
+    }
+
+
+def comment_on(entry: CallRecord, instead: str, *, is_replay: bool = False) -> str:
+    """A call in one line: what it was, what became of it, what to call instead, who must change.
+
+    `instead` is the URL of a call, or a sentence that says what to do.
+    """
+    replay = "replayed by hand and not counted, " if is_replay else ""
+    return printable(
+        f"Docker Hub API v1: {entry.http_request_method} {entry.url_path}; {replay}{entry.ending}; "
+        f"instead: {instead}; to change by: {entry.caller}"
+    )
+
+
+def saved_record(flow: http.HTTPFlow) -> CallRecord | None:
+    """The record that a bridge saved in the flow; None if there is none, or it cannot be true."""
+    call = _note(flow).get("call")
     try:
-        ip_address(host)
+        entry = msgspec.convert(call, CallRecord)
+        return replace(entry, id=str(UUID(entry.id))) if _is_sound(entry, call) else None
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def _has_docker_token(request: http.Request) -> bool:
-    return str(request.headers.get("X-Docker-Token", "")).strip().lower() == "true"
+def saved_upstream_requests(flow: Flow) -> Sequence[str]:
+    """The requests to Docker's hosts that a bridge saved in the flow."""
+    requests = _note(flow).get("asked")
+    if not isinstance(requests, list) or len(requests) > _MOST_REQUESTS:
+        return ()
+    return [bounded(each) for each in requests if isinstance(each, str)]
+
+
+def call_of(entry: CallRecord) -> Call:
+    """The call that a record is about."""
+    repository = repository_or_none(entry.namespace, entry.repository)
+    return Call(route_named(entry.route), repository, entry.tag or None)
+
+
+def _metadata(flow: Flow) -> dict[str, Any]:
+    return flow.metadata if isinstance(flow.metadata, dict) else {}  # a file may have anything
+
+
+def _note(flow: Flow) -> dict[str, Any]:
+    """What stands under the bridge's key; empty if that is nothing a bridge would write."""
+    note = _metadata(flow).get(KEY)
+    return note if isinstance(note, dict) else {}
+
+
+def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
+    """Whether a bridge may have saved it: what had to be bounded, none has."""
+    found = call_of(entry)
+    values = msgspec.to_builtins(entry) | {"started_at": call["started_at"]}
+    return (
+        found.route in ROUTES
+        and entry.verdict is found.route.verdict
+        and all(call[name] == value for name, value in values.items())
+        and entry.started_at == msgspec.convert(call["started_at"], datetime)
+        and (found.repository is not None or not entry.namespace + entry.repository)
+        and (not entry.tag or is_tag(entry.tag))
+    )

@@ -1,25 +1,223 @@
-"""What to write in place of a call to v1: a sentence, the URL of v2, code ready to be pasted."""
+"""What to write in place of a call to v1: a sentence, the URL of v2, code ready to be pasted.
 
-from hubv1.replacements.recipes import (
-    DOCKERS,
-    Replacement,
-    Snippet,
-    Urls,
-    old_call,
-    replacement,
-    successor_for,
-)
-from hubv1.replacements.wording import SIGNED_NOTE, Field, change_for
+The scripts lie beside this file, one for a listing and a tool; between « and » is what only the
+script with credentials has. A script fails, and prints nothing, where it cannot do all that it is
+for. In those for the shell the last command is the one that prints, so a list is whole even where
+`set -e` has no force, as in a function that stands in a condition; secrets go through pipes, since
+every user of the machine can read command lines. Tools for registries find what `docker login` or
+their own login left, and read all pages; Docker's registry gives the whole list at once, and one
+that does not says so in Link. Python's urllib takes credentials along when it is redirected, unless
+their header is an unredirected one.
+"""
 
-__all__ = [
-    "DOCKERS",
-    "SIGNED_NOTE",
-    "Field",
-    "Replacement",
-    "Snippet",
-    "Urls",
-    "change_for",
-    "old_call",
-    "replacement",
-    "successor_for",
-]
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from hubv1.api.names import Repository, is_tag, repository_or_none
+from hubv1.api.routes import Listing, Route
+
+_HUB = "https://hub.docker.com"
+_A_HOST = "index.docker.io"
+_PLACEHOLDERS = {
+    "{namespace}": "NAMESPACE",
+    "{repository}": "REPOSITORY",
+    "{name}": "REPOSITORY",
+    "{tag}": "TAG",
+    "{tag_name}": "TAG",
+}
+_SCRIPTS = Path(__file__).parent
+_SIGNED_PART = re.compile("«(.*?)»", re.DOTALL)
+_IMAGE = "docker.io/NAMESPACE/REPOSITORY"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A whole script."""
+
+    title: str  # the tool it is written for; those for the shell may need jq too
+    language: str  # `bash` or `python`
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What became of a field of v1's answer."""
+
+    old: str
+    new: str  # empty where nothing takes its place
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A call to v1, and what to do instead; unknown names are in capitals."""
+
+    old: str  # URL of the call as it is made now
+    new: str  # URL of the v2 call to make instead; empty where there is none
+    instead: str  # what to do, as a sentence
+    lost: str  # what happened to the call, and what does not come back
+    line: str = ""  # one line that gives the whole answer; empty where none does
+    snippets: tuple[Snippet, ...] = ()  # none where no call replaces the old one
+    others: tuple[str, ...] = ()  # lines for further tools
+    fields: tuple[Field, ...] = ()
+    notes: tuple[str, ...] = ()  # what to look out for
+
+    @property
+    def shortest(self) -> str:
+        """The shortest code that gives the whole answer; empty where no call replaces the old."""
+        codes = (snippet.code for snippet in self.snippets)
+        return self.line or min(codes, key=lambda code: code.count("\n"), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """What is said about the calls for a listing."""
+
+    instead: str  # what to do, beside the code that does it
+    change: str  # what to do with Hub's own pages, for programs that read a report
+    fields: tuple[Field, ...]
+    notes: tuple[str, ...]
+    line: str = ""
+    others: tuple[str, ...] = ()
+
+
+_ADVICE = {
+    Listing.TAGS: _Advice(
+        "Take the names from the registry's list: all in one call, signed in or not.",
+        "Read pages of 100 (page_size=100) until next is null, take results[].name and sort; "
+        "beyond about 1,000 tags v2 wants a Bearer token.",
+        (
+            Field("name", "results[].name", "tags[] in the registry's list"),
+            Field("layer", "", "empty in v1's last years"),
+        ),
+        (
+            (
+                "Hub's own pages (page_size=100, until next is null) have the same names, but end "
+                "with 403 at about 1,000 tags where one does not sign in."
+            ),
+        ),
+        f"skopeo list-tags docker://{_IMAGE}",
+        (f"crane ls {_IMAGE}", f"regctl tag ls {_IMAGE}"),
+    ),
+    Listing.TAG: _Advice(
+        "Ask v2 for the tag: 200 and 404 mean what they did.",
+        "200 and 404 mean what they did; the tag's digest takes the place of the id.",
+        (Field("pk", "id"), Field("id", "digest", "its first 8 hex digits, after sha256:")),
+        (
+            "curl -f fails on 429 and 5xx too: what is missing should be built on 404 alone.",
+            "skopeo inspect --raw counts as a pull; curl, crane digest and regctl do not.",
+        ),
+        f"curl -fsS -o /dev/null {_HUB}/v2/namespaces/NAMESPACE/repositories/REPOSITORY/tags/TAG",
+        # By HEAD, which Docker does not count as a pull.
+        (f"crane digest {_IMAGE}:TAG", f"regctl manifest head {_IMAGE}:TAG"),
+    ),
+    Listing.IMAGES: _Advice(
+        "Read all pages of the tags and take the digests of their images.",
+        "Read pages of 100 (page_size=100) until next is null and take results[].images[].digest.",
+        (
+            Field(
+                "id", "results[].images[].digest", "results[].digest where a tag lists no images"
+            ),
+            Field("checksum", "", "empty in v1's last years"),
+        ),
+        (
+            (
+                "Beyond about 1,000 tags Hub answers 403 where one does not sign in; for fewer, no "
+                "token is needed."
+            ),
+            (
+                "No tool lists the images of a whole repository; skopeo inspect --raw has those of "
+                "a tag."
+            ),
+        ),
+    ),
+}
+"""For each listing that v2 still has."""
+
+SIGNED_NOTE = "DOCKER_TOKEN is an access token with read access; export both variables."
+
+_IMPOSSIBLE = "Docker Hub allows no such name: look at how the caller puts the path together."
+
+
+def replacement(
+    route: Route,
+    repository: Repository | None,
+    tag: str = "",
+    *,
+    signed: bool,
+    paged: bool,
+    old: str = "",
+) -> Replacement:
+    """What replaces calls of that route.
+
+    `signed` and `paged` say whether such calls came with credentials, and whether they asked for
+    more than a page of v2 has; `old` is the URL of one, where it is known.
+    """
+    checked = repository and repository_or_none(repository.namespace, repository.name)
+    names = {"NAMESPACE": checked.namespace, "REPOSITORY": checked.name} if checked else {}
+    if is_tag(tag):
+        names["TAG"] = tag
+    old = _replaced(_replaced(old or old_call(route, _A_HOST, checked), _PLACEHOLDERS), names)
+    new = _replaced(_replaced(successor_for(route, checked), _PLACEHOLDERS), names)
+    advice = _advice_for(route)
+    if route.listing is None or advice is None:
+        return Replacement(old, new, route.instead, route.sentence)
+    # Who reads long lists of images may meet the end of what Hub shows to anybody.
+    signs_in = signed or (paged and route.listing is Listing.IMAGES)
+    scripts = _scripts(route.listing, signed=signs_in)
+    return Replacement(
+        old,
+        new,
+        advice.instead,
+        route.sentence,
+        "" if signs_in else _replaced(advice.line, names),
+        tuple(replace(each, code=_replaced(each.code, names)) for each in scripts),
+        tuple(_replaced(line, names) for line in advice.others),
+        advice.fields,
+        (*advice.notes, SIGNED_NOTE) if signs_in else advice.notes,
+    )
+
+
+def successor_for(route: Route, repository: Repository | None) -> str:
+    """URL of the v2 call to make instead, with the caller's own repository where there is one."""
+    found = route.replacement_for(repository) or route.replacement or route.successor
+    return _HUB + found if found.startswith("/") else found
+
+
+def old_call(route: Route, host: str, repository: Repository | None) -> str:
+    """URL of the call as it is made now, with the caller's own repository where there is one."""
+    names = {"{namespace}": repository.namespace, "{name}": repository.name} if repository else {}
+    return f"https://{host}{_replaced(route.path, names)}"
+
+
+def change_for(route: Route, repository: Repository | None) -> str:
+    """What to change, in one sentence that a person can act on."""
+    advice = _advice_for(route)
+    if advice is None:
+        return route.sentence
+    return advice.change if repository else _IMPOSSIBLE
+
+
+def _advice_for(route: Route) -> _Advice | None:
+    """What is said about calls of a route that another call replaces; None where none does."""
+    return _ADVICE.get(route.listing) if route.listing and not route.instead else None
+
+
+@cache
+def _scripts(listing: Listing, *, signed: bool) -> list[Snippet]:
+    """The scripts that give what a call for that listing gave, with names in capitals."""
+    tools = ("curl", "bash"), ("skopeo", "bash"), ("Python 3", "python")
+    files = {tool: _SCRIPTS / f"{listing}.{tool[0].partition(' ')[0].lower()}" for tool in tools}
+    return [
+        Snippet(*tool, _SIGNED_PART.sub(r"\1" if signed else "", file.read_text(encoding="utf-8")))
+        for tool, file in files.items()
+        if file.exists()
+    ]
+
+
+def _replaced(text: str, names: dict[str, str]) -> str:
+    for placeholder, name in names.items():
+        text = text.replace(placeholder, name)
+    return text

@@ -10,8 +10,7 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from hubv1.api.outcome import ANSWERED, Outcome
-from hubv1.api.routes import LEGACY_HOSTS, Verdict, route_named
+from hubv1.api.routes import ANSWERED, LEGACY_HOSTS, Outcome, Verdict, route_named
 from hubv1.journal import (
     EVERYTHING,
     FILE_NAME,

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from hubv1.api.outcome import CLEAN, TROUBLE
 from hubv1.journal import Selection
 from hubv1.report.model import SCHEMA, Comparison, Report, State
 from hubv1.text import decode_text, number, plainly
 
-FOUND = 4
-"""Exit code: what --fail-on asked for is there."""
+DONE, NOTHING_SEEN, FOUND = 0, 1, 4
+"""Exit codes; the last says that what --fail-on asked for is there."""
 
 _SHOWN = 5
 
@@ -121,9 +120,9 @@ class FailOn(StrEnum):
 def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
     """The exit code, and a sentence that says what was found; empty where that is nothing."""
     if report.state is State.NOTHING_SEEN:
-        return TROUBLE, ""
+        return NOTHING_SEEN, ""
     found = _found(report, fail_on)
-    return (FOUND, f"--fail-on {fail_on}: {found}.") if found else (CLEAN, "")
+    return (FOUND, f"--fail-on {fail_on}: {found}.") if found else (DONE, "")
 
 
 def _found(report: Report, fail_on: FailOn) -> str:

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from hubv1.api.names import Repository
-from hubv1.api.outcome import ANSWERED, Outcome
-from hubv1.api.routes import Verdict, route_named
+from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
 from hubv1.journal import OTHERS, Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 from datetime import UTC, date, datetime, time, timedelta
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.journal import Selection
 
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from hubv1.api.outcome import ANSWERED, Outcome
+from hubv1.api.routes import ANSWERED, Outcome
 from hubv1.journal import Selection
 from hubv1.replacements import Field
 from hubv1.report.model import (

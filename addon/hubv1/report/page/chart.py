@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count, pairwise
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.burn_down import Bar, bars_of
 from hubv1.report.model import Report
 

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as _text
 from operator import attrgetter
 from typing import Any
 
-from hubv1.api.outcome import Outcome
+from hubv1.api.routes import Outcome
 from hubv1.report.escaping import csv_cell
 from hubv1.report.model import OUTCOMES, SCHEMA, CallerUse, Comparison, Day, Finding, Report, Told
 from hubv1.report.prose import rfc3339

@@ -15,8 +15,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hubv1.api.outcome import Outcome
-from hubv1.api.routes import Verdict
+from hubv1.api.routes import Outcome, Verdict
 from hubv1.report.burn_down import burn_down
 from hubv1.report.model import CallerUse, Report, Standing, State
 from hubv1.report.prose import (

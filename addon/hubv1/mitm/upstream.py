@@ -1,0 +1,135 @@
+"""The bridge's own requests to Docker's hosts: mitmproxy's options for them, and their flows."""
+
+import asyncio
+import json
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from mitmproxy import connection, ctx, eventsequence, exceptions, http
+from mitmproxy.addons.upstream_auth import parse_upstream_auth
+from mitmproxy.flow import Error
+from mitmproxy.options import Options
+from mitmproxy.proxy.mode_specs import ProxyMode, UpstreamMode
+
+from hubv1.hub import MASK, Connections, Exchange, Reply
+from hubv1.listen import bracketed
+from hubv1.mitm.flows import UPSTREAM_KEY
+
+OPTIONS = frozenset(
+    {
+        "ssl_insecure",
+        "ssl_verify_upstream_trusted_ca",
+        "ssl_verify_upstream_trusted_confdir",
+        "client_certs",
+        "mode",
+        "upstream_auth",
+    }
+)
+"""mitmproxy's options that apply to them."""
+
+_COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
+_SHOWN_BYTES = 1024 * 1024  # of a response body
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
+_FRAMING = ("content-encoding", "transfer-encoding", "content-length")
+"""Headers about the encoding of a body, which is decoded by now."""
+_HERE = ("127.0.0.1", 0)
+_TOKEN = re.compile(rb'token"\s*:', re.IGNORECASE)
+
+
+def connections(options: Options) -> Connections:
+    """The connection settings of the bridge's own requests: those of the proxy itself.
+
+    In upstream mode they go through the parent proxy as well, through the first of several. Raises
+    OptionsError for a mode that cannot be read.
+    """
+    try:
+        modes = [ProxyMode.parse(spec) for spec in options.mode]
+    except ValueError:
+        # Its text repeats the mode, and with it the user info of a parent proxy.
+        raise exceptions.OptionsError(  # type: ignore[no-untyped-call]  # mitmproxy's
+            "mode has a value that mitmproxy cannot read. User name and password of a parent proxy "
+            "belong into upstream_auth."
+        ) from None
+    parent = next((mode for mode in modes if isinstance(mode, UpstreamMode)), None)
+    host, port = parent.address if parent else ("", 0)
+    return Connections(
+        insecure=options.ssl_insecure,
+        ca_file=options.ssl_verify_upstream_trusted_ca or "",
+        ca_folder=options.ssl_verify_upstream_trusted_confdir or "",
+        client_certs=options.client_certs or "",
+        proxy=f"{parent.scheme}://{bracketed(host)}:{port}" if parent else "",
+        proxy_auth=(options.upstream_auth or "") if parent else "",
+    )
+
+
+def imposed_authorization(options: Options) -> str:
+    """The Authorization that `upstream_auth` puts into every call to a reverse proxy."""
+    # It belongs to one of mitmproxy's addons, which need not be loaded.
+    given = options.upstream_auth if "upstream_auth" in options else None
+    return parse_upstream_auth(given).decode() if given else ""
+
+
+def confdir(options: Options) -> Path:
+    """Mitmproxy's confdir, which does not exist yet at the first start."""
+    return Path(options.confdir).expanduser()
+
+
+class UpstreamFlows:
+    """An observer of exchanges that runs each through mitmproxy's hooks, as if read from a file
+    (hub_show_upstream)."""
+
+    def __init__(self) -> None:
+        """Off until `is_on` is set."""
+        self.is_on = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Show an exchange, after whoever waits for it has the response."""
+        task = asyncio.ensure_future(_show(_flow_of(exchange)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _show(flow: http.HTTPFlow) -> None:
+    # Not mitmproxy's own way of loading: in reverse mode it would change the host.
+    for hook in eventsequence.iterate(flow):
+        await ctx.master.addons.handle_lifecycle(hook)
+
+
+def _flow_of(exchange: Exchange) -> http.HTTPFlow:
+    """Make a flow of an exchange, without its secrets: it may be saved, and shown to anybody."""
+    asked, secrets = exchange.request, exchange.secrets
+    body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
+    headers = _headers(exchange.headers.items(), secrets)
+    request = http.Request.make(asked.method, asked.url, body, headers)
+    request.timestamp_start = request.timestamp_end = exchange.started_at
+    client = connection.Client(peername=_HERE, sockname=_HERE, timestamp_start=exchange.started_at)
+    flow = http.HTTPFlow(client, connection.Server(address=(request.host, request.port)))
+    flow.request = request
+    if exchange.reply is None:
+        flow.error = Error(exchange.error, exchange.ended_at)
+    else:
+        flow.response = _response(exchange.reply, secrets)
+        flow.response.timestamp_start = flow.response.timestamp_end = exchange.ended_at
+    flow.comment = _COMMENT
+    flow.metadata[UPSTREAM_KEY] = True
+    return flow
+
+
+def _response(reply: Reply, secrets: Collection[str]) -> http.Response:
+    """The response, with its body masked if it contains a token or repeats a secret."""
+    body = reply.body[:_SHOWN_BYTES]
+    if _TOKEN.search(reply.body) or any(secret.encode() in reply.body for secret in secrets):
+        body = MASK.encode()
+    plain = [pair for pair in reply.headers.items() if pair[0].lower() not in _FRAMING]
+    return http.Response.make(reply.status, body, _headers(plain, secrets))
+
+
+def _headers(pairs: Iterable[tuple[str, str]], secrets: Collection[str]) -> http.Headers:
+    fields = []
+    for name, value in pairs:
+        is_secret = name.lower() in _SECRET_HEADERS or any(each in value for each in secrets)
+        shown = MASK if is_secret else value
+        fields.append((name.encode(), shown.encode("utf-8", "surrogateescape")))
+    return http.Headers(fields)
