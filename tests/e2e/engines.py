@@ -44,7 +44,7 @@ image=$(podman image mount hub-v1-bridge)
 cd {machine}
 mkdir upper work root
 mount -t overlay -o lowerdir="$image",upperdir=upper,workdir=work overlay root
-for each in proc:proc sysfs:sys tmpfs:run tmpfs:tmp tmpfs:sys/fs/cgroup; do
+for each in sysfs:sys tmpfs:run tmpfs:tmp tmpfs:sys/fs/cgroup; do
     mount -t "${{each%:*}}" "${{each%:*}}" "root/${{each#*:}}"
 done
 mount --bind /dev root/dev
@@ -52,17 +52,19 @@ mkdir root/sys/fs/cgroup/systemd
 mount -t cgroup -o none,name=systemd cgroup root/sys/fs/cgroup/systemd
 cp typed root/typed
 cp typed.service root/etc/systemd/system
-exec env -i container=test /usr/sbin/chroot root /lib/systemd/systemd --unit=typed.service
+unshare --pid --fork --mount-proc=root/proc env -i container=test \\
+    /usr/sbin/chroot root /lib/systemd/systemd --unit=typed.service >systemd.log 2>&1 &
+until [ -s upper/ended ] || ! kill -0 $!; do sleep 0.1; done
 """
 _TYPED = """\
 [Service]
 Type=oneshot
 WorkingDirectory=/tmp
 ExecStart=/bin/bash -e /typed
+ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS >/ended'
+TimeoutStartSec=infinity
 StandardOutput=file:/printed
 StandardError=inherit
-SuccessAction=exit-force
-FailureAction=exit-force
 """
 _OWN_MOUNTS = ("unshare", "--mount")
 """podman leaves its images mounted."""
@@ -78,7 +80,7 @@ class Engine:
         """What a script prints that calls podman, on a machine where Hub's stand-in is up."""
         done = subprocess.run(
             [
-                *(tool("unshare"), "--mount", "--net", "--pid", "--fork", "--mount-proc"),
+                *(tool("unshare"), "--mount", "--net", "--pid", "--kill-child", "--mount-proc"),
                 *(tool("bash"), "-c", _NAMESPACE, "engine", ROOT / "tests", sys.executable),
                 *(ROOT, f"set -o pipefail; {script}"),
             ],
@@ -97,7 +99,9 @@ class Engine:
         (machine / "typed").write_text(script)
         (machine / "typed.service").write_text(_TYPED)
         self.run(_BOOT.format(machine=machine))
-        return (machine / "upper" / "printed").read_text()
+        printed = (machine / "upper" / "printed").read_text()
+        assert (machine / "upper" / "ended").read_text() == "0\n", printed
+        return printed
 
     def build(self, line: str) -> None:
         """Run the line that builds the image, where the package registry can be reached."""
