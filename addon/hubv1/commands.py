@@ -10,9 +10,8 @@ from mitmproxy.options import Options
 
 from hubv1.components import Components
 from hubv1.config import OPTIONS
-from hubv1.formats import UnknownFormat, format_of
 from hubv1.journal import is_url, masked
-from hubv1.reporting import Reporter
+from hubv1.reporting import Reporter, format_of
 from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ class Commands:
         target = Path(path).expanduser()
         try:
             format_of(target)
-        except UnknownFormat as error:
+        except ValueError as error:
             raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
             self.reporter.write(self.components.journal.place, target)

@@ -70,8 +70,9 @@ class Components:
     config: Config
     limits: Limits
     environment: Environment
-    keys: Mapping[str, object]
-    """What each of those below depends on: it changes when that changes."""
+    keys: Mapping[str, object] = field(repr=False)
+    """What each of those below depends on: it changes when that changes. A fleet's password may be
+    in it."""
     hub: HubClient
     cache: AnswerCache
     journal: Journal

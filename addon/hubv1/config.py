@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.calls import Brownout, Mode, Network, Rule, read_brownout, read_rule
 from hubv1.fleet import check_fleet_url
-from hubv1.formats import UnknownFormat, format_of
 from hubv1.hub import Basic
 from hubv1.journal import COUNTS_DAYS, DAYS, FILE_NAME, NO_FILE, JournalError, is_url, masked
 from hubv1.listen import split_address
+from hubv1.reporting import format_of
 from hubv1.text import stripped, without_user_info
 
 PREFIX = "hub_"
@@ -64,7 +64,7 @@ class Option:
             return self.reader(value) if self.reader else value
         except JournalError as error:
             raise BadOption(str(error)) from error
-        except (ValueError, UnknownFormat) as error:
+        except ValueError as error:
             raise BadOption(f"{self.name} {error}.") from error
 
 
@@ -264,6 +264,9 @@ class Config:
     )
     journal_required: bool = _option(
         False, "Refuse calls that cannot be recorded, instead of serving them."
+    )
+    anonymize: bool = _option(
+        False, "Keep of callers' addresses the network alone (/24, IPv6 /48), and no user names."
     )
     fleet: str = _option(
         "",

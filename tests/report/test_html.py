@@ -3,7 +3,7 @@
 import re
 
 from hubv1.api.routes import Outcome
-from hubv1.report.render.html import as_html
+from hubv1.report.html import as_html
 from report.large import large_report
 from report.made import report_of
 from samples import make_entry

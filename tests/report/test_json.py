@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen, Selection
+from hubv1.report.data import as_json
 from hubv1.report.model import Comparison, IgnoredCaller, Report, Standing
-from hubv1.report.render.data import as_json
 from hubv1.text import bounded
 from report.made import report_of
 from report.schemas import checked, schema

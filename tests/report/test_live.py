@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from e2e.bridges import eventually
-from hubv1.report.serve import Address, serve_report
+from hubv1.report.serve import serve_report
 from report.made import report_of, write_journal
 from report.processes import complaint, report
 from report.served import serving
@@ -103,7 +103,7 @@ class TestTrouble:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hubv1.report.serve._PATIENCE", 0.2)
-        monkeypatch.setattr("hubv1.report.serve.as_live_html", lambda *_: "x" * LONG)
+        monkeypatch.setattr("hubv1.report.serve.as_html", lambda *_: "x" * LONG)
         taken = Future[int]()
 
         def take_late(port: int) -> None:
@@ -119,7 +119,7 @@ class TestTrouble:
             port = int(message.rpartition(":")[2].partition("/")[0])
             threading.Thread(target=take_late, args=(port,), daemon=True).start()
 
-        serve_report(Address("127.0.0.1", 0), report_of, (), say)
+        serve_report("127.0.0.1", 0, report_of, (), say)
         assert 0 < taken.result() < LONG
 
     def test_an_address_that_is_taken_is_named(self, journal: Path) -> None:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from e2e.clients import tool
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen, Selection
-from hubv1.report.escaping import code_block, code_cell, code_span
+from hubv1.report.data import COLUMNS
+from hubv1.report.markdown import LARGEST, as_markdown, code_block, code_cell, code_span, table
 from hubv1.report.model import Comparison, IgnoredCaller, Report
-from hubv1.report.render.data import COLUMNS
-from hubv1.report.render.markdown import LARGEST, as_markdown, table
 from hubv1.text import printable
 from report.large import large_report
 from report.made import NOW, report_of, write_journal

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from hubv1.report.escaping import code_block, code_span
+from hubv1.report.markdown import code_block, code_span
 from hubv1.text import bounded, printable
 from report.made import message, report_of
 from samples import make_entry
@@ -81,11 +81,6 @@ def test_other_things_to_change_are_counted_and_the_busiest_is_the_example() -> 
     text = message(report_of(*calls, make_entry(route=TAG)), CALLER)
     assert "For example, 2 times, and 2 others like it or on other routes:" in text
     assert "/v1/repositories/b/tags" in text
-
-
-def test_whom_to_ask_can_be_said() -> None:
-    text = message(report_of(make_entry()), CALLER, contact="Ask #registry.")
-    assert text.endswith("\nAsk #registry.\n")
 
 
 def test_as_markdown_names_and_calls_are_code() -> None:

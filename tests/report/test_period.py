@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.report.period import begin_of, end_of
+from hubv1.report.sources import hours_of
 from report.made import NOW
 
 
@@ -33,7 +33,7 @@ def at(day: int, hour: int = 0) -> datetime:
     ids=str,
 )
 def test_a_period_is_as_wide_as_its_hours(text: str, begin: datetime, end: datetime) -> None:
-    assert (begin_of(text, NOW), end_of(text, NOW)) == (begin, end)
+    assert hours_of(text, NOW) == (begin, end)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,13 @@ def test_a_period_is_as_wide_as_its_hours(text: str, begin: datetime, end: datet
 )
 def test_what_is_no_moment_is_named_with_what_would_be(text: str) -> None:
     with pytest.raises(ValueError, match="neither a time such as 2026-03-01"):
-        begin_of(text, NOW)
-    with pytest.raises(ValueError, match="neither a time such as 2026-03-01"):
-        end_of(text, NOW)
+        hours_of(text, NOW)
 
 
 @given(st.text() | st.datetimes().map(str) | st.dates().map(str))
 def test_whatever_it_is_it_is_a_period_or_refused(text: str) -> None:
     try:
-        begin, end = begin_of(text, NOW), end_of(text, NOW)
+        begin, end = hours_of(text, NOW)
     except ValueError:
         return
     assert begin.tzinfo is end.tzinfo is UTC

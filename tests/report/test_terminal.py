@@ -10,8 +10,9 @@ import pytest
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen
 from hubv1.report.model import Comparison, IgnoredCaller, Report
-from hubv1.report.render.terminal import as_text
+from hubv1.report.output import Look
 from hubv1.report.sections import replacement_of
+from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry
 
@@ -21,7 +22,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def shown(report: Report, width: int | None = None) -> str:
-    return "".join(as_text(report, width=width, color=False))
+    return as_text(report, Look(width=width))
 
 
 def part(report: Report, title: str, width: int) -> list[str]:
@@ -83,7 +84,7 @@ def test_its_parts_come_in_the_order_in_which_people_act_on_them() -> None:
     lines = shown(report_of(make_entry())).splitlines()
     titles = (
         "Calls a day",
-        "Who still calls v1",
+        "Callers",
         "What to change",
         "What was not bridged",
         "What was seen",
@@ -118,7 +119,7 @@ class TestCallsADay:
 
     def test_where_there_are_no_blocks_ascii_does(self) -> None:
         report = report_of(make_entry(), make_entry(outcome=Outcome.OBSERVED))
-        text = "".join(as_text(report, width=None, color=False, in_ascii=True))
+        text = as_text(report, Look(in_ascii=True))
         assert text.isascii()
         assert "# translated  : observed\n" in text
 
@@ -127,7 +128,7 @@ class TestCallers:
     def test_each_is_shown_with_its_standing_since_when_and_how_often(self) -> None:
         calls = [make_entry(), make_entry(started_at=AT - timedelta(2))]
         calls.append(make_entry(started_at=AT.replace(hour=13)))
-        line = part(report_of(*calls), "Who still calls v1", 150)[3]
+        line = part(report_of(*calls), "Callers", 150)[3]
         assert re.split(r"\s{2,}", line.strip()) == [
             "curl/8.1 at 10.0.0.7",
             "ready to move",
@@ -139,7 +140,7 @@ class TestCallers:
         ]
 
     def test_a_narrow_terminal_has_the_same_as_a_paragraph(self) -> None:
-        assert part(report_of(make_entry()), "Who still calls v1", 80) == [
+        assert part(report_of(make_entry()), "Callers", 80) == [
             "  curl/8.1 at 10.0.0.7",
             "    ready to move",
             "    1 call since 2026-03-01, 0 this hour, the last 2026-03-01 12:30",
@@ -153,7 +154,7 @@ class TestCallers:
             make_entry(caller="late"),
             *[make_entry(caller="busy")] * 2,
         ]
-        lines = part(report_of(*calls), "Who still calls v1", 80)
+        lines = part(report_of(*calls), "Callers", 80)
         assert [line.strip() for line in lines[::4]][:3] == ["busy", "late", "early"]
 
     @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ class TestWhatWasNotBridged:
     def test_it_is_named_with_how_it_ended(self, width: int) -> None:
         lost = make_entry(outcome=Outcome.REFUSED, repository="lost")
         text = "\n".join(part(report_of(make_entry(), lost), "What was not bridged", width))
-        told = ("curl/8.1 at 10.0.0.7", "library/lost /tags", "1 refused", "2026-03-01 12:30")
+        told = ("curl/8.1 at 10.0.0.7", "library/lost", "/tags", "1 refused", "2026-03-01 12:30")
         assert all(each in text for each in told)
         assert "library/debian" not in text
 
@@ -214,7 +215,7 @@ class TestWhatWasNotBridged:
 
 def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
     report = report_of(make_entry(user_agent_original="x" * 200))
-    text = "".join(as_text(report, width=None, color=False, columns=("user_agent", "calls")))
+    text = as_text(report, Look(columns=("user_agent", "calls")))
     assert f" {'x' * 200}  1\n" in text
     assert "What to change" not in text
     assert "What was seen" in text
@@ -251,6 +252,6 @@ def test_callers_of_an_earlier_report_and_accepted_ones_are_listed() -> None:
 def test_a_repository_asked_for_with_and_without_its_namespace_is_named_once() -> None:
     forms = ("GET /v1/repositories/{name}/tags", "GET /v1/repositories/{namespace}/{name}/tags")
     report = report_of(*(make_entry(route=form, repository="debian") for form in forms))
-    rows = part(report, "Who still calls v1", 200)
+    rows = part(report, "Callers", 200)
     assert sum(line.count("/debian /tags") for line in rows) == 1
     assert not any("more" in line for line in rows)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hubv1.journal import Gap
 from hubv1.report.model import Report
-from hubv1.report.render.terminal import as_text
+from hubv1.report.output import Look
+from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry
 
@@ -42,7 +43,7 @@ HOSTILE = st.one_of(
 
 
 def shown(report: Report, width: int | None = None) -> str:
-    return "".join(as_text(report, width=width, color=False))
+    return as_text(report, Look(width=width))
 
 
 def without_colors(colored: str) -> str:
@@ -77,7 +78,7 @@ def test_colour_is_there_when_asked_for_and_changes_no_word(
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     report = report_of(make_entry())
-    colored = "".join(as_text(report, width=100, color=True))
+    colored = as_text(report, Look(width=100, color=True))
     assert "\x1b[32mbridged" in colored
     assert without_colors(colored) == shown(report, 100)
 
@@ -85,7 +86,7 @@ def test_colour_is_there_when_asked_for_and_changes_no_word(
 def test_no_color_is_heeded_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     colors = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
-    assert not colors.search("".join(as_text(report_of(make_entry()), width=100, color=True)))
+    assert not colors.search(as_text(report_of(make_entry()), Look(width=100, color=True)))
 
 
 @pytest.mark.parametrize("text", ["[bold]x[/bold]", ":skull:", "[link=https://e.example]y[/link]"])
@@ -111,4 +112,4 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is(
 @given(HOSTILE)
 def test_a_colored_report_has_no_escapes_but_its_own(text: str) -> None:
     report = report_of(make_entry(caller=text, server_address=text))
-    assert without_colors("".join(as_text(report, width=80, color=True))) == shown(report, 80)
+    assert without_colors(as_text(report, Look(width=80, color=True))) == shown(report, 80)

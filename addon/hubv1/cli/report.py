@@ -18,9 +18,9 @@ from hubv1.api.routes import ROUTES, Outcome
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
-from hubv1.formats import SUFFIXES, UnknownFormat, format_of
 from hubv1.journal import JournalError, is_named
-from hubv1.listen import Listener
+from hubv1.listen import Listener, split_address
+from hubv1.reporting import SUFFIXES, format_of
 from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
@@ -55,6 +55,10 @@ class _Option(click.Option):
         return [line.strip() for line in text.splitlines() if line.strip()] or None
 
 
+def _read_address(text: str) -> tuple[str, int]:
+    return split_address(f"127.0.0.1:{text}" if text.isdecimal() else text)
+
+
 def _read_host(text: str) -> str:
     host = text.strip().lower().rstrip(".")
     if not host or not {*host}.isdisjoint("/@ *") or re.search(r"^[^:]*:\d*$", host):
@@ -78,14 +82,14 @@ def _option(
     read: Callable[[str], object] = str,
     **more: Any,  # noqa: ANN401  # click's
 ) -> _Option:
-    """An option whose texts `read` reads: it raises ValueError or UnknownColumn."""
+    """An option whose texts `read` reads: it raises ValueError."""
 
     def convert(_: click.Context, __: click.Parameter, value: object) -> object:
         try:
             if isinstance(value, tuple):
                 return tuple(map(read, value))
             return read(value) if isinstance(value, str) else value
-        except (ValueError, reports.UnknownColumn) as error:
+        except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
     return _Option(flags.split(), metavar=metavar, help=text, callback=convert, **more)
@@ -133,7 +137,7 @@ _PARAMETERS: list[click.Parameter] = [
         "HOST:PORT",
         "Serve the report as a page that is kept up to date, until Ctrl-C. A PORT alone is on "
         "127.0.0.1; a HOST beyond this machine needs the token in the URL that is printed.",
-        reports.Address.read,
+        _read_address,
     ),
 ]
 
@@ -180,7 +184,7 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         reports.selection_of(options, datetime.now(UTC))
         form = options.format or _format_by_name(options.output)
         return form, reports.look_for(form, options.output, options.columns)
-    except (ValueError, UnknownFormat) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -190,8 +194,8 @@ def _format_by_name(output: Path | None) -> str:
         return "terminal"
     try:
         return format_of(output)
-    except UnknownFormat as error:
-        raise UnknownFormat(f"{error}; --format overrides the name") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; --format overrides the name") from error
 
 
 def _write(options: Namespace, form: str, look: reports.Look) -> int:
@@ -222,26 +226,26 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
 
 
 def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:
-    is_for_people = options.caller and form in reports.MARKDOWN_BY_FORMAT
+    is_for_people = options.caller and form in {"terminal", "md"}
     if not is_for_people or options.columns or options.fail_on is not None:
         return reports.render_report(made, form, look)
     if not made.callers:
         unfiltered = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
         raise _nobody(options.caller, reports.make(unfiltered, made.generated_at, _say))
-    return [reports.messages_to_callers(made, markdown=reports.MARKDOWN_BY_FORMAT[form])]
+    return [reports.messages_to_callers(made, markdown=form == "md")]
 
 
 def _nobody(names: Sequence[str], every: reports.Report) -> Failure:
     """That these callers made no call that was asked for; `every` has all calls."""
     is_known = any(is_named(use.caller, names) for use in every.callers)
     is_wrong_name = every.state is not reports.State.NOTHING_SEEN and not is_known
-    return Failure(
-        str(reports.nobody_named(names, every)), WRONG_USAGE if is_wrong_name else FAILED
-    )
+    return Failure(reports.nobody_named(names, every), WRONG_USAGE if is_wrong_name else FAILED)
 
 
 def _serve(options: Namespace) -> int:
     """Show the report until Ctrl-C; what there is to say about its sources is said once."""
+    from hubv1.report.serve import serve_report  # noqa: PLC0415  # loads aiohttp and Jinja2
+
     said: set[str] = set()
 
     def say_once(message: str) -> None:
@@ -249,16 +253,16 @@ def _serve(options: Namespace) -> int:
             said.add(message)
             _say(message)
 
-    address: reports.Address = options.serve
+    host, port = options.serve
     try:
-        reports.serve_report(
-            address, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, _say
+        serve_report(
+            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, _say
         )
     except OSError as error:
-        why = Listener("report", address.host, address.port).why_not(error)
+        why = Listener("report", host, port).why_not(error)
         raise Failure(f"--serve: {why}") from error
     except UnicodeError as error:  # of a host that no name can be
-        raise Failure(f"--serve: {address.host!r} is not a host name.", WRONG_USAGE) from error
+        raise Failure(f"--serve: {host!r} is not a host name.", WRONG_USAGE) from error
     return DONE
 
 

@@ -314,13 +314,7 @@ def _as_it_is_now(table: Table) -> Insert:
 
 
 def _engine(place: Place) -> Engine:
-    try:
-        engine = server_engine(place)
-    except ImportError as error:
-        raise JournalError(
-            "A fleet needs the Python package psycopg, which mitmproxy's Python does not have: "
-            "pip install 'psycopg[binary]'."
-        ) from error
+    engine = server_engine(place)
     event.listen(engine, "connect", _set_limits)
     return engine
 

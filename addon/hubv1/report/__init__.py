@@ -1,34 +1,41 @@
-"""The migration report: who still calls v1, how often, and what to call instead."""
+"""The migration report: who still calls v1, how often, and what to call instead.
+
+`hubv1.report.serve` is a face of its own: it needs aiohttp, which nothing else here does.
+"""
 
 from hubv1.report.allowlist import AllowlistError
-from hubv1.report.build import DEFAULT_JOURNAL, build_report, make
+from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
-from hubv1.report.messages import MARKDOWN_BY_FORMAT, messages_to_callers, nobody_named
+from hubv1.report.data import COLUMNS, read_columns
+from hubv1.report.messages import messages_to_callers, nobody_named
 from hubv1.report.model import Report, State
-from hubv1.report.period import selection_of
-from hubv1.report.progress import reading_progress
+from hubv1.report.output import (
+    FORMATS,
+    WITH_COLUMNS,
+    Look,
+    look_for,
+    reading_progress,
+    render_report,
+    temporary_file,
+    write,
+    write_whole,
+)
 from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
-from hubv1.report.render import FORMATS, WITH_COLUMNS, Look, look_for, render_report
-from hubv1.report.render.data import COLUMNS, UnknownColumn, read_columns
-from hubv1.report.serve import Address, serve_report
-from hubv1.report.writing import temporary_file, write
+from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
 __all__ = [
     "COLUMNS",
     "DEFAULT_JOURNAL",
     "FORMATS",
     "FOUND",
-    "MARKDOWN_BY_FORMAT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
-    "Address",
     "AllowlistError",
     "BaselineError",
     "FailOn",
     "Look",
     "Report",
     "State",
-    "UnknownColumn",
     "build_report",
     "gate",
     "look_for",
@@ -41,8 +48,8 @@ __all__ = [
     "report_command",
     "selection_of",
     "sentence",
-    "serve_report",
     "summary",
     "temporary_file",
     "write",
+    "write_whole",
 ]

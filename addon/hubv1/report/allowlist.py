@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -80,8 +80,3 @@ def _line(text: str, error: str) -> str:
     if found is None or int(found[1]) >= len(begins):
         return ""
     return f"in the entry of line {text.count(chr(10), 0, begins[int(found[1])]) + 1}, "
-
-
-def patterns(entries: Sequence[Accepted]) -> tuple[str, ...]:
-    """What the names of their callers are like."""
-    return tuple(entry.caller for entry in entries)

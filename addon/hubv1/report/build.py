@@ -1,29 +1,15 @@
-"""From journals and recordings to a report: read what is wanted, add it up, say what it means."""
+"""From histories to a report: add up what they count, and say what it means."""
 
-from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from operator import attrgetter
-from pathlib import Path
+from typing import TypeVar
 
-from hubv1.api.routes import ANSWERED, LEGACY_HOSTS, Outcome, Verdict, route_named
-from hubv1.journal import (
-    EVERYTHING,
-    FILE_NAME,
-    Count,
-    History,
-    Place,
-    Selection,
-    Summary,
-    is_named,
-    read_all,
-)
-from hubv1.report.allowlist import Accepted, Allowlist, patterns, read_allowlist
-from hubv1.report.compare import compared, read_baseline
+from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
+from hubv1.journal import EVERYTHING, Count, History, Selection, is_named
+from hubv1.report.allowlist import Accepted
 from hubv1.report.model import (
     OUTCOMES,
     CallerUse,
@@ -38,18 +24,14 @@ from hubv1.report.model import (
     Traffic,
     Window,
 )
-from hubv1.report.period import on_the_hour, selection_of
-
-DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
-"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
 
 QUIET_DAYS = 7
 """Without a call for so long, a caller has probably moved."""
 
+_Key = TypeVar("_Key")
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
 _HOSTS_ELSEWHERE = 10
 _PLACE_OF = {outcome: at for at, outcome in enumerate(OUTCOMES)}
-_TRANSLATED = _PLACE_OF[Outcome.TRANSLATED]
 _REASONS = {
     Outcome.PASSED: "it calls routes that nothing replaces",
     Outcome.REFUSED: "some of its calls were refused",
@@ -57,68 +39,6 @@ _REASONS = {
     Outcome.GONE: "v1 was ended for it",
 }
 """Why a caller is not bridged, by how some of its calls ended."""
-
-
-def make(
-    options: Namespace,
-    now: datetime,
-    say: Callable[[str], None],
-    advance: Callable[[int], None] = lambda _: None,
-) -> Report:
-    """The report that the arguments of the command ask for, as of `now` (UTC).
-
-    `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError and
-    OSError.
-    """
-    selection = selection_of(options, now)
-    earlier = read_baseline(options.baseline, selection) if options.baseline else None
-    allowed = read_allowlist(options.ignore, now.date()) if options.ignore else Allowlist()
-    selection = replace(selection, accepted=patterns(allowed.in_force))
-    journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
-    with read_sources(journals, options.captures, selection, say, advance) as histories:
-        report = build_report(histories, now, selection, allowed.in_force)
-    ignored = [one.caller for one in report.ignored]
-    if options.ignore:
-        for line in allowed.remarks(ignored):
-            say(f"{options.ignore}: {line}")
-    if earlier is None:
-        return report
-    callers = [use.caller for use in report.callers]
-    return replace(report, baseline=compared(earlier, callers, ignored))
-
-
-@contextmanager
-def read_sources(
-    journals: Sequence[str],
-    captures: Sequence[Path],
-    selection: Selection,
-    say: Callable[[str], None],
-    advance: Callable[[int], None],
-) -> Iterator[list[History]]:
-    """What is wanted of journals, and of recordings what is in none of these, while it lasts.
-
-    `say` hears of journals that share calls, which are counted once. Hosts that the selection names
-    are legacy hosts in recordings too. Raises JournalError and CaptureError.
-    """
-    # A journal that is named twice, by a link perhaps, is read once.
-    places = {place.key: place for place in map(Place, journals)}
-    with read_all([*places.values()], selection, say) as written:
-
-        def known(id_: str) -> bool:
-            return any(journal.has(id_) for journal in written)
-
-        if not captures:
-            yield written
-            return
-        # Journals alone need nothing of mitmproxy, which takes longer to load than most to read.
-        from hubv1.captures import Capture, read_capture  # noqa: PLC0415  # see above
-
-        hosts, told = {*LEGACY_HOSTS, *selection.hosts}, set[str]()
-        recorded = [
-            read_capture(Capture(path, hosts, selection, told, known, advance)) for path in captures
-        ]
-        yield [*written, *recorded]
 
 
 def build_report(
@@ -131,38 +51,41 @@ def build_report(
 
     They were read with that selection, whose accepted callers are those of `accepted`.
     """
-    hour = on_the_hour(now)
-    found = aggregate(history.summary(hour) for history in histories)
+    found = _aggregate(histories, on_the_hour(now))
+    routes = found.routes.values()
     ignored = [_ignored(sums, accepted) for sums in found.accepted.values()]
-    routes = sorted(map(_route, found.routes.values()), key=lambda use: (-use.calls, use.route))
-    days = [_day(*day) for day in sorted(found.days.items())]
-    callers, findings = _callers_and_findings(found, now)
-    routes_used = found.routes.values()
-    legacy = sum(sums.calls for sums in routes_used)
-    ended = [sum(calls) for calls in zip(*(sums.ended for sums in routes_used), strict=True)]
-    totals = dict(zip(OUTCOMES, ended or [0] * len(OUTCOMES), strict=True))
-    seen = _traffic(histories, found.hosts, legacy, sum(one.calls for one in ignored))
+    ended = [sum(sums.ended[at] for sums in routes) for at in range(len(OUTCOMES))]
+    totals = dict(zip(OUTCOMES, ended, strict=True))
+    seen = _traffic(histories, found, sum(one.calls for one in ignored))
+    answered = _PLACE_OF[Outcome.TRANSLATED]
+    in_vain = sum(sums.ended[answered] for sums in routes if sums.last.verdict is Verdict.DEAD)
+    callers, findings = _callers_and_findings(found, now - timedelta(days=QUIET_DAYS))
+    repositories = {one.repository for one in findings} - {""}
     return Report(
         generated_at=now,
         filter=selection,
         window=Window(
-            min((sums.first_at for sums in routes_used), default=None),
-            max((sums.last.last_at for sums in routes_used), default=None),
+            min((sums.first_at for sums in routes), default=None),
+            max((sums.last.last_at for sums in routes), default=None),
         ),
         seen=seen,
         totals=totals,
-        routes=tuple(routes),
+        routes=tuple(sorted(map(_route, routes), key=lambda use: (-use.calls, use.route))),
         callers=callers,
         caller_count=found.caller_count or len(callers),
-        repository_count=found.repository_count
-        or len({one.repository for one in findings if one.repository}),
+        repository_count=found.repository_count or len(repositories),
         findings=findings,
-        days=tuple(days),
+        days=tuple(_day(*day) for day in sorted(found.days.items())),
         ignored=tuple(sorted(ignored, key=attrgetter("last_seen"), reverse=True)),
         baseline=None,
-        in_vain=found.in_vain,
-        state=_state(seen, totals, found.in_vain),
+        in_vain=in_vain,
+        state=_state(seen, totals, in_vain),
     )
+
+
+def on_the_hour(moment: datetime) -> datetime:
+    """The beginning of the hour that the moment is in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 class Sums:
@@ -173,33 +96,15 @@ class Sums:
     def __init__(self, count: Count) -> None:
         """Those of one count."""
         self.last = count
-        """The count among which the latest call was."""
+        """The count with the latest call."""
         self.first_at = count.first_at
-        self.calls = count.calls
-        self.this_hour = count.this_hour
-        self.signed = count.signed
-        self.paged = count.paged
+        self.calls = self.this_hour = self.signed = self.paged = 0
         self.ended = [0] * len(OUTCOMES)
         """How many calls ended in each way, in the order of `OUTCOMES`."""
-        self.ended[_PLACE_OF[count.outcome]] = count.calls
-
-    @classmethod
-    def of(cls, parts: Sequence["Sums"]) -> "Sums":
-        """Of all these together."""
-        whole = copy(parts[0])
-        whole.ended = [sum(calls) for calls in zip(*(each.ended for each in parts), strict=True)]
-        for each in parts[1:]:
-            whole.calls += each.calls
-            whole.this_hour += each.this_hour
-            whole.signed += each.signed
-            whole.paged += each.paged
-            whole.first_at = min(whole.first_at, each.first_at)
-            if each.last.last_at >= whole.last.last_at:
-                whole.last = each.last
-        return whole
+        self.add(count)
 
     def add(self, count: Count) -> None:
-        """So many more."""
+        """Add those of another count."""
         self.calls += count.calls
         self.this_hour += count.this_hour
         self.signed += count.signed
@@ -210,8 +115,16 @@ class Sums:
             self.last = count
 
 
+def _add(sums: dict[_Key, Sums], key: _Key, count: Count) -> None:
+    known = sums.get(key)
+    if known is None:
+        sums[key] = Sums(count)
+    else:
+        known.add(count)
+
+
 @dataclass(slots=True)
-class Aggregate:
+class _Aggregate:
     """Everything that one pass over the counts finds out."""
 
     callers: defaultdict[str, list[Count]] = field(default_factory=lambda: defaultdict(list))
@@ -221,39 +134,25 @@ class Aggregate:
     """By caller; nothing else counts them."""
     days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     hosts: set[str] = field(default_factory=set)
-    in_vain: int = 0
-    """Calls that were answered on a route that is dead."""
     caller_count: int = 0
-    """How many callers there are, where not all are told apart."""
+    """How many there are if not all are told apart, like the repositories."""
     repository_count: int = 0
-    """Likewise."""
 
 
-def aggregate(summaries: Iterable[Summary]) -> Aggregate:
-    """What these summaries make together."""
-    found = Aggregate()
-    for summary in summaries:
+def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
+    found = _Aggregate()
+    for summary in (history.summary(hour) for history in histories):
         for count in summary.counts:
             found.callers[count.caller].append(count)
             found.hosts.add(count.server_address)
-            _count(found.routes, count.route, count)
-            if count.outcome is Outcome.TRANSLATED and count.verdict is Verdict.DEAD:
-                found.in_vain += count.calls
+            _add(found.routes, count.route, count)
         found.caller_count += summary.callers
         found.repository_count += summary.repositories
         for count in summary.accepted:
-            _count(found.accepted, count.caller, count)
+            _add(found.accepted, count.caller, count)
         for (day, outcome), calls in summary.days.items():
             found.days[day][outcome] += calls
     return found
-
-
-def _count(sums: dict[str, Sums], key: str, count: Count) -> None:
-    known = sums.get(key)
-    if known is None:
-        sums[key] = Sums(count)
-    else:
-        known.add(count)
 
 
 def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
@@ -266,23 +165,23 @@ def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
     return State.CLEAN if seen.flows else State.NOTHING_SEEN
 
 
-def _traffic(
-    sources: Sequence[History], hosts: Iterable[str], legacy: int, ignored: int
-) -> Traffic:
+def _traffic(sources: Sequence[History], found: _Aggregate, ignored: int) -> Traffic:
+    legacy = sum(sums.calls for sums in found.routes.values())
     still_served = sum(source.seen.still_served for source in sources)
-    flows = sum(source.seen.flows for source in sources)
-    gaps = (gap for source in sources for gap in source.gaps)
+    elsewhere = sum((Counter(source.elsewhere) for source in sources), Counter[str]())
     return Traffic(
         # A killed bridge loses the last seconds of these counts, though never a call.
-        flows=max(flows, legacy + ignored + still_served),
+        flows=max(sum(source.seen.flows for source in sources), legacy + ignored + still_served),
         legacy=legacy,
         still_served=still_served,
-        hosts=tuple(sorted(hosts)),
-        gaps=tuple(sorted(gaps, key=attrgetter("started_at"))),
+        hosts=tuple(sorted(found.hosts)),
+        gaps=tuple(
+            sorted((gap for each in sources for gap in each.gaps), key=attrgetter("started_at"))
+        ),
         refused_unrecorded=sum(source.seen.refused_unrecorded for source in sources),
         rejected_tls=sum(source.seen.rejected_tls for source in sources),
         rejections=_rejections(sources),
-        elsewhere=_elsewhere(sources),
+        elsewhere=dict(elsewhere.most_common(_HOSTS_ELSEWHERE)),
     )
 
 
@@ -290,19 +189,10 @@ def _rejections(sources: Sequence[History]) -> tuple[RejectingClient, ...]:
     clients: dict[tuple[str, str], RejectingClient] = {}
     for one in (one for source in sources for one in source.rejections):
         key = one.client_address, one.server_address
-        known = clients.get(key)
-        times = one.times + (known.times if known else 0)
-        last = max(one.last_at, known.last_seen) if known else one.last_at
-        clients[key] = RejectingClient(*key, times, last)
+        known = clients.get(key) or RejectingClient(*key, 0, one.last_at)
+        last_seen = max(one.last_at, known.last_seen)
+        clients[key] = RejectingClient(*key, known.times + one.times, last_seen)
     return tuple(sorted(clients.values(), key=attrgetter("last_seen"), reverse=True))
-
-
-def _elsewhere(sources: Sequence[History]) -> Mapping[str, int]:
-    """The hosts with most of them: recordings may hold any number."""
-    calls: Counter[str] = Counter()
-    for source in sources:
-        calls.update(source.elsewhere)
-    return {host: number for host, number in calls.most_common(_HOSTS_ELSEWHERE) if number}
 
 
 def _day(day: date, outcomes: Mapping[Outcome, int]) -> Day:
@@ -322,7 +212,7 @@ def _ignored(sums: Sums, accepted: Sequence[Accepted]) -> IgnoredCaller:
 
 
 def _callers_and_findings(
-    found: Aggregate, now: datetime
+    found: _Aggregate, quiet_until: datetime
 ) -> tuple[tuple[CallerUse, ...], tuple[Finding, ...]]:
     """The callers, the latest first, and the findings, the busiest first; `found` has neither left.
 
@@ -330,19 +220,13 @@ def _callers_and_findings(
     """
     callers: list[CallerUse] = []
     findings: list[Finding] = []
-    quiet_until = now - timedelta(days=QUIET_DAYS)
     for name in [*found.callers]:
+        counts = found.callers.pop(name)
         by_finding: dict[tuple[str, str], Sums] = {}
-        for count in found.callers.pop(name):
-            key = count.route, count.repository
-            known = by_finding.get(key)
-            if known is None:
-                by_finding[key] = Sums(count)
-            else:
-                known.add(count)
-        uses = [*by_finding.values()]
-        callers.append(_caller(uses, quiet_until))
-        findings += map(_finding, uses)
+        for count in counts:
+            _add(by_finding, (count.route, count.repository), count)
+        callers.append(_caller(counts, [*by_finding.values()], quiet_until))
+        findings += map(_finding, by_finding.values())
     # Sorting is stable, so the last key is the first to sort by.
     callers.sort(key=attrgetter("calls"), reverse=True)
     callers.sort(key=attrgetter("last_seen"), reverse=True)
@@ -351,16 +235,14 @@ def _callers_and_findings(
     return tuple(callers), tuple(findings)
 
 
-def _caller(findings: Sequence[Sums], quiet_until: datetime) -> CallerUse:
+def _caller(counts: Sequence[Count], findings: Sequence[Sums], quiet_until: datetime) -> CallerUse:
     sums, verdict = findings[0], findings[0].last.verdict
-    routes, repositories = [sums.last.route], [sums.last.repository]
     if len(findings) > 1:  # which few callers have
-        sums = Sums.of(findings)
+        sums = Sums(counts[0])
+        for count in counts[1:]:
+            sums.add(count)
         verdict = min((each.last.verdict for each in findings), key=_WORST_FIRST.index)
-        routes = sorted({each.last.route for each in findings})
-        repositories = sorted({each.last.repository for each in findings})
     last = sums.last
-    standing, reason = standing_of(sums, verdict, quiet_until)
     return CallerUse(
         last.caller,
         last.client_address,
@@ -369,11 +251,10 @@ def _caller(findings: Sequence[Sums], quiet_until: datetime) -> CallerUse:
         sums.this_hour,
         sums.first_at,
         last.last_at,
-        tuple(routes),
-        tuple(filter(None, repositories)),
+        tuple(sorted({each.last.route for each in findings})),
+        tuple(sorted({each.last.repository for each in findings} - {""})),
         verdict,
-        standing,
-        reason,
+        *standing_of(sums, verdict, quiet_until),
     )
 
 
@@ -402,10 +283,9 @@ def standing_of(sums: Sums, verdict: Verdict, quiet_until: datetime) -> tuple[St
         return Standing.QUIET, f"no call since {last_at.date()}"
     if verdict is Verdict.DEAD:
         return Standing.NOT_BRIDGED, "it calls routes that no bridge can revive"
-    if sums.ended[_TRANSLATED] != sums.calls:
-        reasons = [why for outcome, why in _REASONS.items() if sums.ended[_PLACE_OF[outcome]]]
-        if reasons:
-            return Standing.NOT_BRIDGED, ", ".join(reasons)
+    reasons = [why for outcome, why in _REASONS.items() if sums.ended[_PLACE_OF[outcome]]]
+    if reasons:
+        return Standing.NOT_BRIDGED, ", ".join(reasons)
     if sums.signed:
         return Standing.NEEDS_CREDENTIALS, "it signs in, so its v2 calls need a token"
     if sums.paged:

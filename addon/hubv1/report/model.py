@@ -1,10 +1,10 @@
 """What a report says, whatever it is shown as. Field names are those of the JSON report.
 
 Callers and findings may be many: they are structs of msgspec's, which take a third of the memory
-and time, and what can be told from other fields is a property.
+and time, and what follows from other fields is a property.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
@@ -15,13 +15,12 @@ import msgspec
 
 from hubv1.api.names import Repository
 from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
-from hubv1.journal import OTHERS, Gap, Selection
+from hubv1.journal import Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
 
 SCHEMA = "hub-v1-report/1"
 
 OUTCOMES = tuple(Outcome)
-_TOLD_KEPT = 10_000
 _UNANSWERED = tuple(at for at, outcome in enumerate(OUTCOMES) if outcome not in ANSWERED)
 
 
@@ -54,7 +53,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """First and last legacy call; None where there was none."""
+    """First and last legacy call; None if there was none."""
 
     first: datetime | None
     last: datetime | None
@@ -82,10 +81,10 @@ class Traffic:
     """Legacy hosts that were asked for."""
     gaps: tuple[Gap, ...]
     refused_unrecorded: int
-    """Calls that were refused, since they could not be recorded."""
+    """Calls that were refused because they could not be recorded."""
     rejected_tls: int
     rejections: tuple[RejectingClient, ...]
-    """Who did so, the latest first, as far as it is known."""
+    """The latest first, as far as they are known."""
     elsewhere: Mapping[str, int]
     """Calls in recordings that are like v1's, by the host, no legacy host, that they went to."""
 
@@ -112,11 +111,11 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
 
     caller: str
     address: str
-    """Of its last call, as the user agent."""
+    """Of its last call, like the user agent."""
     user_agent: str
     calls: int
     this_hour: int
-    """Calls in the hour of the report: nought soon after a fix that works."""
+    """Calls in the hour of the report: 0 soon after a fix that works."""
     first_seen: datetime
     last_seen: datetime
     routes: tuple[str, ...]
@@ -139,25 +138,15 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     calls: int
     last_seen: datetime
     signed: int
-    """Calls among them that were made with credentials."""
+    """Calls with credentials."""
     paged: int
-    """Calls among them that asked for a list longer than a page of v2."""
+    """Calls for a list longer than a page of v2."""
     ended: tuple[int, ...]
     """How many calls ended in each way, in the order of `OUTCOMES`."""
 
     @property
-    def outcomes(self) -> Mapping[Outcome, int]:
-        """How many calls ended in each way."""
-        return dict(zip(OUTCOMES, self.ended, strict=True))
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether each of its calls was answered or redirected."""
-        return not any(self.ended[at] for at in _UNANSWERED)
-
-    @property
     def unanswered(self) -> Mapping[Outcome, int]:
-        """How often it ended in another way than answered."""
+        """How many calls were neither answered nor redirected, by how they ended."""
         return {OUTCOMES[at]: self.ended[at] for at in _UNANSWERED if self.ended[at]}
 
     @property
@@ -167,7 +156,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Told(NamedTuple):
-    """What follows from a finding's route, host and repository."""
+    """What follows from a finding's route, host and repository, whoever calls."""
 
     old: str
     """The call as it is made now, `{…}` where it differs from call to call."""
@@ -177,16 +166,12 @@ class Told(NamedTuple):
     """What to change, in one sentence that a person can act on."""
 
 
-@lru_cache(_TOLD_KEPT)  # most findings differ in the caller alone
+@lru_cache(10_000)  # most findings differ in the caller alone
 def _told(route: str, host: str, repository: str) -> Told:
     row = route_named(route)
     namespace, _, name = repository.partition("/")
     named = Repository(namespace, name) if name else None  # else none, or many not told apart
-    return Told(
-        old_call(row, host, named),
-        successor_for(row, named),
-        change_for(row, named),
-    )
+    return Told(old_call(row, host, named), successor_for(row, named), change_for(row, named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +208,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The whole report."""
+    """The whole report. Callers are sorted by their last call, findings and routes by their
+    calls."""
 
     generated_at: datetime
     filter: Selection
@@ -233,26 +219,13 @@ class Report:
     totals: Mapping[Outcome, int]
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
-    """The latest first."""
     caller_count: int
-    """How many there are; more than are in `callers` where the rest are told together."""
+    """More than are in `callers` in a summary, which names but a few."""
     repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
-    """The latest first."""
     baseline: Comparison | None
-    """None where there is no earlier report."""
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether not all callers are told apart."""
-        return self.caller_count > len(self.callers)
-
-    @property
-    def named_callers(self) -> Sequence[CallerUse]:
-        """Those that are told apart."""
-        return [use for use in self.callers if use.caller != OTHERS]

@@ -1,81 +1,47 @@
-"""The sections of a report that is read from top to bottom, whatever it is written as.
+"""The report from top to bottom, in the order in which people act on it: sections with a title, of
+text, tables and the like. Every renderer that people read makes them of what is described here.
 
-Findings are put together in the way people act on them: by caller, by route and by repository. Of
-long tables the first rows are made, and how many rows there are in all is told.
+Of long tables the first rows are made, and how many rows there are in all is told.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import islice
-from operator import attrgetter
-from typing import Self
+from typing import NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
 from hubv1.api.names import repository_or_none
 from hubv1.api.routes import route_named
-from hubv1.replacements import Replacement, replacement
-from hubv1.report.model import CallerUse, Finding, Report, RouteUse, Standing
-from hubv1.report.prose import minute, since_then, standing_in_words, what_it_calls
+from hubv1.replacements import Replacement, old_call, replacement
+from hubv1.report.chart import BurnDown, burn_down
+from hubv1.report.data import row_count, rows_of
+from hubv1.report.model import (
+    CallerUse,
+    Comparison,
+    Finding,
+    IgnoredCaller,
+    RejectingClient,
+    Report,
+    RouteUse,
+    Standing,
+)
+from hubv1.report.prose import (
+    Code,
+    label,
+    minute,
+    outcomes_in_words,
+    standing_in_words,
+    what_it_calls,
+    what_was_seen,
+)
+from hubv1.text import number
 
 ROWS = 500
 """Of a table: more than people read."""
 
-HOW_TO_SEE_ALL = "CSV and JSON have all (--format csv), --caller NAME shows what one does"
-
-CALLED = 5
+_CALLED = 5
 """Repositories and routes that are named beside a caller."""
-
-
-class Section(Enum):
-    """One of them, in the order in which people act on them."""
-
-    DAYS = auto()
-    CALLERS = auto()
-    REJECTING = auto()
-    CHANGES = auto()
-    UNBRIDGED = auto()
-    COMPARED = auto()
-    IGNORED = auto()
-    FINDINGS = auto()
-    """A table of all findings, with the columns that were asked for."""
-    SEEN = auto()
-
-
-_TITLES: Mapping[Section, str] = {
-    Section.CALLERS: "Who still calls v1",
-    Section.REJECTING: "Who rejects the bridge's certificate, and may call v1 too",
-    Section.CHANGES: "What to change",
-    Section.UNBRIDGED: "What was not bridged",
-    Section.IGNORED: "Callers that are accepted, and left out above",
-    Section.SEEN: "What was seen",
-}
-
-_SHOWN: Mapping[Section, Callable[[Report], object]] = {
-    Section.DAYS: lambda report: report.callers,
-    Section.CALLERS: lambda report: report.callers,
-    Section.REJECTING: lambda report: report.seen.rejections,
-    Section.CHANGES: lambda report: report.callers,
-    Section.UNBRIDGED: lambda report: report.callers,
-    Section.COMPARED: lambda report: report.baseline,
-    Section.IGNORED: lambda report: report.ignored,
-    Section.FINDINGS: lambda _: False,
-    Section.SEEN: lambda _: True,
-}
-
-
-def title_of(section: Section, report: Report) -> str:
-    """What stands above the section; empty for the first of the calls a day, which has its own."""
-    if section is Section.COMPARED and report.baseline is not None:
-        return f"Since the report of {minute(report.baseline.generated_at)} UTC"
-    return _TITLES.get(section, "")
-
-
-def sections_of(report: Report, columns: Sequence[str] = ()) -> Sequence[Section]:
-    """Those that the report has, or, where columns were asked for, the table that has these."""
-    if columns:
-        return Section.FINDINGS, Section.SEEN
-    return [section for section in Section if _SHOWN[section](report)]
 
 
 class Name(str):
@@ -97,116 +63,219 @@ class StandingCell(str):
         return cell
 
 
+Row = Sequence[str]
+_Item = TypeVar("_Item")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of a section. Columns of figures have a name that ends in a colon."""
+    """A table. Columns of figures have a name that ends in a colon."""
 
-    columns: tuple[str, ...]
-    rows: Iterable[Sequence[str]]
+    columns: Row
+    rows: Iterable[Row]
     """At most `ROWS`, each with a cell for each column."""
     count: int
     """All the rows that there are."""
+    paragraph: Callable[..., Row] | None = None
+    """Makes of the cells of a row a heading and lines, if there is no room for a table."""
+    share: float = 1 / 16
+    """How much of a report it may take up, if that is limited."""
 
 
-def callers_table(report: Report) -> Table:
-    """Who calls, the latest and busiest first."""
-    callers = report.callers[:ROWS]
-    findings = by_caller(report, [use.caller for use in callers])
-    rows = (
-        (
-            Name(use.caller),
-            StandingCell(use),
-            f"{use.calls:,}",
-            f"{use.this_hour:,}",
-            minute(use.last_seen),
-            f"{use.first_seen:%Y-%m-%d}",
-            Name(what_it_calls(findings[use.caller], CALLED)),
-        )
-        for use in callers
-    )
-    columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
-    return Table(columns, rows, len(report.callers))
-
-
-def rejecting_table(report: Report) -> Table:
-    """Clients of which nothing else is known."""
-    clients = report.seen.rejections
-    rows = (
-        (Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen))
-        for one in clients[:ROWS]
-    )
-    return Table(("Client", "Host", "Times:", "Last time"), rows, len(clients))
-
-
-def compared_table(report: Report) -> Table:
-    """Callers as an earlier report knew them."""
-    baseline = report.baseline
-    if baseline is None:
-        return Table(("Caller", "Since then"), (), 0)
-    rows = ((Name(caller), what) for caller, what in islice(since_then(baseline), ROWS))
-    count = len(baseline.new) + len(baseline.gone) + len(baseline.still)
-    return Table(("Caller", "Since then"), rows, count)
-
-
-def ignored_table(report: Report) -> Table:
-    """Callers that are accepted."""
-    rows = (
-        (
-            Name(one.caller),
-            f"{one.calls:,}",
-            minute(one.last_seen),
-            str(one.until),
-            Name(one.reason),
-        )
-        for one in report.ignored[:ROWS]
-    )
-    columns = ("Caller", "Calls:", "Last call", "Until", "Why")
-    return Table(columns, rows, len(report.ignored))
-
-
-@dataclass(slots=True)
-class RepositoryUse:
+class RepositoryUse(NamedTuple):
     """What is asked of one repository by the same route, whoever asks."""
 
     busiest: Finding
     """Of whoever asks most."""
-    calls: int = 0
-    callers: int = 0
+    calls: int
+    callers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A route, its replacement, and the repositories that it is called for, the busiest first.
-
-    The example is the route's busiest finding, of a sound repository if there is one.
-    """
+    """A route, and what was called by it, the busiest first."""
 
     use: RouteUse
-    replacement: Replacement
-    repositories: Sequence[RepositoryUse]
-    """Without the calls that name none."""
+    findings: Sequence[Finding]
+    is_signed: bool | None = None
+    """Whether with credentials; None if that makes no difference, or both are meant."""
+
+    @property
+    def replacement(self) -> Replacement:
+        """What replaces the busiest finding, of a sound repository if there is one."""
+        sound = (finding for finding in self.findings if "/" in finding.repository)
+        return replacement_of(next(sound, self.findings[0]))
+
+    @property
+    def template(self) -> Replacement:
+        """The same for any repository, with `NAMESPACE` and `REPOSITORY` where names are to be."""
+        route = route_named(self.use.route)
+        return replacement(
+            route,
+            None,
+            signed=bool(self.is_signed),
+            paged=any(finding.paged for finding in self.findings),
+            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
+        )
+
+    @property
+    def repositories(self) -> Sequence[RepositoryUse]:
+        """Those that the calls name, the busiest first."""
+        busiest: dict[str, Finding] = {}
+        calls, callers = Counter[str](), Counter[str]()
+        for finding in self.findings:
+            if finding.repository:
+                busiest.setdefault(finding.repository, finding)
+                calls[finding.repository] += finding.calls
+                callers[finding.repository] += 1
+        return [RepositoryUse(busiest[name], n, callers[name]) for name, n in calls.most_common()]
+
+    def by_credentials(self) -> Sequence["Change"]:
+        """Those without credentials, and those with them, if their replacements differ."""
+        if not self.template.snippets:
+            return [self]
+        parts: dict[bool, list[Finding]] = {False: [], True: []}
+        for finding in self.findings:
+            parts[finding.signed > 0].append(finding)
+        return [Change(self.use, found, signed) for signed, found in parts.items() if found]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to change, route by route."""
+
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What each of them is called, and what is known of it; texts from outside are set apart."""
+
+    lines: Sequence[tuple[str, str]]
+
+
+Content = str | Table | BurnDown | Changes | Facts
+Section = tuple[str, Content]
+"""A title, empty if the one before is meant, and what it is the title of."""
+
+
+def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iterator[Section]:
+    """Those that the report has, or, if columns were asked for, the table that has these.
+
+    `code` sets texts from outside apart that stand within others.
+    """
+    if columns:
+        yield "", findings_table(report, columns)
+    else:
+        yield from _sections(report)
+    yield "What was seen", Facts([*what_was_seen(report, code)])
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    if report.callers:
+        bars = burn_down(report)
+        yield bars.title, bars
+        yield "Callers", callers_table(report)
+    if report.seen.rejections:
+        title = "Who rejects the bridge's certificate, and may call v1 too"
+        yield title, rejecting_table(report)
+    if report.callers:
+        yield "What to change", Changes(changes(report))
+        missed = unbridged(report)
+        said = unbridged_table(missed) if missed else "Every call was answered or redirected."
+        yield "What was not bridged", said
+    if report.baseline:
+        title = f"Since the report of {minute(report.baseline.generated_at)} UTC"
+        yield title, compared_table(report.baseline)
+    if report.ignored:
+        yield "Callers that are accepted, and left out above", ignored_table(report)
+
+
+def callers_table(report: Report) -> Table:
+    """Who calls, the latest and busiest first."""
+    findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
+
+    def row(use: CallerUse) -> Row:
+        return (
+            *(Name(use.caller), StandingCell(use), f"{use.calls:,}", f"{use.this_hour:,}"),
+            *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
+            Name(what_it_calls(findings[use.caller], _CALLED)),
+        )
+
+    def paragraph(name: str, standing: str, calls: str, hour: str, last: str, *more: str) -> Row:
+        since, called = more
+        times = f"{calls} call{'s' * (calls != '1')} since {since}, {hour} this hour"
+        return name, standing, f"{times}, the last {last}", called
+
+    columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
+    return _table(columns, row, report.callers, paragraph, share=1 / 8)
+
+
+def rejecting_table(report: Report) -> Table:
+    """Clients of which nothing else is known."""
+
+    def row(one: RejectingClient) -> Row:
+        return Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen)
+
+    return _table(("Client", "Host", "Times:", "Last time"), row, report.seen.rejections)
+
+
+def unbridged_table(findings: Sequence[Finding]) -> Table:
+    """Calls that ended in another way than answered or redirected."""
+
+    def row(finding: Finding) -> Row:
+        names = map(Name, (finding.caller, label(finding.route), finding.repository))
+        return *names, outcomes_in_words(finding.unanswered), minute(finding.last_seen)
+
+    def paragraph(name: str, route: str, repository: str, ended: str, last: str) -> Row:
+        return name, f"{repository} {route}".strip(), f"{ended}, the last {last}"
+
+    columns = ("Caller", "Route", "Repository", "Ended", "Last call")
+    return _table(columns, row, findings, paragraph, share=1 / 8)
+
+
+def compared_table(earlier: Comparison) -> Table:
+    """Callers as an earlier report knew them."""
+    now = (("new", earlier.new), ("gone", earlier.gone), ("still there", earlier.still))
+    rows = [(Name(caller), what) for what, callers in now for caller in callers]
+    return _table(("Caller", "Since then"), tuple, rows)
+
+
+def ignored_table(report: Report) -> Table:
+    """Callers that are accepted."""
+
+    def row(one: IgnoredCaller) -> Row:
+        last = minute(one.last_seen)
+        return Name(one.caller), f"{one.calls:,}", last, str(one.until), Name(one.reason)
+
+    return _table(("Caller", "Calls:", "Last call", "Until", "Why"), row, report.ignored)
+
+
+def findings_table(report: Report, columns: Sequence[str]) -> Table:
+    """The first of all findings, with these columns."""
+    rows = (
+        [f"{value:,}" if isinstance(value, int) else Name(value) for value in row]
+        for row in islice(rows_of(report, columns), ROWS)
+    )
+    return Table(columns, rows, row_count(report), share=1 / 2)
+
+
+def _table(
+    columns: Row,
+    row: Callable[[_Item], Row],
+    items: Sequence[_Item],
+    paragraph: Callable[..., Row] | None = None,
+    share: float = 1 / 16,
+) -> Table:
+    return Table(columns, map(row, items[:ROWS]), len(items), paragraph, share)
 
 
 def changes(report: Report) -> Sequence[Change]:
     """Each route that was called, the busiest first."""
-    examples: dict[str, Finding] = {}
-    uses: defaultdict[str, dict[str, RepositoryUse]] = defaultdict(dict)
+    findings: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
-        known = examples.setdefault(finding.route, finding)
-        if "/" in finding.repository and "/" not in known.repository:
-            examples[finding.route] = finding
-        if finding.repository:
-            use = uses[finding.route].setdefault(finding.repository, RepositoryUse(finding))
-            use.calls += finding.calls
-            use.callers += 1
-    return [
-        Change(
-            use,
-            replacement_of(examples[use.route]),
-            sorted(uses[use.route].values(), key=attrgetter("calls"), reverse=True),
-        )
-        for use in report.routes
-    ]
+        findings[finding.route].append(finding)
+    return [Change(use, findings[use.route]) for use in report.routes]
 
 
 def by_caller(report: Report, callers: Collection[str]) -> Mapping[str, Sequence[Finding]]:
@@ -221,7 +290,16 @@ def by_caller(report: Report, callers: Collection[str]) -> Mapping[str, Sequence
 
 def unbridged(report: Report) -> Sequence[Finding]:
     """Those that are neither answered nor redirected each time, the busiest first."""
-    return [finding for finding in report.findings if not finding.is_answered]
+    return [finding for finding in report.findings if finding.unanswered]
+
+
+def left_out(count: int) -> str:
+    """How many rows of so many are not among those that were made, and how to see them; empty for
+    none."""
+    if count <= ROWS:
+        return ""
+    more = number(count - ROWS, "more row")
+    return f"{more}: CSV and JSON have all (--format csv), --caller NAME shows what one does"
 
 
 def replacement_of(finding: Finding) -> Replacement:

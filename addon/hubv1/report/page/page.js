@@ -70,7 +70,7 @@ function setUpTable(table) {
     const text = row.cells[chosen].textContent;
     const order = heads[chosen].dataset.order;
     if (order) return order.split(",").findIndex((word) => text.startsWith(word));
-    return heads[chosen].className === "n" ? Number(text) : text;
+    return heads[chosen].className === "n" ? Number(text.replaceAll(",", "")) : text;
   };
   const compare = ([a], [b]) => (typeof a === "number" ? a - b : inOrder(a, b));
   const sort = () => {

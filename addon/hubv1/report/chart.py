@@ -1,0 +1,145 @@
+"""The burn-down: how many calls there were, day by day, until there are none.
+
+In figures, span by span; as bars of characters; and as a drawing that has no fixed width, under
+whose bars hang, one for each day, how many callers called for the last time.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import count
+
+from hubv1.api.routes import Outcome
+from hubv1.report.model import Report
+from hubv1.report.prose import listed
+
+HEIGHT = 1000
+"""Of the drawing, in its own units; a bar and the room around it are one wide."""
+_MOST_NAMES = 3
+_MOST_LINES = 15
+MOST_BARS = 130
+"""Of a drawing, whose bars are thinner than characters."""
+_SPANS = (1, 7, 28, 364)
+"""Days in a bar: as few as give bars that one can see."""
+
+_FILLS: Mapping[Outcome, str] = {
+    Outcome.TRANSLATED: "\N{FULL BLOCK}",
+    Outcome.REDIRECTED: "\N{DARK SHADE}",
+    Outcome.OBSERVED: "\N{LIGHT SHADE}",
+    Outcome.GONE: "-",
+    Outcome.PASSED: "=",
+    Outcome.REFUSED: "!",
+    Outcome.FAILED: "x",
+}
+"""What a bar is made of, so that it can be read without colours: full where calls were answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The calls of a span of days."""
+
+    first: date
+    last: date
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
+    """Callers whose last call was then."""
+
+    @property
+    def left_shown(self) -> str:
+        """The first of these by name, and how many more."""
+        return listed(self.left, _MOST_NAMES)
+
+    @property
+    def calls(self) -> int:
+        """All of them."""
+        return self.outcomes.total()
+
+
+@dataclass(frozen=True, slots=True)
+class BurnDown:
+    """The calls from the first day with one to the day of the report: none is news too."""
+
+    span: int
+    """Days in a bar."""
+    bars: Sequence[Bar]
+    totals: Mapping[Outcome, int]
+    """Without those that did not happen."""
+
+    @property
+    def title(self) -> str:
+        """What the bars are."""
+        if self.span == 1:
+            return "Calls a day"
+        return f"Calls in {self.span} days, from the one that is named"
+
+    @property
+    def legend(self) -> Sequence[tuple[Outcome, str]]:
+        """The character that each outcome is drawn with."""
+        return [(outcome, _FILLS[outcome]) for outcome in self.totals]
+
+    @property
+    def paths(self) -> Mapping[Outcome, str]:
+        """All bars of an outcome as strokes of one path: a rectangle each would make a large
+        file."""
+        top, _ = self._scale
+        paths = dict.fromkeys(self.totals, "")
+        for at, bar in enumerate(self.bars):
+            floor = 0
+            for outcome in self.totals:
+                if calls := bar.outcomes[outcome]:
+                    low, high = (round(HEIGHT - HEIGHT * n / top) for n in (floor, floor + calls))
+                    floor += calls
+                    # What was there at all is seen, if only as a hair.
+                    paths[outcome] += f"M{at} {low}V{min(high, low - 3)}"
+        return paths
+
+    @property
+    def ticks(self) -> Sequence[tuple[int, float]]:
+        """Calls, and how far from the top in percent."""
+        top, step = self._scale
+        return [(calls, 100 - 100 * calls / top) for calls in range(0, top + 1, step)]
+
+    @property
+    def _scale(self) -> tuple[int, int]:
+        """The end of the axis and its step: at most five steps of 1, 2 or 5 times a power of
+        ten."""
+        most = max(bar.calls for bar in self.bars)
+        steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+        step = next(step for step in steps if step * 5 >= most)
+        return max(1, -(-most // step)) * step, step
+
+    def drawn(self, width: int) -> Iterator[tuple[Bar, Sequence[tuple[Outcome, str]]]]:
+        """Each bar in at most `width` characters, one piece for each outcome."""
+        top = max(bar.calls for bar in self.bars)
+        # One character is the least of an outcome, so each may take up one more than its share.
+        room = max(1, width - len(self.totals) + 1)
+        for bar in self.bars:
+            calls = [(outcome, fill, bar.outcomes[outcome]) for outcome, fill in _FILLS.items()]
+            yield bar, [(what, fill * max(1, n * room // top)) for what, fill, n in calls if n]
+
+    def lines(self, width: int) -> Iterator[str]:
+        """The drawing as plain text."""
+        yield "  ".join(f"{fill} {outcome}" for outcome, fill in self.legend)
+        figures = max(len(f"{bar.calls:,}") for bar in self.bars)
+        drawn = [(bar, "".join(piece for _, piece in pieces)) for bar, pieces in self.drawn(width)]
+        longest = max(len(line) for _, line in drawn)
+        for bar, line in drawn:
+            calls = f"{bar.first} {bar.calls:>{figures},} {line:<{longest}}"
+            yield f"{calls}  {bar.left_shown}".rstrip()
+
+
+def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
+    """The calls of a report that has some, in at most `most` bars, up to ten years at least."""
+    first = min(report.days[0].day, min(use.last_seen for use in report.callers).date())
+    last = max(report.days[-1].day, report.generated_at.date())
+    days = (last - first).days + 1
+    span = next((span for span in _SPANS if days <= span * most), _SPANS[-1])
+    starts = [first + timedelta(days=ago) for ago in range(0, days, span)]
+    bars = [Bar(start, min(last, start + timedelta(days=span - 1))) for start in starts]
+    for day in report.days:
+        calls = {outcome: n for outcome, n in day.outcomes.items() if n}
+        bars[(day.day - first).days // span].outcomes.update(calls)
+    for use in report.callers:
+        bars[(use.last_seen.date() - first).days // span].left.append(use.caller)
+    return BurnDown(span, bars, {outcome: n for outcome, n in report.totals.items() if n})

@@ -1,0 +1,167 @@
+"""The report for programs: JSON (schema `hub-v1-report/1`) and CSV (RFC 4180), bit by bit.
+
+Callers and findings may be hundreds of thousands, so the text is never there as a whole.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
+from hubv1.report.prose import rfc3339
+from hubv1.text import printable
+
+COLUMNS = (
+    *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
+    *(outcome.value for outcome in OUTCOMES),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state"),
+)
+"""Names of the columns that a table of findings can have, whatever it is shown as: those of the
+JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
+it since an earlier report."""
+
+_AT_ONCE = 1_000
+"""Callers or findings in a bit of text."""
+_OF_FINDING = ("caller", "route", "repository", "calls", "signed", "paged")
+_OF_CALLER = ("address", "user_agent", "standing", "reason")
+_FIGURES = frozenset(("calls", *OUTCOMES, "signed", "paged"))
+
+_FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"
+"""Characters that make a spreadsheet compute a cell, the full-width forms included
+(https://owasp.org/www-community/attacks/CSV_Injection)."""
+_FORMULA_CELL = re.compile(rf"(^|[,;|:\t])(?=[\s\"']*[{_FORMULA}])")
+
+
+def as_json(report: Report) -> Iterator[str]:
+    """The report as a JSON text; times are RFC 3339 in UTC."""
+    parts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "generated_at": report.generated_at,
+        "filter": asdict(report.filter),
+        "window": asdict(report.window),
+        "seen": asdict(report.seen),
+        "totals": {"calls": report.seen.legacy, **report.totals},
+        "routes": [*map(asdict, report.routes)],
+        "callers": map(msgspec.structs.asdict, report.callers),
+        "findings": map(_finding, report.findings),
+        "days": [*map(_day, report.days)],
+        "ignored": [*map(asdict, report.ignored)],
+        "baseline": report.baseline and asdict(report.baseline),
+    }
+    before = "{"
+    for name, part in parts.items():
+        yield f'{before}\n  "{name}": '
+        if isinstance(part, Iterator):
+            yield from _list(part)
+        else:
+            yield _indented(part)
+        before = ","
+    yield "\n}\n"
+
+
+def _list(items: Iterator[object]) -> Iterator[str]:
+    """Many objects, some at a time."""
+    before = "["
+    while some := [*islice(items, _AT_ONCE)]:
+        yield before + _indented(some)[1:-4]
+        before = ","
+    yield "[]" if before == "[" else "\n  ]"
+
+
+def _indented(value: object) -> str:
+    # The json module takes ten times as long to indent, and msgspec escapes nothing for ASCII.
+    text = json.dumps(value, default=_moment)
+    return msgspec.json.format(text, indent=2).replace("\n", "\n  ")
+
+
+def _moment(value: datetime | date) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else value.isoformat()
+
+
+def _day(day: Day) -> dict[str, object]:
+    return {"day": day.day, "calls": day.calls} | {**day.outcomes}
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "route": finding.route,
+        "caller": finding.caller,
+        "repository": finding.repository,
+        "calls": finding.calls,
+        "last_seen": finding.last_seen,
+        "successor": finding.told.successor,
+        "change": finding.told.change,
+        "old": finding.told.old,
+        "signed": finding.signed,
+        "paged": finding.paged,
+        "outcomes": dict(zip(OUTCOMES, finding.ended, strict=True)),
+    }
+
+
+def read_columns(text: str) -> tuple[str, ...]:
+    """The names in a list with commas between them; raises ValueError."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in COLUMNS:
+            near = get_close_matches(name, COLUMNS, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(f"there is no column {name!r}.{hint} Choose of {', '.join(COLUMNS)}")
+    return names
+
+
+def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | int]]:
+    """A row for each finding, the busiest first, and for each caller that is gone since an earlier
+    report."""
+    callers = {use.caller: use for use in report.callers}
+    earlier = report.baseline
+    states = dict.fromkeys(earlier.still, "still") if earlier else {}
+    states |= dict.fromkeys(earlier.new, "new") if earlier else {}
+    of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
+    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state")
+    places = [names.index(column) for column in columns]
+    for finding in report.findings:
+        name = finding.caller
+        found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
+        values = *found, rfc3339(finding.last_seen), states.get(name, "")
+        yield [values[place] for place in places]
+    for name in earlier.gone if earlier else ():
+        known = {"caller": name, "state": "gone"}
+        yield [known.get(column, 0 if column in _FIGURES else "") for column in columns]
+
+
+def row_count(report: Report) -> int:
+    """How many rows a table of findings has."""
+    return len(report.findings) + (len(report.baseline.gone) if report.baseline else 0)
+
+
+def as_csv(report: Report, columns: Sequence[str] = ()) -> Iterator[str]:
+    """The findings with these columns, or all; the header is there even without a finding."""
+    columns = columns or COLUMNS
+    rows = chain([columns], rows_of(report, columns))
+    # The csv module would look at each character of each cell, most of which were there before.
+    lines = (",".join(map(_csv_cell, row)) or '""' for row in rows)
+    while some := [*islice(lines, _AT_ONCE)]:
+        yield "\r\n".join([*some, ""])
+
+
+@lru_cache(10_000)  # most texts of a table come again in its next rows
+def _csv_cell(value: str | int) -> str:
+    """A cell of CSV (RFC 4180): text is on one line, with a `'` before what would be a formula.
+
+    Spreadsheets guess the separator, some by where they are used. So a formula is one too behind
+    any separator that they guess, whatever the cell is quoted with.
+    """
+    if isinstance(value, int):
+        return str(value)
+    text = _FORMULA_CELL.sub(r"\1'", printable(value))
+    text = f"'{text}" if value[:1] in {"\t", "\r", "\n"} else text
+    return '"{}"'.format(text.replace('"', '""')) if "," in text or '"' in text else text

@@ -1,0 +1,131 @@
+"""The report as Markdown that fits the summary of a CI job.
+
+Texts from outside are code, as GitHub reads it, and nothing in them is more.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from hubv1.report.chart import BurnDown
+from hubv1.report.model import Report
+from hubv1.report.prose import fields_in_words, sentence
+from hubv1.report.sections import Change, Changes, Content, Facts, Name, Table, sections_of
+from hubv1.text import number, printable
+
+LARGEST = 1 << 20
+"""Bytes of a GitHub job summary; a larger one is not shown at all
+(https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions)."""
+
+_OF_FACTS, _OF_CHANGE = LARGEST // 8, LARGEST // 200
+"""Bytes of a table: of the one of facts, and of those that each route has."""
+_ROWS = 200
+_ROUTES = 25
+_REPOSITORIES = 20
+_GAPS = 20
+_BAR = 40
+
+_BACKTICKS = re.compile("`+")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
+
+
+def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
+    """The report; with `columns` a table of findings that has these, in place of its parts."""
+    # Names that were asked for may stand in the sentence.
+    said = _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
+    parts = ["# Who still calls Docker Hub API v1", f"**{said}**"]
+    for title, content in sections_of(report, code_cell, columns):
+        parts += [f"## {title}"] if title else []
+        parts += _parts(content)
+    return "\n\n".join(parts) + "\n"
+
+
+def _parts(content: Content) -> Iterator[str]:
+    match content:
+        case str(text):
+            yield text
+        case Table(columns, rows, count, share=share):
+            yield table(columns, islice(rows, _ROWS), count, int(LARGEST * share))
+        case BurnDown() as bars:
+            yield "The callers beside a day called for the last time then."
+            yield code_block(bars.lines(_BAR))
+        case Changes(changes):
+            for change in changes[:_ROUTES]:
+                yield from _change(change)
+            if len(changes) > _ROUTES:
+                yield f"{number(len(changes) - _ROUTES, 'route')} more in the JSON report."
+        case Facts(lines):
+            yield table(("What", "How much"), lines[:_GAPS], len(lines), _OF_FACTS)
+
+
+def _change(change: Change) -> Iterator[str]:
+    made, repositories = change.replacement, change.repositories
+    yield f"### {code_span(change.use.route)}"
+    yield f"{number(change.use.calls, 'call')}, {change.use.verdict}. {made.lost}"
+    calls = [("now", Name(made.old)), *([("instead", Name(made.new))] if made.new else [])]
+    yield table(("", "call"), calls, len(calls), _OF_CHANGE)
+    yield " ".join(filter(None, (made.instead, fields_in_words(made.fields, code_span))))
+    if made.shortest:
+        yield code_block(made.shortest.splitlines(), "bash")
+    for snippet in made.snippets:
+        if snippet.code != made.shortest:
+            yield f"<details><summary>With {snippet.title}</summary>"
+            yield code_block(snippet.code.splitlines(), snippet.language)
+            yield "</details>"
+    if made.notes:
+        yield " ".join(made.notes)
+    if repositories:
+        rows = (
+            (Name(use.busiest.repository), f"{use.calls:,}", f"{use.callers:,}")
+            for use in repositories[:_REPOSITORIES]
+        )
+        yield table(("Repository", "Calls:", "Callers:"), rows, len(repositories), _OF_CHANGE)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], count: int, size: int) -> str:
+    """A table of the first rows, as many as fit into `size` bytes; `count` is how many there are.
+
+    What is left out is counted below it. Cells are Markdown, but for names; figures are those
+    columns whose names end in a colon.
+    """
+    marks = ("---:" if name.endswith(":") else "---" for name in columns)
+    lines = [_row(name.removesuffix(":") for name in columns), _row(marks)]
+    for row in rows:
+        line = _row(code_cell(cell) if isinstance(cell, Name) else cell for cell in row)
+        size -= len(line.encode()) + 1
+        if size < 0:
+            break
+        lines.append(line)
+        count -= 1
+    if count:
+        lines += ["", f"{count:,} more {'is' if count == 1 else 'are'} in the JSON report."]
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def code_span(text: str) -> str:
+    """Any text as code within a line: nothing in it is markup, a link or a mention."""
+    text = printable(text) or " "
+    fence = "`" * (_longest_run(text) + 1)
+    # One blank at each end is taken off again if there are two, but not of blanks alone.
+    pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def code_cell(text: str) -> str:
+    """A code span for a table, whose lines are cut into cells first; empty for an empty text."""
+    return code_span(text).replace("|", "\\|") if text else ""
+
+
+def code_block(lines: Iterable[str], language: str = "text") -> str:
+    """A block of code, each line of which is any text."""
+    lines = [printable(line) for line in lines]
+    fence = "`" * max(3, max(map(_longest_run, lines), default=0) + 1)
+    return "\n".join((f"{fence}{language}", *lines, fence))
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, _BACKTICKS.findall(text)), default=0)

@@ -1,0 +1,137 @@
+"""From the arguments of the command to a report: which calls are asked for, and where they are."""
+
+import re
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from hubv1.api.names import OFFICIAL_NAMESPACE
+from hubv1.api.routes import LEGACY_HOSTS, Outcome
+from hubv1.journal import FILE_NAME, History, Place, Selection, read_all
+from hubv1.report.allowlist import Allowlist, read_allowlist
+from hubv1.report.build import build_report, on_the_hour
+from hubv1.report.compare import compared, read_baseline
+from hubv1.report.model import Report
+
+DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
+"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
+
+_SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+def make(
+    options: Namespace,
+    now: datetime,
+    say: Callable[[str], None],
+    advance: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """The report that the arguments of the command ask for, as of `now` (UTC).
+
+    `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
+    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError and
+    OSError.
+    """
+    selection = selection_of(options, now)
+    earlier = read_baseline(options.baseline, selection) if options.baseline else None
+    allowed = read_allowlist(options.ignore, now.date()) if options.ignore else Allowlist()
+    selection = replace(selection, accepted=tuple(entry.caller for entry in allowed.in_force))
+    journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
+    with _read_sources(journals, options.captures, selection, say, advance) as histories:
+        report = build_report(histories, now, selection, allowed.in_force)
+    ignored = [one.caller for one in report.ignored]
+    for line in allowed.remarks(ignored):
+        say(f"{options.ignore}: {line}")
+    if earlier is None:
+        return report
+    callers = [use.caller for use in report.callers]
+    return replace(report, baseline=compared(earlier, callers, ignored))
+
+
+@contextmanager
+def _read_sources(
+    journals: Sequence[str],
+    captures: Sequence[Path],
+    selection: Selection,
+    say: Callable[[str], None],
+    advance: Callable[[int], None],
+) -> Iterator[list[History]]:
+    """What is wanted of journals, and of recordings what is in none of these, while it lasts.
+
+    `say` hears of journals that share calls, which are counted once. Hosts that the selection names
+    are legacy hosts in recordings too.
+    """
+    # A journal that is named twice, by a link perhaps, is read once.
+    places = {place.key: place for place in map(Place, journals)}
+    with read_all([*places.values()], selection, say) as written:
+
+        def known(id_: str) -> bool:
+            return any(journal.has(id_) for journal in written)
+
+        if not captures:
+            yield written
+            return
+        # Journals alone need nothing of mitmproxy, which takes longer to load than most to read.
+        from hubv1.captures import Capture, read_capture  # noqa: PLC0415  # see above
+
+        hosts, told = {*LEGACY_HOSTS, *selection.hosts}, set[str]()
+        recorded = [
+            read_capture(Capture(path, hosts, selection, told, known, advance)) for path in captures
+        ]
+        yield [*written, *recorded]
+
+
+def selection_of(options: Namespace, now: datetime) -> Selection:
+    """What `options` want, with spans that go back from `now`. Raises ValueError."""
+    since = hours_of(options.since, now)[0] if options.since else None
+    until = hours_of(options.until, now)[1] if options.until else None
+    if since is not None and until is not None and since >= until:
+        raise ValueError(f"no time is both since {options.since} and until {options.until}")
+    return Selection(
+        since=since,
+        until=until,
+        callers=tuple(options.caller or ()),
+        hosts=tuple(options.host or ()),
+        routes=tuple(options.route or ()),
+        repositories=tuple(map(_full_name, options.repository or ())),
+        outcomes=tuple(map(Outcome, options.outcome or ())),
+    )
+
+
+def _full_name(repository: str) -> str:
+    """`debian` is `library/debian`, as it is to Docker."""
+    is_short = {*repository}.isdisjoint("/*?[")
+    return f"{OFFICIAL_NAMESPACE}/{repository}" if is_short else repository
+
+
+def hours_of(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """The hours, UTC, that a moment or a day is in: the first moment and the one after the last.
+
+    A date alone is its whole day, a time without a zone is in UTC. Raises ValueError.
+    """
+    text, day = text.strip(), None
+    span = _SPAN.fullmatch(text)
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+    try:
+        if span is not None:
+            moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        else:
+            moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text)
+            # Without a zone Python would take it for the time of wherever this runs.
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        _ = moment - _DAY, moment + 2 * _DAY  # what is reckoned with it must be possible too
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{text!r} is neither a time such as 2026-03-01 or 2026-03-01T12:00:00Z nor a span "
+            "such as 30m, 24h, 7d or 2w"
+        ) from error
+    begin = on_the_hour(moment)
+    if day:
+        return begin, begin + _DAY
+    return begin, begin if begin == moment else begin + _HOUR
