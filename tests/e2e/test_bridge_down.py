@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -139,7 +140,7 @@ def running_haproxy(
         process = subprocess.Popen([haproxy, "-db", "-f", config], stdout=log, stderr=log)
     try:
         for address in addresses.values():
-            eventually(lambda at=address: listens(process, at), "HAProxy listens")
+            eventually(partial(listens, process, address), "HAProxy listens")
         yield addresses
     finally:
         process.terminate()
