@@ -30,6 +30,7 @@ class Part(StrEnum):
 
 PROCESSES = (
     # First what takes longest, since tests are begun in this order.
+    "e2e/test_deploying.py",
     "test_bench.py",
     "test_scripts.py",
     "test_scripts_setup.py",
