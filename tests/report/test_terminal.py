@@ -16,7 +16,7 @@ from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry
 
-URL = "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags"
+URL = "https://registry-1.docker.io/v2/library/debian/tags/list"
 BLOCK = "\N{FULL BLOCK}"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -179,12 +179,20 @@ class TestWhatToChange:
         assert "layer is lost" in lines[6]
         assert lines[:6] == [
             "  GET /v1/repositories/{name}/tags  2 calls, bridged",
-            "    The v2 list comes in pages of at most 100 tags and in no dependable order.",
+            "    Nothing is lost: every name comes back, and v1's layers were empty in its last years.",
             "    now     https://index.docker.io/v1/repositories/debian/tags",
             f"    instead {URL}",
             "    Take the names from the registry's list: all in one call, signed in or not.",
             "      skopeo list-tags docker://docker.io/library/debian",
         ]
+
+    def test_both_forms_of_a_route_are_one(self) -> None:
+        names = ("GET /v1/repositories/{name}/tags", "GET /v1/repositories/{namespace}/{name}/tags")
+        report = report_of(*(make_entry(route=name) for name in names))
+        lines = part(report, "What to change", 300)
+        assert lines[0] == "  GET /v1/repositories/[{namespace}/]{name}/tags  2 calls, bridged"
+        assert f"    2 calls by 1 caller  library/debian  ->  {URL}" in lines
+        assert sum("2 calls, bridged" in line for line in lines) == 1
 
     def test_a_replacement_of_several_lines_is_not_wrapped(self) -> None:
         report = report_of(make_entry(route="GET /v1/repositories/{name}/images"))

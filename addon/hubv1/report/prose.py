@@ -70,11 +70,16 @@ def standing_in_words(use: CallerUse) -> str:
     return _STANDINGS[use.standing]
 
 
+def without_namespace(route: str) -> str:
+    """The route's form for `library`, which is another in v1's table and the same to people."""
+    return route.replace("{namespace}/{name}", "{name}")
+
+
 def label(route: str) -> str:
     """The end of a route's path, for a cell: `/tags`, `/tags/…`, `DELETE/PUT /v1/…`."""
-    method, _, path = route.partition(" ")
-    for start in ("/v1/repositories/{namespace}/{name}/", "/v1/repositories/{name}/"):
-        path = "/" + path.removeprefix(start) if path.startswith(start) else path
+    method, _, path = without_namespace(route).partition(" ")
+    start = "/v1/repositories/{name}/"
+    path = "/" + path.removeprefix(start) if path.startswith(start) else path
     path = path.replace("{tag_name}", "…")
     return path if method == "GET" else f"{method} {path}"
 
@@ -91,12 +96,8 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def what_it_calls(findings: Sequence[Finding], most: int) -> str:
-    """The first repositories and routes of a caller, and how many more there are.
-
-    Two routes that differ in form alone (with and without a namespace) are named once.
-    """
-    named = (f"{one.repository} {label(one.route)}".strip() for one in findings)
-    return listed([*dict.fromkeys(named)], most)
+    """The first repositories and routes of a caller, and how many more there are."""
+    return listed([f"{one.repository} {label(one.route)}".strip() for one in findings], most)
 
 
 def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
