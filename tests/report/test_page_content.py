@@ -53,8 +53,8 @@ class TestExamples:
             "https://index.docker.io/v1/repositories/acme/debian/tags"
         )
         assert page.locator("#rows-callers td:last-child").inner_text().split("\n") == [
-            "library/debian /tags ×2",
-            "acme/debian /tags ×1",
+            "library/debian /tags \N{MULTIPLICATION SIGN}2",
+            "acme/debian /tags \N{MULTIPLICATION SIGN}1",
         ]
 
     def test_a_name_that_docker_does_not_allow_is_in_no_replacement(self, open_page: Open) -> None:

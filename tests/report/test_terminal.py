@@ -179,7 +179,7 @@ class TestWhatToChange:
         assert "layer is lost" in lines[6]
         assert lines[:6] == [
             "  GET /v1/repositories/{name}/tags  2 calls, bridged",
-            "    Nothing is lost: every name comes back, and v1's layers were empty in its last years.",
+            "    Nothing is lost: every name comes back, and v1's layers were empty for years.",
             "    now     https://index.docker.io/v1/repositories/debian/tags",
             f"    instead {URL}",
             "    Take the names from the registry's list: all in one call, signed in or not.",

@@ -92,7 +92,7 @@ class _Advice:
 _ADVICE = {
     Listing.TAGS: _Advice(
         f"https://{_REGISTRY}/v2/NAMESPACE/REPOSITORY/tags/list",
-        "Nothing is lost: every name comes back, and v1's layers were empty in its last years.",
+        "Nothing is lost: every name comes back, and v1's layers were empty for years.",
         "Take the names from the registry's list: all in one call, signed in or not.",
         "Read pages of 100 (page_size=100) until next is null, take results[].name and sort; "
         "beyond about 1,000 tags v2 wants a Bearer token.",
