@@ -70,6 +70,7 @@ PROCESSES = (
     "test_docs.py::test_the_search_that_readme_shows",
     "test_loading.py",
     "test_pages.py::test_every_argument_that_is_shown_exists",
+    "test_workflows.py",
 )
 """Tests that start processes: folders, files, or the beginnings of names."""
 

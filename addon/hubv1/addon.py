@@ -9,6 +9,7 @@ from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
+from hubv1.api.anonymity import network_of
 from hubv1.commands import Commands
 from hubv1.components import Components, build_components, new_bridge_id, read_environment
 from hubv1.config import OPTIONS, BadOption, complaints, read_config
@@ -120,7 +121,10 @@ class Bridge(Commands):
         """Count a client that does not trust the bridge's CA; no flow tells of it."""
         host = (data.conn.sni or "").lower()
         if self.components is not None and host in self.components.config.hosts:
-            address = data.conn.peername[0] if data.conn.peername else "unknown address"
+            address = data.conn.peername[0] if data.conn.peername else ""
+            if self.components.config.anonymize:
+                address = network_of(address)
+            address = address or "unknown address"
             self.components.journal.note_rejection(address, host)
             logger.warning(
                 "hub v1: the client at %s called %s and rejects the bridge's certificate: "

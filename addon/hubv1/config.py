@@ -265,6 +265,9 @@ class Config:
     journal_required: bool = _option(
         False, "Refuse calls that cannot be recorded, instead of serving them."
     )
+    anonymize: bool = _option(
+        False, "Keep of callers' addresses the network alone (/24, IPv6 /48), and no user names."
+    )
     fleet: str = _option(
         "",
         "URL of a PostgreSQL database to ship the journal to as well, such as "

@@ -9,6 +9,7 @@ from functools import partial
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
+from hubv1.api.anonymity import anonymized
 from hubv1.api.routes import Call, Outcome
 from hubv1.api.translation import as_deprecated
 from hubv1.calls import (
@@ -34,6 +35,7 @@ from hubv1.mitm.flows import (
     is_replay,
     legacy_call,
     saved_record,
+    saved_upstream_requests,
 )
 
 logger = logging.getLogger(__name__)
@@ -252,14 +254,18 @@ async def _record(pending: PendingCall, components: Components) -> None:
 
 def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     """The record of a call as it stands, once it is in the flow too."""
-    entry = pending.record(components.environment.bridge_id)
-    if pending.saved is None:
+    entry, flow = pending.record(components.environment.bridge_id), pending.flow
+    # A replay keeps the record of what the caller once got.
+    before = saved_record(flow) if pending.is_replay else None
+    if components.config.anonymize:
+        entry, before = anonymized(entry), before and anonymized(before)
+    if entry != pending.saved:
         instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = comment_on(entry, instead, is_replay=pending.is_replay)
-        # A replay keeps the record of what the caller once got.
-        before = saved_record(pending.flow) if pending.is_replay else None
         requests = pending.result.upstream_requests if pending.result else ()
-        annotate(pending.flow, before or entry, comment, requests)
+        if pending.saved is not None:
+            requests = (*saved_upstream_requests(flow),)
+        annotate(flow, before or entry, comment, requests)
     return entry
 
 

@@ -33,7 +33,7 @@ def test_what_is_copied_to_a_folder_is_what_is_installed_from_there() -> None:
     targets = {line.split()[-1].removesuffix("addon") for line in said("COPY")}
     (run,) = said("RUN")
     assert targets == {"/source/"}
-    assert run.split(" && ")[0].split() == ["pip", "install", "--no-cache-dir", "/source"]
+    assert run.split(" && ")[0].split() == ["pip", "install", "--no-cache-dir", '"/source[fleet]"']
 
 
 def test_its_user_is_a_number_that_is_not_roots_and_owns_the_volume() -> None:
