@@ -69,7 +69,7 @@ class TestContent:
         assert page.locator("h2").all_inner_texts() == [
             "Calls a day",
             "Callers",
-            "Callers that reject the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
+            "Clients that did not trust the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
             "What to change",
             "Messages to send",
             "What was not bridged",
@@ -94,7 +94,7 @@ class TestContent:
 
     def test_having_seen_nothing_is_said_and_not_mistaken_for_clean(self, open_page: Open) -> None:
         page = open_page(report_of())
-        expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
+        expect(page.locator(".lead")).to_contain_text("No traffic recorded yet")
         assert page.locator("h2").all_inner_texts() == ["What was seen"]
 
     def test_clients_that_reject_the_certificate_are_named(self, open_page: Open) -> None:

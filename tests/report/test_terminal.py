@@ -61,8 +61,8 @@ def test_no_legacy_call_is_said_together_with_what_was_seen(flows: int) -> None:
 
 def test_nothing_seen_is_said_not_to_be_clean() -> None:
     text = shown(report_of())
-    assert "Nothing was seen at all" in text
-    assert "does not say that v1 is unused" in text
+    assert "No traffic recorded yet" in text
+    assert "does not mean that v1 is unused" in text
     assert "No legacy call" not in text
 
 
@@ -74,7 +74,7 @@ def test_gaps_and_rejected_certificates_are_shown() -> None:
             f"  gap      2026-03-01 12:00 to 2026-03-01 12:00 UTC: {calls} calls not recorded, full"
         )
         assert told in text
-    assert "2 times a client rejected the bridge's certificate" in text
+    assert "2 times a client did not trust the bridge's certificate" in text
     quiet = shown(report_of(seen=Seen(flows=1)), width=300)
     assert "  gap" not in quiet
     assert "certificate" not in quiet
@@ -233,7 +233,7 @@ def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
 def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
     rejections = (Rejection("10.0.0.9\x1b[31m", "hub.docker.com", 3, AT),)
     report = report_of(*[make_entry()] * calls, rejections=rejections)
-    title = "Who rejects the bridge's certificate, and may call v1 too"
+    title = "Clients that did not trust the bridge's certificate"
     shown_row = part(report, title, 120)[3].split()
     assert shown_row == ["10.0.0.9\\x1b[31m", "hub.docker.com", "3", "2026-03-01", "12:00"]
 

@@ -124,7 +124,7 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
         yield "period", f"{minute(window.first)} to {minute(window.last)} UTC"
     if seen.rejected_tls:
         times = number(seen.rejected_tls, "time")
-        yield "rejected", f"{times} a client rejected the bridge's certificate"
+        yield "distrust", f"{times} a client did not trust the bridge's certificate"
     if seen.refused_unrecorded:
         yield "refused", _refused_unrecorded(seen.refused_unrecorded)
     for gap in seen.gaps:
@@ -139,7 +139,7 @@ def _refused_unrecorded(calls: int) -> str:
 def _state(report: Report) -> str:
     seen = report.seen
     if report.state is State.NOTHING_SEEN:
-        return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
+        return "No traffic recorded yet; this does not mean that v1 is unused."
     if not report.caller_count:
         which = "other " if report.ignored else "such " if report.filter.has_names else ""
         return f"No {which}legacy call in {number(seen.flows, 'flow')}."
@@ -159,8 +159,8 @@ def _reservations(report: Report) -> Iterator[str]:
         yield f"{_refused_unrecorded(seen.refused_unrecorded)}."
     if seen.rejected_tls:
         yield (
-            f"{number(seen.rejected_tls, 'time')} a client asked for a legacy host and rejected "
-            "the bridge's certificate; what it wanted is not known."
+            f"{number(seen.rejected_tls, 'time')} a client did not trust the bridge's certificate, "
+            "so its request was never seen."
         )
     if seen.elsewhere:
         calls = number(sum(seen.elsewhere.values()), "call")

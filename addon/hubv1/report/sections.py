@@ -204,7 +204,7 @@ def _sections(report: Report) -> Iterator[Section]:
         yield bars.title, bars
         yield "Callers", callers_table(report)
     if report.seen.rejections:
-        title = "Who rejects the bridge's certificate, and may call v1 too"
+        title = "Clients that did not trust the bridge's certificate"
         yield title, rejecting_table(report)
     if report.callers:
         yield "What to change", Changes(changes(report))
