@@ -28,6 +28,18 @@ _STANDINGS = {
 }
 
 
+EXPLAINED: Mapping[Outcome, str] = {
+    Outcome.TRANSLATED: "answered as v1 would have",
+    Outcome.REDIRECTED: "sent on to the call of v2",
+    Outcome.OBSERVED: "left as it was, or read from a recording",
+    Outcome.GONE: "answered 410, since v1 was ended for the caller",
+    Outcome.PASSED: "a route that nothing replaces, passed on to Docker",
+    Outcome.REFUSED: "an impossible name, too many requests, or a list that cannot be whole",
+    Outcome.FAILED: "no answer from Docker Hub, or the client left",
+}
+"""What became of a call, for those who meet the word for the first time."""
+
+
 def report_command() -> str:
     """What people type for a report: the script of a checkout, or the program if installed."""
     is_checkout = Path(__file__).parents[3].joinpath(_SCRIPT).is_file()
@@ -36,7 +48,18 @@ def report_command() -> str:
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
-    return " ".join([_state(report), *_reservations(report), *_narrowed(report.filter)])
+    return " ".join([_state(report), *reservations(report)])
+
+
+def headline(report: Report) -> str:
+    """How many legacy calls there were, without how they ended, or that there were none."""
+    return f"{_calls(report)}." if report.caller_count else _state(report)
+
+
+def reservations(report: Report) -> Iterator[str]:
+    """What the figures do not hold, and what the report is about if that is not everything."""
+    yield from _missing(report)
+    yield from _narrowed(report.filter)
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -143,14 +166,17 @@ def _state(report: Report) -> str:
     if not report.caller_count:
         which = "other " if report.ignored else "such " if report.filter.has_names else ""
         return f"No {which}legacy call in {number(seen.flows, 'flow')}."
+    return f"{_calls(report)}, {_period(report)}: {_ends(report)}."
+
+
+def _calls(report: Report) -> str:
     return (
-        f"{number(seen.legacy, 'legacy call')} by {number(report.caller_count, 'caller')} to "
-        f"{number(report.repository_count, 'repository', 'repositories')}, {_period(report)}: "
-        f"{_ends(report)}."
+        f"{number(report.seen.legacy, 'legacy call')} by {number(report.caller_count, 'caller')} "
+        f"to {number(report.repository_count, 'repository', 'repositories')}"
     )
 
 
-def _reservations(report: Report) -> Iterator[str]:
+def _missing(report: Report) -> Iterator[str]:
     """What the figures do not hold."""
     seen = report.seen
     if seen.lost:

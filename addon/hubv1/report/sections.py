@@ -125,6 +125,11 @@ class Change:
         return max(finding.last_seen for finding in self.findings)
 
     @property
+    def callers(self) -> Sequence[str]:
+        """Who makes them, the busiest first."""
+        return [*dict.fromkeys(finding.caller for finding in self.findings)]
+
+    @property
     def replacement(self) -> Replacement:
         """What replaces the busiest finding, of a sound repository if there is one."""
         sound = (finding for finding in self.findings if "/" in finding.repository)
