@@ -132,8 +132,8 @@ class Bridge(Commands):
             address = address or "unknown address"
             self.components.journal.note_rejection(address, host)
             logger.warning(
-                "hub v1: the client at %s called %s and rejects the bridge's certificate: "
-                "it has to trust mitmproxy's CA",
+                "hub v1: the client at %s called %s and did not trust the bridge's certificate, so "
+                "its request was never seen: have it trust mitmproxy's CA",
                 address,
                 host,
             )

@@ -87,7 +87,7 @@ def _text(data: bytes, flow: Flow | None) -> str:
 
 
 def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: bytes) -> str:
-    """The values of a v1 answer, each with its source in v2, and what to call instead."""
+    """What to call instead, and the values of a v1 answer, each with its source in v2."""
     found = replacement(
         route_named(entry.route),
         repository_or_none(entry.namespace, entry.repository),
@@ -99,9 +99,9 @@ def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: byte
     code = found.line or (found.snippets[0].code if found.snippets else "")
     parts = [
         [f"{entry.http_request_method} {entry.url_path}: {entry.ending}"],
+        ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
         _table(list(_rows(entry, found, body))),
         ["Requests to Docker's hosts:", *_indented(upstream_requests or [unasked])],
-        ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
         ["Caller:", *_indented([entry.caller])],
     ]
     return "\n\n".join("\n".join(map(printable, part)) for part in parts if part)

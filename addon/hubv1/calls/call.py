@@ -82,7 +82,7 @@ def take_snapshot(
 def name_caller(named: str, user_agent: str, address: str) -> str:
     """The name of a caller: the value of the caller header, which is empty without one, else the
     user agent's product at its address."""
-    product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
+    product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "unknown client"
     return bounded(named.strip() or f"{product} at {address or 'unknown address'}")
 
 
