@@ -7,6 +7,7 @@ from datetime import date
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import LEGACY_HOSTS, ROUTES, Listing, Route, recognise
+from hubv1.api.routes import RETIRING as RETIRING_ROWS
 from hubv1.source.expressions import HOLE, Expressions, Part, Resolved
 
 TABLE_DATE = date(2026, 11, 29)
@@ -24,25 +25,18 @@ _URL = re.compile(
 _REPOSITORIES = re.compile(
     r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
-_V2 = "https://hub.docker.com/v2"
-RETIRING_ROUTES = (
-    # method, path, what is asked for instead
-    ("POST", "/v2/users/login", "POST {v2}/auth/token"),
-    ("POST", "/v2/repositories", "POST {v2}/namespaces/NAMESPACE/repositories"),
-    ("POST", "/v2/repositories/{namespace}", "POST {v2}/namespaces/NAMESPACE/repositories"),
-    ("GET", "/v2/repositories/{namespace}", "GET {v2}/namespaces/NAMESPACE/repositories"),
+RETIRING_ROUTES = tuple(
     (
-        "GET",
-        "/v2/repositories/{namespace}/{repository}",
-        "GET {v2}/namespaces/NAMESPACE/repositories/REPOSITORY",
-    ),
-    (
-        "HEAD",
-        "/v2/repositories/{namespace}/{repository}",
-        "HEAD {v2}/namespaces/NAMESPACE/repositories/REPOSITORY",
-    ),
+        method,
+        route.path.replace("{name}", "{repository}"),
+        f"{method} https://hub.docker.com"
+        + route.successor.format(namespace="NAMESPACE", repository="REPOSITORY"),
+    )
+    for route in RETIRING_ROWS
+    if route.listing is not Listing.PAGE  # only its answer tells whether a page is refused
+    for method in sorted(route.methods)
 )
-"""Of docs.docker.com, "Deprecated Docker Hub API endpoints"; no end is told for them."""
+"""Method, path, and what to ask for instead."""
 
 PATTERNS = len([each for each in ROUTES if each.path.startswith("/v1/repositories")]) + len(
     RETIRING_ROUTES
@@ -177,7 +171,7 @@ def _v2(path: str, method: str) -> Target | None:
         if segments[-1] in {"tags", "images"} and len(segments) == 4:
             return None
         names = [re.sub(f"{HOLE}+", "*", each) for each in segments[2:]]
-        named = instead.format(v2=_V2)
+        named = instead
         for word, name in zip(("NAMESPACE", "REPOSITORY"), names, strict=False):
             named = named.replace(word, name) if name != "*" and not is_login else named
         repository = "/".join(names) if not is_login else ""
