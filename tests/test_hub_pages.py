@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,7 @@ from hubv1.api.v2 import with_links_to
 from hubv1.journal import CallRecord
 from onstage import Stage, answer, answered, entries, make_flow, on_stage
 from standin import Catalog, Standin, faults
+from standin.rules import Action
 
 COUNT = 1_234
 SECRET = "geheimnis"
@@ -95,14 +97,14 @@ def walked(
 
 
 def got(
-    folder: Path, hub: Standin, target: str = TARGETS[0], **how: object
+    folder: Path, hub: Standin, target: str = TARGETS[0], **how: Any
 ) -> tuple[http.Response, CallRecord]:
     """The answer to one call, and its row."""
     options = {name: how.pop(name) for name in list(how) if name.startswith("hub_")}
     found: list[http.Response] = []
 
     async def use(walk: Walk) -> None:
-        found.append(await walk.get(target, **how))  # type: ignore[arg-type]  # as it takes them
+        found.append(await walk.get(target, **how))
 
     (row,) = walked(folder, hub, use, **options)
     return found[0], row
@@ -250,7 +252,7 @@ def test_a_caller_that_signs_in_is_never_touched(
 
 @pytest.mark.parametrize("options", [{"hub_pages": False}, {"hub_username": ""}], ids=str)
 def test_without_option_or_account_the_refusal_passes_as_it_came(
-    tmp_path: Path, hub: Standin, options: dict[str, object]
+    tmp_path: Path, hub: Standin, options: dict[str, Any]
 ) -> None:
     response, row = got(tmp_path, hub, **options)
     assert (response.status_code, response.content) == (403, REFUSED)
@@ -313,7 +315,7 @@ def test_a_hub_that_is_too_slow_is_told_within_the_deadline(tmp_path: Path, hub:
 
 
 @pytest.mark.parametrize("action", [faults.html(200), faults.broken_json(), faults.null_results()])
-def test_what_is_no_page_is_not_given(tmp_path: Path, hub: Standin, action: faults.Action) -> None:
+def test_what_is_no_page_is_not_given(tmp_path: Path, hub: Standin, action: Action) -> None:
     hub.faults.add("page=11", action)
     response, row = got(tmp_path, hub)
     assert (response.status_code, response.content) == (403, REFUSED)
