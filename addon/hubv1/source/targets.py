@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
@@ -85,7 +85,8 @@ def target_of(
     known = _with_values(path, resolved, expressions)
     if re.match(r"/+v1/", known):
         target = _v1(path, known, resolved, method, docker_token=docker_token)
-        return None if target is None or query else target
+        # What a query asks for no change can keep.
+        return replace(target, segments=()) if target and query else target
     if url["host"].lower() == LEGACY_HOSTS[0]:  # where /v2 is the registry
         return None
     return _v2(known, method)
