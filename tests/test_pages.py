@@ -30,6 +30,9 @@ PROGRAMS = {
     "hub-v1-bridge scan": "scan",
     "mitmdump": "mitmdump",
     "scripts/report": "report",
+    "scripts/prove": "prove",
+    "hub-v1-bridge prove": "prove",
+    "hub-v1-bridge facts": "facts",
     "scripts/scan": "scan",
     "hub-v1-report": "report",
     "scripts/test": "test",
@@ -148,7 +151,7 @@ def settings_in(arguments: list[str]) -> list[str]:
 
 @cache
 def known_to(kind: str) -> frozenset[str]:
-    if kind in {"report", "scan"}:
+    if kind in COMMANDS:
         return flags_of(kind)
     if kind == "test":
         help_text = (ROOT / "scripts" / "test").read_text(encoding="utf-8")

@@ -19,7 +19,8 @@ SUFFIXES = ("py", "go", "js", "ts", "java", "sh", "yml", "md", "rb", "tf")
 def trees(plan: Plan, folder: Path) -> Iterator[str]:
     """One process, the files warm in memory as after a checkout."""
     size = _write(folder, plan.files)
-    command = [sys.executable, "-P", "scripts/lib/cli.py", "scan", folder, "-o", folder / "o.json"]
+    command = [sys.executable, "-P", "scripts/lib/cli.py", "scan", str(folder)]
+    command += ["-o", str(folder / "o.json")]
     times = []
     for _ in range(plan.races):
         began = time.perf_counter()

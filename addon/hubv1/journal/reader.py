@@ -41,6 +41,10 @@ _FEW = 500
 """Callers that a statement may name; to leave out the rest of many takes longer in Python."""
 _STEPS = 10_000
 """Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
+_NO_DRIVER = (
+    "A fleet needs the Python package psycopg, which is not installed: install hub-v1-bridge with "
+    "its extra, 'hub-v1-bridge[fleet]', or 'psycopg[binary]' beside mitmproxy."
+)
 _OF_SERVER = {
     "connect_timeout": "10",
     # A server whose machine is gone is noticed by the system, which ends what waits for it.
@@ -186,6 +190,18 @@ def entry_of(row: sa.Row[Any]) -> CallRecord:
     values["verdict"] = Verdict(str(values["verdict"]))
     values["outcome"] = Outcome(str(values["outcome"]))
     return CallRecord(**values)
+
+
+def asked_tags(place: Place) -> Iterator[tuple[str, str]]:
+    """Repositories, `namespace/repository`, with tags that calls asked for by name: each pair once,
+    the latest first. Raises JournalError."""
+    calls = schema.calls.c
+    pair = (calls.namespace, calls.repository, calls.tag)
+    statement = sa.select(*pair).where(calls.tag != "").group_by(*pair)
+    latest = statement.order_by(sa.func.max(calls.started_at).desc())
+    with connected(place) as connection, explained(place):
+        for namespace, repository, tag in connection.execute(latest):
+            yield f"{namespace}/{repository}", tag
 
 
 def has_call(connection: sa.Connection, id_: str) -> bool:
@@ -386,18 +402,21 @@ def open_for_reading(place: Place) -> sa.Engine:
             if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
         return _checked(_read_only_engine(place, file), place)
-    except (SQLAlchemyError, OSError, ImportError) as error:
+    except (SQLAlchemyError, OSError) as error:
         said = place.without_secrets(reason_of(error))
         raise JournalError(f"The journal {place} cannot be used: {said}.") from error
 
 
 def server_engine(place: Place) -> sa.Engine:
-    """For one thread, of a database on a server; raises ImportError where its driver is not
+    """For one thread, of a database on a server; raises JournalError where its driver is not
     there."""
     url = place.url
     wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
     given = {name: value for name, value in wanted.items() if name not in url.query}
-    return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    try:
+        return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    except ImportError as error:
+        raise JournalError(_NO_DRIVER) from error
 
 
 def _file_engine(place: Place) -> sa.Engine:
