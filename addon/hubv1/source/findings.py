@@ -414,7 +414,7 @@ def _method_of(command: Command) -> str:
 def replacement_for(target: Target, what: Does, language: str) -> str:
     """What to write instead, to read: a sentence, and code for what the call is made for."""
     if target.row is None:
-        return f"Call {target.instead}."
+        return target.instead
     namespace, _, name = target.repository.partition("/")
     repository = repository_or_none(namespace, name)
     row = target.row
