@@ -67,7 +67,7 @@ PROCESSES = (
     "journal/test_views.py::test_a_spreadsheet_gets_a_view",
     "hub/test_connections.py::TestWhomToTrust::test_a_trusted_folder",
     "standin_tests/test_running.py",
-    "test_docs.py::test_prometheus_takes_the_alerts",
+    "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",
     "test_loading.py",
     "test_pages.py::test_every_argument_that_is_shown_exists",
