@@ -1,4 +1,4 @@
-"""docs/deploy/compose.yaml: a real Prometheus reads the bridge, and the dashboard's queries."""
+"""The files in docs/deploy/ follow their schemas, and a real Prometheus answers the dashboard."""
 
 import json
 import re
@@ -20,6 +20,7 @@ from e2e.balancers import listens
 from e2e.bridges import ROOT, eventually
 from e2e.clients import ask, tool
 from e2e.conftest import StartBridge
+from e2e.networks import section
 from fleet.asking import Fleet
 from fleet.postgres import a_server
 from hubv1.config import OPTIONS
@@ -118,6 +119,16 @@ def test_the_compose_file_follows_the_specification_and_names_what_there_is() ->
         for each in services.values()
         for port in each.get("ports", ())
     )
+
+
+def test_the_cluster_file_and_its_client_are_what_kubernetes_takes(tmp_path: Path) -> None:
+    (client,) = re.findall(r"```yaml\n(.*?)```", section("deploy.md", "Kubernetes"), re.DOTALL)
+    (tmp_path / "client.yaml").write_text(client)
+    program = Path(sys.executable).with_name("kubernetes-validate")
+    command = [program, "--strict", FOLDER / "kubernetes.yaml", tmp_path / "client.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(" passed ", done.stdout)) == 5
 
 
 def valid(schema: str, *files: Path) -> None:
