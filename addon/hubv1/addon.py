@@ -100,7 +100,12 @@ class Bridge(Commands):
 
     def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call whose body leaves before `response` fires."""
-        return self.response(flow) if flow.response and flow.response.stream else None
+        if flow.response is None or not flow.response.stream:
+            return None
+        if self.calls.has_to_read(flow):
+            flow.response.stream = False
+            return None
+        return self.response(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call before its answer leaves."""
@@ -127,8 +132,8 @@ class Bridge(Commands):
             address = address or "unknown address"
             self.components.journal.note_rejection(address, host)
             logger.warning(
-                "hub v1: the client at %s called %s and rejects the bridge's certificate: "
-                "it has to trust mitmproxy's CA",
+                "hub v1: the client at %s called %s and did not trust the bridge's certificate, so "
+                "its request was never seen: have it trust mitmproxy's CA",
                 address,
                 host,
             )

@@ -84,7 +84,7 @@ class Components:
         """The figures of the moment, for the metrics."""
         return Readings(
             self.journal.seen,
-            dict(self.hub.statuses),
+            dict(self.hub.transport.statuses),
             self.journal.waiting,
             self.shipper.status if self.shipper else None,
             self.journal.lost,
@@ -101,7 +101,9 @@ class Components:
             self.metrics.close()
         if "hub" not in gone:
             return None
-        return asyncio.ensure_future(self.hub.close() if new is None else self.hub.retire())
+        return asyncio.ensure_future(
+            self.hub.close() if new is None else self.hub.transport.retire()
+        )
 
 
 def build_components(

@@ -24,7 +24,7 @@ class TestExamples:
             "https://index.docker.io/v1/repositories/node/tags"
         )
         codes = article.locator("code.copy").all_text_contents()
-        assert "https://hub.docker.com/v2/namespaces/library/repositories/node/tags" in codes
+        assert "https://registry-1.docker.io/v2/library/node/tags/list" in codes
         assert "crane ls docker.io/library/node" in codes
         assert not [code for code in codes if "debian" in code]
         assert objections(page) == []
@@ -40,6 +40,23 @@ class TestExamples:
         expect(second.locator("details[open] code")).to_contain_text("DOCKER_TOKEN")
         expect(second.locator("pre.old")).to_contain_text("/secret/")
 
+    def test_both_forms_of_a_route_have_one_replacement(self, open_page: Open) -> None:
+        forms = ("{name}/tags", "{namespace}/{name}/tags")
+        calls = [make_entry(route=f"GET /v1/repositories/{form}") for form in forms]
+        page = open_page(report_of(*calls, make_entry(namespace="acme", route=calls[1].route)))
+        route = "GET /v1/repositories/[{namespace}/]{name}/tags"
+        assert page.locator("h3").all_inner_texts() == [route]
+        article = page.locator("article")
+        expect(article.locator("> .note")).to_contain_text("3 calls")
+        article.get_by_label("Repository").select_option("acme/debian")
+        expect(article.locator("pre.old")).to_have_text(
+            "https://index.docker.io/v1/repositories/acme/debian/tags"
+        )
+        assert page.locator("#rows-callers td:last-child").inner_text().split("\n") == [
+            "library/debian /tags \N{MULTIPLICATION SIGN}2",
+            "acme/debian /tags \N{MULTIPLICATION SIGN}1",
+        ]
+
     def test_a_name_that_docker_does_not_allow_is_in_no_replacement(self, open_page: Open) -> None:
         page = open_page(report_of(make_entry(namespace="acme", repository="$(reboot)")))
         expect(page.locator("article details[open] code")).to_contain_text("NAMESPACE/REPOSITORY")
@@ -52,7 +69,7 @@ class TestContent:
         assert page.locator("h2").all_inner_texts() == [
             "Calls a day",
             "Callers",
-            "Callers that reject the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
+            "Clients that did not trust the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
             "What to change",
             "Messages to send",
             "What was not bridged",
@@ -77,7 +94,7 @@ class TestContent:
 
     def test_having_seen_nothing_is_said_and_not_mistaken_for_clean(self, open_page: Open) -> None:
         page = open_page(report_of())
-        expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
+        expect(page.locator(".lead")).to_contain_text("No traffic recorded yet")
         assert page.locator("h2").all_inner_texts() == ["What was seen"]
 
     def test_clients_that_reject_the_certificate_are_named(self, open_page: Open) -> None:

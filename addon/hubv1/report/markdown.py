@@ -60,8 +60,8 @@ def _parts(content: Content) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[str]:
     made, repositories = change.replacement, change.repositories
-    yield f"### {code_span(change.use.route)}"
-    yield f"{number(change.use.calls, 'call')}, {change.use.verdict}. {made.lost}"
+    yield f"### {code_span(change.route)}"
+    yield f"{number(change.calls, 'call')}, {change.verdict}. {made.lost}"
     calls = [("now", Name(made.old)), *([("instead", Name(made.new))] if made.new else [])]
     yield table(("", "call"), calls, len(calls), _OF_CHANGE)
     yield " ".join(filter(None, (made.instead, fields_in_words(made.fields, code_span))))

@@ -26,6 +26,7 @@ from hubv1.report.sections import (
     StandingCell,
     Table,
     left_out,
+    replacement_of,
     sections_of,
 )
 from hubv1.text import number, printable
@@ -131,9 +132,9 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
 
 
 def _change(change: Change) -> Iterator[RenderableType]:
-    use, made = change.use, change.replacement
-    title = Text(f"{printable(use.route)}  {number(use.calls, 'call')}, ", overflow="fold")
-    yield Padding(title.append(use.verdict.value, _STYLES[use.verdict]), (0, 0, 0, 2))
+    made = change.replacement
+    title = Text(f"{printable(change.route)}  {number(change.calls, 'call')}, ", overflow="fold")
+    yield Padding(title.append(change.verdict.value, _STYLES[change.verdict]), (0, 0, 0, 2))
     yield _indented(Text(made.lost))
     yield _code("    now     ").append(printable(made.old), "red")
     if made.new:
@@ -151,8 +152,8 @@ def _change(change: Change) -> Iterator[RenderableType]:
 def _repository(use: RepositoryUse) -> Text:
     line = _code(f"    {number(use.calls, 'call')} by {number(use.callers, 'caller')}")
     line.append(f"  {printable(use.busiest.repository)}")
-    if use.busiest.told.successor:
-        line.append("  ->  ").append(printable(use.busiest.told.successor), "cyan")
+    if new := replacement_of(use.busiest).new:
+        line.append("  ->  ").append(printable(new), "cyan")
     return line
 
 
