@@ -51,15 +51,15 @@ def test_every_query_of_the_dashboard_finds_something_in_a_real_prometheus(
     arguments = [word for setting in settings for word in ("--set", setting)]
     with start_bridge(*arguments, hub_url=hub.url) as bridge, prometheus(tmp_path, metrics) as at:
         scraped = "count_over_time(hub_v1_bridge_info[1m])"
-        eventually(lambda: bool(found(at, scraped)), "it is scraped before the first call")
+        eventually(partial(has_found, at, scraped), "it is scraped before the first call")
         for calls in (1, 2):
             path = f"/v1/repositories/tiny/tags/{calls}"
             assert ask(bridge, f"http://index.docker.io{path}").status == 200
             counted = f"sum(hub_v1_calls_total) == {calls} and sum(hub_v1_fleet_backlog) == 0"
-            eventually(lambda query=counted: bool(found(at, query)), "it is counted and shipped")
+            eventually(partial(has_found, at, counted), "it is counted and shipped")
         firing = 'ALERTS{alertname="LegacyCallsAreNotOver", alertstate="firing"}'
-        eventually(lambda: bool(found(at, firing)), "an alert tells of them")
-        assert [query for query in QUERIES if not found(at, with_values(query))] == []
+        eventually(partial(has_found, at, firing), "an alert tells of them")
+        assert [query for query in QUERIES if not has_found(at, with_values(query))] == []
 
 
 def test_the_dashboard_shows_every_metric_that_there_is() -> None:
@@ -125,7 +125,12 @@ def test_the_cluster_file_and_its_client_are_what_kubernetes_takes(tmp_path: Pat
     (client,) = re.findall(r"```yaml\n(.*?)```", section("deploy.md", "Kubernetes"), re.DOTALL)
     (tmp_path / "client.yaml").write_text(client)
     program = Path(sys.executable).with_name("kubernetes-validate")
-    command = [program, "--strict", FOLDER / "kubernetes.yaml", tmp_path / "client.yaml"]
+    command: list[str | Path] = [
+        program,
+        "--strict",
+        FOLDER / "kubernetes.yaml",
+        tmp_path / "client.yaml",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(" passed ", done.stdout)) == 5
@@ -134,7 +139,7 @@ def test_the_cluster_file_and_its_client_are_what_kubernetes_takes(tmp_path: Pat
 def valid(schema: str, *files: Path) -> None:
     """See that files follow one of the schemas that check-jsonschema brings along."""
     program = Path(sys.executable).with_name("check-jsonschema")
-    command = [program, "--builtin-schema", schema, *files]
+    command: list[str | Path] = [program, "--builtin-schema", schema, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -169,8 +174,8 @@ def with_values(query: str) -> str:
     return query.replace("$instance", ".*").replace("$__rate_interval", "1m")
 
 
-def found(prometheus: Address, query: str) -> list[Any]:
+def has_found(prometheus: Address, query: str) -> bool:
+    """Whether a query has a result."""
     asked = urllib.parse.urlencode({"query": query})
     with urllib.request.urlopen(f"http://{prometheus}/api/v1/query?{asked}") as answer:
-        result: list[Any] = json.load(answer)["data"]["result"]
-    return result
+        return bool(json.load(answer)["data"]["result"])
