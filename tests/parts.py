@@ -73,7 +73,7 @@ PROCESSES = (
     "source/test_corpus.py::test_git_takes_the_diff",
     "source/test_corpus.py::test_fixed_scripts_are_shell",
     "standin_tests/test_running.py",
-    "test_docs.py::test_prometheus_takes_the_alerts",
+    "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",
     "test_loading.py",
     "test_pages.py::test_every_argument_that_is_shown_exists",

@@ -331,12 +331,9 @@ def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
     assert listed == {name for name in served if not name.endswith("_created")}
 
 
-def test_prometheus_takes_the_alerts(tmp_path: Path) -> None:
-    [rules] = re.findall(r"```yaml\n(.*?)```", METRICS, re.DOTALL)
-    file = tmp_path / "rules.yaml"
-    file.write_text(rules, encoding="utf-8")
-    done = subprocess.run(
-        [tool("promtool"), "check", "rules", file], capture_output=True, text=True, check=False
-    )
+def test_prometheus_takes_its_configuration_and_the_alerts() -> None:
+    configuration = ROOT / "docs" / "deploy" / "prometheus.yaml"
+    command = [tool("promtool"), "check", "config", configuration]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "5 rules found" in done.stdout
