@@ -278,7 +278,8 @@ def _columns(table: Table) -> set[str]:
 
 @pytest.mark.parametrize("field", SCHEMA["properties"])
 def test_the_reference_lists_every_field_of_the_json_report(field: str) -> None:
-    [row] = re.findall(rf"^\| `{field}` \|.*", REFERENCE, re.MULTILINE)
+    table = REFERENCE[REFERENCE.index("| field |") :]
+    [row] = re.findall(rf"^\| `{field}` \|.*", table, re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", row))
     if "each outcome" in row:
         named |= {*Outcome}

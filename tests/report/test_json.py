@@ -44,7 +44,7 @@ def body() -> dict[str, Any]:
 
 def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
     parts = "generated_at filter window seen totals routes callers findings days ignored baseline"
-    assert list(body) == ["schema", *parts.split(), "proofs"]
+    assert list(body) == ["schema", *parts.split(), "proofs", "retiring"]
     assert body["schema"] == "hub-v1-report/1"
 
 

@@ -247,8 +247,7 @@ _CREATE = Route(
 )
 _PAGE = Route(
     "/v2/repositories/{namespace}/{name}/tags",
-    "Hub refuses an anonymous caller the pages beyond about 1,000 tags, whatever the caller does "
-    "with the rest.",
+    "Since 2026-08-11 Hub refuses an anonymous caller every page beyond about 1,000 tags.",
     "Take the names from the registry's list, all in one call and signed in or not: skopeo "
     "list-tags docker://docker.io/NAMESPACE/REPOSITORY. Or sign in for Hub's own pages.",
     successor=f"{_REGISTRY}{{namespace}}/{{repository}}/tags/list",
@@ -287,7 +286,15 @@ RETIRING = (
 """The routes of API v2 that Docker has deprecated, and the pages of tags that Hub refuses. A page
 that Hub gives is no call of these: only its answer tells."""
 
+RETIRING_MARK = " /v2/"
+"""What the name of a row of API v2 has, and no other."""
+
 _BY_NAME = {route.name: route for route in ROUTES + RETIRING}
+
+
+def is_retiring(route: str) -> bool:
+    """Whether the row of that name, also one of another version, is of API v2: counted apart."""
+    return RETIRING_MARK in route
 
 
 def _patterns(routes: tuple[Route, ...]) -> list[tuple[Route, re.Pattern[str]]]:
@@ -298,7 +305,8 @@ def _patterns(routes: tuple[Route, ...]) -> list[tuple[Route, re.Pattern[str]]]:
 
 
 _PATTERNS, _RETIRING = _patterns(ROUTES), _patterns(RETIRING)
-_RETIRING_PREFIXES = (b"/v2/repositories", b"/v2/namespaces/", b"/v2/users/login")
+RETIRING_PREFIXES = (b"/v2/repositories", b"/v2/namespaces/", b"/v2/users/login")
+"""How the paths of calls to them begin: all that other traffic is held against."""
 _QUERY = re.compile(rb"[!-~]*")
 """What may stand in a request line."""
 
@@ -370,7 +378,7 @@ def recognise_retiring(method: str, path: bytes) -> Call | None:
 
     `path` is as in `recognise`. Of a page of tags the answer tells whether Hub refuses it.
     """
-    if not path.startswith(_RETIRING_PREFIXES):
+    if not path.startswith(RETIRING_PREFIXES):
         return None
     place, mark, query = path.partition(b"?")
     bare = place.rstrip(b"/")

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 import hubv1
 from hubv1 import report as reports
-from hubv1.api.routes import ROUTES, Outcome
+from hubv1.api.routes import RETIRING, ROUTES, Outcome
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
@@ -74,7 +74,7 @@ def _read_host(text: str) -> str:
 
 
 def _read_route(text: str) -> str:
-    names = [route.name for route in ROUTES]
+    names = [route.name for route in (*ROUTES, *RETIRING)]
     if not any(is_named(name, (text,)) for name in names):
         near = get_close_matches(text, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else "docs/answers.md lists them"
@@ -237,6 +237,8 @@ def _text(options: Namespace, made: reports.Report, form: str, look: reports.Loo
     is_for_people = options.caller and form in {"terminal", "md"}
     if not is_for_people or options.columns or options.fail_on is not None:
         return reports.render_report(made, form, look)
+    if not made.callers and made.retiring:
+        return reports.render_report(made, form, look)
     if not made.callers:
         unfiltered = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
         raise _nobody(options.caller, reports.make(unfiltered, made.generated_at, _say))
@@ -245,7 +247,8 @@ def _text(options: Namespace, made: reports.Report, form: str, look: reports.Loo
 
 def _nobody(names: Sequence[str], every: reports.Report) -> Failure:
     """That these callers made no call that was asked for; `every` has all calls."""
-    is_known = any(is_named(use.caller, names) for use in every.callers)
+    callers = (*every.callers, *every.retiring_callers)
+    is_known = any(is_named(use.caller, names) for use in callers)
     is_wrong_name = every.state is not reports.State.NOTHING_SEEN and not is_known
     return Failure(reports.nobody_named(names, every), WRONG_USAGE if is_wrong_name else FAILED)
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Outcome, Verdict
+from hubv1.api.routes import Outcome, Verdict, is_retiring
 from hubv1.journal.counts import Kind, kind_of
 
 
@@ -76,7 +76,7 @@ class Count(msgspec.Struct, gc=False):
 
 
 Days = Mapping[tuple[date, Outcome], int]
-"""Calls by day, UTC, and outcome."""
+"""Calls to v1 by day, UTC, and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Summary:
     days: Days
     accepted: Sequence[Count] = ()
     """Those of callers that are known, which the others do not hold."""
+    retiring: Sequence[Count] = ()
+    """Those to what Docker retires next of API v2, which the others do not hold either."""
     callers: int = 0
     """How many there are, where the counts do not name all."""
     repositories: int = 0
@@ -178,10 +180,15 @@ def summarised(
     """The summary of what is wanted of single calls; `hour` is the beginning of the current one."""
     counts: dict[tuple[Kind, Verdict], Count] = {}
     accepted: dict[tuple[Kind, Verdict], Count] = {}
+    retiring: dict[tuple[Kind, Verdict], Count] = {}
     days: dict[tuple[date, Outcome], int] = {}
     for entry in entries:
         kind = kind_of(entry)
         if not (selection.covers(entry.started_at) and selection.admits(kind)):
+            continue
+        if is_retiring(kind.route):
+            if not selection.accepts(kind.caller):
+                _add(retiring, kind, entry, hour)
             continue
         if selection.accepts(kind.caller):
             _add(accepted, kind, entry, hour)
@@ -189,7 +196,7 @@ def summarised(
         _add(counts, kind, entry, hour)
         day = entry.started_at.astimezone(UTC).date(), entry.outcome
         days[day] = days.get(day, 0) + 1
-    return Summary(list(counts.values()), days, list(accepted.values()))
+    return Summary([*counts.values()], days, [*accepted.values()], [*retiring.values()])
 
 
 def _add(

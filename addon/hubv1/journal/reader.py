@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Outcome, Verdict, route_named
+from hubv1.api.routes import Outcome, Verdict, is_retiring, route_named
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counts import OTHERS, Kind
@@ -243,25 +243,29 @@ def summary_of(
     if named is not None:
         callers = _number(connection, sa.func.count(schema.callers.c.caller))
         if callers > named:
-            return _summary_in_part(connection, hour, selection, named, callers)
+            return _summary_in_part(connection, hour, selection, named)
     recent = _since(connection, hour, selection)
     counts: list[Count] = []
     accepted: list[Count] = []
+    retiring: list[Count] = []
     for row in connection.execute(_counts(_period(selection))):
         kind = Kind(*row[:5])
         if not selection.has_names or selection.admits(kind):
             which = accepted if selection.accepts(kind.caller) else counts
+            if is_retiring(kind.route):
+                which = [] if which is accepted else retiring
             which.append(_count(row, recent[kind]))
-    _add_details(connection, counts + accepted)
+    _add_details(connection, counts + accepted + retiring)
     names = {count.caller for count in counts} if selection.has_names else set()
-    return Summary(counts, _days(connection, selection, names), accepted)
+    return Summary(counts, _days(connection, selection, names), accepted, retiring)
 
 
 def _summary_in_part(
-    connection: sa.Connection, hour: datetime, selection: Selection, named: int, callers: int
+    connection: sa.Connection, hour: datetime, selection: Selection, named: int
 ) -> Summary:
     days, known = schema.days.c, schema.callers.c
-    latest = sa.select(known.caller).order_by(known.last_seen.desc()).limit(named)
+    of_v1 = known.caller.in_(sa.select(days.caller).where(schema.is_v1(days.route)))
+    latest = sa.select(known.caller).where(of_v1).order_by(known.last_seen.desc()).limit(named)
     period = _period(selection)
     recent = _since(connection, hour, selection)
     rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
@@ -275,18 +279,20 @@ def _summary_in_part(
     statement = sa.select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
     rows = connection.execute(statement.group_by(*kinds[1:]))
     counts += [_count(row, of_others[Kind(*row[:5])]) for row in rows]
+    repositories = sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
     return Summary(
-        counts,
+        [count for count in counts if not is_retiring(count.route)],
         _days(connection, selection, ()),
-        callers=callers,
-        repositories=_number(
-            connection, sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
-        ),
+        retiring=[count for count in counts if is_retiring(count.route)],
+        callers=_number(connection, sa.func.count(known.caller), of_v1),
+        repositories=_number(connection, repositories, schema.is_v1(days.route)),
     )
 
 
-def _number(connection: sa.Connection, what: sa.ColumnElement[int]) -> int:
-    return connection.scalars(sa.select(what)).one()
+def _number(
+    connection: sa.Connection, what: sa.ColumnElement[int], *which: sa.ColumnElement[bool]
+) -> int:
+    return connection.scalars(sa.select(what).where(*which)).one()
 
 
 def _counts(period: sa.Subquery) -> sa.Select[Any]:
@@ -337,9 +343,8 @@ def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> C
 def _days(connection: sa.Connection, selection: Selection, callers: Collection[str]) -> Days:
     period = _period(selection).c
     kinds = _kinds(period) if selection.has_names else [period.outcome]
-    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls)).group_by(
-        period.day, *kinds
-    )
+    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls))
+    statement = statement.where(schema.is_v1(period.route)).group_by(period.day, *kinds)
     if selection.has_names and len(callers) <= _FEW:
         statement = statement.where(period.caller.in_(sorted(callers)))
     wanted: dict[tuple[str, ...], bool] = {}

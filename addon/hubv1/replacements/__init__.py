@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from hubv1.api.names import Repository, is_tag, repository_or_none
-from hubv1.api.routes import Listing, Route
+from hubv1.api.routes import Listing, Route, Verdict
 from hubv1.listen import is_loopback
 
 _HUB = "https://hub.docker.com"
@@ -220,6 +220,8 @@ def _written_host(host: str) -> str:
 def change_for(route: Route, repository: Repository | None) -> str:
     """What to change, in one sentence that a person can act on."""
     advice = _advice_for(route)
+    if route.verdict is Verdict.RETIRING:
+        return route.instead
     if advice is None:
         return route.sentence
     return advice.change if repository else _IMPOSSIBLE

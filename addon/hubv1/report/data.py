@@ -28,7 +28,7 @@ COLUMNS = (
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
-it since an earlier report."""
+it since an earlier report; that of what Docker retires next is `retiring`."""
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
@@ -58,6 +58,7 @@ def as_json(report: Report) -> Iterator[str]:
         "ignored": [*map(asdict, report.ignored)],
         "baseline": report.baseline and asdict(report.baseline),
         "proofs": [*report.proofs.values()],
+        "retiring": [*map(asdict, report.retiring)],
     }
     before = "{"
     for name, part in parts.items():
@@ -123,8 +124,8 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 
 def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | int]]:
-    """A row for each finding, the busiest first, and for each caller that is gone since an earlier
-    report."""
+    """A row for each finding, the busiest first, for each caller that is gone since an earlier
+    report, and for each finding of what Docker retires next."""
     callers = {use.caller: use for use in report.callers}
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
@@ -143,11 +144,18 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | i
     for name in earlier.gone if earlier else ():
         known = {"caller": name, "state": "gone"}
         yield [known.get(column, 0 if column in _FIGURES else "") for column in columns]
+    callers = {use.caller: use for use in report.retiring_callers}
+    for finding in report.retiring_findings:
+        use = callers[finding.caller]
+        found = *of_finding(finding), use.address, use.user_agent, "", "", *finding.ended
+        values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", ""
+        yield [values[place] for place in places]
 
 
 def row_count(report: Report) -> int:
     """How many rows a table of findings has."""
-    return len(report.findings) + (len(report.baseline.gone) if report.baseline else 0)
+    gone = len(report.baseline.gone) if report.baseline else 0
+    return len(report.findings) + gone + len(report.retiring_findings)
 
 
 def as_csv(report: Report, columns: Sequence[str] = ()) -> Iterator[str]:

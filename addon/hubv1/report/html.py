@@ -35,12 +35,14 @@ from hubv1.report.prose import (
     without_namespace,
 )
 from hubv1.report.sections import (
+    advice,
     by_caller,
     changes,
     ignored_table,
     proofs_table,
     rejecting_table,
     replacement_of,
+    retiring_table,
     unbridged,
     unbridged_table,
 )
@@ -119,6 +121,8 @@ def _of_report(report: Report) -> dict[str, Any]:
         "rest": " ".join(reservations(report)),
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
+        "retiring": retiring_table(report),
+        "advice": advice(report),
         "facts": what_was_seen(report),
     } | (_of_callers(report) if report.callers else {})
     return content | {"contents": [*_contents(report, content)]}
@@ -134,6 +138,8 @@ def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str,
         yield "h-unbridged", "Not bridged", content["missed_calls"]
     if report.seen.rejected_tls or report.seen.rejections:
         yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
+    if report.retiring:
+        yield "h-retiring", "Retiring next", sum(use.calls for use in report.retiring)
     if report.baseline:
         yield "h-compared", "Since the earlier report", 0
     if report.ignored:

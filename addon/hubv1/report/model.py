@@ -178,6 +178,20 @@ def _told(route: str, host: str, repository: str) -> Told:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiringUse:
+    """A route of API v2 that Docker retires next, and who calls it."""
+
+    route: str
+    since: date | None
+    """When Docker deprecated it; None if no day is known."""
+    successor: str
+    calls: int
+    callers: tuple[str, ...]
+    """The latest first."""
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """A day, UTC, and how its calls ended."""
 
@@ -229,6 +243,10 @@ class Report:
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
     baseline: Comparison | None
+    retiring: tuple[RetiringUse, ...] = ()
+    """Apart from v1: nothing else counts these calls, nor who makes them."""
+    retiring_callers: tuple[CallerUse, ...] = ()
+    retiring_findings: tuple[Finding, ...] = ()
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State

@@ -194,6 +194,10 @@ def _missing(report: Report) -> Iterator[str]:
             f"{calls} with a path of v1 went to {printable(', '.join(seen.elsewhere))}: name with "
             "--host what stands for Docker Hub."
         )
+    if report.retiring:
+        calls = number(sum(use.calls for use in report.retiring), "call")
+        callers = number(len(report.retiring_callers), "caller")
+        yield f"Apart from v1: {calls} by {callers} to what Docker retires next."
     if report.ignored:
         calls = number(sum(one.calls for one in report.ignored), "call")
         callers = number(len(report.ignored), "caller")

@@ -27,12 +27,14 @@ from hubv1.report.model import (
     IgnoredCaller,
     RejectingClient,
     Report,
+    RetiringUse,
     Standing,
 )
 from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
     Code,
     label,
+    listed,
     minute,
     outcomes_in_words,
     standing_in_words,
@@ -201,11 +203,11 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
     if columns:
         yield "", findings_table(report, columns)
     else:
-        yield from _sections(report)
+        yield from _sections(report, code)
     yield "What was seen", Facts([*what_was_seen(report, code)])
 
 
-def _sections(report: Report) -> Iterator[Section]:
+def _sections(report: Report, code: Code) -> Iterator[Section]:
     if report.callers:
         bars = burn_down(report)
         yield bars.title, bars
@@ -220,11 +222,19 @@ def _sections(report: Report) -> Iterator[Section]:
         missed = unbridged(report)
         said = unbridged_table(missed) if missed else "Every call was answered or redirected."
         yield "What was not bridged", said
+    yield from _retiring_sections(report, code)
     if report.baseline:
         title = f"Since the report of {minute(report.baseline.generated_at)} UTC"
         yield title, compared_table(report.baseline)
     if report.ignored:
         yield "Callers that are accepted, and left out above", ignored_table(report)
+
+
+def _retiring_sections(report: Report, code: Code) -> Iterator[Section]:
+    if report.retiring:
+        yield "What Docker retires next", retiring_table(report)
+    for routes, what in advice(report):
+        yield "", f"{' and '.join(map(code, routes))}: {what}"
 
 
 def callers_table(report: Report) -> Table:
@@ -269,6 +279,32 @@ def rejecting_table(report: Report) -> Table:
         return Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen)
 
     return _table(("Client", "Host", "Times:", "Last time"), row, report.seen.rejections)
+
+
+def retiring_table(report: Report) -> Table:
+    """Routes of API v2, and who calls them."""
+
+    def row(use: RetiringUse) -> Row:
+        since = str(use.since or "no day given")
+        callers, successor = Name(listed(use.callers, _CALLED)), Name(use.successor)
+        last = minute(use.last_seen)
+        return Name(use.route), since, f"{use.calls:,}", last, callers, successor
+
+    def paragraph(route: str, since: str, calls: str, last: str, *names: str) -> Row:
+        called = f"{calls} call{'s' * (calls != '1')}, the last {last}, by {names[0]}"
+        return route, f"deprecated: {since}", called, f"instead: {names[1]}"
+
+    columns = ("Route", "Since", "Calls:", "Last call", "Callers", "Instead")
+    return _table(columns, row, report.retiring, paragraph, share=1 / 8)
+
+
+def advice(report: Report) -> Sequence[tuple[Sequence[str], str]]:
+    """What happens to these routes, and what to do about their calls; those alike together."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for use in report.retiring:
+        found = route_named(use.route)
+        said[f"{found.sentence} {found.instead}"].append(use.route)
+    return [(routes, what) for what, routes in said.items()]
 
 
 def unbridged_table(findings: Sequence[Finding]) -> Table:
