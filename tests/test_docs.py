@@ -23,8 +23,11 @@ from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.routes import Outcome
 from hubv1.calls.answering import PROBLEMS
+from hubv1.cli import scan
+from hubv1.cli.main import command_of
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
+from hubv1.cli.scan import scan as scan_command
 from hubv1.commands import Commands
 from hubv1.fleet import ShippingStatus, outbox, postgres
 from hubv1.journal import schema
@@ -34,6 +37,8 @@ from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn
 from hubv1.report.data import COLUMNS
 from hubv1.report.output import FORMATS
+from hubv1.source.targets import RETIRING_ROUTES
+from hubv1.source.uses import Does
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +57,7 @@ METRICS = _page("metrics.md")
 OPTIONS = _page("options.md")
 REFERENCE = _page("report-reference.md")
 REPORT = _page("report.md")
+SCAN = _page("scan.md")
 SECURITY = _page("security.md")
 TABLES = _page("tables.md")
 SCHEMA: dict[str, Any] = json.loads(_page("report.schema.json"))
@@ -166,6 +172,43 @@ def test_the_reference_shows_every_argument_of_the_report() -> None:
                 assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
 
 
+@pytest.mark.parametrize(("command", "page"), [("prove", "proof.md"), ("facts", "facts.md")])
+def test_a_page_shows_every_argument_and_a_variable(command: str, page: str) -> None:
+    text = _page(page)
+    options = [each for each in command_of(command).params if isinstance(each, click.Option)]
+    for option in options:
+        assert re.search(rf"^\| .*`{option.opts[0]}[ `]", text, re.MULTILINE), option.opts
+        for choice in getattr(option.type, "choices", ()):
+            assert re.search(rf"\b{choice}\b", text), choice
+    prefix = f"HUB_{command.upper()}_"
+    named = set(re.findall(rf"`{prefix}(\w+)`", text))
+    assert named
+    assert named <= {str(option.name).upper() for option in options}
+
+
+def test_the_page_of_scan_shows_every_argument() -> None:
+    shown = SCAN[SCAN.index("scripts/scan PATH…\n") :].partition("```")[0]
+    for option in scan_command.params:
+        if isinstance(option, click.Option) and option.name != "version":
+            assert f"[{option.opts[-1]}" in shown or f"[{option.opts[0]}" in shown
+            for choice in getattr(option.type, "choices", ()):
+                assert re.search(rf"\b{choice}\b", shown)
+
+
+def test_the_page_of_scan_lists_every_format_gate_and_use() -> None:
+    for each in (*scan.FORMATS, *scan.GATES, *Does):
+        assert f"| `{each}` |" in SCAN
+    for suffix in scan.SUFFIXES:
+        assert f"`{suffix}`" in SCAN
+
+
+def test_the_page_of_scan_lists_every_route_that_is_retired_next() -> None:
+    table = SCAN[SCAN.index("| route | call instead |") :]
+    for method, path, _ in RETIRING_ROUTES:
+        name = "`HEAD`" if method == "HEAD" else f"`{method} {path}`"
+        assert name in table
+
+
 def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
     named = re.findall(r"`(HUB_REPORT_\w+)", REFERENCE)
     options = [each for each in report_command.params if isinstance(each, click.Option)]
@@ -208,7 +251,7 @@ def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path:
     assert entry.caller == "legacy-mirror/*"
 
 
-@pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
+@pytest.mark.parametrize("script", ["run", "demo", "report", "scan", "prove", "test", "bench"])
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111

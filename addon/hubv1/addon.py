@@ -100,7 +100,12 @@ class Bridge(Commands):
 
     def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call whose body leaves before `response` fires."""
-        return self.response(flow) if flow.response and flow.response.stream else None
+        if flow.response is None or not flow.response.stream:
+            return None
+        if self.calls.has_to_read(flow):
+            flow.response.stream = False
+            return None
+        return self.response(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call before its answer leaves."""

@@ -8,7 +8,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import repository_or_none
-from hubv1.api.routes import Outcome, route_named
+from hubv1.api.routes import Outcome, Verdict, route_named
 from hubv1.journal import CallRecord
 from hubv1.mitm.flows import saved_record, saved_upstream_requests
 from hubv1.replacements import Field, Replacement, replacement
@@ -55,7 +55,9 @@ class HubV1View:
         if not isinstance(flow, http.HTTPFlow) or message is not flow.response:
             return -1
         entry = saved_record(flow)
-        return _PRIORITY if entry and entry.outcome is Outcome.TRANSLATED else -1
+        if entry is None or entry.verdict is Verdict.RETIRING:
+            return -1  # of v2 an answer is shown as it is
+        return _PRIORITY if entry.outcome is Outcome.TRANSLATED else -1
 
     def __lt__(self, other: Any) -> bool:  # noqa: ANN401  # any view; mitmproxy sorts them
         return bool(self.name < other.name)

@@ -167,7 +167,13 @@ def make_report(nice: str, journal: str, token: str, *files: str) -> None:
     For each of them a line on standard output says why it could not be written; it is empty if it
     was. `token` is for temporary files.
     """
-    from hubv1.report import build_report, render_report, write_whole  # noqa: PLC0415  # see above
+    from hubv1.report import (  # noqa: PLC0415  # see above
+        build_report,
+        read_proofs,
+        render_report,
+        with_proofs,
+        write_whole,
+    )
 
     os.nice(int(nice))
     limit = _MEGABYTES << 20
@@ -176,6 +182,7 @@ def make_report(nice: str, journal: str, token: str, *files: str) -> None:
     try:
         with read(Place(journal)) as history:
             report = build_report([history], datetime.now(UTC))
+        report = with_proofs(report, read_proofs([journal]))
     except (JournalError, OSError, MemoryError) as error:
         sys.stdout.write(f"{_trouble(error)}\n" * len(files))
         return

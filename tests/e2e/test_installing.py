@@ -1,6 +1,7 @@
 """Installed with pip, without a checkout: each program, as its users start it."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import PathDistribution
@@ -40,17 +41,20 @@ def test_everything_that_the_bridge_is_made_of_is_there(programs: Path) -> None:
     assert files(packages_of(programs) / "hubv1") == files(ROOT / "addon" / "hubv1")
 
 
-def test_what_it_needs_is_what_requirements_txt_says_and_the_fleets_driver_is_an_extra(
+def test_what_it_needs_is_what_requirements_txt_says_and_its_headings_are_extras(
     programs: Path,
 ) -> None:
     (found,) = packages_of(programs).glob("hub_v1_bridge-*.dist-info")
     needed = {str(Requirement(each)) for each in PathDistribution(found).requires or ()}
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    bare = {line.partition("#")[0].strip() for line in lines} - {""}
-    (driver,) = (each for each in bare if each.startswith("psycopg"))
-    bare = {*bare - {driver}, f'{driver}; extra == "fleet"'}
-    assert needed == {str(Requirement(each)) for each in bare}
-    assert PathDistribution(found).metadata.get_all("Provides-Extra") == ["fleet"]
+    listed = set()
+    marker = ""
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if heading := re.fullmatch(r"# \[(\w+)\]", line):
+            marker = f'; extra == "{heading[1]}"'
+        elif bare := line.partition("#")[0].strip():
+            listed.add(str(Requirement(bare + marker)))
+    assert needed == listed
+    assert PathDistribution(found).metadata.get_all("Provides-Extra") == ["fleet", "scan"]
 
 
 def test_pip_finds_nothing_missing_or_at_odds(programs: Path, tmp_path: Path) -> None:

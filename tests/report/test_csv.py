@@ -58,6 +58,7 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
         "old": "https://index.docker.io/v1/repositories/debian/tags",
         "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
         "state": "",
+        "proof": "",
     }
 
 

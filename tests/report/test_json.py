@@ -44,7 +44,7 @@ def body() -> dict[str, Any]:
 
 def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
     parts = "generated_at filter window seen totals routes callers findings days ignored baseline"
-    assert list(body) == ["schema", *parts.split()]
+    assert list(body) == ["schema", *parts.split(), "proofs"]
     assert body["schema"] == "hub-v1-report/1"
 
 
@@ -112,6 +112,7 @@ def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
             "verdict": "bridged",
             "standing": "not_bridged",
             "reason": "v1 was ended for it",
+            "proven": None,
         }
     ]
 

@@ -25,7 +25,14 @@ from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
-_TROUBLES = (JournalError, CaptureError, reports.AllowlistError, reports.BaselineError, OSError)
+_TROUBLES = (
+    JournalError,
+    CaptureError,
+    reports.AllowlistError,
+    reports.BaselineError,
+    reports.ProofError,
+    OSError,
+)
 """Each but OSError says in one sentence what is wrong."""
 _NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
@@ -121,6 +128,7 @@ _PARAMETERS: list[click.Parameter] = [
         type=_GATES,
     ),
     _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
+    _several("--proof", "FILE", "Proofs that prove -o has written.", Path, type=_FILE),
     _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
     _option(
         "--format",

@@ -11,10 +11,11 @@ import msgspec
 
 from hubv1.api import v2
 from hubv1.api.names import Repository, is_tag
+from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer
 from hubv1.hub.http import Transport, Value
-from hubv1.hub.messages import Request, RequestBudget
+from hubv1.hub.messages import Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
 
@@ -68,8 +69,10 @@ class HubClient:
         self._registry = Registry(registry_url, transport) if registry_url else None
         self._account = account
         self._lists = FairSemaphore(TAGS_AT_ONCE)
+        self._account_pages: AccountPages | None = None
         if account is not None:
             transport.secrets.keep(account)
+            self._account_pages = AccountPages(self._url, transport, self._auth, account)
 
     async def tag(self, repository: Repository, tag: str, budget: RequestBudget) -> v2.Tag:
         """One tag of a repository."""
@@ -113,6 +116,15 @@ class HubClient:
             raise failure
         return _names(await pages.all(first)) if names is None else names
 
+    async def page(self, repository: Repository, target: str, budget: RequestBudget) -> Reply:
+        """Hub's answer for a page of tags that it refuses to anonymous callers, read with the
+        bridge's account; 404 where the caller could not read the repository. Raises Incomplete
+        where there is no account, or Hub does not let it read on."""
+        budget.repository = str(repository)
+        if self._account_pages is None:
+            raise v2.Incomplete("the bridge has no account to read on with")
+        return await self._account_pages.read(repository, target, budget)
+
     async def sign_in(self, repository: Repository, budget: RequestBudget) -> None:
         """Let the bridge's own account in, and see that it can read a repository that everybody
         can; raises Unauthorized where Hub does not let it in."""
@@ -122,6 +134,8 @@ class HubClient:
     async def close(self) -> None:
         """Close the connections; new ones are opened if the client is used again."""
         self._auth.close()
+        if self._account_pages is not None:
+            self._account_pages.close()
         if self._registry is not None:
             self._registry.close()
         await self.transport.close()

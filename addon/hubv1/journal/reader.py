@@ -192,6 +192,18 @@ def entry_of(row: sa.Row[Any]) -> CallRecord:
     return CallRecord(**values)
 
 
+def asked_tags(place: Place) -> Iterator[tuple[str, str]]:
+    """Repositories, `namespace/repository`, with tags that calls asked for by name: each pair once,
+    the latest first. Raises JournalError."""
+    calls = schema.calls.c
+    pair = (calls.namespace, calls.repository, calls.tag)
+    statement = sa.select(*pair).where(calls.tag != "").group_by(*pair)
+    latest = statement.order_by(sa.func.max(calls.started_at).desc())
+    with connected(place) as connection, explained(place):
+        for namespace, repository, tag in connection.execute(latest):
+            yield f"{namespace}/{repository}", tag
+
+
 def has_call(connection: sa.Connection, id_: str) -> bool:
     """Whether there is a row with that id."""
     statement = sa.select(schema.calls.c.id).where(schema.calls.c.id == id_)

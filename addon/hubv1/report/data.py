@@ -17,13 +17,14 @@ from typing import Any
 import msgspec
 
 from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
+from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
 from hubv1.text import printable
 
 COLUMNS = (
     *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
     *(outcome.value for outcome in OUTCOMES),
-    *("signed", "paged", "last_seen", "old", "successor", "change", "state"),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof"),
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
@@ -58,6 +59,7 @@ def as_json(report: Report) -> Iterator[str]:
         "days": [*map(_day, report.days)],
         "ignored": [*map(asdict, report.ignored)],
         "baseline": report.baseline and asdict(report.baseline),
+        "proofs": [*report.proofs.values()],
     }
     before = "{"
     for name, part in parts.items():
@@ -81,11 +83,13 @@ def _list(items: Iterator[object]) -> Iterator[str]:
 
 def _indented(value: object) -> str:
     # The json module takes ten times as long to indent, and msgspec escapes nothing for ASCII.
-    text = json.dumps(value, default=_moment)
+    text = json.dumps(value, default=_plain)
     return msgspec.json.format(text, indent=2).replace("\n", "\n  ")
 
 
-def _moment(value: datetime | date) -> str:
+def _plain(value: msgspec.Struct | datetime | date) -> object:
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
     return rfc3339(value) if isinstance(value, datetime) else value.isoformat()
 
 
@@ -160,12 +164,15 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
     states |= dict.fromkeys(earlier.new, "new") if earlier else {}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state")
+    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state", "proof")
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
         found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
-        values = *found, rfc3339(finding.last_seen), states.get(name, "")
+        key = key_of(finding) if report.proofs else None
+        proof = report.proofs.get(key) if key else None
+        result = f"{proof.result} {proof.at:%Y-%m-%d}" if proof else ""
+        values = *found, rfc3339(finding.last_seen), states.get(name, ""), result
         yield [values[place] for place in places]
     for name in earlier.gone if earlier else ():
         known = {"caller": name, "state": "gone"}

@@ -5,7 +5,7 @@ and time, and what follows from other fields is a property.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
@@ -17,6 +17,7 @@ from hubv1.api.names import Repository
 from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
 from hubv1.journal import Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
+from hubv1.report.proven import Proof, ProofKey, Proven
 
 SCHEMA = "hub-v1-report/1"
 
@@ -125,6 +126,8 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     reason: str
     """Why, in a few words."""
+    proven: Proven | None = None
+    """Whether its replacements were seen to give the same; None if nobody has looked."""
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -229,3 +232,5 @@ class Report:
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
+    proofs: Mapping[ProofKey, Proof] = field(default_factory=dict)
+    """Of the replacements of its findings."""

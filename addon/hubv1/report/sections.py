@@ -29,6 +29,7 @@ from hubv1.report.model import (
     Report,
     Standing,
 )
+from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
     Code,
     label,
@@ -39,6 +40,7 @@ from hubv1.report.prose import (
     what_was_seen,
     without_namespace,
 )
+from hubv1.report.proven import Proof
 from hubv1.text import number
 
 ROWS = 500
@@ -215,6 +217,8 @@ def _sections(report: Report) -> Iterator[Section]:
         yield title, rejecting_table(report)
     if report.callers:
         yield "What to change", Changes(changes(report))
+        if unequal(report):
+            yield "Replacements that are not proven", proofs_table(report)
         missed = unbridged(report)
         said = unbridged_table(missed) if missed else "Every call was answered or redirected."
         yield "What was not bridged", said
@@ -229,20 +233,35 @@ def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
     findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
 
+    has_proofs = bool(report.proofs)
+
     def row(use: CallerUse) -> Row:
+        proven = [use.proven.in_words if use.proven else ""] if has_proofs else []
         return (
-            *(Name(use.caller), StandingCell(use), f"{use.calls:,}", f"{use.this_hour:,}"),
+            *(Name(use.caller), StandingCell(use), *proven),
+            *(f"{use.calls:,}", f"{use.this_hour:,}"),
             *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
             Name(what_it_calls(findings[use.caller], _CALLED)),
         )
 
-    def paragraph(name: str, standing: str, calls: str, hour: str, last: str, *more: str) -> Row:
-        since, called = more
+    def paragraph(name: str, standing: str, *more: str) -> Row:
+        *proven, calls, hour, last, since, called = more
         times = f"{calls} call{'s' * (calls != '1')} since {since}, {hour} this hour"
-        return name, standing, f"{times}, the last {last}", called
+        return name, standing, *filter(None, proven), f"{times}, the last {last}", called
 
-    columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
+    figures = ("Calls:", "This hour:", "Last call", "Since", "What it calls")
+    columns = ("Caller", "Standing", *(["Replacements"] if has_proofs else []), *figures)
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
+
+
+def proofs_table(report: Report) -> Table:
+    """Replacements that differ from what callers get, or of which that is not known."""
+
+    def row(proof: Proof) -> Row:
+        name = Name(f"{proof.listing} of {proof.repository}")
+        return name, proof.result.value, Name(proof.in_words), f"{proof.at:%Y-%m-%d}"
+
+    return _table(("Replacement", "Result", "What", "On"), row, unequal(report))
 
 
 def rejecting_table(report: Report) -> Table:

@@ -15,6 +15,7 @@ from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import compared, read_baseline
 from hubv1.report.model import Report
+from hubv1.report.proof_file import read_proofs, with_proofs
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -34,8 +35,8 @@ def make(
     """The report that the arguments of the command ask for, as of `now` (UTC).
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError and
-    OSError.
+    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
+    ProofError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
@@ -44,6 +45,7 @@ def make(
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with _read_sources(journals, options.captures, selection, say, advance) as histories:
         report = build_report(histories, now, selection, allowed.in_force)
+    report = with_proofs(report, read_proofs(journals, options.proof or (), say))
     ignored = [one.caller for one in report.ignored]
     for line in allowed.remarks(ignored):
         say(f"{options.ignore}: {line}")
