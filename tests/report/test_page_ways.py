@@ -1,4 +1,4 @@
-"""Finding one's way on a page of 200 callers: contents, links, folds, paper, telephone, keyboard."""
+"""Finding one's way on a page of 200 callers: contents, links, folds, paper, keyboard."""
 
 import os
 import re
