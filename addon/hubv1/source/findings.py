@@ -178,12 +178,9 @@ class _FileScan:
                 break
 
     def _part(self, script: Script, atom: Atom) -> Part:
-        if atom.part.name is None:
+        if atom.part.name not in script.piece.textual:
             return atom.part
-        text = script.piece.source(atom.start, atom.end, self.text)
-        if atom.part.name in script.piece.textual:
-            return interpolation(text)
-        return Part(text, atom.part.name, atom.part.default)
+        return interpolation(script.piece.source(atom.start, atom.end, self.text))
 
     def _is_local(self, resolved: Resolved, at: int) -> bool:
         """Whether the variables in constants still have the value that they had there."""
@@ -417,7 +414,7 @@ def _method_of(command: Command) -> str:
 def replacement_for(target: Target, what: Does, language: str) -> str:
     """What to write instead, to read: a sentence, and code for what the call is made for."""
     if target.row is None:
-        return f"Call {target.instead}."
+        return target.instead
     namespace, _, name = target.repository.partition("/")
     repository = repository_or_none(namespace, name)
     row = target.row
