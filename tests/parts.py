@@ -47,6 +47,7 @@ PROCESSES = (
     "report/test_page.py",
     "report/test_page_access.py",
     "report/test_page_content.py",
+    "report/test_page_ways.py",
     "report/test_snippets.py",
     "report/test_snippets_texts.py",
     "report/test_snippets_trouble.py",

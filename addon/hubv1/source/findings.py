@@ -12,7 +12,7 @@ from datetime import datetime
 from hubv1.api.names import is_tag, repository_or_none
 from hubv1.api.routes import Listing, route_named
 from hubv1.replacements import change_for as change_of
-from hubv1.replacements import replacement
+from hubv1.replacements import replacement, successor_for
 from hubv1.source.bash import Atom, Command, Script, Stage
 from hubv1.source.embedded import language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
@@ -426,7 +426,9 @@ def replacement_for(target: Target, what: Does, language: str) -> str:
     found = replacement(row, repository, tag if known else "", signed=False, paged=False)
     sentences = [found.instead]
     if what is Does.COUNTS and target.listing is Listing.TAGS:
-        sentences = ["Read count of a page of v2: " + found.new + "?page_size=1"]
+        names = {"namespace": "NAMESPACE", "repository": "REPOSITORY"}  # where they are not known
+        page = successor_for(row, repository).format_map(names)
+        sentences = [f"Read count of a page of v2: {page}?page_size=1"]
     if row.listing is Listing.TAG:
         sentences.append("Build what is missing on 404 alone.")
     if what is Does.NEWEST:
