@@ -29,6 +29,8 @@ OWN_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
 _NAMESPACE = f"""\
 set -e
+mkdir -p /run/netns
+mount -t tmpfs tmpfs /run/netns
 ip link set lo up
 ip address add {OUTSIDE}/24 dev lo
 PYTHONPATH=$1 $2 -m standin --host {OUTSIDE} --hub-port 8001 --registry-port 8002 \\
@@ -143,7 +145,7 @@ def an_engine(folder: Path) -> Engine:
     """Skipped where there can be none."""
     if os.geteuid() != 0:
         lacking("a container engine with a network of its own needs root")
-    for program in ("podman", "runc", "debootstrap", "unshare", "ip", "curl"):
+    for program in ("podman", "runc", "catatonit", "debootstrap", "unshare", "ip", "curl"):
         tool(program, f"{os.environ['PATH']}:/usr/sbin:/sbin")
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'

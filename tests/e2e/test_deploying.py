@@ -8,7 +8,7 @@ import pytest
 
 from e2e.bridges import ROOT
 from e2e.engines import OUTSIDE, Engine, an_engine, import_base
-from e2e.networks import blocks
+from e2e.networks import blocks, section
 
 PAGE = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
 TO_STANDIN = f"--set hub_url=http://{OUTSIDE}:8001 --set hub_registry_url=http://{OUTSIDE}:8002"
@@ -34,6 +34,11 @@ UNIT = "docs/deploy/hub-v1-bridge.service"
 def typed(number: int) -> str:
     """A block of commands under "A service", for a user who is root already."""
     return blocks("deploy.md", "A service")[number].replace("sudo ", "")
+
+
+def yaml_blocks(heading: str) -> list[str]:
+    """The YAML under a heading of docs/deploy.md."""
+    return re.findall(r"```yaml\n(.*?)```", section("deploy.md", heading), re.DOTALL)
 
 
 REPORT_FILE = "/var/lib/hub-v1-bridge/report.html"
@@ -205,6 +210,53 @@ def test_a_service_comes_back_when_killed_and_writes_its_report_when_stopped(
     assert (first, second, reports, result) == ("200", "200", "1", "success")
     assert headline.startswith("2 legacy calls by 1 caller to 1 repository")
     assert logged == "2"
+
+
+KUBERNETES = ROOT / "docs" / "deploy" / "kubernetes.yaml"
+
+
+def test_a_pod_of_the_cluster_file_has_no_rights_and_its_clients_trust_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (client,) = yaml_blocks("Kubernetes")
+    cluster = KUBERNETES.read_text()
+    (image,) = re.findall(r"image: (\S+)", cluster)
+    (arguments,) = re.findall(r"args: \[(.*)\]", cluster)
+    more = ", ".join(f'"{word}"' for word in TO_STANDIN.split())
+    (tmp_path / "bridge.yaml").write_text(cluster.replace(arguments, f"{arguments}, {more}"))
+    client = re.sub(r"image: \S+", f"image: {image}", client)
+    # A cluster has names for services; the engine publishes the ports instead.
+    aliases = f'hostAliases: [{{ip: "{OUTSIDE}", hostnames: [hub-v1-bridge]}}]'
+    client = client.replace("restartPolicy: Never", f"restartPolicy: Never\n  {aliases}")
+    (tmp_path / "client.yaml").write_text(client)
+    said = engine.run(f"""
+        cd {tmp_path}
+        podman tag hub-v1-bridge {image}
+        trap 'podman kube down bridge.yaml >/dev/null 2>&1; podman pod rm -af >/dev/null 2>&1' EXIT
+        podman kube play bridge.yaml >/dev/null
+        bridge=$(podman ps --quiet --filter ancestor={image})
+        until podman exec $bridge cat .mitmproxy/mitmproxy-ca-cert.pem > ca.crt; do sleep 0.2; done
+        {{
+            printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: bridge-authority}}\n'
+            printf 'data:\n  ca.crt: |\n'
+            sed 's/^/    /' ca.crt
+        }} > authority.yaml
+        podman kube play --configmap authority.yaml client.yaml >/dev/null
+        nightly=$(podman ps --all --quiet --filter name=nightly-nightly)
+        podman wait $nightly
+        podman logs $nightly 2>/dev/null
+        echo
+        podman exec $bridge hub-v1-bridge report | head -n 1
+        curl -sS http://{OUTSIDE}:9464/metrics | grep -c '^hub_v1_calls_total.* 1.0$'
+        podman exec $bridge awk '/^(Uid|CapEff|CapBnd|NoNewPrivs):/ {{ print $2 }}' /proc/1/status
+        podman exec $bridge touch /elsewhere 2>/dev/null || echo read-only
+    """)
+    code, answer, headline, counted, *status, read_only = said.split("\n")[:-1]
+    assert (code, counted, read_only) == ("0", "1", "read-only")
+    assert '"name": "latest"' in answer
+    assert headline.startswith("1 legacy call by 1 caller to 1 repository")
+    nothing = f"{0:016x}"
+    assert status == ["10001", nothing, nothing, "1"]
 
 
 def test_systemd_finds_no_fault_with_the_unit_and_calls_it_safe(engine: Engine) -> None:

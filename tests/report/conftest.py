@@ -43,7 +43,7 @@ def open_page(chromium: "Browser", tmp_path: Path) -> Iterator[Open]:
 
     def opened(shown: Report | str, *, installs_clock: bool = False, **settings: object) -> "Page":
         url = shown if isinstance(shown, str) else written(shown, tmp_path)
-        context = chromium.new_context(**settings)  # type: ignore[arg-type]
+        context = chromium.new_context(**{"timezone_id": "UTC"} | settings)  # type: ignore[arg-type]
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

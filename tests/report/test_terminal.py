@@ -168,6 +168,16 @@ class TestCallers:
     def test_the_standing_is_said_in_words(self, changes: dict[str, Any], told: str) -> None:
         assert f"    {told}\n" in shown(report_of(make_entry(**changes)), 80)
 
+    @pytest.mark.parametrize("width", [80, 200])
+    def test_the_first_twenty_are_shown_and_how_to_see_the_rest(self, width: int) -> None:
+        report = report_of(*(make_entry(caller=f"job-{number:02}") for number in range(23)))
+        lines = part(report, "Callers", width)
+        assert sum("job-" in line for line in lines) == 20
+        assert any(
+            line.startswith("  3 more rows: --format csv and -o report.html have all")
+            for line in lines
+        )
+
     def test_many_repositories_are_counted(self) -> None:
         report = report_of(*(make_entry(repository=f"r{number}") for number in range(7)))
         assert "library/r4 /tags and 2 more" in shown(report, width=300)

@@ -280,6 +280,16 @@ class TestJoin:
         assert [each["calls"] for each in body["findings"]] == [1, 1]
         assert body["not_found"] == []
 
+    def test_calls_of_what_is_retired_next_are_joined_too(self, scan: Scan, tmp_path: Path) -> None:
+        route = "GET /v2/repositories/{namespace}/{name}"
+        entry = make_entry(namespace="acme", repository="app", route=route)
+        journal = write_journal(tmp_path / "journal.sqlite3", entry)
+        Path("a.sh").write_text("curl -s https://hub.docker.com/v2/repositories/acme/app/\n")
+        body = as_json(scan, "a.sh", "--journal", journal)
+        [finding] = body["findings"]
+        assert (finding["kind"], finding["route"], finding["calls"]) == ("retiring", route, 1)
+        assert body["not_found"] == []
+
     def test_a_json_report_does_as_well(self, scan: Scan, journal: Path) -> None:
         assert main(["report", "--journal", str(journal), "-o", "report.json"]) == 0
         Path("a.sh").write_text(CALL)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -34,6 +34,8 @@ _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
 _OF_FINDING = ("caller", "route", "repository", "calls", "signed", "paged")
 _OF_CALLER = ("address", "user_agent", "standing", "reason")
+_KEYS = frozenset(("caller", "route", "repository"))
+"""What tells findings apart."""
 _FIGURES = frozenset(("calls", *OUTCOMES, "signed", "paged"))
 
 _FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"
@@ -125,7 +127,41 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | int]]:
     """A row for each finding, the busiest first, for each caller that is gone since an earlier
-    report, and for each finding of what Docker retires next."""
+    report, and for each finding of what Docker retires next; those that do not differ in what the
+    columns name are one row.
+    """
+    if {*columns} >= _KEYS:
+        yield from _rows(report, columns)
+        return
+    order = *columns, *({"calls", "last_seen"} - {*columns})
+    figures = [at for at, name in enumerate(order) if name in _FIGURES]
+    times = [at for at, name in enumerate(order) if name == "last_seen"]
+    groups: dict[tuple[str | int, ...], list[Any]] = {}
+    for row in _rows(report, order):
+        key = tuple(value for at, value in enumerate(row) if at not in figures + times)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [*row]
+            continue
+        for at in figures:
+            group[at] += row[at]
+        for at in times:
+            group[at] = max(group[at], row[at])
+    busiest = itemgetter(order.index("calls"))
+    for group in sorted(groups.values(), key=busiest, reverse=True):
+        yield group[: len(columns)]
+
+
+def row_count(report: Report, columns: Sequence[str]) -> int:
+    """How many rows a table with these columns has."""
+    if {*columns} >= _KEYS:
+        gone = len(report.baseline.gone) if report.baseline else 0
+        return len(report.findings) + gone + len(report.retiring_findings)
+    return sum(1 for _ in rows_of(report, columns))
+
+
+def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Those of findings one by one."""
     callers = {use.caller: use for use in report.callers}
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
@@ -150,12 +186,6 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | i
         found = *of_finding(finding), use.address, use.user_agent, "", "", *finding.ended
         values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", ""
         yield [values[place] for place in places]
-
-
-def row_count(report: Report) -> int:
-    """How many rows a table of findings has."""
-    gone = len(report.baseline.gone) if report.baseline else 0
-    return len(report.findings) + gone + len(report.retiring_findings)
 
 
 def as_csv(report: Report, columns: Sequence[str] = ()) -> Iterator[str]:

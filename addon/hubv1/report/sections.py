@@ -88,6 +88,8 @@ class Table:
     """Makes of the cells of a row a heading and lines, if there is no room for a table."""
     share: float = 1 / 16
     """How much of a report it may take up, if that is limited."""
+    is_asked_for: bool = False
+    """Whether it is what somebody wants to see, and not one table of a report."""
 
 
 class RepositoryUse(NamedTuple):
@@ -344,7 +346,7 @@ def findings_table(report: Report, columns: Sequence[str]) -> Table:
         [f"{value:,}" if isinstance(value, int) else Name(value) for value in row]
         for row in islice(rows_of(report, columns), ROWS)
     )
-    return Table(columns, rows, row_count(report), share=1 / 2)
+    return Table(columns, rows, row_count(report, columns), share=1 / 2, is_asked_for=True)
 
 
 def _table(
@@ -407,13 +409,12 @@ def unbridged(report: Report) -> Sequence[Finding]:
     return _by_route([finding for finding in report.findings if finding.unanswered])
 
 
-def left_out(count: int) -> str:
-    """How many rows of so many are not among those that were made, and how to see them; empty for
-    none."""
-    if count <= ROWS:
+def left_out(count: int, shown: int) -> str:
+    """How many rows of so many are not shown, and how to see them; empty for none."""
+    if count <= shown:
         return ""
-    more = number(count - ROWS, "more row")
-    return f"{more}: CSV and JSON have all (--format csv), --caller NAME shows what one does"
+    more = number(count - shown, "more row")
+    return f"{more}: --format csv and -o report.html have all, --caller NAME shows what one does"
 
 
 def replacement_of(finding: Finding) -> Replacement:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from io import StringIO
+from itertools import islice
 from typing import Literal
 
 from rich import box
@@ -60,6 +61,8 @@ _ASCII = str.maketrans(
 )
 """For the marks that bars and rules are made of, and for what was cut."""
 
+_ROWS = 20
+"""Of each table in a report: more would push the others out of sight."""
 _LONGEST_BAR = 40
 _BESIDE_BARS = 50
 """Characters that the day, the calls, some names and the room between take."""
@@ -144,8 +147,9 @@ def _change(change: Change) -> Iterator[RenderableType]:
         yield _code(f"      {printable(line)}", "cyan")
     for text in filter(None, (fields_in_words(made.fields), " ".join(made.notes))):
         yield _indented(Text(text, "dim"))
-    yield from map(_repository, change.repositories[:ROWS])
-    yield from _more(len(change.repositories))
+    repositories = change.repositories
+    yield from map(_repository, repositories[:_ROWS])
+    yield from _more(len(repositories), _ROWS)
     yield ""
 
 
@@ -159,11 +163,11 @@ def _repository(use: RepositoryUse) -> Text:
 
 def _paragraphs(table: Table) -> Iterator[RenderableType]:
     assert table.paragraph  # noqa: S101  # the caller has seen to it
-    for row in table.rows:
+    for row in islice(table.rows, _ROWS):
         name, *lines = table.paragraph(*row)
         yield Padding(Text(printable(name), "bold", overflow="fold"), (0, 0, 0, 2))
         yield from map(_indented, map(_cell, lines))
-    yield from _more(table.count)
+    yield from _more(table.count, _ROWS)
     yield ""
 
 
@@ -172,24 +176,25 @@ def _table(table: Table) -> Iterator[RenderableType]:
     for column in table.columns:
         justify: Literal["left", "right"] = "right" if column.endswith(":") else "left"
         shown.add_column(column.removesuffix(":"), justify=justify, overflow="fold")
-    for row in table.rows:
+    most = ROWS if table.is_asked_for else _ROWS
+    for row in islice(table.rows, most):
         shown.add_row(*map(_cell, row))
     yield shown
-    yield from _more(table.count)
+    yield from _more(table.count, most)
 
 
 def _facts(lines: Sequence[tuple[str, str]]) -> Iterator[RenderableType]:
     grid = RichTable.grid(padding=(0, 1))
     grid.add_column()
     grid.add_column(overflow="fold")
-    for name, text in lines[:ROWS]:
+    for name, text in lines[:_ROWS]:
         grid.add_row(f"  {name}", Text(text))
     yield grid
-    yield from _more(len(lines))
+    yield from _more(len(lines), _ROWS)
 
 
-def _more(count: int) -> Iterator[RenderableType]:
-    if left := left_out(count):
+def _more(count: int, shown: int) -> Iterator[RenderableType]:
+    if left := left_out(count, shown):
         yield Text(f"  {left}", "dim")
 
 

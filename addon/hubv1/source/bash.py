@@ -77,6 +77,10 @@ class Stage:
     is_condition: bool = False
     is_loop: bool = False
     is_captured: bool = False
+    is_tested: bool = False
+    """Whether the output is put into a test."""
+    is_in_string: bool = False
+    """Whether these are in backquotes in a string, where quotes mean something else."""
 
 
 class Script:
@@ -111,15 +115,16 @@ class Script:
         found = Stage(self.command(node, redirects), start=node.start_byte, end=end)
         parent = around.parent
         if parent is not None and parent.type == "pipeline":
-            stages = [each for each in parent.children if each.is_named and each.type != "comment"]
+            stages = _stages(parent)
             # Nodes of a tree are made anew each time they are asked for.
             number = [each.id for each in stages].index(around.id)
             found.is_first = number == 0
             found.after = [self._simple(each) for each in stages[number + 1 :]]
+            found.is_condition = parent.children[-1].type == "list"
+            found.end = stages[-1].end_byte
             around, redirects, _ = self._redirected(parent)
             if redirects and found.after and (last := found.after[-1]) is not None:
                 found.after[-1] = replace(last, redirects=(*last.redirects, *redirects))
-            found.end = parent.end_byte
         self._look_around(found, around)
         return found
 
@@ -203,6 +208,7 @@ class Script:
                 return
             if kind == "command_substitution":
                 found.is_captured = True
+                found.is_in_string |= parent.children[0].type == "`" and _is_in_string(parent)
             elif found.is_captured:
                 if self._captures(found, parent):
                     return
@@ -216,6 +222,7 @@ class Script:
 
     def _captures(self, found: Stage, node: Node) -> bool:
         """See where output goes that is put in; whether it is known then."""
+        found.is_tested |= node.type == "test_command"
         if node.type == "binary_expression":
             self._compare(found, node)
         if node.type != "variable_assignment":
@@ -238,12 +245,30 @@ def text_of(word: Sequence[Atom]) -> str:
     return "".join(HOLE if atom.part.name is not None else atom.part.text for atom in word)
 
 
+def _is_in_string(node: Node) -> bool:
+    return node.parent is not None and node.parent.type == "string"
+
+
 def _all(node: Node) -> Iterator[Node]:
     waiting = [node]
     while waiting:
         node = waiting.pop()
         yield node
         waiting += reversed(node.children)
+
+
+def _stages(pipeline: Node) -> list[Node]:
+    """The commands of a pipeline. The grammar takes `a | b && c` for `a | { b && c; }`."""
+    stages = []
+    for each in pipeline.children:
+        inner = each
+        while inner.type == "list":
+            inner = inner.children[0]
+        if inner.type == "pipeline":
+            stages += _stages(inner)
+        elif each.is_named and each.type != "comment":
+            stages.append(inner)
+    return stages
 
 
 def _variable(text: str, start: int, end: int) -> Atom:

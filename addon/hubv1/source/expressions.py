@@ -257,7 +257,11 @@ class Expressions:
 def _assigned_to(text: str, at: int) -> str:
     before = text[max(0, at - _WINDOW) : at]
     found = _ASSIGNED.search(before) or _DECLARED.search(before)
-    return found[1] if found else ""
+    # In "$user:$password" nothing is assigned.
+    is_use = (
+        found is not None and before[: found.start()].endswith(("$", "${")) and "=" not in found[0]
+    )
+    return found[1] if found and not is_use else ""
 
 
 def _name_of(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from hubv1.api.names import is_tag, repository_or_none
 from hubv1.api.routes import Listing, route_named
 from hubv1.replacements import change_for as change_of
-from hubv1.replacements import replacement
+from hubv1.replacements import replacement, successor_for
 from hubv1.source.bash import Atom, Command, Script, Stage
 from hubv1.source.embedded import language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
@@ -178,12 +178,9 @@ class _FileScan:
                 break
 
     def _part(self, script: Script, atom: Atom) -> Part:
-        if atom.part.name is None:
+        if atom.part.name not in script.piece.textual:
             return atom.part
-        text = script.piece.source(atom.start, atom.end, self.text)
-        if atom.part.name in script.piece.textual:
-            return interpolation(text)
-        return Part(text, atom.part.name, atom.part.default)
+        return interpolation(script.piece.source(atom.start, atom.end, self.text))
 
     def _is_local(self, resolved: Resolved, at: int) -> bool:
         """Whether the variables in constants still have the value that they had there."""
@@ -417,7 +414,7 @@ def _method_of(command: Command) -> str:
 def replacement_for(target: Target, what: Does, language: str) -> str:
     """What to write instead, to read: a sentence, and code for what the call is made for."""
     if target.row is None:
-        return f"Call {target.instead}."
+        return target.instead
     namespace, _, name = target.repository.partition("/")
     repository = repository_or_none(namespace, name)
     row = target.row
@@ -429,7 +426,9 @@ def replacement_for(target: Target, what: Does, language: str) -> str:
     found = replacement(row, repository, tag if known else "", signed=False, paged=False)
     sentences = [found.instead]
     if what is Does.COUNTS and target.listing is Listing.TAGS:
-        sentences = ["Read count of a page of v2: " + found.new + "?page_size=1"]
+        names = {"namespace": "NAMESPACE", "repository": "REPOSITORY"}  # where they are not known
+        page = successor_for(row, repository).format_map(names)
+        sentences = [f"Read count of a page of v2: {page}?page_size=1"]
     if row.listing is Listing.TAG:
         sentences.append("Build what is missing on 404 alone.")
     if what is Does.NEWEST:

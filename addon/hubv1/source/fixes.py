@@ -84,7 +84,9 @@ def change_for(context: Context) -> Change | None:
     """The change to a call; None where it is no idiom that is known."""
     stage, target = context.stage, context.target
     fetch = fetch_of(stage.command, context.number)
-    if fetch is None or not stage.is_first or stage.is_loop or not _is_simple(target):
+    if fetch is None or not stage.is_first or stage.is_loop or stage.is_in_string:
+        return None
+    if not _is_simple(target):
         return None
     if target.listing is Listing.TAGS:
         return _in_list(context, fetch) or _reader(context, fetch)
@@ -121,7 +123,7 @@ def _reader(context: Context, fetch: Fetch) -> Change | None:
     text = _list(context, fetch, idiom, repository)
     rest = context.stage.after[number:]
     end = last.node.end_byte
-    if text is None or (rest and idiom.awk == COUNT):
+    if text is None or (rest and idiom.awk == COUNT) or _hides_failure(context):
         return None
     if rest:
         names = _free_name(context, "names")
@@ -129,6 +131,16 @@ def _reader(context: Context, fetch: Fetch) -> Change | None:
         prefix = [*prefix, (f"{names}=$(", *text, f") || {ending} 1")]
         text = (f'printf "${{{names}:+%s\\\\n}}" "${names}"',)
     return Change(idiom.name, _placed(context, prefix, text, end), idiom.differs)
+
+
+def _hides_failure(context: Context) -> bool:
+    """Whether a list that cannot be had would pass for one without the name that is looked for."""
+    stage = context.stage
+    if stage.is_tested:
+        return True
+    has_grep = any(each is not None and each.name.endswith("grep") for each in stage.after[-1:])
+    ends_on_failure = re.search(r"\bset -\w*e|\berrexit\b", context.script.text) is not None
+    return bool(stage.captured_by) and has_grep and not ends_on_failure
 
 
 def _is_test(context: Context) -> bool:

@@ -1,7 +1,6 @@
 """What was called, joined with where it is written."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +10,9 @@ from pathlib import Path
 import msgspec
 
 from hubv1.journal import EVERYTHING, Place, read_all
-from hubv1.source.findings import Finding, is_retiring
-from hubv1.source.targets import V1, base_target
+from hubv1.source.findings import Finding
+from hubv1.source.targets import LOOKED_FOR, V1, base_target
 from hubv1.text import plainly, read_text
-
-_FAMILY = re.compile(r"/v1/repositories/")
 
 
 class InputError(Exception):
@@ -73,12 +70,12 @@ def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> Joined:
     A call belongs to the findings that name its repository most exactly: a variable may stand for
     any, but not for one that is named elsewhere.
     """
-    findings = [each for each in findings if not is_retiring(each)]
+    findings = [*findings]
     for finding in findings:
         finding.calls = 0
     not_found = []
     for usage in usages:
-        if not _FAMILY.search(usage.route):
+        if usage.route not in LOOKED_FOR:
             continue  # a kind of call that is not looked for in files
         fitting = [each for each in findings if _fits(each, usage)]
         best = min(map(_vagueness, fitting), default=None)
@@ -101,17 +98,17 @@ def _count(finding: Finding, usage: Usage) -> None:
 
 def _fits(finding: Finding, usage: Usage) -> bool:
     target = finding.target
-    if target.kind != V1:
-        return False
-    if target.route == base_target().route and not target.repository:
-        return True
+    if target.kind == V1 and target.route == base_target().route and not target.repository:
+        return _family(usage.route).startswith(("GET /v1/", "DELETE/PUT /v1/", "* /v1/"))
     if _family(target.route) != _family(usage.route):
         return False
-    return fnmatchcase(usage.repository, target.repository)
+    # A list of a namespace's repositories is written down without a repository.
+    return not usage.repository or fnmatchcase(usage.repository, target.repository)
 
 
 def _family(route: str) -> str:
-    return route.replace("{namespace}/", "").removesuffix(" (X-Docker-Token)")
+    is_v1 = "/v1/" in route
+    return route.replace("{namespace}/", "").removesuffix(" (X-Docker-Token)") if is_v1 else route
 
 
 def _vagueness(finding: Finding) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import hubv1
 from hubv1.source.findings import Finding, is_retiring, readable
 from hubv1.source.join import Usage
 from hubv1.source.patches import diff_of, without_overlaps
-from hubv1.source.targets import PATTERNS, TABLE_DATE
+from hubv1.source.targets import LOOKED_FOR, TABLE_DATE
 from hubv1.source.tree import Looked, SourceFile
 from hubv1.text import bounded, harmless, number
 
@@ -65,7 +65,7 @@ def summary(scan: Scan) -> str:
 def what_was_looked_at(looked: Looked) -> str:
     """Files, bytes, what was left out, and with what table."""
     much = f"{number(looked.files, 'file')} of {looked.bytes:,} bytes"
-    parts = [f"Looked at {much} for {PATTERNS} routes (table of {TABLE_DATE})."]
+    parts = [f"Looked at {much} for {len(LOOKED_FOR)} routes (table of {TABLE_DATE})."]
     if looked.skipped.total():
         each = ", ".join(
             f"{count:,} {reason}" for reason, count in sorted((+looked.skipped).items())
@@ -189,7 +189,7 @@ def _json(scan: Scan) -> str:
             "mentions": looked.mentions,
             "ignored": looked.ignored,
             "unexplained": [_shown(each) for each in looked.unexplained],
-            "patterns": PATTERNS,
+            "patterns": len(LOOKED_FOR),
             "table": TABLE_DATE.isoformat(),
         },
         "findings": [_json_of(each) for each in scan.findings],

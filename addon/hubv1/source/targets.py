@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
-from hubv1.api.routes import LEGACY_HOSTS, ROUTES, Listing, Route, recognise
+from hubv1.api.routes import (
+    LEGACY_HOSTS,
+    REGISTRY_HOST,
+    ROUTES,
+    Listing,
+    Route,
+    recognise,
+    recognise_retiring,
+)
 from hubv1.api.routes import RETIRING as RETIRING_ROWS
 from hubv1.source.expressions import HOLE, Expressions, Part, Resolved
 
@@ -25,23 +33,14 @@ _URL = re.compile(
 _REPOSITORIES = re.compile(
     r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
-RETIRING_ROUTES = tuple(
-    (
-        method,
-        route.path.replace("{name}", "{repository}"),
-        f"{method} https://hub.docker.com"
-        + route.successor.format(namespace="NAMESPACE", repository="REPOSITORY"),
-    )
-    for route in RETIRING_ROWS
-    if route.listing is not Listing.PAGE  # only its answer tells whether a page is refused
-    for method in sorted(route.methods)
+RETIRING_ROUTES = tuple(route for route in RETIRING_ROWS if route.listing is not Listing.PAGE)
+"""Pages that Hub refuses are left out: no file tells whether a page is one of them."""
+LOOKED_FOR = frozenset(
+    route.name
+    for route in (*ROUTES, *RETIRING_ROUTES)
+    if not route.path.startswith("/v1/") or route.path.startswith("/v1/repositories")
 )
-"""Method, path, and what to ask for instead."""
-
-PATTERNS = len([each for each in ROUTES if each.path.startswith("/v1/repositories")]) + len(
-    RETIRING_ROUTES
-)
-"""The routes that are looked for."""
+"""The routes that are looked for, as reports name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Target:
     row: Route | None = None
     """Of the table of v1."""
     instead: str = ""
-    """The call that replaces one to v2."""
+    """What to do about a call to v2."""
     segments: tuple[tuple[str | Part, ...], ...] = ()
     """Of the name of the repository, as they stand in the URL."""
     tag: tuple[str | Part, ...] = ()
@@ -79,8 +78,9 @@ def target_of(
     known = _with_values(path, resolved, expressions)
     if re.match(r"/+v1/", known):
         target = _v1(path, known, resolved, method, docker_token=docker_token)
-        return None if target is None or query else target
-    if url["host"].lower() == LEGACY_HOSTS[0]:  # where /v2 is the registry
+        # What a query asks for no change can keep.
+        return replace(target, segments=()) if target and query else target
+    if url["host"].lower() == REGISTRY_HOST:
         return None
     return _v2(known, method)
 
@@ -155,27 +155,14 @@ def _pieces(text: str, holes: Iterator[Part]) -> tuple[str | Part, ...]:
 
 
 def _v2(path: str, method: str) -> Target | None:
-    segments = [each for each in path.split("/") if each]
-    for route_method, route, instead in RETIRING_ROUTES:
-        pattern = route.strip("/").split("/")
-        if len(pattern) != len(segments) or method not in {route_method, "GET", "POST"}:
-            continue
-        if any(
-            not expected.startswith("{") and expected != actual
-            for expected, actual in zip(pattern, segments, strict=True)
-        ):
-            continue
-        is_login = route.endswith("login")
-        if method != route_method and not is_login:
-            continue
-        if segments[-1] in {"tags", "images"} and len(segments) == 4:
-            return None
-        names = [re.sub(f"{HOLE}+", "*", each) for each in segments[2:]]
-        named = instead
-        for word, name in zip(("NAMESPACE", "REPOSITORY"), names, strict=False):
-            named = named.replace(word, name) if name != "*" and not is_login else named
-        repository = "/".join(names) if not is_login else ""
-        if len(names) == 1 and not is_login:
-            repository = "*" if names == ["*"] else f"{names[0]}/*"
-        return Target(RETIRING, f"{route_method} {route}", repository, None, named)
-    return None
+    path = "/" + "/".join(each for each in path.split("/") if each)
+    is_login = path == "/v2/users/login"
+    call = recognise_retiring(
+        "POST" if is_login else method, path.replace(HOLE, "x").encode("utf-8")
+    )
+    # `repositories/$1/tags` are the tags of a repository whose name is in one variable.
+    if call is None or call.route not in RETIRING_ROUTES or path.endswith(("/tags", "/images")):
+        return None
+    names = [re.sub(f"{HOLE}+", "*", each) for each in path.split("/")[3:]]
+    repository = "" if is_login or not names else "/".join([*names, "*"][:2])
+    return Target(RETIRING, call.route.name, repository, None, call.route.instead)

@@ -70,7 +70,7 @@ def _of_stages(stages: Sequence[Command | None], stage: Stage) -> Does:
     is_count = last is not None and _counts(last)
     if last is not None and last.name.endswith("grep") and _tests(last, stage):
         return Does.BY_TEXT
-    if stage.compared and commands and not is_count:
+    if (stage.compared or stage.is_tested) and commands and not is_count:
         return Does.BY_TEXT
     if is_count or any(map(_is_newest, commands)):
         return Does.COUNTS if is_count else Does.NEWEST

@@ -112,6 +112,7 @@ function setUpTable(table) {
   heads.forEach((head, at) => {
     const button = document.createElement("button");
     button.type = "button";
+    head.dataset.name = head.textContent.trim();
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
