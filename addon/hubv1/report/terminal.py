@@ -55,6 +55,7 @@ _STYLES: Mapping[Enum, str] = {
     Verdict.LOSSY: "yellow",
     Verdict.DEAD: "red",
     Verdict.SERVED: "dim",
+    Verdict.RETIRING: "yellow",
 }
 _ASCII = str.maketrans(
     {"\u2588": "#", "\u2593": "+", "\u2591": ":", "\u2500": "-", "\u2026": "..."}
