@@ -334,7 +334,7 @@ def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
 
 def test_prometheus_takes_its_configuration_and_the_alerts() -> None:
     configuration = ROOT / "docs" / "deploy" / "prometheus.yaml"
-    command = [tool("promtool"), "check", "config", configuration]
+    command = [tool("promtool"), "check", "config", str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "5 rules found" in done.stdout
