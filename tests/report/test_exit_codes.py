@@ -60,7 +60,7 @@ def test_nothing_seen_is_not_clean() -> None:
 def test_a_client_that_rejected_the_certificate_alone_says_nothing_about_v1() -> None:
     report = report_of(seen=Seen(rejected_tls=1))
     assert report.state is State.NOTHING_SEEN
-    assert "1 time a client asked for a legacy host and rejected" in sentence(report)
+    assert "1 time a client did not trust the bridge's certificate" in sentence(report)
 
 
 def test_calls_lost_in_a_gap_are_not_clean() -> None:

@@ -59,8 +59,6 @@ def build_report(
     ended = [sum(sums.ended[at] for sums in routes) for at in range(len(OUTCOMES))]
     totals = dict(zip(OUTCOMES, ended, strict=True))
     seen = _traffic(histories, found, sum(one.calls for one in ignored))
-    answered = _PLACE_OF[Outcome.TRANSLATED]
-    in_vain = sum(sums.ended[answered] for sums in routes if sums.last.verdict is Verdict.DEAD)
     quiet_until = now - timedelta(days=QUIET_DAYS)
     callers, findings = _callers_and_findings(found.callers, quiet_until)
     retiring_callers, retiring = _callers_and_findings(found.retiring, quiet_until)
@@ -85,8 +83,8 @@ def build_report(
         retiring=_retiring(retiring_callers, retiring),
         retiring_callers=retiring_callers,
         retiring_findings=retiring,
-        in_vain=in_vain,
-        state=_state(seen, totals, in_vain),
+        in_vain=found.in_vain,
+        state=_state(seen, totals, found.in_vain),
     )
 
 
@@ -143,6 +141,7 @@ class _Aggregate:
     """By caller; nothing else counts them."""
     days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     hosts: set[str] = field(default_factory=set)
+    in_vain: int = 0
     caller_count: int = 0
     """How many there are if not all are told apart, like the repositories."""
     repository_count: int = 0
@@ -155,6 +154,8 @@ def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
             found.callers[count.caller].append(count)
             found.hosts.add(count.server_address)
             _add(found.routes, count.route, count)
+            if count.outcome is Outcome.TRANSLATED and count.verdict is Verdict.DEAD:
+                found.in_vain += count.calls
         for count in summary.retiring:
             found.retiring[count.caller].append(count)
         found.caller_count += summary.callers

@@ -57,11 +57,12 @@ def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[U
     places = {place.key: place for place in map(Place, journals)}
     hour = datetime.now(UTC)
     with read_all([*places.values()], EVERYTHING, say) as histories:
-        return [
-            Usage(count.route, count.caller, count.repository, count.calls, count.last_at)
-            for history in histories
-            for count in history.summary(hour).counts
-        ]
+        summaries = [history.summary(hour) for history in histories]
+    return [
+        Usage(count.route, count.caller, count.repository, count.calls, count.last_at)
+        for summary in summaries
+        for count in (*summary.counts, *summary.retiring)
+    ]
 
 
 def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> Joined:
