@@ -20,7 +20,7 @@ from hubv1.report.output import (
     write,
     write_whole,
 )
-from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
+from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "look_for",
     "make",
     "messages_to_callers",
+    "named_in",
     "nobody_named",
     "read_columns",
     "reading_progress",

@@ -220,7 +220,7 @@ class Report:
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
     caller_count: int
-    """More than are in `callers` in a summary, which names but a few."""
+    """More than are in `callers` if the rest of them are counted together."""
     repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]

@@ -113,6 +113,8 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     """All that the report stands on, so that nothing is mistaken for clean."""
     seen, window = report.seen, report.window
     yield "report", f"made {minute(report.generated_at)} UTC"
+    if named := named_in(report):
+        yield "callers", named
     yield "flows", f"{seen.flows:,}, of which {number(seen.legacy, 'legacy call')}"
     yield "searches", f"{seen.still_served:,}, which Hub still serves"
     yield "hosts", ", ".join(map(code, seen.hosts)) or "none of the legacy ones"
@@ -129,6 +131,15 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     for gap in seen.gaps:
         when = f"{minute(gap.started_at)} to {minute(gap.ended_at)} UTC"
         yield "gap", f"{when}: {number(gap.calls, 'call')} not recorded, {code(gap.reason)}"
+
+
+def named_in(report: Report) -> str:
+    """Which callers have a name in the report; empty if all have."""
+    named = sum(use.caller != OTHERS for use in report.callers)
+    if report.caller_count <= len(report.callers):
+        return ""
+    rest = number(report.caller_count - named, "other")
+    return f"the {named:,} latest callers by name, the {rest} together"
 
 
 def _refused_unrecorded(calls: int) -> str:
