@@ -48,7 +48,7 @@ def test_elsewhere_it_picks_the_calls(journal: Path, arguments: tuple[str, ...])
         assert json.loads(done.stdout)["totals"]["calls"] == 1
 
 
-@pytest.mark.parametrize("name", ["curl/8.1", "CURL", "curl/8.1 at 10.0.0.9", "*Curl*"])
+@pytest.mark.parametrize("name", ["CURL", "curl/8.1 at 10.0.0.9", "*Curl*"])
 def test_a_name_that_nobody_has_is_an_error_that_tells_who_might_be_meant(
     journal: Path, name: str
 ) -> None:
@@ -59,13 +59,17 @@ def test_a_name_that_nobody_has_is_an_error_that_tells_who_might_be_meant(
 def test_a_caller_without_a_call_that_was_asked_for_is_told_from_one_that_there_is_not(
     journal: Path,
 ) -> None:
-    said = complaint(report("--journal", journal, "--caller", CALLER, "--since", "2026-03-02"))
+    done = report("--journal", journal, "--caller", CALLER, "--since", "2026-03-02")
+    assert (done.returncode, done.stdout.startswith("No such legacy call")) == (0, True)
+    said = done.stderr
     assert f"among those asked for: the last of {CALLER} was 2026-03-01 12:30 UTC." in said
 
 
 def test_a_gate_is_passed_by_a_caller_that_is_gone(journal: Path) -> None:
     gate = ("--fail-on", "any")
-    assert report("--journal", journal, "--caller", "xyz", *gate).returncode == 0
+    later = (*gate, "--since", "2026-03-02")
+    assert report("--journal", journal, "--caller", CALLER, *later).returncode == 0
+    assert report("--journal", journal, "--caller", "xyz", *gate).returncode == 2
     assert report("--journal", journal, "--caller", CALLER, *gate).returncode == 4
 
 
@@ -82,5 +86,5 @@ def test_where_nobody_calls_the_state_is_said_instead(tmp_path: Path) -> None:
 
 def test_a_hostile_caller_among_those_that_might_be_meant_forges_no_line(tmp_path: Path) -> None:
     path = write_journal(tmp_path / "journal", make_entry(caller="job\n\x1b[31mforged"))
-    said = complaint(report("--journal", path, "--caller", "job"), code=2)
+    said = complaint(report("--journal", path, "--caller", "JOB"), code=2)
     assert "job\\n\\x1b[31mforged" in said

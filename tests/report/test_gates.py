@@ -74,7 +74,9 @@ class TestFailOn:
         assert done.stderr == "scripts/report: --fail-on any: there are legacy calls.\n"
 
     def test_it_follows_the_filters(self, bridged: Path) -> None:
-        done = report("--journal", bridged, "--fail-on", "any", "--caller", "nobody")
+        done = report(
+            "--journal", bridged, "--fail-on", "any", "--caller", "c1", "--outcome", "gone"
+        )
         assert done.returncode == 0
 
 

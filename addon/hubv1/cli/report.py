@@ -2,7 +2,7 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
@@ -25,19 +25,26 @@ from hubv1.text import plainly
 
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
-_TROUBLES = (JournalError, CaptureError, reports.AllowlistError, reports.BaselineError, OSError)
+_TROUBLES = (
+    JournalError,
+    CaptureError,
+    reports.AllowlistError,
+    reports.BaselineError,
+    reports.UnknownNameError,
+    OSError,
+)
 """Each but OSError says in one sentence what is wrong."""
-_NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
 _EPILOG = f"""\
 Filters choose the calls that the report and its gate are about. A filter, unless it is a time, may
 be given several times, and a call has to match one of its values; a name may contain * for any
-text. --journal may be given several times, too, and is not needed with CAPTURE.
+text, and a part of a caller's name finds it. --journal may be given several times, too, and is not
+needed with CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
-seen at all; 2 the arguments are wrong, or name an unknown caller or route; {reports.FOUND} if
---fail-on found what it looks for.
+seen at all; 2 the arguments are wrong, or name an unknown caller, host, route or repository;
+{reports.FOUND} if --fail-on found what it looks for.
 
 Environment: a variable replaces each argument but CAPTURE, as {ENVIRONMENT_PREFIX}_SINCE replaces
 --since; several values stand on lines of their own.
@@ -106,7 +113,9 @@ _PARAMETERS: list[click.Parameter] = [
     _several("--journal", "PATH-OR-URL", f"Journal to read. Default: {reports.DEFAULT_JOURNAL}."),
     _option("--since", "TIME", f"Filter: calls from then on: {_TIMES}."),
     _option("--until", "TIME", "Filter: calls before then, or on that day and before."),
-    _several("--caller", "NAME", "Filter: calls by that caller."),
+    _several(
+        "--caller", "NAME", "Filter: calls by that caller, or by all whose name contains NAME."
+    ),
     _several("--route", "ROUTE", "Filter: calls to that route, as reports name it.", _read_route),
     _several("--repository", "NAME", "Filter: calls for that repository, as debian or acme/*."),
     _several(
@@ -207,7 +216,8 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
             made = reports.make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
     except _TROUBLES as error:
-        raise Failure(words_of(error)) from error
+        is_usage = isinstance(error, reports.UnknownNameError)
+        raise Failure(words_of(error), WRONG_USAGE if is_usage else FAILED) from error
     try:
         reports.write(text, options.output)
     except OSError as error:
@@ -227,19 +237,10 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
 
 def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:
     is_for_people = options.caller and form in {"terminal", "md"}
-    if not is_for_people or options.columns or options.fail_on is not None:
-        return reports.render_report(made, form, look)
-    if not made.callers:
-        unfiltered = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
-        raise _nobody(options.caller, reports.make(unfiltered, made.generated_at, _say))
-    return [reports.messages_to_callers(made, markdown=form == "md")]
-
-
-def _nobody(names: Sequence[str], every: reports.Report) -> Failure:
-    """That these callers made no call that was asked for; `every` has all calls."""
-    is_known = any(is_named(use.caller, names) for use in every.callers)
-    is_wrong_name = every.state is not reports.State.NOTHING_SEEN and not is_known
-    return Failure(reports.nobody_named(names, every), WRONG_USAGE if is_wrong_name else FAILED)
+    wants_messages = is_for_people and not (options.columns or options.fail_on is not None)
+    if wants_messages and made.callers:
+        return [reports.messages_to_callers(made, markdown=form == "md")]
+    return reports.render_report(made, form, look)
 
 
 def _serve(options: Namespace) -> int:

@@ -7,7 +7,8 @@ from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
-from hubv1.report.messages import messages_to_callers, nobody_named
+from hubv1.report.known import UnknownNameError
+from hubv1.report.messages import messages_to_callers
 from hubv1.report.model import Report, State
 from hubv1.report.output import (
     FORMATS,
@@ -36,13 +37,13 @@ __all__ = [
     "Look",
     "Report",
     "State",
+    "UnknownNameError",
     "build_report",
     "gate",
     "look_for",
     "make",
     "messages_to_callers",
     "named_in",
-    "nobody_named",
     "read_columns",
     "reading_progress",
     "render_report",

@@ -57,8 +57,7 @@ def build_report(
     ended = [sum(sums.ended[at] for sums in routes) for at in range(len(OUTCOMES))]
     totals = dict(zip(OUTCOMES, ended, strict=True))
     seen = _traffic(histories, found, sum(one.calls for one in ignored))
-    answered = _PLACE_OF[Outcome.TRANSLATED]
-    in_vain = sum(sums.ended[answered] for sums in routes if sums.last.verdict is Verdict.DEAD)
+    in_vain = found.in_vain
     callers, findings = _callers_and_findings(found, now - timedelta(days=QUIET_DAYS))
     repositories = {one.repository for one in findings} - {""}
     return Report(
@@ -134,6 +133,8 @@ class _Aggregate:
     """By caller; nothing else counts them."""
     days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     hosts: set[str] = field(default_factory=set)
+    in_vain: int = 0
+    """Calls that were answered on a route that is dead."""
     caller_count: int = 0
     """How many there are if not all are told apart, like the repositories."""
     repository_count: int = 0
@@ -146,6 +147,8 @@ def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
             found.callers[count.caller].append(count)
             found.hosts.add(count.server_address)
             _add(found.routes, count.route, count)
+            if count.verdict is Verdict.DEAD and count.outcome is Outcome.TRANSLATED:
+                found.in_vain += count.calls
         found.caller_count += summary.callers
         found.repository_count += summary.repositories
         for count in summary.accepted:

@@ -1,21 +1,15 @@
 """What to write to whoever runs a caller: what it calls, and what to call instead."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
-from hubv1.journal import is_named
 from hubv1.replacements import SIGNED_NOTE
 from hubv1.report.markdown import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report
-from hubv1.report.prose import minute, sentence
 from hubv1.report.sections import by_caller, replacement_of
 from hubv1.text import number, printable
 
 _PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
 _CONTACT = "Answer this message if something is unclear."
-_MOST_NEAR = 3
-_MOST_COMPARED = 5_000
-"""Names that are held against a misspelt one: each takes a while."""
 
 
 def messages_to_callers(report: Report, *, markdown: bool) -> str:
@@ -50,25 +44,5 @@ def message_to(use: CallerUse, findings: Sequence[Finding], *, markdown: bool = 
     return "\n\n".join(filter(None, parts))
 
 
-def nobody_named(wanted: Sequence[str], report: Report) -> str:
-    """What to say if no such caller made a call that was asked for; `report` has all calls."""
-    for use in report.callers:
-        if is_named(use.caller, wanted):
-            last = f"the last of {use.caller} was {minute(use.last_seen)} UTC"
-            return f"No call of that caller is among those asked for: {last}."
-    if not report.callers:
-        return sentence(report)
-    names = [use.caller for use in report.callers]
-    near = [*dict.fromkeys(each for name in wanted for each in _near(name, names))]
-    hint = f"Near it: {'; '.join(near[:_MOST_NEAR])}" if near else "The report has the names"
-    return f"There is no caller {' or '.join(map(repr, wanted))}. {hint}."
-
-
 def _indented(lines: Iterable[str]) -> str:
     return "\n".join(f"    {printable(line)}" for line in lines)
-
-
-def _near(name: str, names: Sequence[str]) -> list[str]:
-    bare = name.strip("*?").lower()
-    holding = [each for each in names if bare and bare in each.lower()]
-    return holding or get_close_matches(name, names[:_MOST_COMPARED], _MOST_NEAR, 0.5)
