@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from operator import attrgetter
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -16,13 +17,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Outcome, Verdict, route_named
+from hubv1.api.routes import ANSWERED, ROUTES, Outcome, Verdict, route_named
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
 from hubv1.journal.counts import OTHERS, Kind
 from hubv1.journal.history import (
     EVERYTHING,
+    QUIET_DAYS,
+    RECENT_DAYS,
+    UNANSWERED,
     Count,
+    DayCount,
     Days,
     Gap,
     History,
@@ -237,8 +242,10 @@ def summary_of(
             which = accepted if selection.accepts(kind.caller) else counts
             which.append(_count(row, recent[kind]))
     _add_details(connection, counts + accepted)
+    _add_errors(connection, counts)
     names = {count.caller for count in counts} if selection.has_names else set()
-    return Summary(counts, _days(connection, selection, names), accepted)
+    by_day = _recent(connection, hour, selection, sorted(names) if 0 < len(names) <= _FEW else None)
+    return Summary(counts, _days(connection, selection, names), accepted, recent=by_day)
 
 
 def _summary_in_part(
@@ -251,6 +258,7 @@ def _summary_in_part(
     rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
     counts = [_count(row, recent.pop(Kind(*row[:5]), 0)) for row in rows]
     _add_details(connection, counts, known.caller.in_(latest))
+    _add_errors(connection, counts)
     of_others: Counter[Kind] = Counter()
     for kind, calls in recent.items():
         of_others[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
@@ -266,6 +274,7 @@ def _summary_in_part(
         repositories=_number(
             connection, sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
         ),
+        recent=_recent(connection, hour, selection, latest),
     )
 
 
@@ -307,6 +316,62 @@ def _add_details(
     for count in counts:
         found = details.get(count.caller, ("", ""))
         count.client_address, count.user_agent_original = found
+
+
+def _add_errors(connection: sa.Connection, counts: Iterable[Count]) -> None:
+    """Why the last calls were refused or failed: found by their time, for which there is an index,
+    as long as they are in the journal."""
+    unanswered = [count for count in counts if count.outcome in UNANSWERED]
+    latest = sorted(unanswered, key=attrgetter("last_at"))[-_FEW:]
+    calls = schema.calls.c
+    columns = calls.caller, calls.route, calls.started_at, calls.error_type, calls.error
+    times = {count.last_at for count in latest}
+    rows = connection.execute(sa.select(*columns).where(calls.started_at.in_(times)))
+    errors = {tuple(row[:3]): row[3:] for row in rows}
+    for count in latest:
+        key = count.caller, count.route, count.last_at
+        count.error_type, count.error = errors.get(key, ("", ""))
+
+
+def _recent(
+    connection: sa.Connection,
+    hour: datetime,
+    selection: Selection,
+    names: Sequence[str] | sa.Select[Any] | None,
+) -> list[DayCount]:
+    """What `Summary.recent` has, of callers of these names alone if there are some."""
+    period = _period(selection).c
+    kinds = _kinds(period) if selection.has_names else [period.caller, period.route, period.outcome]
+    sums = _sums(period)[2:]
+    rank = sa.func.dense_rank().over(partition_by=period.caller, order_by=period.day.desc())
+    rows = sa.select(period.day, *kinds, *sums, rank.label("rank")).group_by(period.day, *kinds)
+    if names is not None:
+        rows = rows.where(period.caller.in_(names))
+    if selection.has_names:
+        found = connection.execute(rows.order_by(period.day.desc()))
+        return [
+            DayCount(row[1], row[0], row[3], Outcome(row[5]), *map(int, row[6:9]))
+            for row in found
+            if _is_wanted(Kind(*row[1:6]), selection)
+        ]
+    callers = _period(selection).c
+    is_quiet = sa.func.max(callers.last_at) < hour - timedelta(days=QUIET_DAYS - 1)
+    dead = [route.name for route in ROUTES if route.verdict is Verdict.DEAD]
+    is_plain = sa.and_(
+        callers.outcome.in_(ANSWERED),
+        callers.route.not_in(dead),
+        callers.signed + callers.paged == 0,
+    )
+    has_needs = sa.func.max(sa.case((is_plain, 0), else_=1)) > 0
+    quiet = sa.select(callers.caller).group_by(callers.caller).having(is_quiet)
+    wanted = sa.select(callers.caller).group_by(callers.caller).having(sa.or_(is_quiet, has_needs))
+    ranked = rows.where(period.caller.in_(wanted)).subquery().c
+    is_recent = sa.or_(ranked.rank <= RECENT_DAYS, ranked.caller.in_(quiet))
+    found = connection.execute(sa.select(*ranked).where(is_recent).order_by(ranked.day.desc()))
+    return [
+        DayCount(caller, day, intern(route), Outcome(outcome), *map(int, figures))
+        for day, caller, route, outcome, *figures, _ in found
+    ]
 
 
 def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
+from hubv1.report.progress import callers_by_day, expected_end, progress_counts
 from hubv1.report.prose import rfc3339
 from hubv1.text import printable
 
@@ -50,6 +51,9 @@ def as_json(report: Report) -> Iterator[str]:
         "window": asdict(report.window),
         "seen": asdict(report.seen),
         "totals": {"calls": report.seen.legacy, **report.totals},
+        "progress": asdict(progress_counts(report)),
+        "expected_end": expected_end(report),
+        "burn_down": [{"day": day, "callers": n} for day, n in callers_by_day(report)],
         "routes": [*map(asdict, report.routes)],
         "callers": map(msgspec.structs.asdict, report.callers),
         "findings": map(_finding, report.findings),
@@ -104,6 +108,8 @@ def _finding(finding: Finding) -> dict[str, object]:
         "signed": finding.signed,
         "paged": finding.paged,
         "outcomes": dict(zip(OUTCOMES, finding.ended, strict=True)),
+        "error_type": finding.error_type,
+        "error": finding.error,
     }
 
 

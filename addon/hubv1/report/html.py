@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from hubv1 import __version__
 from hubv1.api.names import repository_or_none
-from hubv1.report.build import QUIET_DAYS
 from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
 from hubv1.report.messages import message_to
 from hubv1.report.model import Finding, Report, Standing
@@ -31,6 +30,7 @@ from hubv1.report.sections import (
     unbridged,
     unbridged_table,
 )
+from hubv1.report.standing import QUIET_DAYS
 from hubv1.text import number, printable
 
 _SCRIPTS = (("page.js",), ("page.js", "live.js"))

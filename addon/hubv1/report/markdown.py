@@ -47,7 +47,7 @@ def _parts(content: Content) -> Iterator[str]:
         case Table(columns, rows, count, share=share):
             yield table(columns, islice(rows, _ROWS), count, int(LARGEST * share))
         case BurnDown() as bars:
-            yield "The callers beside a day called for the last time then."
+            yield "The callers behind a bar have moved: their last call was then."
             yield code_block(bars.lines(_BAR))
         case Changes(changes):
             for change in changes[:_ROUTES]:

@@ -51,6 +51,24 @@ class Standing(StrEnum):
     NOT_BRIDGED = "not_bridged"
 
 
+class Need(StrEnum):
+    """What the replacement of a caller's calls needs."""
+
+    CREDENTIALS = "credentials"
+    PAGING = "paging"
+
+
+class Progress(StrEnum):
+    """Whether a caller has moved away from v1."""
+
+    MOVED = "moved"
+    """It has been quiet for long enough."""
+    LEFT = "left"
+    """It still calls, or may call again."""
+    TOO_EARLY = "too_early"
+    """Its calls are too few to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """First and last legacy call; None if there was none."""
@@ -125,6 +143,13 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     reason: str
     """Why, in a few words."""
+    unbridged_share: float
+    """Of the calls on its last seven days with a call, how many were not bridged: 0 to 1."""
+    earlier: str
+    """Calls before those that were not bridged, in a few words; empty for none."""
+    needs: tuple[Need, ...]
+    """What its replacements need, whatever its standing."""
+    progress: Progress
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -143,6 +168,9 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     """Calls for a list longer than a page of v2."""
     ended: tuple[int, ...]
     """How many calls ended in each way, in the order of `OUTCOMES`."""
+    error_type: str = ""
+    """Why the last call that was refused or failed was, as far as it is known; like `error`."""
+    error: str = ""
 
     @property
     def unanswered(self) -> Mapping[Outcome, int]:

@@ -26,6 +26,7 @@ from hubv1.report.model import (
     RouteUse,
     Standing,
 )
+from hubv1.report.progress import progress_in_words
 from hubv1.report.prose import (
     Code,
     label,
@@ -34,6 +35,7 @@ from hubv1.report.prose import (
     standing_in_words,
     what_it_calls,
     what_was_seen,
+    why_unanswered,
 )
 from hubv1.text import number
 
@@ -173,6 +175,7 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
 
 def _sections(report: Report) -> Iterator[Section]:
     if report.callers:
+        yield "Progress", progress_in_words(report)
         bars = burn_down(report)
         yield bars.title, bars
         yield "Callers", callers_table(report)
@@ -225,12 +228,15 @@ def unbridged_table(findings: Sequence[Finding]) -> Table:
 
     def row(finding: Finding) -> Row:
         names = map(Name, (finding.caller, label(finding.route), finding.repository))
-        return *names, outcomes_in_words(finding.unanswered), minute(finding.last_seen)
+        ended, last = outcomes_in_words(finding.unanswered), minute(finding.last_seen)
+        return *names, ended, last, Name(why_unanswered(finding))
 
-    def paragraph(name: str, route: str, repository: str, ended: str, last: str) -> Row:
-        return name, f"{repository} {route}".strip(), f"{ended}, the last {last}"
+    def paragraph(name: str, route: str, repository: str, *cells: str) -> Row:
+        ended, last, why = cells
+        called = f"{repository} {route}".strip()
+        return tuple(filter(None, (name, called, f"{ended}, the last {last}", why)))
 
-    columns = ("Caller", "Route", "Repository", "Ended", "Last call")
+    columns = ("Caller", "Route", "Repository", "Ended", "Last call", "Why, and what helps")
     return _table(columns, row, findings, paragraph, share=1 / 8)
 
 
