@@ -102,7 +102,7 @@ class TestCallsADay:
             report_of(*calls), "Callers left, and calls in 7 days, from the one that is named", 120
         )
         drawn, last = lines[1].rstrip(), lines[3].rstrip()
-        assert drawn.startswith(f"  2026-02-13 1 {BLOCK * 12} 40 {BLOCK * 29}{'-' * 9} ")
+        assert drawn.startswith(f"  2026-02-13 0 {' ' * 12} 40 {BLOCK * 29}{'-' * 9} ")
         assert drawn.endswith("curl/8.1 at 10.0.0.7 moved")
         assert last.startswith(f"  2026-02-27 1 {BLOCK * 12} 10 {BLOCK}")
 

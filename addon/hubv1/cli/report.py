@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -23,6 +23,9 @@ from hubv1.listen import Listener, split_address
 from hubv1.reporting import SUFFIXES, format_of
 from hubv1.text import plainly
 
+if TYPE_CHECKING:
+    from hubv1.report.own_words import MessageTemplate
+
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
 _TROUBLES = (
@@ -30,6 +33,8 @@ _TROUBLES = (
     CaptureError,
     reports.AllowlistError,
     reports.BaselineError,
+    reports.MessageTemplateError,
+    reports.OwnersError,
     reports.UnknownNameError,
     OSError,
 )
@@ -131,6 +136,18 @@ _PARAMETERS: list[click.Parameter] = [
     ),
     _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
     _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
+    _option("--owners", "FILE", "TOML file of teams and their callers.", type=_FILE),
+    click.Option(
+        ["--owners-template"],
+        is_flag=True,
+        help="Print a file for --owners to start from, with the callers that were seen.",
+    ),
+    _option(
+        "--message-template",
+        "FILE",
+        "Jinja2 template of the message that --caller writes.",
+        type=_FILE,
+    ),
     _option(
         "--format",
         None,
@@ -189,6 +206,12 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         )
     if options.serve and Path(STANDARD_INPUT) in options.captures:
         raise click.UsageError("--serve reads its sources again and again, standard input ends")
+    if options.message_template and not options.caller:
+        raise click.UsageError("--message-template is for the messages that --caller writes")
+    if options.owners_template and (options.serve or options.format or options.columns):
+        raise click.UsageError(
+            "--owners-template prints TOML: --format, --columns and --serve do not go with it"
+        )
     try:
         reports.selection_of(options, datetime.now(UTC))
         form = options.format or _format_by_name(options.output)
@@ -212,6 +235,8 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
+        if options.message_template:
+            _own_words(options.message_template).check()
         with reports.reading_progress(options.captures) as advance:
             made = reports.make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
@@ -236,11 +261,20 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
 
 
 def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:
+    if options.owners_template:
+        return [reports.owners_template(made)]
     is_for_people = options.caller and form in {"terminal", "md"}
     wants_messages = is_for_people and not (options.columns or options.fail_on is not None)
     if wants_messages and made.callers:
-        return [reports.messages_to_callers(made, markdown=form == "md")]
+        words = options.message_template and _own_words(options.message_template)
+        return [reports.messages_to_callers(made, markdown=form == "md", words=words)]
     return reports.render_report(made, form, look)
+
+
+def _own_words(path: Path) -> "MessageTemplate":
+    from hubv1.report.own_words import MessageTemplate  # noqa: PLC0415  # loads Jinja2
+
+    return MessageTemplate(path)
 
 
 def _serve(options: Namespace) -> int:

@@ -1,6 +1,7 @@
 """The migration report: who still calls v1, how often, and what to call instead.
 
-`hubv1.report.serve` is a face of its own: it needs aiohttp, which nothing else here does.
+`hubv1.report.serve` and `hubv1.report.own_words` are faces of their own: they need aiohttp and
+Jinja2, which most reports do without.
 """
 
 from hubv1.report.allowlist import AllowlistError
@@ -8,7 +9,7 @@ from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.known import UnknownNameError
-from hubv1.report.messages import messages_to_callers
+from hubv1.report.messages import MessageTemplateError, messages_to_callers
 from hubv1.report.model import Report, State
 from hubv1.report.output import (
     FORMATS,
@@ -21,6 +22,7 @@ from hubv1.report.output import (
     write,
     write_whole,
 )
+from hubv1.report.owners import OwnersError, owners_template
 from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
@@ -35,6 +37,8 @@ __all__ = [
     "BaselineError",
     "FailOn",
     "Look",
+    "MessageTemplateError",
+    "OwnersError",
     "Report",
     "State",
     "UnknownNameError",
@@ -44,6 +48,7 @@ __all__ = [
     "make",
     "messages_to_callers",
     "named_in",
+    "owners_template",
     "read_columns",
     "reading_progress",
     "render_report",

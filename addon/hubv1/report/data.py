@@ -17,18 +17,18 @@ from typing import Any
 import msgspec
 
 from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
-from hubv1.report.progress import callers_by_day, expected_end, progress_counts
+from hubv1.report.progress import callers_by_day, expected_end, progress_counts, progress_of_teams
 from hubv1.report.prose import rfc3339
 from hubv1.text import printable
 
 COLUMNS = (
     *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
     *(outcome.value for outcome in OUTCOMES),
-    *("signed", "paged", "last_seen", "old", "successor", "change", "state"),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "team"),
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
-it since an earlier report."""
+it since an earlier report, its team that of its owner."""
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
@@ -59,6 +59,10 @@ def as_json(report: Report) -> Iterator[str]:
         "findings": map(_finding, report.findings),
         "days": [*map(_day, report.days)],
         "ignored": [*map(asdict, report.ignored)],
+        "teams": [
+            {**asdict(team), "progress": asdict(counts)}
+            for team, counts in progress_of_teams(report)
+        ],
         "baseline": report.baseline and asdict(report.baseline),
     }
     before = "{"
@@ -131,13 +135,15 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | i
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
     states |= dict.fromkeys(earlier.new, "new") if earlier else {}
+    teams = {name: team.team for team in report.teams for name in team.callers}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state")
+    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state", "team")
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
         found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
-        values = *found, rfc3339(finding.last_seen), states.get(name, "")
+        since_then = states.get(name, ""), teams.get(name, "")
+        values = *found, rfc3339(finding.last_seen), *since_then
         yield [values[place] for place in places]
     for name in earlier.gone if earlier else ():
         known = {"caller": name, "state": "gone"}

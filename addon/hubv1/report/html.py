@@ -27,6 +27,7 @@ from hubv1.report.sections import (
     changes,
     ignored_table,
     rejecting_table,
+    teams_table,
     unbridged,
     unbridged_table,
 )
@@ -103,6 +104,7 @@ def _of_report(report: Report) -> dict[str, Any]:
         "rest": rest,
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
+        "teams": teams_table(report),
         "facts": what_was_seen(report),
     } | (_of_callers(report) if report.callers else {})
 
@@ -119,7 +121,11 @@ def _of_callers(report: Report) -> dict[str, Any]:
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
         "standings": Counter(use.standing for use in report.callers),
         "changes": [part for change in changes(report) for part in change.by_credentials()],
-        "letters": [(use.caller, message_to(use, findings[use.caller])) for use in callers[:most]],
+        "letters": [
+            (use.caller, message_to(use, findings[use.caller]))
+            for use in callers[:most]
+            if use.standing is not Standing.QUIET
+        ],
         "missed": unbridged_table(missed[:most]),
         "missed_lines": len(missed),
         "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),

@@ -234,6 +234,17 @@ class Comparison:
     gone: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Callers with one owner."""
+
+    team: str
+    """Empty for those that have none."""
+    mail: str
+    link: str
+    callers: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The whole report. Callers are sorted by their last call, findings and routes by their
@@ -254,6 +265,8 @@ class Report:
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
     baseline: Comparison | None
+    teams: tuple[Team, ...] = ()
+    """With owners alone: those without one first."""
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State

@@ -1,11 +1,11 @@
 """How far the migration is: callers that have moved, day by day, and when the last may have."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from hubv1.report.model import Progress, Report
+from hubv1.report.model import Progress, Report, Team
 from hubv1.text import number
 
 _FEWEST_CALLERS = 5
@@ -28,10 +28,20 @@ class ProgressCounts:
 
 def progress_counts(report: Report) -> ProgressCounts:
     """The counts of a report; callers that it counts together are left."""
-    counts = Counter(use.progress for use in report.callers)
+    return _counts((use.progress for use in report.callers), report.caller_count)
+
+
+def progress_of_teams(report: Report) -> Iterator[tuple[Team, ProgressCounts]]:
+    """The teams, if owners are known, each with its counts."""
+    known = {use.caller: use.progress for use in report.callers}
+    for team in report.teams:
+        yield team, _counts((known[name] for name in team.callers), len(team.callers))
+
+
+def _counts(each: Iterable[Progress], callers: int) -> ProgressCounts:
+    counts = Counter(each)
     moved, too_early = counts[Progress.MOVED], counts[Progress.TOO_EARLY]
-    left = report.caller_count - moved - too_early
-    return ProgressCounts(report.caller_count, moved, left, too_early)
+    return ProgressCounts(callers, moved, callers - moved - too_early, too_early)
 
 
 def callers_by_day(report: Report) -> Iterator[tuple[date, int]]:

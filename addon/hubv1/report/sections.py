@@ -21,15 +21,18 @@ from hubv1.report.model import (
     Comparison,
     Finding,
     IgnoredCaller,
+    Progress,
     RejectingClient,
     Report,
     RouteUse,
     Standing,
+    Team,
 )
-from hubv1.report.progress import progress_in_words
+from hubv1.report.progress import ProgressCounts, progress_in_words, progress_of_teams
 from hubv1.report.prose import (
     Code,
     label,
+    listed,
     minute,
     outcomes_in_words,
     standing_in_words,
@@ -176,6 +179,8 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
 def _sections(report: Report) -> Iterator[Section]:
     if report.callers:
         yield "Progress", progress_in_words(report)
+        if report.teams:
+            yield "Teams", teams_table(report)
         bars = burn_down(report)
         yield bars.title, bars
         yield "Callers", callers_table(report)
@@ -212,6 +217,25 @@ def callers_table(report: Report) -> Table:
 
     columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
+
+
+def teams_table(report: Report) -> Table:
+    """Who has how many callers, and who of them still calls; those without an owner first."""
+    has_moved = {use.caller: use.progress is Progress.MOVED for use in report.callers}
+
+    def row(item: tuple[Team, ProgressCounts]) -> Row:
+        team, counts = item
+        left = [name for name in team.callers if not has_moved[name]]
+        figures = (counts.callers, counts.moved, counts.left, counts.too_early)
+        return (
+            Name(team.team) if team.team else "nobody knows yet",
+            *(f"{count:,}" for count in figures),
+            Name(listed(left, _CALLED)),
+            Name(team.mail or team.link),
+        )
+
+    columns = ("Team", "Callers:", "Moved:", "Left:", "Too early:", "Who has not moved", "Write to")
+    return _table(columns, row, [*progress_of_teams(report)], share=1 / 8)
 
 
 def rejecting_table(report: Report) -> Table:

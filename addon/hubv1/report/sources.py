@@ -19,6 +19,7 @@ from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import Earlier, compared, read_baseline
 from hubv1.report.known import Names, silent_callers
 from hubv1.report.model import Report, State
+from hubv1.report.owners import read_owners, teams_of
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -39,7 +40,7 @@ def make(
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
     recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
-    UnknownNameError and OSError.
+    OwnersError, UnknownNameError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
@@ -63,6 +64,8 @@ def make(
                 return build_report(histories, now, wanted, allowed.in_force)
 
         report = _known(selection, read, read(selection, advance), earlier, allowed, say=say)
+    owners = read_owners(options.owners) if options.owners else ()
+    report = replace(report, teams=teams_of(report, owners)) if owners else report
     ignored = [one.caller for one in report.ignored]
     for line in allowed.remarks(ignored):
         say(f"{options.ignore}: {line}")
