@@ -32,6 +32,7 @@ SUFFIXES: Mapping[str, str] = {
     ".json": "json",
     ".csv": "csv",
     ".txt": "terminal",
+    ".xml": "junit",
 }
 """The format that the suffix of a report's file stands for."""
 

@@ -87,7 +87,7 @@ class TestBaseline:
         done = report("--journal", now, "--baseline", before, "--fail-on", "new", "--format=json")
         baseline = json.loads(done.stdout)["baseline"]
         assert baseline.pop("generated_at") == json.loads(before.read_text())["generated_at"]
-        assert baseline == {"new": ["c3"], "still": ["c2"], "gone": ["c1"]}
+        assert baseline == {"new": ["c3"], "still": ["c2"], "gone": ["c1"], "moved": []}
         assert done.returncode == 4
         assert done.stderr == "scripts/report: --fail-on new: 1 new caller: c3.\n"
 

@@ -45,7 +45,7 @@ def body() -> dict[str, Any]:
 def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
     parts = (
         "generated_at filter window seen totals progress expected_end burn_down routes callers "
-        "findings days ignored baseline"
+        "findings days ignored teams baseline"
     )
     assert list(body) == ["schema", *parts.split()]
     assert body["schema"] == "hub-v1-report/1"
@@ -119,6 +119,7 @@ def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
             "earlier": "",
             "needs": [],
             "progress": "too_early",
+            "moves_at": "2026-03-31T13:00:00Z",
         }
     ]
 

@@ -3,6 +3,7 @@
 import re
 from argparse import Namespace
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
@@ -268,7 +269,8 @@ def _text(options: Namespace, made: reports.Report, form: str, look: reports.Loo
     if wants_messages and made.callers:
         words = options.message_template and _own_words(options.message_template)
         return [reports.messages_to_callers(made, markdown=form == "md", words=words)]
-    return reports.render_report(made, form, look)
+    fail_on = reports.FailOn(options.fail_on or reports.FailOn.NEVER)
+    return reports.render_report(made, form, replace(look, fail_on=fail_on))
 
 
 def _own_words(path: Path) -> "MessageTemplate":

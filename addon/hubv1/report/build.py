@@ -240,7 +240,7 @@ def _caller(
         round(stretch.unbridged / stretch.calls, 3),
         earlier_trouble(sums) if standing is not Standing.NOT_BRIDGED else "",
         stretch.needs,
-        progress_of(sums, {each.day for each in by_day}, now),
+        *progress_of(sums, {each.day for each in by_day}, now),
     )
 
 

@@ -150,6 +150,8 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     needs: tuple[Need, ...]
     """What its replacements need, whatever its standing."""
     progress: Progress
+    moves_at: datetime
+    """From when on it has moved, if it does not call again."""
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -232,6 +234,8 @@ class Comparison:
     new: tuple[str, ...]
     still: tuple[str, ...]
     gone: tuple[str, ...]
+    moved: tuple[str, ...] = ()
+    """Those that count as moved since then, whenever they called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import Earlier, compared, read_baseline
 from hubv1.report.known import Names, silent_callers
-from hubv1.report.model import Report, State
+from hubv1.report.model import Progress, Report, State
 from hubv1.report.owners import read_owners, teams_of
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
@@ -63,7 +63,11 @@ def make(
             ) as histories:
                 return build_report(histories, now, wanted, allowed.in_force)
 
-        report = _known(selection, read, read(selection, advance), earlier, allowed, say=say)
+        report = whole = _known(
+            selection, read, read(selection, advance), earlier, allowed, say=say
+        )
+        if earlier and selection.since:
+            whole = read(replace(selection, since=None))
     owners = read_owners(options.owners) if options.owners else ()
     report = replace(report, teams=teams_of(report, owners)) if owners else report
     ignored = [one.caller for one in report.ignored]
@@ -72,7 +76,13 @@ def make(
     if earlier is None:
         return report
     callers = [use.caller for use in report.callers]
-    return replace(report, baseline=compared(earlier, callers, ignored))
+    comparison = compared(earlier, callers, ignored)
+    moved = (
+        use.caller
+        for use in whole.callers
+        if use.progress is Progress.MOVED and use.moves_at > earlier.generated_at
+    )
+    return replace(report, baseline=replace(comparison, moved=tuple(sorted(moved))))
 
 
 def _known(

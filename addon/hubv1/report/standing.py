@@ -163,13 +163,19 @@ def earlier_trouble(sums: Sums) -> str:
     return f"{_shares(sums.ended, sums.calls)}, last on {sums.unbridged_at.date()}"
 
 
-def progress_of(sums: Sums, days: Collection[date], now: datetime) -> Progress:
-    """Whether a caller that called on these days has moved."""
-    quiet = now - sums.last.last_at
+def progress_of(sums: Sums, days: Collection[date], now: datetime) -> tuple[Progress, datetime]:
+    """Whether a caller that called on these days has moved, and from when on it has if it does not
+    call again."""
+    moves_at = sums.last.last_at + _quiet_time(sums, days)
+    if now >= moves_at:
+        return Progress.MOVED, moves_at
+    return Progress.TOO_EARLY if sums.calls < _FEW_CALLS else Progress.LEFT, moves_at
+
+
+def _quiet_time(sums: Sums, days: Collection[date]) -> timedelta:
     if sums.calls < _FEW_CALLS:
-        return Progress.MOVED if quiet >= _MOVED_WITH_FEW else Progress.TOO_EARLY
+        return _MOVED_WITH_FEW
     called = sorted(days)
     intervals = [(later - earlier).days for earlier, later in pairwise(called)]
     usual = timedelta(days=median(intervals) if intervals else 0)
-    has_moved = quiet >= max(_MOVED_AFTER, _MOVED_INTERVALS * usual)
-    return Progress.MOVED if has_moved else Progress.LEFT
+    return max(_MOVED_AFTER, _MOVED_INTERVALS * usual)
