@@ -30,6 +30,7 @@ class Part(StrEnum):
 
 PROCESSES = (
     # First what takes longest, since tests are begun in this order.
+    "e2e/test_deploying.py",
     "test_bench.py",
     "test_scripts.py",
     "test_scripts_setup.py",
@@ -46,6 +47,7 @@ PROCESSES = (
     "report/test_page.py",
     "report/test_page_access.py",
     "report/test_page_content.py",
+    "report/test_page_ways.py",
     "report/test_snippets.py",
     "report/test_snippets_texts.py",
     "report/test_snippets_trouble.py",
@@ -57,6 +59,10 @@ PROCESSES = (
     "report/test_command.py::TestSources::test_a_recording_may_come_from_standard_input",
     "report/test_filters.py::test_the_usual_journal_is_asked_for",
     "report/test_formats.py::TestFiles::test_a_pipe_is_written_to",
+    "proof/test_facts_command.py::TestWorkflow",
+    "proof/test_proving.py",
+    "proof/test_prove_command.py",
+    "proof/test_snippet_runner.py",
     "cli/test_main.py",
     "doctor/test_databases.py",
     "journal/test_other_hands.py::test_no_call_is_lost_where_two_bridges_share",
@@ -65,11 +71,14 @@ PROCESSES = (
     "journal/test_views.py::test_every_view_has_an_example",
     "journal/test_views.py::test_a_spreadsheet_gets_a_view",
     "hub/test_connections.py::TestWhomToTrust::test_a_trusted_folder",
+    "source/test_corpus.py::test_git_takes_the_diff",
+    "source/test_corpus.py::test_fixed_scripts_are_shell",
     "standin_tests/test_running.py",
-    "test_docs.py::test_prometheus_takes_the_alerts",
+    "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",
     "test_loading.py",
     "test_pages.py::test_every_argument_that_is_shown_exists",
+    "test_workflows.py",
 )
 """Tests that start processes: folders, files, or the beginnings of names."""
 

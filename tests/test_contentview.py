@@ -12,11 +12,16 @@ ASKED = ["GET https://hub.docker.com/v2/namespaces/library/repositories/debian/t
 TAG_ROUTE = "GET /v1/repositories/{name}/tags/{tag_name}"
 
 
-def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead() -> None:
+def test_each_value_stands_beside_what_it_is_in_v2_below_the_call_to_make_instead() -> None:
     body = b'[{"layer": "", "name": "latest"}, {"layer": "", "name": "12"}]'
     lines = [line.rstrip() for line in side_by_side(make_entry(), ASKED, body).splitlines()]
     assert lines == [
         "GET /v1/repositories/debian/tags: translated 200",
+        "",
+        "Call instead:",
+        "    Take the names from the registry's list: all in one call, signed in or not.",
+        "    https://registry-1.docker.io/v2/library/debian/tags/list",
+        "    skopeo list-tags docker://docker.io/library/debian",
         "",
         "v1 answer           | in v2",
         "--------------------+--------------------",
@@ -27,11 +32,6 @@ def test_each_value_stands_beside_what_it_is_in_v2_with_the_call_to_make_instead
         "",
         "Requests to Docker's hosts:",
         f"    {ASKED[0]}",
-        "",
-        "Call instead:",
-        "    Take the names from the registry's list: all in one call, signed in or not.",
-        "    https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
-        "    skopeo list-tags docker://docker.io/library/debian",
         "",
         "Caller:",
         "    curl/8.1 at 10.0.0.7",

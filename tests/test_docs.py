@@ -18,15 +18,18 @@ from sqlalchemy import Table
 
 from demo.clients import all_clients
 from e2e.clients import clean_environment, output, tool
-from hubv1 import config, contentview
+from hubv1 import __version__, config, contentview
 from hubv1.addon import Bridge
 from hubv1.api import routes
 from hubv1.api.routes import Outcome
 from hubv1.calls.answering import PROBLEMS
+from hubv1.cli import scan
+from hubv1.cli.main import command_of
 from hubv1.cli.report import ENVIRONMENT_PREFIX
 from hubv1.cli.report import report as report_command
+from hubv1.cli.scan import scan as scan_command
 from hubv1.commands import Commands
-from hubv1.fleet import ShippingStatus, fleet_schema
+from hubv1.fleet import ShippingStatus, outbox, postgres
 from hubv1.journal import schema
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm.flows import MARKS
@@ -35,6 +38,8 @@ from hubv1.report.compare import FailOn
 from hubv1.report.data import COLUMNS
 from hubv1.report.output import FORMATS
 from hubv1.report.owners import read_owners
+from hubv1.source.targets import RETIRING_ROUTES
+from hubv1.source.uses import Does
 from standin import Catalog
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +50,7 @@ def _page(name: str) -> str:
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 ANSWERS = _page("answers.md")
 CONTRIBUTING = _page("CONTRIBUTING.md")
 FRONTENDS = _page("frontends.md")
@@ -52,6 +58,8 @@ METRICS = _page("metrics.md")
 OPTIONS = _page("options.md")
 REFERENCE = _page("report-reference.md")
 REPORT = _page("report.md")
+SCAN = _page("scan.md")
+SECURITY = _page("security.md")
 TABLES = _page("tables.md")
 SCHEMA: dict[str, Any] = json.loads(_page("report.schema.json"))
 
@@ -95,10 +103,44 @@ def test_the_map_for_contributors_has_the_floors_that_the_linter_checks() -> Non
     assert floors == [set(layer.split(" : ")) for layer in layers]
 
 
+def test_the_threat_model_names_tests_that_there_are() -> None:
+    table = SECURITY[SECURITY.index("| who could |") :].partition("\n\n")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+    for threat in rows:
+        named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", threat[-1])
+        assert named or (threat[-1] == "none" and "nothing" in threat[-2]), threat
+        for file, test in named:
+            text = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            *classes, function = test.split("::")
+            assert re.search(rf"def {function}\(", text), test
+            assert all(f"class {name}" in text for name in classes), test
+
+
+def test_who_finds_a_vulnerability_is_sent_to_the_page_of_security() -> None:
+    sent = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
+    anchors = re.findall(r"\]\(\.\./docs/security\.md#([\w-]+)\)", sent)
+    headings = re.findall(r"^## (.*)$", SECURITY, re.MULTILINE)
+    assert "how-to-report-a-vulnerability" in anchors
+    assert set(anchors) <= {heading.lower().replace(" ", "-") for heading in headings}
+
+
 def test_the_files_that_contributors_are_sent_to_exist() -> None:
     for name in re.findall(r"`([\w/.]+(?:\.py|/))`", CONTRIBUTING):
         places = (ROOT, ROOT / "addon" / "hubv1")
         assert any((place / name).exists() for place in places), name
+
+
+def test_the_changelog_keeps_its_form_and_tells_of_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+    released = [each for each in headings if each != "[Unreleased]"]
+    assert headings in (released, ["[Unreleased]", *released])
+    dated = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", each) for each in released]
+    versions, days = zip(*(each.groups() for each in dated if each), strict=True)
+    assert len(versions) == len(released)
+    assert versions[0] == __version__
+    assert [*days] == sorted(days, reverse=True)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= kinds
 
 
 def test_readme_is_short() -> None:
@@ -129,6 +171,42 @@ def test_the_reference_shows_every_argument_of_the_report() -> None:
             assert re.search(rf"\[{option.opts[0]}[ \]]", shown)
             for choice in getattr(option.type, "choices", ()):
                 assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
+
+
+@pytest.mark.parametrize(("command", "page"), [("prove", "proof.md"), ("facts", "facts.md")])
+def test_a_page_shows_every_argument_and_a_variable(command: str, page: str) -> None:
+    text = _page(page)
+    options = [each for each in command_of(command).params if isinstance(each, click.Option)]
+    for option in options:
+        assert re.search(rf"^\| .*`{option.opts[0]}[ `]", text, re.MULTILINE), option.opts
+        for choice in getattr(option.type, "choices", ()):
+            assert re.search(rf"\b{choice}\b", text), choice
+    prefix = f"HUB_{command.upper()}_"
+    named = set(re.findall(rf"`{prefix}(\w+)`", text))
+    assert named
+    assert named <= {str(option.name).upper() for option in options}
+
+
+def test_the_page_of_scan_shows_every_argument() -> None:
+    shown = SCAN[SCAN.index("scripts/scan PATH…\n") :].partition("```")[0]
+    for option in scan_command.params:
+        if isinstance(option, click.Option) and option.name != "version":
+            assert f"[{option.opts[-1]}" in shown or f"[{option.opts[0]}" in shown
+            for choice in getattr(option.type, "choices", ()):
+                assert re.search(rf"\b{choice}\b", shown)
+
+
+def test_the_page_of_scan_lists_every_format_gate_and_use() -> None:
+    for each in (*scan.FORMATS, *scan.GATES, *Does):
+        assert f"| `{each}` |" in SCAN
+    for suffix in scan.SUFFIXES:
+        assert f"`{suffix}`" in SCAN
+
+
+def test_the_page_of_scan_lists_every_route_that_is_retired_next() -> None:
+    table = SCAN[SCAN.index("| route | call instead |") :]
+    for route in RETIRING_ROUTES:
+        assert f"`{route.name}`" in table
 
 
 def test_the_reference_tells_how_an_argument_stands_in_the_environment() -> None:
@@ -176,7 +254,7 @@ def test_the_files_of_callers_that_the_report_page_shows_are_such(tmp_path: Path
     assert owner.team == "Platform"
 
 
-@pytest.mark.parametrize("script", ["run", "demo", "report", "test", "bench"])
+@pytest.mark.parametrize("script", ["run", "demo", "report", "scan", "prove", "test", "bench"])
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111
@@ -186,8 +264,8 @@ def test_readme_names_every_script(script: str) -> None:
     "table",
     [
         *schema.metadata.sorted_tables,
-        *fleet_schema.local.sorted_tables,
-        *fleet_schema.shared.sorted_tables,
+        *outbox.local.sorted_tables,
+        *postgres.shared.sorted_tables,
     ],
     ids=lambda table: table.name,
 )
@@ -204,7 +282,8 @@ def _columns(table: Table) -> set[str]:
 
 @pytest.mark.parametrize("field", SCHEMA["properties"])
 def test_the_reference_lists_every_field_of_the_json_report(field: str) -> None:
-    [row] = re.findall(rf"^\| `{field}` \|.*", REFERENCE, re.MULTILINE)
+    table = REFERENCE[REFERENCE.index("| field |") :]
+    [row] = re.findall(rf"^\| `{field}` \|.*", table, re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", row))
     if "each outcome" in row:
         named |= {*Outcome}
@@ -257,12 +336,9 @@ def test_the_page_of_metrics_lists_every_one_with_its_labels() -> None:
     assert listed == {name for name in served if not name.endswith("_created")}
 
 
-def test_prometheus_takes_the_alerts(tmp_path: Path) -> None:
-    [rules] = re.findall(r"```yaml\n(.*?)```", METRICS, re.DOTALL)
-    file = tmp_path / "rules.yaml"
-    file.write_text(rules, encoding="utf-8")
-    done = subprocess.run(
-        [tool("promtool"), "check", "rules", file], capture_output=True, text=True, check=False
-    )
+def test_prometheus_takes_its_configuration_and_the_alerts() -> None:
+    configuration = ROOT / "docs" / "deploy" / "prometheus.yaml"
+    command = [tool("promtool"), "check", "config", str(configuration)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "5 rules found" in done.stdout

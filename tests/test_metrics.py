@@ -90,6 +90,18 @@ def test_calls_that_were_lost_and_calls_that_were_refused_have_a_figure_each() -
     assert seen[("hub_v1_refused_unrecorded_calls_total",)] == 3
 
 
+def test_a_first_call_is_an_increase() -> None:
+    metrics = Metrics("127.0.0.1:0", Readings)
+    entry = make_entry(outcome=Outcome.FAILED)
+    counter = ("hub_v1_calls_total", Outcome.FAILED, entry.route)
+    try:
+        before = figures(metrics.port)[counter]
+        metrics.count(entry)
+        assert (before, figures(metrics.port)[counter]) == (0, 1)
+    finally:
+        metrics.close()
+
+
 def test_nobody_who_called_and_nothing_that_was_called_is_a_label() -> None:
     metrics = Metrics("127.0.0.1:0", lambda: Readings(Seen(1, 1, 1), {"200": 1}, 0))
     entry = make_entry(

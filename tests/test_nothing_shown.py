@@ -54,8 +54,8 @@ def test_no_object_that_holds_a_secret_shows_it() -> None:
         read_credentials(f"Bearer {SECRET}"),
         RequestBudget(given),
         RequestBudget(Bearer(SECRET)),
-        Request("GET", "http://a/b", {"Authorization": f"Bearer {SECRET}"}),
-        Request("POST", "http://a/b", {}, {"identifier": "acme", "secret": SECRET}),
+        Request("GET", "http://a/b", Bearer(SECRET)),
+        Request("POST", "http://a/b", given),
         config,
         Environment(
             "bridge-1", Connections(), Path(), imposed_authorization=SIGNED["Authorization"]

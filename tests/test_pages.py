@@ -27,8 +27,13 @@ PROGRAMS = {
     "hub-v1-bridge run": "mitmdump",
     "hub-v1-bridge check": "mitmdump",
     "hub-v1-bridge report": "report",
+    "hub-v1-bridge scan": "scan",
     "mitmdump": "mitmdump",
     "scripts/report": "report",
+    "scripts/prove": "prove",
+    "hub-v1-bridge prove": "prove",
+    "hub-v1-bridge facts": "facts",
+    "scripts/scan": "scan",
     "hub-v1-report": "report",
     "scripts/test": "test",
 }
@@ -146,8 +151,8 @@ def settings_in(arguments: list[str]) -> list[str]:
 
 @cache
 def known_to(kind: str) -> frozenset[str]:
-    if kind == "report":
-        return flags_of("report")
+    if kind in COMMANDS:
+        return flags_of(kind)
     if kind == "test":
         help_text = (ROOT / "scripts" / "test").read_text(encoding="utf-8")
         return frozenset(re.findall(r"^  (--[\w-]+)", help_text, re.MULTILINE))

@@ -9,6 +9,7 @@ from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 
 from hubv1 import contentview
+from hubv1.api.anonymity import network_of
 from hubv1.commands import Commands
 from hubv1.components import Components, build_components, new_bridge_id, read_environment
 from hubv1.config import OPTIONS, BadOption, complaints, read_config
@@ -99,7 +100,12 @@ class Bridge(Commands):
 
     def responseheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call whose body leaves before `response` fires."""
-        return self.response(flow) if flow.response and flow.response.stream else None
+        if flow.response is None or not flow.response.stream:
+            return None
+        if self.calls.has_to_read(flow):
+            flow.response.stream = False
+            return None
+        return self.response(flow)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Record a call before its answer leaves."""
@@ -120,11 +126,14 @@ class Bridge(Commands):
         """Count a client that does not trust the bridge's CA; no flow tells of it."""
         host = (data.conn.sni or "").lower()
         if self.components is not None and host in self.components.config.hosts:
-            address = data.conn.peername[0] if data.conn.peername else "unknown address"
+            address = data.conn.peername[0] if data.conn.peername else ""
+            if self.components.config.anonymize:
+                address = network_of(address)
+            address = address or "unknown address"
             self.components.journal.note_rejection(address, host)
             logger.warning(
-                "hub v1: the client at %s called %s and rejects the bridge's certificate: "
-                "it has to trust mitmproxy's CA",
+                "hub v1: the client at %s called %s and did not trust the bridge's certificate, so "
+                "its request was never seen: have it trust mitmproxy's CA",
                 address,
                 host,
             )

@@ -70,8 +70,9 @@ class Components:
     config: Config
     limits: Limits
     environment: Environment
-    keys: Mapping[str, object] = field(repr=False)  # a password may be in them
-    """What each of those below depends on: it changes when that changes."""
+    keys: Mapping[str, object] = field(repr=False)
+    """What each of those below depends on: it changes when that changes. A fleet's password may be
+    in it."""
     hub: HubClient
     cache: AnswerCache
     journal: Journal
@@ -83,7 +84,7 @@ class Components:
         """The figures of the moment, for the metrics."""
         return Readings(
             self.journal.seen,
-            dict(self.hub.statuses),
+            dict(self.hub.transport.statuses),
             self.journal.waiting,
             self.shipper.status if self.shipper else None,
             self.journal.lost,
@@ -100,7 +101,9 @@ class Components:
             self.metrics.close()
         if "hub" not in gone:
             return None
-        return asyncio.ensure_future(self.hub.close() if new is None else self.hub.retire())
+        return asyncio.ensure_future(
+            self.hub.close() if new is None else self.hub.transport.retire()
+        )
 
 
 def build_components(

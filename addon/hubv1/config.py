@@ -235,6 +235,11 @@ class Config:
         "Docker account for the pages that Hub refuses to a caller who could read the first one. "
         f"Its secret, or a token with public read access, is in the environment as {SECRET}.",
     )
+    pages: bool = _option(
+        False,
+        "Read the pages of v2's tag lists that Hub refuses to anonymous callers with the account "
+        "of hub_username, if the caller could read the first page.",
+    )
     challenge: bool = _option(
         False,
         "Answer an anonymous caller's 404 with 401 and a Basic challenge, for clients such as "
@@ -264,6 +269,9 @@ class Config:
     )
     journal_required: bool = _option(
         False, "Refuse calls that cannot be recorded, instead of serving them."
+    )
+    anonymize: bool = _option(
+        False, "Keep of callers' addresses the network alone (/24, IPv6 /48), and no user names."
     )
     fleet: str = _option(
         "",

@@ -8,7 +8,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.flow import Flow
 
 from hubv1.api.names import repository_or_none
-from hubv1.api.routes import Outcome, route_named
+from hubv1.api.routes import Outcome, Verdict, route_named
 from hubv1.journal import CallRecord
 from hubv1.mitm.flows import saved_record, saved_upstream_requests
 from hubv1.replacements import Field, Replacement, replacement
@@ -55,7 +55,9 @@ class HubV1View:
         if not isinstance(flow, http.HTTPFlow) or message is not flow.response:
             return -1
         entry = saved_record(flow)
-        return _PRIORITY if entry and entry.outcome is Outcome.TRANSLATED else -1
+        if entry is None or entry.verdict is Verdict.RETIRING:
+            return -1  # of v2 an answer is shown as it is
+        return _PRIORITY if entry.outcome is Outcome.TRANSLATED else -1
 
     def __lt__(self, other: Any) -> bool:  # noqa: ANN401  # any view; mitmproxy sorts them
         return bool(self.name < other.name)
@@ -85,7 +87,7 @@ def _text(data: bytes, flow: Flow | None) -> str:
 
 
 def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: bytes) -> str:
-    """The values of a v1 answer, each with its source in v2, and what to call instead."""
+    """What to call instead, and the values of a v1 answer, each with its source in v2."""
     found = replacement(
         route_named(entry.route),
         repository_or_none(entry.namespace, entry.repository),
@@ -97,9 +99,9 @@ def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: byte
     code = found.line or (found.snippets[0].code if found.snippets else "")
     parts = [
         [f"{entry.http_request_method} {entry.url_path}: {entry.ending}"],
+        ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
         _table(list(_rows(entry, found, body))),
         ["Requests to Docker's hosts:", *_indented(upstream_requests or [unasked])],
-        ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
         ["Caller:", *_indented([entry.caller])],
     ]
     return "\n\n".join("\n".join(map(printable, part)) for part in parts if part)

@@ -1,16 +1,22 @@
-"""A v1 call from its first hook to its row: opened, answered, recorded, cut short, left."""
+"""A call from its first hook to its row: opened, answered, recorded, cut short, left.
+
+Calls to what Docker retires next of API v2 are passed on, and recorded after their answer.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 from functools import partial
 
 from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
-from hubv1.api.routes import Call, Outcome
+from hubv1.api.anonymity import anonymized
+from hubv1.api.routes import Call, Outcome, Verdict
 from hubv1.api.translation import as_deprecated
+from hubv1.api.v2 import with_links_to
 from hubv1.calls import (
     PendingCall,
     Result,
@@ -30,10 +36,15 @@ from hubv1.mitm.flows import (
     call_of,
     claim,
     comment_on,
+    header,
+    hub_origin,
     is_claimed,
+    is_refused_page,
     is_replay,
     legacy_call,
+    retiring_call,
     saved_record,
+    saved_upstream_requests,
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +78,7 @@ class Lifecycle:
         config = components.config
         call = legacy_call(flow, config.hosts)
         if call is None:
-            return None
+            return self._open_retiring(flow, components)
         decided = _decide(flow, call, components)
         if decided is None:
             components.journal.seen.still_served += not is_replay(flow)
@@ -87,9 +98,18 @@ class Lifecycle:
             _finish(pending, gone(successor), components)
         return None
 
+    def has_to_read(self, flow: http.HTTPFlow) -> bool:
+        """Whether the body of the response tells what the call is."""
+        pending = self.pending.get(flow.id)
+        is_refused = flow.response is not None and flow.response.status_code == 403
+        return is_refused and pending is not None and pending.is_page
+
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
         """Record the call, if the flow is one; its answer does not leave before that is done."""
-        pending = self.pending.pop(flow.id, None)
+        pending = self.pending.get(flow.id)
+        if pending is not None and pending.call.route.verdict is Verdict.RETIRING:
+            return self._record_retiring(pending, components)
+        self.pending.pop(flow.id, None)
         return None if pending is None else _record(pending, components)
 
     def cut_short(self, flow: http.HTTPFlow, error: str, components: Components) -> None:
@@ -129,10 +149,56 @@ class Lifecycle:
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.stop()
-                _finish(pending, failure("restarting", retry_after=1), components)
+                finish = _finish_page if pending.is_page else _finish
+                finish(pending, failure("restarting", retry_after=1), components)
             elif pending.response is None:
                 pending.cut_short("restarting", "the bridge was restarted before the answer came")
             self._record_unawaited(pending, components)
+
+    def _open_retiring(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
+        """Recognise a call to what Docker retires next, unless it is the bridge's own."""
+        config = components.config
+        call = retiring_call(flow, config.url)
+        if call is None or components.environment.bridge_id in header(flow, "Via"):
+            return None
+        imposed = components.environment.imposed_authorization
+        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
+        pending = PendingCall(flow, call, Outcome.OBSERVED, request)
+        if not pending.is_page:
+            return self._begin(pending)
+        self.pending[flow.id] = pending  # nothing is said of a page that Hub gives
+        return pending
+
+    def _record_retiring(
+        self, pending: PendingCall, components: Components
+    ) -> Awaitable[None] | None:
+        """Record such a call without a wait; a page that is refused is read on before, if it may
+        be, and one that is given is other traffic."""
+        if pending.is_page and not is_refused_page(pending.flow):
+            del self.pending[pending.flow.id]
+        elif _may_read_on(pending, components):
+            return self._read_on(pending, components)
+        else:
+            self._note(pending, components)
+        return None
+
+    async def _read_on(self, pending: PendingCall, components: Components) -> None:
+        """Put Hub's page in the place of its refusal, read with the bridge's account."""
+        result = await _ask(pending, components)
+        if pending.response is None:  # else a restart has answered
+            _finish_page(pending, result, components)
+        self._note(pending, components)
+
+    def _note(self, pending: PendingCall, components: Components) -> None:
+        """Record a call that does not wait for that, as well as may be."""
+        if self.pending.pop(pending.flow.id, None) is None:
+            return  # a restart or the end of the process has
+        entry = _annotated(pending, components)
+        if not pending.is_replay:
+            components.journal.record_unawaited(entry)
+            if components.metrics is not None:
+                components.metrics.count(entry)
+        logger.info("%s", entry.line)
 
     def _begin(self, pending: PendingCall) -> PendingCall:
         self.pending[pending.flow.id] = pending
@@ -155,6 +221,8 @@ class Lifecycle:
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
         """Record a call that nobody waits for any more; closing the journal writes its row."""
         del self.pending[pending.flow.id]
+        if pending.is_page and not is_refused_page(pending.flow):
+            return
         entry = _annotated(pending, components)
         if not pending.is_replay:
             components.journal.record_unawaited(entry)
@@ -201,6 +269,42 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
         # A hook that raises lets the request pass as it is; a fault of ours must not.
         logger.exception("The bridge failed on %s", call)
         return failure("internal", f"the bridge failed: {type(error).__name__}")
+
+
+def _may_read_on(pending: PendingCall, components: Components) -> bool:
+    """Whether the refused page of a call may be read with the bridge's account: not where the
+    caller signs in, by whatever means."""
+    config = components.config
+    return (
+        pending.is_page
+        and config.pages
+        and config.account is not None
+        and pending.is_live
+        and pending.request.credentials.kind == "none"
+        and bool(pending.call.target)
+    )
+
+
+_RETRIED = ("rate_limited", "unreachable")
+"""What may come right: the caller hears of it instead of a refusal, which is for good."""
+
+
+def _finish_page(pending: PendingCall, result: Result, components: Components) -> None:
+    """Give the page, or an error that passes; else the refusal stays as it came."""
+    if result.error_type and result.error_type not in _RETRIED:
+        pending.result = result
+        pending.error_type, pending.error = result.error_type, result.error
+        return
+    pending.finish(result)
+    flow, answer = pending.flow, result.answer
+    origin = hub_origin(flow, components.config.url)
+    if origin and result.is_complete:
+        answer = replace(answer, body=with_links_to(origin, answer.body))
+    environment = components.environment
+    cache_headers = result.cache_headers(environment.bridge_id)
+    headers = (*answer.headers, ("Via", environment.via), *cache_headers)
+    answer_flow(flow, replace(answer, headers=headers))
+    pending.response = flow.response
 
 
 def _finish(pending: PendingCall, result: Result, components: Components) -> None:
@@ -252,14 +356,18 @@ async def _record(pending: PendingCall, components: Components) -> None:
 
 def _annotated(pending: PendingCall, components: Components) -> CallRecord:
     """The record of a call as it stands, once it is in the flow too."""
-    entry = pending.record(components.environment.bridge_id)
-    if pending.saved is None:
+    entry, flow = pending.record(components.environment.bridge_id), pending.flow
+    # A replay keeps the record of what the caller once got.
+    before = saved_record(flow) if pending.is_replay else None
+    if components.config.anonymize:
+        entry, before = anonymized(entry), before and anonymized(before)
+    if entry != pending.saved:
         instead = _successor(pending.call, components) or pending.call.route.sentence
         comment = comment_on(entry, instead, is_replay=pending.is_replay)
-        # A replay keeps the record of what the caller once got.
-        before = saved_record(pending.flow) if pending.is_replay else None
         requests = pending.result.upstream_requests if pending.result else ()
-        annotate(pending.flow, before or entry, comment, requests)
+        if pending.saved is not None:
+            requests = (*saved_upstream_requests(flow),)
+        annotate(flow, before or entry, comment, requests)
     return entry
 
 

@@ -5,6 +5,7 @@ those.
 """
 
 import contextlib
+import itertools
 import logging
 import socket
 import sys
@@ -20,6 +21,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from hubv1 import __version__
+from hubv1.api.routes import ROUTES, Outcome, is_retiring
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import CallRecord, Seen
 from hubv1.listen import METRICS, Listener, is_welcome, split_address
@@ -63,6 +65,15 @@ class Metrics(Collector):
             ("route", "outcome"),
             registry=registry,
         )
+        # From 0 on, since `increase` does not see the call with which a counter begins.
+        for route, outcome in itertools.product(ROUTES, Outcome):
+            self._calls.labels(route.name, outcome)
+        self._retiring = Counter(
+            "hub_v1_retiring_calls",
+            "Calls to what Docker retires next of API v2, by route and by what became of them.",
+            ("route", "outcome"),
+            registry=registry,
+        )
         self._seconds = Histogram(
             "hub_v1_call_duration_seconds",
             "From the arrival of a legacy call until its answer was ready.",
@@ -89,7 +100,10 @@ class Metrics(Collector):
         return int(self._server.server_port)
 
     def count(self, entry: CallRecord) -> None:
-        """Count a call."""
+        """Count a call; those to API v2 apart."""
+        if is_retiring(entry.route):
+            self._retiring.labels(entry.route, entry.outcome).inc()
+            return
         self._calls.labels(entry.route, entry.outcome).inc()
         self._seconds.labels(entry.outcome).observe(entry.duration_ms / 1000)
         if entry.cache:

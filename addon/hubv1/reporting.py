@@ -210,11 +210,19 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
     With `named` only so many callers have a name in it. A line of JSON on standard output says of
     each file which it is, what it has if that is not all, and why it could not be written.
     """
-    from hubv1.report import build_report, named_in, render_report, write_whole  # noqa: PLC0415  # see above
+    from hubv1.report import (  # noqa: PLC0415  # see above
+        build_report,
+        named_in,
+        read_proofs,
+        render_report,
+        with_proofs,
+        write_whole,
+    )
 
     try:
         with read(Place(journal), named=named) as history:
             report = build_report([history], datetime.now(UTC))
+        report = with_proofs(report, read_proofs([journal]))
         has = named_in(report)
     except (JournalError, OSError, MemoryError) as error:
         for at in range(len(files)):

@@ -28,6 +28,7 @@ PARTS = {
     "history": ("history:history", "a report of a million calls; three minutes, for writing them"),
     "growth": ("growth:growth", "how large counts grow, and where that ends; takes a minute"),
     "fleet": ("fleet:fleet", "shipping to PostgreSQL, a backlog, a report of ten million calls"),
+    "trees": ("trees:trees", "a scan of a large source tree: time and memory"),
     "shared": ("shared:shared", "upstream calls of three bridges behind nginx, against one's"),
     "memory": ("memory:memory", "what 100,000 calls add; takes ten minutes, so only if asked for"),
 }
@@ -40,6 +41,7 @@ SIZES = {
     "tags": "of the repositories in them",
     "races": "of long lists: how often each is read in each way",
     "history_calls": "in the part `history`",
+    "files": "of the tree in the part `trees`",
     "kinds": "of calls, in each hour of the part `growth`",
     "memory_calls": "in the part `memory`",
 }

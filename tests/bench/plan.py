@@ -30,6 +30,8 @@ class Plan:
     """Made once the cache is full."""
     history_calls: int = 1_000_000
     """In the long history that a report is made of."""
+    files: int = 20_000
+    """Of 10 KB, in the tree that is scanned."""
     kinds: int = 600
     """Of calls that are counted together, in each hour of `growth`."""
     backlog: int = 100_000

@@ -141,7 +141,7 @@ def test_the_least_that_an_entry_needs_is_a_time_a_method_and_a_url(path: Path) 
     least = {"startedDateTime": "2026-03-01", "request": {"method": "GET", "url": URL}}
     [entry], _ = read(path, har(least))
     assert (entry.full_repository, entry.http_response_status_code) == ("library/debian", None)
-    assert entry.caller == "no user agent at unknown address"
+    assert entry.caller == "unknown client at unknown address"
 
 
 @pytest.mark.parametrize(

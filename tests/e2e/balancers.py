@@ -37,7 +37,7 @@ def running_balancer(
     command = [nginx, "-c", str(config), "-p", str(folder), "-e", str(folder / "nginx.log")]
     with subprocess.Popen(command) as process:
         try:
-            eventually(lambda: _listens(process, address), "nginx listens")
+            eventually(lambda: listens(process, address), "nginx listens")
             yield address
         finally:
             process.terminate()
@@ -53,8 +53,8 @@ def _paths(folder: Path) -> str:
     return "access_log off; " + "".join(f"{kind}_temp_path {folder};" for kind in kinds)
 
 
-def _listens(process: subprocess.Popen[bytes], address: Address) -> bool:
-    assert process.poll() is None, "nginx ended"
+def listens(process: subprocess.Popen[bytes], address: Address) -> bool:
+    assert process.poll() is None, "it ended"
     try:
         socket.create_connection((address.host, address.port)).close()
     except ConnectionRefusedError:

@@ -1,10 +1,13 @@
 """Installed with pip, without a checkout: each program, as its users start it."""
 
 import json
+import re
 import subprocess
+import sys
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 from e2e.bridges import PATIENCE, ROOT, running, with_authority
@@ -38,12 +41,34 @@ def test_everything_that_the_bridge_is_made_of_is_there(programs: Path) -> None:
     assert files(packages_of(programs) / "hubv1") == files(ROOT / "addon" / "hubv1")
 
 
-def test_what_it_needs_is_what_requirements_txt_says(programs: Path) -> None:
+def test_what_it_needs_is_what_requirements_txt_says_and_its_headings_are_extras(
+    programs: Path,
+) -> None:
     (found,) = packages_of(programs).glob("hub_v1_bridge-*.dist-info")
     needed = {str(Requirement(each)) for each in PathDistribution(found).requires or ()}
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    bare = (line.partition("#")[0].strip() for line in lines)
-    assert needed == {str(Requirement(each)) for each in bare if each}
+    listed = set()
+    marker = ""
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if heading := re.fullmatch(r"# \[(\w+)\]", line):
+            marker = f'; extra == "{heading[1]}"'
+        elif bare := line.partition("#")[0].strip():
+            listed.add(str(Requirement(bare + marker)))
+    assert needed == listed
+    assert PathDistribution(found).metadata.get_all("Provides-Extra") == ["fleet", "scan"]
+
+
+def test_pip_finds_nothing_missing_or_at_odds(programs: Path, tmp_path: Path) -> None:
+    done = run(sys.executable, "-m", "pip", "--python", programs / "python", "check", home=tmp_path)
+    assert done.stdout == "No broken requirements found.\n"
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("program", ["hub-v1-bridge", "hub-v1-report"])
+def test_its_version_is_that_of_the_package(programs: Path, tmp_path: Path, program: str) -> None:
+    (found,) = packages_of(programs).glob("hub_v1_bridge-*.dist-info")
+    version = PathDistribution(found).metadata["Version"]
+    said = run(programs / program, "--version", home=tmp_path).stdout
+    assert said.splitlines()[0] == f"hub-v1-bridge {version}"
 
 
 def test_the_folder_that_mitmproxy_puts_on_its_path_has_nothing_but_the_addon(

@@ -46,7 +46,7 @@ def test_a_legacy_flow_stands_in_the_list_with_mark_and_comment(web: Mitmweb) ->
     assert flow["comment"].startswith(
         "Docker Hub API v1: GET /v1/repositories/tiny/tags; translated 200; instead: "
     )
-    assert flow["comment"].endswith("; to change by: no user agent at 127.0.0.1")
+    assert flow["comment"].endswith("; to change by: unknown client at 127.0.0.1")
 
 
 def test_other_flows_stand_there_as_ever(web: Mitmweb, hub: Standin) -> None:
@@ -64,7 +64,7 @@ def test_a_translated_answer_is_shown_beside_its_source_in_v2(web: Mitmweb, hub:
         "| digest (its first 8 hex digits, after sha256:)\n",
         f"GET {hub.url}/v2/namespaces/library/repositories/tiny/tags/1: 200\n",
         "Call instead:\n",
-        "Caller:\n    no user agent at 127.0.0.1",
+        "Caller:\n    unknown client at 127.0.0.1",
     ):
         assert said in shown["text"] + "\n"
 

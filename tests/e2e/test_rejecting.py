@@ -27,5 +27,5 @@ def test_it_is_named_by_its_address_and_the_host_it_asked_for(
             {"client_address": "127.0.0.1", "server_address": "index.docker.io", "times": 1}
         ]
         shown = report("--journal", bridge.journal).stdout
-    assert "Who rejects the bridge's certificate, and may call v1 too" in shown
+    assert "Clients that did not trust the bridge's certificate" in shown
     assert "127.0.0.1  index.docker.io      1  " in shown

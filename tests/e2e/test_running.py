@@ -76,6 +76,24 @@ def test_the_curl_line_of_the_banner_works_as_it_stands(confdir: Path, hub: Stan
         assert got.encode().startswith(TINY)
 
 
+@pytest.mark.parametrize("detail", [None, 1])
+def test_a_legacy_call_has_one_line_beside_which_flows_and_connections_can_be_shown(
+    confdir: Path, hub: Standin, detail: int | None
+) -> None:
+    more = ["--set", f"flow_detail={detail}"] if detail else []
+    with running(confdir, [*RUN, *settings_for(confdir, hub), "-p", "0", *more]) as bridge:
+        eventually(lambda: "sudo scripts/run -m" in bridge.log, "the banner")
+        banner = len(bridge.log.splitlines())
+        ask(bridge, CALL)
+        ask(bridge, CALL.replace("tags", "images"))
+        eventually(lambda: "tiny/images" in bridge.log, "the line of the last call")
+        lines = bridge.log.splitlines()[banner:]
+        assert len([line for line in lines if "hub v1" in line or "Docker Hub API v1" in line]) == 2
+        assert any("client connect" in line for line in lines) is bool(detail)
+        assert any("<< 200" in line for line in lines) is bool(detail)
+        assert detail or len(lines) == 2
+
+
 def test_mitmweb_bridges_too(confdir: Path, hub: Standin) -> None:
     pages = own_address()
     web = [

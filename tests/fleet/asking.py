@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e.bridges import eventually
 from fleet.postgres import Server
-from hubv1.fleet.fleet_schema import FILLED
+from hubv1.fleet.outbox import FILLED
 from journal.asking import asked
 
 _KEY = "caller, server_address, route, repository, outcome"

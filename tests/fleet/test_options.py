@@ -18,6 +18,7 @@ from hubv1.config import OPTIONS, BadOption, Config, read_config
 from hubv1.fleet import Shipper
 from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import JournalError, Place
+from hubv1.journal.engines import open_for_reading
 from onstage import on_stage
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
@@ -160,5 +161,12 @@ def test_a_missing_driver_is_one_sentence(path: Path, monkeypatch: pytest.Monkey
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_psycopg)
-    with pytest.raises(JournalError, match=r"pip install 'psycopg\[binary\]'"):
-        Shipper(path, Place("postgresql://127.0.0.1:1/hub"), "bridge-1")
+    server = Place("postgresql://127.0.0.1:1/hub")
+    for opened in (lambda: Shipper(path, server, "bridge-1"), lambda: open_for_reading(server)):
+        with pytest.raises(JournalError) as caught:
+            opened()
+        assert str(caught.value) == (
+            "A fleet needs the Python package psycopg, which is not installed: install "
+            "hub-v1-bridge with its extra, 'hub-v1-bridge[fleet]', or 'psycopg[binary]' beside "
+            "mitmproxy."
+        )

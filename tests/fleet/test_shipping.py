@@ -18,10 +18,10 @@ from fleet.asking import Fleet, all_shipped, of_journals
 from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
-from hubv1.fleet import outbox, shipper
+from hubv1.fleet import shipper
 from hubv1.journal import Journal, Place, schema
 from hubv1.journal.connection import stored
-from hubv1.journal.reader import open_for_reading
+from hubv1.journal.engines import open_for_reading
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
 from samples import make_entry
@@ -187,7 +187,7 @@ def test_counts_of_rows_that_have_gone_are_shipped_once_too(
 def test_a_long_journal_is_shipped_from_its_beginning_while_calls_come(
     path: Path, fleet: Fleet, ship: StartShipping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "_FILLED_AT_ONCE", 7)
+    monkeypatch.setattr(shipper, "MOST_ROWS", 60)
     write(path, some_calls(400))
     ship(path, fleet.url)
     write(path, some_calls(400, 2))

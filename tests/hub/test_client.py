@@ -285,7 +285,7 @@ def test_a_retired_client_gives_the_answers_that_are_under_way(hub: Standin) -> 
     async def retired(client: HubClient) -> int:
         under_way = asyncio.ensure_future(client.tags(MANY, RequestBudget()))
         await until(lambda: held.here == 1)
-        await client.retire()
+        await client.transport.retire()
         held.release()
         return len(await under_way)
 

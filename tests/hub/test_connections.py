@@ -26,7 +26,7 @@ def get(url: str, connections: Connections) -> Reply:
         transport = Transport(VIA, "tests", connections)
         try:
             return await asyncio.wait_for(
-                transport.send(Request("GET", url, {}), RequestBudget()), PATIENCE
+                transport.send(Request("GET", url), RequestBudget()), PATIENCE
             )
         finally:
             await transport.close()

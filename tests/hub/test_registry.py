@@ -31,7 +31,7 @@ TAGS_LIST: dict[str, Trouble] = {
     "html": ("registry", faults.html(), "not as documented"),
     "redirect": ("registry", faults.redirect("/"), "answered 302"),
     "no challenge": ("registry", faults.status(401), "neither its own nor Docker's"),
-    "null": ("registry", faults.status(200, {"tags": None}), "lists 0 tags of library/many"),
+    "null": ("registry", faults.status(200, {"tags": None}), "lists 0 tags where Hub counts"),
     "no tags": ("registry", faults.status(200, {"name": "library/many"}), "not as documented"),
     "odd name": (
         "registry",
@@ -41,12 +41,12 @@ TAGS_LIST: dict[str, Trouble] = {
     "fewer": ("registry", faults.status(200, {"tags": ["1", "1", "2"]}), "lists 2 tags"),
 }
 TOKEN: dict[str, Trouble] = {
-    "none": ("auth", faults.status(200, {}), "401"),
+    "none": ("auth", faults.status(200, {}), "no token"),
     "html": ("auth", faults.html(), "not as documented"),
     "null": ("auth", faults.status(200, {"token": None}), "not as documented"),
     "refused": ("auth", faults.status(401), "401"),
     "foreign": ("auth", faults.status(200, {"token": "x.y.z"}), "401"),
-    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "cannot be asked"),
+    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "no token"),
     "500": ("auth", faults.status(500), "answered 500"),
 }
 TROUBLES = [

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from clocks import SleepingClock
 from hubv1.api.names import Repository
 from hubv1.api.v2 import HubFailure, RateLimited
-from hubv1.hub import HubClient, RequestBudget, Transport, throttle
+from hubv1.hub import HubClient, Request, RequestBudget, Transport, throttle
 from hubv1.hub.throttle import LONGEST_REST, Throttle, seconds_after_refusal, seconds_until_reset
 from samples import VIA, with_client
 from standin import Call, Catalog, Settings, Standin, faults
@@ -275,7 +275,10 @@ class TestOneHostAndAnother:
             urls = [f"{hub.url}/v2/namespaces/library/repositories/small/tags"]
             urls += [f"{hub.registry_url}/v2/", urls[0]]
             try:
-                return [await attempt(transport.get(url, RequestBudget())) for url in urls]
+                return [
+                    await attempt(transport.fetch(Request("GET", url), RequestBudget()))
+                    for url in urls
+                ]
             finally:
                 await transport.close()
 

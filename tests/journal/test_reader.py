@@ -14,7 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hubv1.api.routes import Outcome, Verdict
-from hubv1.journal import CallRecord, Journal, JournalError, Place, Seen, new_id, read
+from hubv1.journal import (
+    CallRecord,
+    Journal,
+    JournalError,
+    Place,
+    Seen,
+    asked_tags,
+    new_id,
+    read,
+)
 from hubv1.journal.schema import calls
 from samples import make_entry
 
@@ -46,6 +55,18 @@ def test_an_entry_comes_back_as_it_was_in_every_field(place: Place) -> None:
     assert isinstance(back.outcome, Outcome)
     assert isinstance(back.verdict, Verdict)
     assert back.started_at.tzinfo is UTC
+
+
+def test_tags_that_were_asked_for_come_once_each_the_latest_first(place: Place) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    tags = ["12", "13", "12", "", "11"]
+    write(
+        place,
+        *(make_entry(tag=tag, started_at=noon + timedelta(n)) for n, tag in enumerate(tags)),
+        make_entry(tag="12", namespace="acme", repository="app", started_at=noon),
+    )
+    debian = [("library/debian", tag) for tag in ("11", "12", "13")]
+    assert [*asked_tags(place)] == [*debian, ("acme/app", "12")]
 
 
 def test_every_field_of_an_entry_is_a_column() -> None:

@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from e2e.clients import tool
 from hubv1.report.html import as_html
 from hubv1.report.model import Report
 
-Open = Callable[..., Page]
+if TYPE_CHECKING:  # most tests beside this file need no browser, and it takes long to load
+    from playwright.sync_api import Browser, Page
+
+Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator["Browser"]:
     """For one file of tests: while it runs there can be no other event loop beside its own."""
+    from playwright.sync_api import sync_playwright
+
     program = tool("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -26,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
+def open_page(chromium: "Browser", tmp_path: Path) -> Iterator[Open]:
     """Opens a report that was written to a file, or a URL; settings are those of a context.
 
     With `installs_clock` its time goes by as the test says. Whatever a page complains of on its
@@ -36,9 +41,9 @@ def open_page(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
     asked: set[str] = set()
     opened_urls: set[str] = set()
 
-    def opened(shown: Report | str, *, installs_clock: bool = False, **settings: object) -> Page:
+    def opened(shown: Report | str, *, installs_clock: bool = False, **settings: object) -> "Page":
         url = shown if isinstance(shown, str) else written(shown, tmp_path)
-        context = chromium.new_context(**settings)  # type: ignore[arg-type]
+        context = chromium.new_context(**{"timezone_id": "UTC"} | settings)  # type: ignore[arg-type]
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -49,7 +49,7 @@ class TestExitCode:
     def test_1_is_for_having_seen_nothing(self, empty: Path) -> None:
         done = report("--journal", empty)
         assert done.returncode == 1
-        assert done.stdout.startswith("Nothing was seen at all")
+        assert done.stdout.startswith("No traffic recorded yet")
 
     def test_0_is_for_calls_that_were_all_answered(self, journal: Path) -> None:
         done = report("--journal", journal)
@@ -147,7 +147,7 @@ class TestOutput:
         done = report("--journal", empty, "--format", "json")
         assert json.loads(done.stdout)["totals"]["calls"] == 0
         assert done.returncode == 1
-        assert done.stderr.startswith("scripts/report: Nothing was seen at all")
+        assert done.stderr.startswith("scripts/report: No traffic recorded yet")
         assert done.stderr.count("\n") == 1
 
     @pytest.mark.parametrize("form", ["terminal", "html", "json"])
@@ -176,7 +176,7 @@ class TestOutput:
         self, empty: Path, tmp_path: Path, form: str
     ) -> None:
         said = complaint(report("--journal", empty, "--format", form, "-o", tmp_path / "report"))
-        assert "Nothing was seen at all" in said
+        assert "No traffic recorded yet" in said
         assert (tmp_path / "report").stat().st_size
 
     @pytest.mark.parametrize("where", ["no-such-folder/report", "."])

@@ -1,7 +1,7 @@
 """The findings as CSV: a table that programs can read and spreadsheets cannot be harmed by."""
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hubv1.api.routes import Outcome
 from hubv1.report.data import COLUMNS, as_csv, read_columns
 from hubv1.report.model import Report
+from hubv1.report.prose import rfc3339
 from hubv1.text import printable
 from report.made import report_of, write_journal
 from report.processes import report
@@ -57,6 +58,7 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
         "old": "https://index.docker.io/v1/repositories/debian/tags",
         "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
         "state": "",
+        "proof": "",
     }
 
 
@@ -133,12 +135,33 @@ def test_a_file_of_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert found == {'"b",\\n1': "1", "curl/8.1 at 10.0.0.7": "1"}
 
 
+LATER = make_entry().started_at + timedelta(days=1)
+
+
 class TestColumns:
     def test_they_come_in_the_order_they_are_asked_for(self, tmp_path: Path) -> None:
         journal = write_journal(tmp_path / "journal", make_entry())
         chosen = ("--format", "csv", "--columns", "calls, repository")
         done = report("--journal", journal, *chosen)
         assert (done.returncode, done.stdout) == (0, "calls,repository\n1,library/debian\n")
+
+    def test_what_does_not_differ_in_them_is_one_row(self, tmp_path: Path) -> None:
+        calls = [make_entry(repository=name) for name in ("a", "b", "b")]
+        calls += [make_entry(caller="other", started_at=LATER)]
+        calls += [make_entry(caller="other", repository="a") for _ in range(3)]
+        journal = write_journal(tmp_path / "journal", *calls)
+        chosen = ("--journal", journal, "--format", "csv", "--columns")
+        assert report(*chosen, "caller,calls,last_seen").stdout.splitlines() == [
+            "caller,calls,last_seen",
+            f"other,4,{rfc3339(LATER)}",
+            f"curl/8.1 at 10.0.0.7,3,{rfc3339(make_entry().started_at)}",
+        ]
+        assert report(*chosen, "repository").stdout.splitlines() == [
+            "repository",
+            "library/a",
+            "library/b",
+            "library/debian",
+        ]
 
     @pytest.mark.parametrize("text", ["callers", "", "caller,", "x"])
     def test_one_that_there_is_not_is_an_error_that_lists_those_that_there_are(

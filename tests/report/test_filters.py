@@ -198,7 +198,7 @@ class TestPeriod:
         done = report("--journal", journal, "--until", "2020-01-01")
         assert done.returncode == 1
         shown = " ".join(done.stdout.split())
-        assert "Nothing was seen at all" in shown
+        assert "No traffic recorded yet" in shown
         assert "Only this was asked for: until 2020-01-02 00:00 UTC." in shown
 
     def test_the_report_tells_its_period_and_names(self, journal: Path) -> None:

@@ -54,7 +54,7 @@ def test_one_that_is_empty_is_whole_and_the_reason_is_beside_it(tmp_path: Path, 
     done = report("--journal", write_journal(tmp_path / "empty"), "--format", form)
     assert done.returncode == 1
     assert done.stdout.lower().startswith(BEGINNINGS[form])
-    assert done.stderr.startswith("scripts/report: Nothing was seen at all")
+    assert done.stderr.startswith("scripts/report: No traffic recorded yet")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
         "generated_at filter window seen totals progress expected_end burn_down routes callers "
         "findings days ignored teams baseline"
     )
-    assert list(body) == ["schema", *parts.split()]
+    assert list(body) == ["schema", *parts.split(), "proofs", "retiring"]
     assert body["schema"] == "hub-v1-report/1"
 
 
@@ -120,6 +120,7 @@ def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
             "needs": [],
             "progress": "too_early",
             "moves_at": "2026-03-31T13:00:00Z",
+            "proven": None,
         }
     ]
 

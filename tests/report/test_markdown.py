@@ -130,7 +130,7 @@ def test_what_was_not_bridged_is_named_and_so_is_that_all_was() -> None:
 def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
     rejections = (Rejection("10.0.0.9", "a|b", 3, NOW),)
     made = report_of(*[make_entry()] * calls, rejections=rejections)
-    shown = sections(made)["Who rejects the bridge's certificate, and may call v1 too"]
+    shown = sections(made)["Clients that did not trust the bridge's certificate"]
     assert rows_of(as_github(shown))[1:] == [["10.0.0.9", "a|b", "3", "2026-03-01 13:05"]]
 
 
@@ -138,7 +138,7 @@ def test_no_legacy_call_and_nothing_seen_are_said_with_what_was_seen() -> None:
     clean = as_markdown(report_of(seen=Seen(flows=7)))
     assert "**No legacy call in 7 flows.**" in clean
     assert "| flows | 7, of which 0 legacy calls |" in clean
-    assert "**Nothing was seen at all" in as_markdown(report_of())
+    assert "**No traffic recorded yet" in as_markdown(report_of())
 
 
 def test_gaps_are_shown_with_their_reason() -> None:

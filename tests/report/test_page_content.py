@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from playwright.sync_api import expect
 
+from hubv1.api.routes import Outcome
 from hubv1.journal import Rejection, Seen
 from hubv1.report.model import Comparison, IgnoredCaller
 from report.conftest import Open
@@ -24,7 +25,7 @@ class TestExamples:
             "https://index.docker.io/v1/repositories/node/tags"
         )
         codes = article.locator("code.copy").all_text_contents()
-        assert "https://hub.docker.com/v2/namespaces/library/repositories/node/tags" in codes
+        assert "https://registry-1.docker.io/v2/library/node/tags/list" in codes
         assert "crane ls docker.io/library/node" in codes
         assert not [code for code in codes if "debian" in code]
         assert objections(page) == []
@@ -40,6 +41,23 @@ class TestExamples:
         expect(second.locator("details[open] code")).to_contain_text("DOCKER_TOKEN")
         expect(second.locator("pre.old")).to_contain_text("/secret/")
 
+    def test_both_forms_of_a_route_have_one_replacement(self, open_page: Open) -> None:
+        forms = ("{name}/tags", "{namespace}/{name}/tags")
+        calls = [make_entry(route=f"GET /v1/repositories/{form}") for form in forms]
+        page = open_page(report_of(*calls, make_entry(namespace="acme", route=calls[1].route)))
+        route = "GET /v1/repositories/[{namespace}/]{name}/tags"
+        assert page.locator("h3").all_inner_texts() == [route]
+        article = page.locator("article")
+        expect(article.locator("> .note").first).to_contain_text("3 calls")
+        article.get_by_label("Repository").select_option("acme/debian")
+        expect(article.locator("pre.old")).to_have_text(
+            "https://index.docker.io/v1/repositories/acme/debian/tags"
+        )
+        assert page.locator("#rows-callers td:last-child").inner_text().split("\n") == [
+            "library/debian /tags \N{MULTIPLICATION SIGN}2",
+            "acme/debian /tags \N{MULTIPLICATION SIGN}1",
+        ]
+
     def test_a_name_that_docker_does_not_allow_is_in_no_replacement(self, open_page: Open) -> None:
         page = open_page(report_of(make_entry(namespace="acme", repository="$(reboot)")))
         expect(page.locator("article details[open] code")).to_contain_text("NAMESPACE/REPOSITORY")
@@ -52,10 +70,10 @@ class TestContent:
         assert page.locator("h2").all_inner_texts() == [
             "Calls a day",
             "Callers",
-            "Callers that reject the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
             "What to change",
             "Messages to send",
             "What was not bridged",
+            "Clients that did not trust the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
             "What was seen",
         ]
         assert "legacy calls by 40 callers" in page.locator(".lead").inner_text()
@@ -75,9 +93,37 @@ class TestContent:
             "2026-02-27\t1\t1\t1",
         ]
 
+    def test_the_headline_is_short_and_figures_explain_themselves(self, open_page: Open) -> None:
+        calls = [make_entry() for _ in range(1_234)]
+        page = open_page(report_of(*calls, make_entry(outcome=Outcome.REFUSED)))
+        expect(page.locator(".lead")).to_have_text(
+            "1,235 legacy calls by 1 caller to 1 repository."
+        )
+        assert page.locator(".figures div").all_inner_texts()[2:4] == [
+            "Bridged\n1,234\ncalls that were translated or redirected",
+            "Not bridged\n1\n1 refused",
+        ]
+        assert page.locator(".legend li").all_inner_texts()[:2] == [
+            "translated 1,234\nanswered as v1 would have",
+            "refused 1\nan impossible name, too many requests, or a list that cannot be whole",
+        ]
+        row = page.locator("#rows-callers td").all_inner_texts()
+        assert row[1:3] == ["1,235", "0"]
+
+    def test_times_are_those_of_the_reader_with_utc_beside_them(self, open_page: Open) -> None:
+        late = make_entry(started_at=NOW.replace(hour=20))
+        page = open_page(report_of(late), timezone_id="Asia/Kolkata")
+        cell = page.locator("#rows-callers td:nth-child(5)")
+        expect(cell).to_have_text("2026-03-02 01:35 2026-03-01 20:05 UTC")
+        expect(page.locator("#made time")).to_have_text("2026-03-01 18:35 13:05 UTC")
+        expect(page.locator("#zone")).to_contain_text("with UTC beside them")
+        unzoned = open_page(report_of(late))
+        expect(unzoned.locator("#rows-callers td:nth-child(5)")).to_have_text("2026-03-01 20:05")
+        expect(unzoned.locator("#zone")).to_have_text("All times are UTC.")
+
     def test_having_seen_nothing_is_said_and_not_mistaken_for_clean(self, open_page: Open) -> None:
         page = open_page(report_of())
-        expect(page.locator(".lead")).to_contain_text("Nothing was seen at all")
+        expect(page.locator(".lead")).to_contain_text("No traffic recorded yet")
         assert page.locator("h2").all_inner_texts() == ["What was seen"]
 
     def test_clients_that_reject_the_certificate_are_named(self, open_page: Open) -> None:

@@ -77,6 +77,13 @@ class TestCode:
             for placeholder in ("NAMESPACE", "REPOSITORY", "TAG", "«", "»"):
                 assert placeholder not in each.code
 
+    def test_the_call_to_make_instead_is_that_of_the_first_script(
+        self, route: Route, *, signed: bool
+    ) -> None:
+        found = made(route, signed=signed)
+        code = found.snippets[0].code.replace("$repository", "library/debian")
+        assert found.new in code.replace("$hub", "https://hub.docker.com")
+
 
 class TestWhatIsNotKnown:
     def test_unknown_names_are_in_capitals(self) -> None:
@@ -135,6 +142,9 @@ class TestWords:
             IMAGES: {"id": "results[].images[].digest", "checksum": ""},
         }.get(route)
 
+    def test_that_a_list_comes_in_pages_is_no_loss(self) -> None:
+        assert made(TAGS).lost.startswith("Nothing is lost")
+
     def test_long_lists_of_images_are_read_signed_in(self) -> None:
         paged = replacement(IMAGES, DEBIAN, signed=False, paged=True)
         assert paged.snippets == made(IMAGES, signed=True).snippets
@@ -147,8 +157,17 @@ class TestFindings:
         [finding] = report_of(entry).findings
         found = replacement_of(finding)
         assert found.old == "https://registry.hub.docker.com/v1/repositories/debian/tags"
-        assert found.new == finding.told.successor
+        assert found.new == "https://registry-1.docker.io/v2/library/debian/tags/list"
         assert all("DOCKER_TOKEN" in one.code for one in found.snippets)
+
+    @pytest.mark.parametrize(
+        "host", ["127.0.0.1", "localhost", "10.1.5.46", "registry-1.docker.io"]
+    )
+    def test_behind_a_reverse_proxy_the_old_call_names_the_host_that_a_script_would(
+        self, host: str
+    ) -> None:
+        [finding] = report_of(make_entry(server_address=host)).findings
+        assert finding.told.old == "https://index.docker.io/v1/repositories/debian/tags"
 
     def test_a_finding_of_another_version_is_told_to_be_one(self) -> None:
         [finding] = report_of(make_entry(route="BREW /v1/tea", outcome=Outcome.PASSED)).findings

@@ -16,7 +16,7 @@ from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry
 
-URL = "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags"
+URL = "https://registry-1.docker.io/v2/library/debian/tags/list"
 BLOCK = "\N{FULL BLOCK}"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -61,8 +61,8 @@ def test_no_legacy_call_is_said_together_with_what_was_seen(flows: int) -> None:
 
 def test_nothing_seen_is_said_not_to_be_clean() -> None:
     text = shown(report_of())
-    assert "Nothing was seen at all" in text
-    assert "does not say that v1 is unused" in text
+    assert "No traffic recorded yet" in text
+    assert "does not mean that v1 is unused" in text
     assert "No legacy call" not in text
 
 
@@ -74,7 +74,7 @@ def test_gaps_and_rejected_certificates_are_shown() -> None:
             f"  gap      2026-03-01 12:00 to 2026-03-01 12:00 UTC: {calls} calls not recorded, full"
         )
         assert told in text
-    assert "2 times a client rejected the bridge's certificate" in text
+    assert "2 times a client did not trust the bridge's certificate" in text
     quiet = shown(report_of(seen=Seen(flows=1)), width=300)
     assert "  gap" not in quiet
     assert "certificate" not in quiet
@@ -172,6 +172,16 @@ class TestCallers:
     def test_the_standing_is_said_in_words(self, changes: dict[str, Any], told: str) -> None:
         assert f"    {told}\n" in shown(report_of(make_entry(**changes)), 80)
 
+    @pytest.mark.parametrize("width", [80, 200])
+    def test_the_first_twenty_are_shown_and_how_to_see_the_rest(self, width: int) -> None:
+        report = report_of(*(make_entry(caller=f"job-{number:02}") for number in range(23)))
+        lines = part(report, "Callers", width)
+        assert sum("job-" in line for line in lines) == 20
+        assert any(
+            line.startswith("  3 more rows: --format csv and -o report.html have all")
+            for line in lines
+        )
+
     def test_many_repositories_are_counted(self) -> None:
         report = report_of(*(make_entry(repository=f"r{number}") for number in range(7)))
         assert "library/r4 /tags and 2 more" in shown(report, width=300)
@@ -183,12 +193,20 @@ class TestWhatToChange:
         assert "layer is lost" in lines[6]
         assert lines[:6] == [
             "  GET /v1/repositories/{name}/tags  2 calls, bridged",
-            "    The v2 list comes in pages of at most 100 tags and in no dependable order.",
+            "    Nothing is lost: every name comes back, and v1's layers were empty for years.",
             "    now     https://index.docker.io/v1/repositories/debian/tags",
             f"    instead {URL}",
             "    Take the names from the registry's list: all in one call, signed in or not.",
             "      skopeo list-tags docker://docker.io/library/debian",
         ]
+
+    def test_both_forms_of_a_route_are_one(self) -> None:
+        names = ("GET /v1/repositories/{name}/tags", "GET /v1/repositories/{namespace}/{name}/tags")
+        report = report_of(*(make_entry(route=name) for name in names))
+        lines = part(report, "What to change", 300)
+        assert lines[0] == "  GET /v1/repositories/[{namespace}/]{name}/tags  2 calls, bridged"
+        assert f"    2 calls by 1 caller  library/debian  ->  {URL}" in lines
+        assert sum("2 calls, bridged" in line for line in lines) == 1
 
     def test_a_replacement_of_several_lines_is_not_wrapped(self) -> None:
         report = report_of(make_entry(route="GET /v1/repositories/{name}/images"))
@@ -229,7 +247,7 @@ def test_chosen_columns_are_one_table_that_is_never_folded_in_a_log() -> None:
 def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
     rejections = (Rejection("10.0.0.9\x1b[31m", "hub.docker.com", 3, AT),)
     report = report_of(*[make_entry()] * calls, rejections=rejections)
-    title = "Who rejects the bridge's certificate, and may call v1 too"
+    title = "Clients that did not trust the bridge's certificate"
     shown_row = part(report, title, 120)[3].split()
     assert shown_row == ["10.0.0.9\\x1b[31m", "hub.docker.com", "3", "2026-03-01", "12:00"]
 

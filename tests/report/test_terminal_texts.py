@@ -14,7 +14,7 @@ from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry
 
-URL = "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags"
+URL = "https://registry-1.docker.io/v2/library/debian/tags/list"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 HOSTILE = st.one_of(

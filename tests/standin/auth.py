@@ -28,7 +28,7 @@ async def token(request: web.Request) -> web.Response:
     account = _account(request)
     now, lives = state.now(), state.settings.registry_token_seconds
     pull = [name for name in _wanted(request) if _may_pull(state, account, name)]
-    issued = state.mint.issue(Claims(AUDIENCE, account or "", now + lives, pull))
+    issued = state.mint.issue(Claims(AUDIENCE, account or "", now, now + lives, pull))
     return reply(
         {
             "token": issued,

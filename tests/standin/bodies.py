@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 
 from aiohttp import web
+from mitmproxy.net.encoding import encode_zstd
 
 from .faults import close_connection
 from .rules import Action, BadFault, Proceed
@@ -20,7 +21,7 @@ ENCODERS: dict[str, Callable[..., bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "deflate": zlib.compress,
     "br": import_module("brotli").compress,  # it has types in some versions, in others none
-    "zstd": import_module("zstandard").compress,
+    "zstd": encode_zstd,  # by whichever package this mitmproxy brings along
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -27,7 +29,10 @@ def routes() -> list[web.RouteDef]:
             web.post("/v2/users/login" + slash, users_login),
         ]
         for base in BASES:
+            parent = base.removesuffix("/{repository}")
             known += [
+                web.get(f"{parent}{slash}", repository_list),
+                web.get(f"{base}{slash}", one_repository),
                 web.get(f"{base}/tags{slash}", tag_list),
                 web.get(f"{base}/tags/{{tag}}{slash}", one_tag),
             ]
@@ -59,12 +64,12 @@ async def tag_list(request: web.Request) -> web.Response:
     page = Page.asked(request.query, state.settings)
     if account is None and _beyond_anonymous(state, page):
         return reply(uncertain.OFFSET_TOO_LARGE, 403)
-    names = repository.shelf.shuffled
+    part = request.query.get("name", "")
+    names = tuple(name for name in repository.shelf.shuffled if part in name)
     if not page.within(len(names)):
         return no_such_object(page=request.query.get("page", ""))
     shown = [repository.tag_json(name) for name in names[page.offset : page.offset + page.size]]
-    url = state.urls["hub"] + request.rel_url.raw_path
-    return raw_reply(page.render(url, names, shown))
+    return raw_reply(page.render(_own_url(request), names, shown))
 
 
 async def one_tag(request: web.Request) -> web.Response:
@@ -73,6 +78,42 @@ async def one_tag(request: web.Request) -> web.Response:
     if repository.tag(name) is None:
         return no_such_object(tag=name)
     return raw_reply(repository.tag_json(name))
+
+
+async def repository_list(request: web.Request) -> web.Response:
+    """The repositories of a namespace, a page of them; those of a rule cannot be listed."""
+    state, namespace = request.app[STATE], request.match_info["namespace"]
+    account = account_of(request)
+    found = {
+        each.name: each
+        for each in state.catalog
+        if each.namespace == namespace and each.visible_to(account)
+    }
+    page, names = Page.asked(request.query, state.settings), tuple(found)
+    if not names or not page.within(len(names)):
+        raise Refused(no_such_object(namespace=namespace))
+    shown = names[page.offset : page.offset + page.size]
+    records = [json.dumps(_record(found[name])) for name in shown]
+    return raw_reply(page.render(_own_url(request), names, records))
+
+
+async def one_repository(request: web.Request) -> web.Response:
+    return reply(_record(visible_repository(request, account_of(request))))
+
+
+def _record(repository: Repository) -> dict[str, object]:
+    return {
+        "name": repository.name,
+        "namespace": repository.namespace,
+        "repository_type": "image",
+        "is_private": repository.owner is not None,
+        "description": repository.description,
+    }
+
+
+def _own_url(request: web.Request) -> str:
+    """The URL of the request, without its query."""
+    return request.app[STATE].urls["hub"] + request.rel_url.raw_path
 
 
 def visible_repository(request: web.Request, account: str | None) -> Repository:

@@ -48,8 +48,8 @@ async def _token(request: web.Request, user_key: str, secret_key: str) -> str:
         case Login.LOCKED:
             raise Refused(reply(uncertain.LOCKED_BODY, uncertain.LOCKED_STATUS))
         case Login.GOOD:
-            expires = state.now() + state.settings.token_seconds
-            return state.mint.issue(Claims(AUDIENCE, user, expires))
+            now = state.now()
+            return state.mint.issue(Claims(AUDIENCE, user, now, now + state.settings.token_seconds))
 
 
 async def _credentials(request: web.Request, user_key: str, secret_key: str) -> tuple[str, str]:

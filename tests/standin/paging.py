@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from .settings import Settings
 
@@ -14,13 +15,16 @@ class Page:
 
     number: int
     size: int
+    rest: str = ""
+    """What else was asked, as links to other pages repeat it."""
 
     @classmethod
     def asked(cls, query: Mapping[str, str], settings: Settings) -> Page:
         """The page that a query asks for; see uncertain.py about unreadable numbers."""
         size = _positive(query.get("page_size", "")) or settings.page_size
         number = _positive(query["page"]) if "page" in query else 1
-        return cls(number, min(size, settings.page_size_max))
+        rest = {name: query[name] for name in ("name", "ordering") if name in query}
+        return cls(number, min(size, settings.page_size_max), f"&{urlencode(rest)}" if rest else "")
 
     @property
     def offset(self) -> int:
@@ -41,7 +45,7 @@ class Page:
         )
 
     def _link(self, url: str, number: int) -> str:
-        return f'"{url}?page={number}&page_size={self.size}"'
+        return f'"{url}?page={number}&page_size={self.size}{self.rest}"'
 
 
 def _positive(text: str) -> int:

@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says. `expires` is the server's unix time, `pull` the repositories it opens
-    (registry tokens alone), `account` "" for an anonymous one."""
+    """What a token says. `exp`, when it ends, and `iat`, when it was issued, are the server's unix
+    times, `pull` the repositories it opens (registry tokens alone), `account` "" for an anonymous
+    one."""
 
     audience: str
     account: str
-    expires: float
+    iat: float
+    exp: float
     pull: list[str] = field(default_factory=list)
     nonce: str = field(default_factory=lambda: secrets.token_hex(4))
 
@@ -44,7 +46,7 @@ class Mint:
         if not hmac.compare_digest(signature.encode(), self._signature(signed).encode()):
             return None
         claims = Claims(**json.loads(_decode(signed.partition(".")[2])))
-        return claims if claims.audience == audience and claims.expires > now else None
+        return claims if claims.audience == audience and claims.exp > now else None
 
     def _signature(self, signed: str) -> str:
         return _encode(hmac.new(self._key, signed.encode(), hashlib.sha256).digest())

@@ -103,8 +103,9 @@ class CallRecord:
     @property
     def line(self) -> str:
         """The call in one line, for a log."""
+        version = "v2" if self.verdict is Verdict.RETIRING else "v1"
         return (
-            f"hub v1: {self.http_request_method} {self.url_path} from {self.caller}: "
+            f"hub {version}: {self.http_request_method} {self.url_path} from {self.caller}: "
             f"{self.ending}, {self.duration_ms:.0f} ms"
         )
 

@@ -1,9 +1,10 @@
-"""The route table, one row for each kind of v1 call, and the recognition of a call by it.
+"""The route table, one row for each kind of call, and the recognition of a call by it.
 
 The six retired routes and their successors are those of Docker's page "Docker Hub API v1
-(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. In a path, `{braces}` stand
-for one segment and `…` for whatever is left. The first row that matches decides, so the rows for
-single cases stand above those for whole families.
+(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. What Docker retires next of
+API v2 has rows of its own, in `RETIRING`. In a path, `{braces}` stand for one segment and `…` for
+whatever is left. The first row that matches decides, so the rows for single cases stand above those
+for whole families.
 """
 
 import re
@@ -22,6 +23,10 @@ from hubv1.api.names import (
 
 LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
 """The names under which Docker served API v1."""
+REGISTRY_HOST = "index.docker.io"
+"""The one of them whose /v2/ is the registry API, and no part of Hub's API v2."""
+HUB_HOSTS = tuple(host for host in LEGACY_HOSTS if host != REGISTRY_HOST)
+"""The names under which Docker serves API v2."""
 
 _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
@@ -33,6 +38,7 @@ class Verdict(StrEnum):
     LOSSY = "lossy"  # answered, but with values that only stand in for what v1 knew
     DEAD = "dead"  # nothing can revive what the call was made for
     SERVED = "served"  # still answered by Hub itself
+    RETIRING = "retiring"  # of API v2: passed on, and counted apart from v1
 
 
 class Outcome(StrEnum):
@@ -52,12 +58,13 @@ ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
 
 
 class Listing(StrEnum):
-    """The v1 answers that the bridge can make."""
+    """The answers that the bridge can make."""
 
     TAGS = "tags"
     TAG = "tag"
     IMAGES = "images"
     NOTHING = "nothing"  # a path that only looks like one of the six: no such thing can exist
+    PAGE = "page"  # a page of v2's tags that Hub refuses to anonymous callers
 
 
 _ANY: frozenset[str] = frozenset()
@@ -84,6 +91,7 @@ class Route:
     replacement: str = ""  # what works today, where that is not the documented successor
     methods: frozenset[str] = _ANY  # HTTP methods; empty means any
     retired: date | None = _RETIRED
+    """Since when; None where it is not, or Docker names no day."""
     verdict: Verdict = Verdict.DEAD
     listing: Listing | None = None
     """Which answer the bridge makes; None where the call is passed on."""
@@ -215,14 +223,92 @@ def _named(route: Route) -> Iterator[Route]:
 
 
 ROUTES = tuple(row for route in _ROWS for row in _named(route))
-_BY_NAME = {route.name: route for route in ROUTES}
+"""The routes of API v1."""
+
+_LOGIN = Route(
+    "/v2/users/login",
+    "Docker's reference marks this login as deprecated, without a day; the one that replaces it "
+    "takes personal and organization access tokens too.",
+    "Send identifier and secret as JSON to https://hub.docker.com/v2/auth/token (POST) and read "
+    "access_token, which lives for ten minutes.",
+    successor="/v2/auth/token",
+    methods=frozenset({"POST"}),
+    retired=None,
+    verdict=Verdict.RETIRING,
+)
+_CREATE = Route(
+    "/v2/repositories",
+    "Docker deprecated this way to create a repository on 2025-09-19.",
+    "Create repositories below /v2/namespaces: body and answer stay the same.",
+    successor="/v2/namespaces/{namespace}/repositories",
+    methods=frozenset({"POST"}),
+    retired=date(2025, 9, 19),
+    verdict=Verdict.RETIRING,
+)
+_PAGE = Route(
+    "/v2/repositories/{namespace}/{name}/tags",
+    "Since 2026-08-11 Hub refuses an anonymous caller every page beyond about 1,000 tags.",
+    "Take the names from the registry's list, all in one call and signed in or not: skopeo "
+    "list-tags docker://docker.io/NAMESPACE/REPOSITORY. Or sign in for Hub's own pages.",
+    successor=f"{_REGISTRY}{{namespace}}/{{repository}}/tags/list",
+    methods=frozenset({"GET"}),
+    retired=date(2026, 8, 11),
+    verdict=Verdict.RETIRING,
+    listing=Listing.PAGE,
+)
+
+RETIRING = (
+    Route(
+        "/v2/repositories/{namespace}",
+        "Docker deprecated this list of a namespace's repositories on 2025-06-27.",
+        "Put /v2/namespaces/NAMESPACE/repositories in its place: query and answer stay the same.",
+        successor="/v2/namespaces/{namespace}/repositories",
+        methods=frozenset({"GET"}),
+        retired=date(2025, 6, 27),
+        verdict=Verdict.RETIRING,
+    ),
+    Route(
+        "/v2/repositories/{namespace}/{name}",
+        "Docker deprecated this way to read a repository on 2025-09-19.",
+        "Put /v2/namespaces/NAMESPACE/repositories/REPOSITORY in its place: the answer stays the "
+        "same.",
+        successor=_V2,
+        methods=_READ,
+        retired=date(2025, 9, 19),
+        verdict=Verdict.RETIRING,
+    ),
+    _CREATE,
+    replace(_CREATE, path=f"{_CREATE.path}/{{namespace}}"),
+    _LOGIN,
+    _PAGE,
+    replace(_PAGE, path="/v2/namespaces/{namespace}/repositories/{name}/tags"),
+)
+"""The routes of API v2 that Docker has deprecated, and the pages of tags that Hub refuses. A page
+that Hub gives is no call of these: only its answer tells."""
+
+RETIRING_MARK = " /v2/"
+"""What the name of a row of API v2 has, and no other."""
+
+_BY_NAME = {route.name: route for route in ROUTES + RETIRING}
 
 
-_SEGMENTS = [(route, re.sub(r"{(\w+)}", r"(?P<\1>[^/]*)", route.path)) for route in ROUTES]
-_PATTERNS = [
-    (route, re.compile(segments.replace("/…", "(?:/.*)?"), re.DOTALL))
-    for route, segments in _SEGMENTS
-]
+def is_retiring(route: str) -> bool:
+    """Whether the row of that name, also one of another version, is of API v2: counted apart."""
+    return RETIRING_MARK in route
+
+
+def _patterns(routes: tuple[Route, ...]) -> list[tuple[Route, re.Pattern[str]]]:
+    segments = [(route, re.sub(r"{(\w+)}", r"(?P<\1>[^/]*)", route.path)) for route in routes]
+    return [
+        (route, re.compile(path.replace("/…", "(?:/.*)?"), re.DOTALL)) for route, path in segments
+    ]
+
+
+_PATTERNS, _RETIRING = _patterns(ROUTES), _patterns(RETIRING)
+RETIRING_PREFIXES = (b"/v2/repositories", b"/v2/namespaces/", b"/v2/users/login")
+"""How the paths of calls to them begin: all that other traffic is held against."""
+_QUERY = re.compile(rb"[!-~]*")
+"""What may stand in a request line."""
 
 
 def route_named(name: str) -> Route:
@@ -236,7 +322,7 @@ def route_named(name: str) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A recognised v1 call."""
+    """A recognised call."""
 
     route: Route
     repository: Repository | None = None
@@ -245,6 +331,9 @@ class Call:
     """None where the route has no tag, or the tag is one that Hub does not allow."""
     is_for_tag: bool = False
     """Whether it asks for one tag, if only by the look of a path that no route has."""
+    target: str = ""
+    """Path and query of a page of tags, as its caller asks for it; empty for all other calls, and
+    where nobody can ask for it."""
 
     @property
     def is_possible(self) -> bool:
@@ -284,13 +373,42 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     return call
 
 
+def recognise_retiring(method: str, path: bytes) -> Call | None:
+    """The call of a request line to what Docker retires next of API v2, or None for other traffic.
+
+    `path` is as in `recognise`. Of a page of tags the answer tells whether Hub refuses it.
+    """
+    if not path.startswith(RETIRING_PREFIXES):
+        return None
+    place, mark, query = path.partition(b"?")
+    bare = place.rstrip(b"/")
+    call = _match(_RETIRING, method, _decoded(*bare.split(b"/")), lambda: False)
+    if call is None or call.route.listing is not Listing.PAGE:
+        return call
+    names = call.repository
+    if names is None or not _QUERY.fullmatch(query):
+        return call
+    asked = call.route.path.format(namespace=names.namespace, name=names.name)
+    slashes = "/" if place.endswith(b"/") else ""
+    return replace(call, target=f"{asked}{slashes}{(mark + query).decode()}")
+
+
 def _decoded(*segments: bytes) -> str:
     """A path of these segments. A slash that was encoded parts none, and no name may have one."""
     return "/".join(decode_segment(segment).replace("/", "%") for segment in segments)
 
 
 def _first_match(method: str, path: str, docker_token: Callable[[], bool]) -> Call | None:
-    for route, pattern in _PATTERNS:
+    return _match(_PATTERNS, method, path, docker_token)
+
+
+def _match(
+    patterns: list[tuple[Route, re.Pattern[str]]],
+    method: str,
+    path: str,
+    docker_token: Callable[[], bool],
+) -> Call | None:
+    for route, pattern in patterns:
         if route.methods and method not in route.methods:
             continue
         found = pattern.fullmatch(path)

@@ -4,6 +4,7 @@ Only the fields read here are decoded, and each is checked for its type while it
 else Hub sends is skipped.
 """
 
+import re
 from typing import ClassVar, Generic, TypeVar
 
 import msgspec
@@ -55,6 +56,45 @@ read_tags = msgspec.json.Decoder(Page[Tag]).decode
 read_names = msgspec.json.Decoder(Page[Named]).decode
 read_tag = msgspec.json.Decoder(Tag).decode
 read_trouble = msgspec.json.Decoder(Trouble).decode
+
+
+class _Links(msgspec.Struct):
+    """What leads from a page to its neighbours, in Hub's own bytes."""
+
+    next: msgspec.Raw = msgspec.Raw(b"null")
+    previous: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_read_links = msgspec.json.Decoder(_Links).decode
+_ORIGIN = re.compile(rb'"https?:(?:\\?/){2}([^/\\"?#]*)', re.IGNORECASE)
+"""Where a URL in JSON begins, its slashes escaped or not."""
+
+
+def is_offset_refused(status: int, body: bytes) -> bool:
+    """Whether Hub refuses a page for its offset, which it does to anonymous callers.
+
+    From which offset on is not documented, so the answer tells. `body` may be anything.
+    """
+    if status != 403:
+        return False
+    try:
+        said = read_trouble(body).message.lower()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return "offset" in said or "pagination" in said
+
+
+def with_links_to(origin: str, page: bytes) -> bytes:
+    """A page whose `next` and `previous` begin with `origin`, as `https://hub.docker.com`, and
+    which is the same in every other byte. Links to that host already stay as they are."""
+    links, host = _read_links(page), origin.partition("://")[2].encode()
+    for name, link in (("next", bytes(links.next)), ("previous", bytes(links.previous))):
+        found = _ORIGIN.match(link)
+        if found is not None and found[1].lower() != host:
+            new = b'"' + origin.encode() + link[found.end() :]
+            member = rb'("%s"\s*:\s*)%s' % (name.encode(), re.escape(link))
+            page = re.sub(member, rb"\g<1>" + new.replace(b"\\", rb"\\"), page, count=1)
+    return page
 
 
 class HubFailure(Exception):

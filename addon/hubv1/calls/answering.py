@@ -182,6 +182,10 @@ async def _translated(
         case Listing.IMAGES:
             tags = await hub.tags(repository, budget)
             return await _in_turns(translation.image_list, tags)
+        case Listing.PAGE:
+            page = await hub.page(repository, call.target, budget)
+            kind = page.headers.get("Content-Type", translation.JSON)
+            return answer(page.status, kind, page.body)
         case _:
             names = await hub.tag_names(repository, budget)
             return await _in_turns(translation.tag_list, names)

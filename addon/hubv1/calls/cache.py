@@ -40,6 +40,7 @@ class _Key(NamedTuple):
     repository: Repository | None
     listing: Listing | None
     tag: str | None = None
+    target: str = ""
 
     @property
     def who(self) -> Who:
@@ -124,7 +125,7 @@ class AnswerCache:
         """A kept answer to `call`, that of an equal call under way, or what `ask` gives."""
         if not call.is_possible:
             return await ask()  # nobody is asked
-        key = _Key(credentials, call.repository, call.route.listing, call.tag)
+        key = _Key(credentials, call.repository, call.route.listing, call.tag, call.target)
         kept = self._usable(key)
         if kept is not None and self._seconds_left(kept) > 0:
             return kept.again(upstream_calls=0, cache="hit")
@@ -143,6 +144,9 @@ class AnswerCache:
     ) -> Result:
         began = time.monotonic()
         result = await ask()
+        if key.listing is Listing.PAGE:
+            # Hub's own, which a walk asks for once: to keep it would push out v1's answers.
+            return replace(result, cache="bypass")
         self._note_refusal(key, result)
         if result.is_complete and not flight.is_overtaken:
             self._keep(key, result, began)

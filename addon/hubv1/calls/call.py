@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from mitmproxy import http
 
-from hubv1.api.routes import Call, Outcome
+from hubv1.api.routes import Call, Listing, Outcome
 from hubv1.calls.answering import Result
 from hubv1.hub import Credentials, read_credentials
 from hubv1.journal import CallRecord, id_of, moment_of, new_id
@@ -82,7 +82,7 @@ def take_snapshot(
 def name_caller(named: str, user_agent: str, address: str) -> str:
     """The name of a caller: the value of the caller header, which is empty without one, else the
     user agent's product at its address."""
-    product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "no user agent"
+    product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "unknown client"
     return bounded(named.strip() or f"{product} at {address or 'unknown address'}")
 
 
@@ -143,6 +143,11 @@ class PendingCall:
         """Note what the flow is now: it may end before the call is recorded."""
         self.outcome = self.decided
         self.is_replay, self.is_live = is_replay(self.flow), self.flow.live
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it asks for a page of v2's tags, of which the answer has to tell more."""
+        return self.call.route.listing is Listing.PAGE
 
     def finish(self, result: Result) -> None:
         """Take over the bridge's result."""

@@ -1,4 +1,5 @@
-"""Recorded traffic, flow files and HAR, as a history: its v1 calls, and what else was seen."""
+"""Recorded traffic, flow files and HAR, as a history: its v1 calls, those to what Docker retires
+next of API v2, and what else was seen."""
 
 import gzip
 from collections import Counter
@@ -13,10 +14,19 @@ from typing import Any
 from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 
+from hubv1.api.routes import Call, Listing
 from hubv1.calls import PendingCall, decide, take_snapshot
 from hubv1.captures.har import Found, HarError, har_flows
 from hubv1.journal import EVERYTHING, CallRecord, Gap, History, Seen, Selection, summarised
-from hubv1.mitm.flows import is_upstream_flow, legacy_call, requested_host, saved_record, v1_call
+from hubv1.mitm.flows import (
+    is_refused_page,
+    is_upstream_flow,
+    legacy_call,
+    requested_host,
+    retiring_call,
+    saved_record,
+    v1_call,
+)
 from hubv1.text import bounded, plainly
 
 STANDARD_INPUT = Path("-")
@@ -95,7 +105,7 @@ class Capture:
                 yield call
 
     def _call(self, flow: http.HTTPFlow) -> CallRecord | None:
-        saved, call = saved_record(flow), legacy_call(flow, self.hosts)
+        saved, call = saved_record(flow), _recorded_call(flow, self.hosts)
         decided = decide(call, live=False) if call is not None and saved is None else None
         if call is not None and decided is not None:
             return PendingCall(flow, call, decided, take_snapshot(flow)).record("")
@@ -130,6 +140,13 @@ class Capture:
 
     def _error(self, reason: str) -> CaptureError:
         return CaptureError(f"The recording {self.path} cannot be read: {reason}.")
+
+
+def _recorded_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
+    """The call to v1, or to what Docker retires next, that a recorded flow is."""
+    call = legacy_call(flow, hosts) or retiring_call(flow)
+    is_page = call is not None and call.route.listing is Listing.PAGE
+    return None if is_page and not is_refused_page(flow) else call
 
 
 def read_capture(capture: Capture) -> History:

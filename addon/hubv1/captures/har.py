@@ -8,14 +8,17 @@ else is broken, and an entry for another host needs nothing.
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from mitmproxy import connection, http
 
+from hubv1.api.routes import RETIRING_PREFIXES
 from hubv1.mitm.flows import legacy_call
 from hubv1.text import encoding_error
 
@@ -32,6 +35,7 @@ _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],"]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:(.*)', re.DOTALL)
 _OPENERS = {b"}": b"{", b"]": b"["}
 
+_LONGEST_REFUSAL = 1 << 16
 _LONGEST_MS = 86_400_000  # that a call may have taken: a day
 
 
@@ -57,8 +61,8 @@ _read_har = msgspec.json.Decoder(_Har).decode
 
 
 def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
-    """What each entry is: a flow if it may be a v1 call to one of `hosts`, or is like one to
-    another host. Raises HarError."""
+    """What each entry is: a flow if it may be a v1 call to one of `hosts`, or one to what Docker
+    retires next, or is like one to another host. Raises HarError."""
     same: Counter[bytes] = Counter()
     for number, raw in enumerate(_raw_entries(_in_utf_8(content)), 1):
         try:
@@ -171,7 +175,7 @@ def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
-    """The flow of an entry, without its bodies; raises ValueError."""
+    """The flow of an entry, without bodies but that of a refusal; raises ValueError."""
     given, started = entry["request"], _time(entry.get("startedDateTime"))
     url = _URL.match(given["url"].strip())
     if url is None:
@@ -180,7 +184,8 @@ def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
         return None
     authority = _AUTHORITY.fullmatch(url[2].rpartition("@")[2])
     may_be_legacy = authority or _NO_NAME.sub("", url[2]).lower() in hosts
-    if not _V1.match(url[3]) or not may_be_legacy:
+    may_be_retiring = authority and _wire(url[3]).startswith(RETIRING_PREFIXES)
+    if not (may_be_retiring or (_V1.match(url[3]) and may_be_legacy)):
         return started
     if authority is None:
         raise ValueError(_UNCLEAR)
@@ -226,13 +231,24 @@ def _response(entry: dict[str, Any], started: float) -> http.Response | None:
     """None where there was no answer, which HAR writes as status 0."""
     match entry.get("response"):
         case {"status": int(status)} if 100 <= status <= 999:
-            response = http.Response.make(status)
+            response = http.Response.make(status, _refusal(entry) if status == 403 else b"")
             took = entry.get("time")
             if not (isinstance(took, int | float) and 0 <= took <= _LONGEST_MS):
                 took = 0
             response.timestamp_start = response.timestamp_end = started + took / 1000
             return response
     return None
+
+
+def _refusal(entry: dict[str, Any]) -> bytes:
+    """The body of a response that refuses, which tells why; empty if it cannot be read."""
+    match entry["response"].get("content"):
+        case {"text": str(text), "encoding": "base64"}:
+            with suppress(ValueError):
+                return b64decode(text[:_LONGEST_REFUSAL])
+        case {"text": str(text)}:
+            return _wire(text[:_LONGEST_REFUSAL])
+    return b""
 
 
 def _time(started: Any) -> float:  # noqa: ANN401  # whatever it is

@@ -33,13 +33,14 @@ from hubv1.doctor import listeners
 
 logger = logging.getLogger(__name__)
 
-DEFAULTS = {
+DEFAULTS: dict[str, str | int] = {
     # The eager strategy connects to the dead legacy host before the bridge can answer.
     "connection_strategy": "lazy",
     "listen_host": "127.0.0.1",
     "listen_port": 8080,
 }
 """In place of mitmproxy's own; arguments and config.yaml override them."""
+_OF_CONNECTIONS = ("client connect", "client disconnect", "server connect ", "server disconnect")
 
 
 class Tool(StrEnum):
@@ -48,6 +49,12 @@ class Tool(StrEnum):
     MITMDUMP = "mitmdump"
     MITMWEB = "mitmweb"
     CONSOLE = "mitmproxy"
+
+    @property
+    def defaults(self) -> dict[str, str | int]:
+        """What options are unless something else is asked for."""
+        # Of the three, mitmdump alone writes a line for each flow; the bridge has one of its own.
+        return DEFAULTS | ({"flow_detail": 0} if self is Tool.MITMDUMP else {})
 
     def master_class(self) -> type[Master]:
         """What runs it, loaded only if this is the one that is asked for."""
@@ -93,7 +100,7 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
     given = ["--scripts", str(bridge_file()), *arguments]
 
     def make_parser(options: Options) -> argparse.ArgumentParser:
-        options.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
+        options.update(**tool.defaults)  # type: ignore[no-untyped-call]  # mitmproxy's
         try:
             plan = read_plan(tool, options, arguments)
             config_of(plan.options)
@@ -101,6 +108,8 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
             raise Failure(str(error), WRONG_USAGE) from error
         if plan.serves:
             _check_ports(plan.options, with_sudo(program))
+            if tool is Tool.MITMDUMP:
+                logging.getLogger("mitmproxy.proxy.server").addFilter(_is_wanted)
             write = logger.info if tool is Tool.CONSOLE else partial(click.echo, err=True)
             ctx.master.addons.add(Banner(program, write))  # type: ignore[no-untyped-call]  # mitmproxy's
         given[2:2] = [word for script in plan.scripts for word in ("--scripts", script)]
@@ -121,7 +130,7 @@ def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
     arguments, BadOption or OptionsError for impossible values.
     """
     tried = copy.deepcopy(options)
-    tried.update(**DEFAULTS)  # type: ignore[no-untyped-call]  # mitmproxy's
+    tried.update(**tool.defaults)  # type: ignore[no-untyped-call]  # mitmproxy's
     parser = tool.parser(tried)
     given = _parse(parser, arguments)
     tried.set(*given.setoptions, defer=True)
@@ -189,6 +198,11 @@ def _check_ports(options: Options, sudo_line: str) -> None:
         problem = listener.problem(f"Start it with: {sudo_line} …")
         if problem:
             raise Failure(" ".join(problem))
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a line is about more than a connection, or those are asked for with the flows."""
+    return ctx.options.flow_detail > 0 or not record.getMessage().startswith(_OF_CONNECTIONS)
 
 
 def _filters(given: argparse.Namespace) -> dict[str, str]:

@@ -26,6 +26,9 @@ COMMANDS = {
     "run": "hubv1.cli.run:run",
     "check": "hubv1.cli.run:check",
     "report": "hubv1.cli.report:report",
+    "prove": "hubv1.cli.prove:prove",
+    "facts": "hubv1.cli.facts:facts",
+    "scan": "hubv1.cli.scan:scan",
     "addon-path": "hubv1.cli.main:addon_path",
 }
 """Where each command is. It is imported when it is needed, since some of them load a lot."""

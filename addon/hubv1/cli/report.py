@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 import hubv1
 from hubv1 import report as reports
-from hubv1.api.routes import ROUTES, Outcome
+from hubv1.api.routes import RETIRING, ROUTES, Outcome
 from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
 from hubv1.cli.sudo import use_callers_home
@@ -37,6 +37,7 @@ _TROUBLES = (
     reports.MessageTemplateError,
     reports.OwnersError,
     reports.UnknownNameError,
+    reports.ProofError,
     OSError,
 )
 """Each but OSError says in one sentence what is wrong."""
@@ -80,7 +81,7 @@ def _read_host(text: str) -> str:
 
 
 def _read_route(text: str) -> str:
-    names = [route.name for route in ROUTES]
+    names = [route.name for route in (*ROUTES, *RETIRING)]
     if not any(is_named(name, (text,)) for name in names):
         near = get_close_matches(text, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else "docs/answers.md lists them"
@@ -136,6 +137,7 @@ _PARAMETERS: list[click.Parameter] = [
         type=_GATES,
     ),
     _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
+    _several("--proof", "FILE", "Proofs that prove -o has written.", Path, type=_FILE),
     _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
     _option("--owners", "FILE", "TOML file of teams and their callers.", type=_FILE),
     click.Option(

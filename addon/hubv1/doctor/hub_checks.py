@@ -49,7 +49,7 @@ async def _hub(
     budget = RequestBudget(seconds=seconds)
     clock = skipped("Docker Hub did not tell its time.")
     try:
-        reply = await _in_time(transport.send(Request("GET", sample, {}), budget), seconds)
+        reply = await _in_time(transport.send(Request("GET", sample), budget), seconds)
         clock = _clock(reply, datetime.now(UTC)) or clock
         transport.decode(reply, v2.read_tag, budget)
     except HubFailure as failure:

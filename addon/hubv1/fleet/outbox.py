@@ -1,72 +1,126 @@
-"""What of a journal waits to be shipped: read and marked beside the bridge that writes it."""
+"""What of a journal waits to be shipped: noted by triggers, read and marked beside the bridge that
+writes it.
+
+The tables and triggers for that are made when the journal is shipped for the first time. Whoever
+writes to it, a bridge without a fleet or an older one, is covered by the triggers, so that the rest
+of the journal knows nothing of all this.
+"""
 
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import (
-    Connection,
-    Delete,
-    Insert,
-    Select,
-    Table,
-    and_,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from hubv1.fleet.fleet_schema import CHANGING, FILLED, TRIGGERS, local, shipping, unshipped
 from hubv1.journal import CallRecord, files, new_id, schema
-from hubv1.journal.counts import Kind, Row, kind_of
+from hubv1.journal.counts import Cardinality, Kind, Rollup, Row
 from hubv1.journal.reader import entry_of
 
 _BUSY_SECONDS = 5
 _MARKED_AT_ONCE = 500
-_FILLED_AT_ONCE = 5_000
-"""Some milliseconds of work, for which a call may have to wait."""
 _ROWS_AT_ONCE = 1_000
 _HOUR = timedelta(hours=1)
-_KEY = 1 + len(Kind._fields)
+_KIND = slice(1, 1 + len(Kind._fields))
+_SUMS = slice(_KIND.stop, _KIND.stop + len(schema.SUMS))
 """A row of `hours` begins with the hour and the kind; then come the sums and two times."""
-_SUMS = slice(_KEY, _KEY + len(schema.SUMS))
+
+local = sa.MetaData()
+
+shipping = sa.Table(
+    "shipping",
+    local,
+    sa.Column("journal_id", sa.Text, nullable=False),
+    sa.Column("fleet_id", sa.Text, nullable=False),
+    sa.Column("filled_to", sa.Text, nullable=False),
+    sa.Column("is_joined", sa.Boolean, nullable=False),
+)
+"""One row: which journal is shipped to which fleet, empty before it was ever reached; up to which
+id the fleet has the calls that were there before; and whether it has the counts of the rows that
+had gone by then."""
+
+FILLED = "~"
+"""Is `filled_to` once no call is left from before: it sorts after every id."""
+
+unshipped = sa.Table(
+    "unshipped",
+    local,
+    sa.Column("id", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Ids of the gaps, and of the calls recorded since shipping began, that the fleet does not have,
+as far as is known here."""
+
+
+def _keys_of(table: sa.Table) -> sa.Table:
+    columns = (sa.Column(each.name, each.type, primary_key=True) for each in table.primary_key)
+    return sa.Table(f"unshipped_{table.name}", local, *columns, sqlite_with_rowid=False)
+
+
+CHANGING = {table: _keys_of(table) for table in (schema.seen, schema.rejections, schema.refusals)}
+"""Tables whose rows change, and the keys of those rows that have since they were shipped."""
+
+
+def _noting(when: str, table: sa.Table, keys: sa.Table) -> str:
+    """Notes the key of a row, unless it is: OR IGNORE does not hold in a trigger of an upsert."""
+    names = keys.columns.keys()
+    new = ", ".join(f"NEW.{name}" for name in names)
+    is_known = " AND ".join(f"{name} = NEW.{name}" for name in names)
+    known = f"SELECT 1 FROM {keys.name} WHERE {is_known}"  # noqa: S608  # names of our own
+    noting = f"INSERT INTO {keys.name} SELECT {new} WHERE NOT EXISTS ({known});"  # as above
+    return f"AFTER {when} ON {table.name} BEGIN {noting} END"
+
+
+def _triggers() -> Iterator[tuple[str, str]]:
+    for table in (schema.calls, schema.gaps):
+        name = table.name.removesuffix("s")
+        yield f"ship_{name}", _noting("INSERT", table, unshipped)
+        forgetting = "DELETE FROM unshipped WHERE id = OLD.id;"
+        yield f"forget_{name}", f"AFTER DELETE ON {table.name} BEGIN {forgetting} END"
+    for table, keys in CHANGING.items():
+        name = table.name.removesuffix("s")
+        yield f"ship_{name}", _noting("INSERT", table, keys)
+        yield f"ship_{name}_again", _noting("UPDATE", table, keys)
+    # No longer than counts, so that a fleet which is given up does not fill the disk.
+    yield (
+        "keep_unshipped",
+        """BEFORE DELETE ON calls WHEN OLD.started_at >= datetime('now', '-400 days') AND (
+            OLD.id > (SELECT filled_to FROM shipping) OR OLD.id IN (SELECT id FROM unshipped)
+        ) BEGIN SELECT RAISE(IGNORE); END""",
+    )
+
+
+TRIGGERS = dict(_triggers())
+"""What SQLite is to do by itself, by name. None of it may fail, or the call would not be recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Rows of a journal that the fleet may not have yet."""
+    """Rows of a journal that the fleet may not have yet, as they were when they were read."""
 
+    journal_id: str
     entries: Sequence[CallRecord]
     gaps: Sequence[Row] = ()
-    seen: Sequence[Row] = ()
-    rejections: Sequence[Row] = ()
-    refusals: Sequence[Row] = ()
-    """Whole rows of the tables of these names, as they were when they were read."""
+    changed: Mapping[sa.Table, Sequence[Row]] = field(default_factory=dict)
+    """Rows of each of the tables whose rows change."""
+    filled_to: str = ""
+    """Up to which id the fleet has the calls from before shipping began, once it has these."""
 
     def __bool__(self) -> bool:
         """Whether there is anything in it."""
-        return bool(self.entries or self.gaps or any(self.changing))
+        return bool(self.entries or self.gaps or any(self.changed.values()))
 
     @property
     def ids(self) -> list[str]:
         """Those of calls and gaps."""
         return [*(entry.id for entry in self.entries), *(row[0] for row in self.gaps)]
-
-    @property
-    def changing(self) -> tuple[Sequence[Row], ...]:
-        """Rows of the tables whose rows change, in the order in which these are named."""
-        return self.seen, self.rejections, self.refusals
 
 
 class Outbox:
@@ -75,157 +129,141 @@ class Outbox:
 
     def __init__(self, file: Path) -> None:
         """For a journal that is there."""
+        self.journal_id = ""
         uri = f"file:{quote(str(file))}?mode=rw"
-        self._engine = create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(
-                uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
-            ),
-            poolclass=NullPool,
-        )
-        # A mark that a power failure takes back only has rows shipped once more.
-        event.listen(self._engine, "connect", _set_up)
-        event.listen(self._engine, "begin", _begin_as_told)
+        given = partial(sqlite3.connect, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+        self._engine = sa.create_engine("sqlite://", creator=lambda: given(uri), poolclass=NullPool)
+        sa.event.listen(self._engine, "connect", _set_up)
+        sa.event.listen(self._engine, "begin", _begin_as_told)
 
-    def prepare(self) -> str:
-        """Have all that is there wait, unless it does or did; returns the journal's id."""
+    def prepare(self) -> None:
+        """Have all that is there wait, unless it does or did."""
         with self._writing() as connection:
             local.create_all(connection)
             for name, what in TRIGGERS.items():
                 connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {what}")
-            known = connection.execute(select(shipping)).one_or_none()
-            journal_id = known.journal_id if known else new_id()
+            known = connection.scalars(sa.select(shipping.c.journal_id)).one_or_none()
+            self.journal_id = known or new_id()
             if known is None:
-                connection.execute(insert(shipping).values(_first_row(journal_id)))
-                _fill_in_rest(connection)
-        self._fill_in()
-        return str(journal_id)
+                first = {"journal_id": self.journal_id, "fleet_id": ""}
+                connection.execute(sa.insert(shipping).values(first | _UNFILLED))
+                _note_all(connection)
 
     def address(self, fleet_id: str) -> None:
         """Have all that is there wait for that fleet, unless it was for no other before."""
         with self._writing() as connection:
-            known = connection.scalars(select(shipping.c.fleet_id)).one()
+            known = connection.scalars(sa.select(shipping.c.fleet_id)).one()
             if known == fleet_id:
                 return
-            connection.execute(update(shipping).values(fleet_id=fleet_id))
+            connection.execute(sa.update(shipping).values(fleet_id=fleet_id))
             if known:
-                connection.execute(update(shipping).values(filled_to="", is_joined=False))
-                _fill_in_rest(connection)
-        self._fill_in()
+                connection.execute(sa.update(shipping).values(_UNFILLED))
+                _note_all(connection)
+
+    def join(self, bring: Callable[[str, Iterator[Row], Iterator[Row]], None]) -> None:
+        """Have `bring` take the counts of rows that have gone, those of `hours` and of `callers`,
+        unless the fleet has them."""
+        with self._reading() as connection:
+            if connection.scalars(sa.select(shipping.c.is_joined)).one():
+                return
+        with self._engine.connect() as connection:
+            bring(
+                self.journal_id,
+                _hours_gone(connection),
+                _rows(connection, sa.select(schema.callers)),
+            )
+        with self._writing() as connection:
+            connection.execute(sa.update(shipping).values(is_joined=True))
 
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of what has waited longest, and what was seen since."""
+        gaps, ids = schema.gaps, schema.calls.c.id
+        holes = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
         with self._reading() as connection:
-            calls, gaps = schema.calls, schema.gaps
-            some = (
-                select(calls)
-                .join(unshipped, unshipped.c.id == calls.c.id)
-                .order_by(unshipped.c.id)
-                .limit(size)
-            )
-            holes = select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
+            filled_to = connection.scalars(sa.select(shipping.c.filled_to)).one()
+            some = sa.select(schema.calls).order_by(ids).limit(size)
+            if filled_to == FILLED:
+                some = some.join(unshipped, unshipped.c.id == ids)
+            else:
+                some = some.where(ids > filled_to)
+            entries = [entry_of(row) for row in connection.execute(some)]
             return Parcel(
-                [entry_of(row) for row in connection.execute(some)],
+                self.journal_id,
+                entries,
                 [tuple(row) for row in connection.execute(holes)],
-                *(_changed(connection, table, keys, size) for table, keys in CHANGING),
+                {table: _changed(connection, table, size) for table in CHANGING},
+                FILLED if len(entries) < size else max(filled_to, entries[-1].id),
             )
 
     def mark(self, parcel: Parcel) -> None:
         """The fleet has it; what has changed since it was read waits on."""
+        ids = parcel.ids
         with self._writing() as connection:
-            for some in _by(_MARKED_AT_ONCE, parcel.ids):
-                connection.execute(delete(unshipped).where(unshipped.c.id.in_(some)))
-            for (table, keys), rows in zip(CHANGING, parcel.changing, strict=True):
+            for start in range(0, len(ids), _MARKED_AT_ONCE):
+                some = ids[start : start + _MARKED_AT_ONCE]
+                connection.execute(sa.delete(unshipped).where(unshipped.c.id.in_(some)))
+            for table, rows in parcel.changed.items():
                 for row in rows:
-                    connection.execute(_unchanged(table, keys, row))
+                    connection.execute(_unchanged(table, row))
+            is_behind = shipping.c.filled_to < parcel.filled_to
+            connection.execute(
+                sa.update(shipping).where(is_behind).values(filled_to=parcel.filled_to)
+            )
 
     def waiting(self) -> int:
         """How many rows there are in all."""
+        ids, noted = schema.calls.c.id, sa.select(unshipped.c.id)
+        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery(), ids.not_in(noted)
         with self._reading() as connection:
-            return connection.scalars(select(func.count()).select_from(unshipped)).one()
-
-    def is_joined(self) -> bool:
-        """Whether the fleet has the counts of rows that had gone before."""
-        with self._reading() as connection:
-            return bool(connection.scalars(select(shipping.c.is_joined)).one())
-
-    def mark_joined(self) -> None:
-        """Note that the fleet has the counts of rows that had gone before."""
-        with self._writing() as connection:
-            connection.execute(update(shipping).values(is_joined=True))
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection that sees the journal as it is now."""
-        with self._engine.connect() as connection:
-            yield connection
+            new = connection.scalars(sa.select(sa.func.count()).select_from(unshipped)).one()
+            return new + connection.scalars(sa.select(sa.func.count(ids)).where(*is_old)).one()
 
     def close(self) -> None:
         """Close the file."""
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[sa.Connection]:
         with files.connected, self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[sa.Connection]:
         engine = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         with files.connected, engine.begin() as connection:
             yield connection
 
-    def _fill_in(self) -> None:
-        began = time.monotonic()
-        while not self._is_filled():
-            # Whoever records a call waits for the file in the meantime, and gets it now.
-            time.sleep(time.monotonic() - began)
-            began = time.monotonic()
 
-    def _is_filled(self) -> bool:
-        """Fill in some more of the rows from before; returns whether that were all."""
-        with self._writing() as connection:
-            filled_to = connection.scalars(select(shipping.c.filled_to)).one()
-            ids = schema.calls.c.id
-            some = select(ids).where(ids > filled_to).order_by(ids).limit(_FILLED_AT_ONCE)
-            found = connection.scalars(some).all()
-            if found:
-                connection.execute(_missing(unshipped), [{"id": each} for each in found])
-            is_last = len(found) < _FILLED_AT_ONCE
-            last = FILLED if is_last else found[-1]
-            connection.execute(update(shipping).values(filled_to=last))
-            return is_last
+_UNFILLED = {"filled_to": "", "is_joined": False}
 
 
-def _first_row(journal_id: str) -> dict[str, object]:
-    return {"journal_id": journal_id, "fleet_id": "", "filled_to": "", "is_joined": False}
+def _note_all(connection: sa.Connection) -> None:
+    """Have everything wait but the calls, which may be many."""
+    for table, keys in {schema.gaps: unshipped, **CHANGING}.items():
+        missing = sa.insert(keys).prefix_with("OR IGNORE")
+        present = sa.select(*table.primary_key)
+        connection.execute(missing.from_select(keys.columns.keys(), present))
 
 
-def _fill_in_rest(connection: Connection) -> None:
-    """All but the calls, which may be many."""
-    connection.execute(_missing(unshipped).from_select(["id"], select(schema.gaps.c.id)))
-    for table, keys in CHANGING:
-        present = select(*table.primary_key)
-        connection.execute(_missing(keys).from_select(keys.columns.keys(), present))
-
-
-def _changed(connection: Connection, table: Table, keys: Table, size: int) -> list[Row]:
-    """Some of the rows that `keys` names."""
+def _changed(connection: sa.Connection, table: sa.Table, size: int) -> list[Row]:
+    """Some of the rows that have changed since they were shipped."""
+    keys = CHANGING[table]
     is_named = (keys.c[column.name] == column for column in table.primary_key)
-    some = select(table).join(keys, and_(*is_named)).order_by(*table.primary_key).limit(size)
+    some = sa.select(table).join(keys, sa.and_(*is_named)).order_by(*table.primary_key).limit(size)
     return [tuple(row) for row in connection.execute(some)]
 
 
-def _unchanged(table: Table, keys: Table, row: Row) -> Delete:
+def _unchanged(table: sa.Table, row: Row) -> sa.Delete:
     """Deletes the key of the row, if it is still the same."""
-    values = dict(zip(table.columns.keys(), row, strict=True))
+    keys, values = CHANGING[table], dict(zip(table.columns.keys(), row, strict=True))
     is_key = (column == values[column.name] for column in keys.columns)
     is_same = (column == values[column.name] for column in table.columns)
-    return delete(keys).where(*is_key, select(table).where(*is_same).exists())
+    return sa.delete(keys).where(*is_key, sa.select(table).where(*is_same).exists())
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     try:
+        # A mark that a power failure takes back only has rows shipped once more.
         connection.execute("PRAGMA synchronous=NORMAL")
         # The log is emptied by the bridge alone, which knows that it is the right one.
         connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
@@ -234,56 +272,34 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
         raise
 
 
-def _begin_as_told(connection: Connection) -> None:
+def _begin_as_told(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def _missing(table: Table) -> Insert:
-    """Inserts those rows that are not there yet."""
-    return insert(table).prefix_with("OR IGNORE")
-
-
-def _by(number: int, ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + number] for start in range(0, len(ids), number))
-
-
-def hours_gone(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _hours_gone(connection: sa.Connection) -> Iterator[Row]:
     """Rows of `hours` for the calls that are counted and no longer there.
 
     Old rows go first, so those of all hours before the oldest one left; of that one's own hour
     what is counted beyond the rows.
     """
-    first = connection.scalars(select(func.min(schema.calls.c.started_at))).one()
-    hours = select(schema.hours).order_by(schema.hours.c.hour)
+    at, hour_of = schema.calls.c.started_at, schema.hours.c.hour
+    hours = sa.select(schema.hours).order_by(hour_of)
+    first = connection.scalars(sa.select(sa.func.min(at))).one()
     if first is None:
         yield from _rows(connection, hours)
         return
     hour = first.replace(minute=0, second=0, microsecond=0)
-    yield from _rows(connection, hours.where(schema.hours.c.hour < hour))
-    at = schema.calls.c.started_at
-    left = connection.execute(select(schema.calls).where(at >= hour, at < hour + _HOUR))
-    sums = _sums(entry_of(row) for row in left)
-    for row in _rows(connection, hours.where(schema.hours.c.hour == hour)):
-        there = sums.get(Kind(*row[1:_KEY]), [0] * len(schema.SUMS))
-        gone = [max(0, had - has) for had, has in zip(row[_SUMS], there, strict=True)]
+    yield from _rows(connection, hours.where(hour_of < hour))
+    left = connection.execute(sa.select(schema.calls).where(at >= hour, at < hour + _HOUR))
+    rollup = Rollup([entry_of(row) for row in left], Cardinality(lambda _day: ()))
+    there = {row[_KIND]: row[_SUMS] for row in map(tuple, rollup.hours())}
+    for row in _rows(connection, hours.where(hour_of == hour)):
+        has = there.get(row[_KIND], (0,) * len(schema.SUMS))
+        gone = [max(0, counted - kept) for counted, kept in zip(row[_SUMS], has, strict=True)]
         if gone[0]:
             yield (*row[: _SUMS.start], *gone, *row[_SUMS.stop :])
 
 
-def callers(connection: Connection) -> Iterator[tuple[Any, ...]]:
-    """All rows of `callers`."""
-    return _rows(connection, select(schema.callers))
-
-
-def _sums(entries: Iterable[CallRecord]) -> dict[Kind, list[int]]:
-    sums: dict[Kind, list[int]] = {}
-    for entry in entries:
-        known = sums.setdefault(kind_of(entry), [0] * len(schema.SUMS))
-        one = (1, entry.is_signed, entry.is_paged)
-        known[:] = [a + b for a, b in zip(known, one, strict=True)]
-    return sums
-
-
-def _rows(connection: Connection, statement: Select[Any]) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Row]:
     rows = connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
     return map(tuple, rows)

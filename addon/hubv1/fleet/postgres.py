@@ -9,30 +9,15 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    Column,
-    Connection,
-    Engine,
-    PoolProxiedConnection,
-    Table,
-    bindparam,
-    event,
-    func,
-    inspect,
-    select,
-    text,
-    tuple_,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from hubv1.fleet.fleet_schema import fleet, journals, rejections_of_journals, shared
 from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
+from hubv1.journal.engines import server_engine, version_of
 from hubv1.journal.place import POSTGRESQL
-from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
 
@@ -56,7 +41,9 @@ _NEW_CALLS = (
     insert(schema.calls)
     .from_select(
         _CALLS.keys(),
-        select(*(func.unnest(bindparam(each.name, type_=ARRAY(each.type))) for each in _CALLS)),
+        sa.select(
+            *(sa.func.unnest(sa.bindparam(each.name, type_=sa.ARRAY(each.type))) for each in _CALLS)
+        ),
     )
     .on_conflict_do_nothing()
     .returning(schema.calls.c.id)
@@ -66,6 +53,41 @@ _ADD_HOURS = schema.adding(insert(schema.hours), schema.SUMS)
 _ADD_DAYS = schema.adding(insert(schema.days), schema.SUMS)
 _ADD_REJECTIONS = schema.adding(insert(schema.rejections), ("times",))
 _RENEW_CALLERS = schema.renewing(insert(schema.callers))
+
+
+shared = sa.MetaData()
+"""In the fleet's database, beside the journal's own tables."""
+
+fleet = sa.Table("fleet", shared, sa.Column("id", sa.Text, primary_key=True))
+"""One row, which tells this fleet from every other."""
+
+journals = sa.Table(
+    "journals",
+    shared,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("bridge_id", sa.Text, nullable=False),
+    sa.Column("joined_at", schema.UtcDateTime, nullable=False),
+    sa.Column("shipped_at", schema.UtcDateTime, nullable=False),
+    sa.Column("waiting", sa.Integer, nullable=False),
+)
+"""The journals that are shipped here: since when, by which bridge and when last, and how many rows
+waited then."""
+
+rejections_of_journals = sa.Table(
+    "rejections_of_journals",
+    shared,
+    sa.Column("journal_id", sa.Text, primary_key=True),
+    sa.Column("day", schema.Day, primary_key=True),
+    sa.Column("client_address", sa.Text, primary_key=True),
+    sa.Column("server_address", sa.Text, primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False),
+)
+"""How much of `rejections` came from which journal: without it nobody could tell what is new."""
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
 
 
 def check_fleet_url(url: str) -> None:
@@ -84,13 +106,28 @@ def check_fleet_url(url: str) -> None:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
 
 
-class FleetDatabase:
-    """A connection to the fleet, made when it is needed. For one thread."""
+class Busy(Exception):
+    """Another bridge is bringing rows of the same journal."""
 
-    def __init__(self, place: Place) -> None:
+
+class FleetDatabase:
+    """A connection to the fleet, made when it is needed. For one thread.
+
+    What writes rows raises Busy, or what the database raises; then nothing was written, or at
+    least nothing is known of it, and the same may be brought again.
+    """
+
+    def __init__(
+        self, place: Place, bridge_id: str = "", now: Callable[[], datetime] = utc_now
+    ) -> None:
         """Touches nothing yet; raises JournalError where there is no driver for it."""
         self._place = place
-        self.engine = _engine(place)
+        self._bridge_id = bridge_id
+        self._now = now
+        self._connection: sa.Connection | None = None
+        self._cardinality = Cardinality(self._kinds_of)
+        self.engine = server_engine(place)
+        sa.event.listen(self.engine, "connect", _set_limits)
 
     def open(self) -> str:
         """Make sure that it is a fleet of this version; returns its id.
@@ -99,91 +136,32 @@ class FleetDatabase:
         where it cannot be reached or written.
         """
         if not self.look():
-            with (
-                self.engine.begin() as connection,
-                limited(connection.connection, _MIGRATING_SECONDS),
-            ):
+            with self._transaction(_MIGRATING_SECONDS) as connection:
                 self._make_ready(connection)
-        with self.engine.begin() as connection, limited(connection.connection, SECONDS):
-            return str(connection.scalars(select(fleet.c.id)).one())
+        with self._transaction() as connection:
+            return str(connection.scalars(sa.select(fleet.c.id)).one())
 
     def look(self) -> bool:
         """Whether it is a fleet of this version by now, changing nothing; raises as `open` does."""
-        with self.engine.begin() as connection, limited(connection.connection, SECONDS):
+        with self._transaction() as connection:
             return self._is_ready(connection)
 
     @contextmanager
-    def writing(self, seconds: float | None = None) -> Iterator[Connection]:
+    def writing(self, seconds: float | None = None) -> Iterator[sa.Connection]:
         """A transaction in a fleet of this version; raises as `open` does."""
-        with self.engine.begin() as connection, limited(connection.connection, seconds or SECONDS):
-            connection.execute(select(func.pg_advisory_xact_lock_shared(_SCHEMA_LOCK)))
-            version = connection.scalars(select(schema.journal.c.schema_version)).one()
+        with self._transaction(seconds) as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_SCHEMA_LOCK)))
+            version = connection.scalars(sa.select(schema.journal.c.schema_version)).one()
             if version != schema.SCHEMA_VERSION:
                 raise self._unfit(version)
             yield connection
 
-    def close(self) -> None:
-        """Drop the connection."""
-        self.engine.dispose()
-
-    def _is_ready(self, connection: Connection) -> bool:
-        version = version_of(connection)
-        found = set(inspect(connection).get_table_names())
-        if version is None and found:
-            raise JournalError(
-                f"{self._place} is a database, but not a fleet of this bridge: give the fleet a "
-                f"database of its own."
-            )
-        if version is not None and version != schema.SCHEMA_VERSION:
-            raise self._unfit(version)
-        return found.issuperset((*schema.metadata.tables, *shared.tables))
-
-    def _make_ready(self, connection: Connection) -> None:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if self._is_ready(connection):
-            return  # another bridge was faster
-        encoding = connection.scalars(text("SHOW server_encoding")).one()
-        if encoding != "UTF8":
-            raise JournalError(f"{self._place} has the encoding {encoding}: a fleet needs UTF8.")
-        _create(connection)
-        if connection.scalars(select(fleet.c.id)).one_or_none() is None:
-            connection.execute(insert(fleet).values(id=new_id()))
-
-    def _unfit(self, version: int) -> JournalError:
-        is_newer = version > schema.SCHEMA_VERSION
-        return JournalError(
-            f"{self._place} has schema {version}, this bridge has {schema.SCHEMA_VERSION}: "
-            f"{'update the bridge' if is_newer else 'give the fleet a new database'}."
-        )
-
-
-class Busy(Exception):
-    """Another bridge is bringing rows of the same journal."""
-
-
-class FleetWriter:
-    """Brings the rows of one journal to the fleet. For one thread.
-
-    Its methods raise Busy, or what the database raises; then nothing was written, or at least
-    nothing is known of it, and the same may be brought again.
-    """
-
-    def __init__(
-        self, database: FleetDatabase, journal_id: str, bridge_id: str, now: Callable[[], datetime]
-    ) -> None:
-        """For a fleet that is open."""
-        self._database = database
-        self._journal_id = journal_id
-        self._bridge_id = bridge_id
-        self._now = now
-        self._connection: Connection | None = None
-        self._cardinality = Cardinality(self._kinds_of)
-
-    def join(self, hours: Iterator[tuple[Any, ...]], callers: Iterator[tuple[Any, ...]]) -> None:
+    def join(self, journal_id: str, hours: Iterator[Row], callers: Iterator[Row]) -> None:
         """Add counts whose rows are gone, unless the fleet has them of this journal."""
-        with self._database.writing(_JOINING_SECONDS) as connection:
-            if not self._is_new(connection):
+        with self.writing(_JOINING_SECONDS) as connection:
+            _lock(connection, journal_id)
+            joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
+            if connection.execute(joined, self._row(journal_id, 0)).one_or_none() is None:
                 return
             while some := list(islice(hours, _ROWS_AT_ONCE)):
                 _run(connection, _ADD_HOURS, sorted(some))
@@ -193,19 +171,25 @@ class FleetWriter:
 
     def bring(self, parcel: Parcel, waiting: int) -> None:
         """Write what of the parcel is not there yet; `waiting` rows are in the journal after it."""
-        with self._database.writing() as connection:
-            self._lock(connection)
-            self._count(connection, self._new(connection, parcel))
+        changed = parcel.changed
+        with self.writing() as connection:
+            _lock(connection, parcel.journal_id)
+            self._connection = connection
+            rollup = Rollup(_new(connection, parcel.entries), self._cardinality)
+            _run(connection, _ADD_HOURS, rollup.hours())
+            _run(connection, _ADD_DAYS, rollup.days())
+            _run(connection, _RENEW_CALLERS, rollup.callers())
             _run(connection, insert(schema.gaps).on_conflict_do_nothing(), _bounded(parcel.gaps))
-            _run(connection, _as_it_is_now(schema.seen), parcel.seen)
-            _run(connection, _as_it_is_now(schema.refusals), parcel.refusals)
-            self._add_rejections(connection, _bounded(parcel.rejections))
-            self._note(connection, waiting)
+            for table in (schema.seen, schema.refusals):
+                _run(connection, _as_it_is_now(table), changed.get(table, ()))
+            rejections = _bounded(changed.get(schema.rejections, ()))
+            _add_rejections(connection, parcel.journal_id, rejections)
+            self._note(connection, parcel.journal_id, waiting)
 
     def tidy(self, days: int) -> bool:
         """Take some of what is old away, calls after so many days; returns whether there may be
         more. One bridge at a time does that for all."""
-        with self._database.writing() as connection:
+        with self.writing() as connection:
             if not _is_free(connection, _TIDYING):
                 return False
             cursor = connection.connection.cursor()
@@ -216,78 +200,125 @@ class FleetWriter:
 
             return remove_old(execute, self._now(), days)
 
-    def _lock(self, connection: Connection) -> None:
-        if not _is_free(connection, self._journal_id):
-            raise Busy
+    def close(self) -> None:
+        """Drop the connection, and what is known of the fleet's counts."""
+        self._cardinality = Cardinality(self._kinds_of)
+        self.engine.dispose()
 
-    def _is_new(self, connection: Connection) -> bool:
-        """Whether the journal was not known so far; it is from now on."""
-        self._lock(connection)
-        row = self._row(0)
-        joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
-        return connection.execute(joined, row).one_or_none() is not None
+    @contextmanager
+    def _transaction(self, seconds: float | None = None) -> Iterator[sa.Connection]:
+        """A transaction whose connection is cut where it lasts longer; whoever waits for it gets
+        the driver's error then.
 
-    def _new(self, connection: Connection, parcel: Parcel) -> list[CallRecord]:
-        """Insert the calls; returns those that were not there."""
-        if not parcel.entries:
-            return []
-        columns = zip(*(entry.row() for entry in parcel.entries), strict=True)
-        values = dict(zip(_CALLS.keys(), map(list, columns), strict=True))
-        new = set(connection.scalars(_NEW_CALLS, values))
-        return [entry for entry in parcel.entries if entry.id in new]
+        The server has limits of its own, and the system notices a machine that is gone. Neither
+        helps where the server is there and stands still.
+        """
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            timer = threading.Timer(seconds or SECONDS, _cut, (driver.fileno(),))
+            timer.daemon = True
+            timer.start()
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                timer.cancel()
 
-    def _count(self, connection: Connection, entries: Sequence[CallRecord]) -> None:
-        self._connection = connection
-        rollup = Rollup(entries, self._cardinality)
-        _run(connection, _ADD_HOURS, rollup.hours())
-        _run(connection, _ADD_DAYS, rollup.days())
-        _run(connection, _RENEW_CALLERS, rollup.callers())
+    def _is_ready(self, connection: sa.Connection) -> bool:
+        version = version_of(connection)
+        found = set(sa.inspect(connection).get_table_names())
+        if version is None and found:
+            raise JournalError(
+                f"{self._place} is a database, but not a fleet of this bridge: give the fleet a "
+                f"database of its own."
+            )
+        if version is not None and version != schema.SCHEMA_VERSION:
+            raise self._unfit(version)
+        return found.issuperset((*schema.metadata.tables, *shared.tables))
+
+    def _make_ready(self, connection: sa.Connection) -> None:
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        if self._is_ready(connection):
+            return  # another bridge was faster
+        encoding = connection.scalars(sa.text("SHOW server_encoding")).one()
+        if encoding != "UTF8":
+            raise JournalError(f"{self._place} has the encoding {encoding}: a fleet needs UTF8.")
+        schema.metadata.create_all(connection)
+        shared.create_all(connection)
+        present = sa.inspect(connection).get_view_names()
+        for name in schema.VIEWS.keys() - present:
+            connection.exec_driver_sql(schema.view(name, connection.dialect))
+        first = {fleet.c.id: new_id(), schema.journal.c.schema_version: schema.SCHEMA_VERSION}
+        for column, value in first.items():
+            if connection.scalars(sa.select(column)).one_or_none() is None:
+                connection.execute(insert(column.table).values({column: value}))
+
+    def _unfit(self, version: int) -> JournalError:
+        is_newer = version > schema.SCHEMA_VERSION
+        return JournalError(
+            f"{self._place} has schema {version}, this bridge has {schema.SCHEMA_VERSION}: "
+            f"{'update the bridge' if is_newer else 'give the fleet a new database'}."
+        )
 
     def _kinds_of(self, day: date) -> Iterator[Kind]:
         """What the fleet counts of that day."""
-        assert self._connection is not None  # noqa: S101  # only `_count` leads here
+        assert self._connection is not None  # noqa: S101  # only `bring` leads here
         columns = [schema.days.c[name] for name in Kind._fields]
-        found = self._connection.execute(select(*columns).where(schema.days.c.day == day))
+        found = self._connection.execute(sa.select(*columns).where(schema.days.c.day == day))
         return (Kind(*row) for row in found)
 
-    def _add_rejections(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Add what these are more than they were when they last came from this journal."""
-        mine = rejections_of_journals.c
-        key = mine.day, mine.client_address, mine.server_address
-        is_known = mine.journal_id == self._journal_id, tuple_(*key).in_([row[:3] for row in rows])
-        found = connection.execute(select(*key, mine.times).where(*is_known)) if rows else ()
-        known: dict[Row, int] = {tuple(there): times for *there, times in found}
-        more = ((row, row[3] - known.get(row[:3], 0)) for row in rows)
-        new = [(*row[:3], times, *row[4:]) for row, times in more if times > 0]
-        _run(connection, _ADD_REJECTIONS, new)
-        now = [(self._journal_id, *row[:4]) for row in rows]
-        _run(connection, _as_it_is_now(rejections_of_journals), now)
-
-    def _note(self, connection: Connection, waiting: int) -> None:
+    def _note(self, connection: sa.Connection, journal_id: str, waiting: int) -> None:
         statement = insert(journals)
-        new = statement.excluded
-        changed = {"bridge_id": new.bridge_id, "shipped_at": new.shipped_at, "waiting": new.waiting}
+        names = ("bridge_id", "shipped_at", "waiting")
+        changed = {name: statement.excluded[name] for name in names}
         statement = statement.on_conflict_do_update(index_elements=[journals.c.id], set_=changed)
-        connection.execute(statement, self._row(waiting))
+        connection.execute(statement, self._row(journal_id, waiting))
 
-    def _row(self, waiting: int) -> dict[str, object]:
+    def _row(self, journal_id: str, waiting: int) -> dict[str, object]:
         now = self._now()
-        return {
-            "id": self._journal_id,
-            "bridge_id": self._bridge_id,
-            "joined_at": now,
-            "shipped_at": now,
-            "waiting": waiting,
-        }
+        values = (journal_id, self._bridge_id, now, now, waiting)
+        return dict(zip(journals.columns.keys(), values, strict=True))
 
 
-def _is_free(connection: Connection, name: str) -> bool:
+def _add_rejections(connection: sa.Connection, journal_id: str, rows: Sequence[Row]) -> None:
+    """Add what these are more than they were when they last came from this journal."""
+    if not rows:
+        return
+    mine = rejections_of_journals.c
+    key = mine.day, mine.client_address, mine.server_address
+    is_known = mine.journal_id == journal_id, sa.tuple_(*key).in_([row[:3] for row in rows])
+    found = connection.execute(sa.select(*key, mine.times).where(*is_known))
+    known: dict[Row, int] = {tuple(there): times for *there, times in found}
+    more = ((row, row[3] - known.get(row[:3], 0)) for row in rows)
+    new = [(*row[:3], times, *row[4:]) for row, times in more if times > 0]
+    _run(connection, _ADD_REJECTIONS, new)
+    now = [(journal_id, *row[:4]) for row in rows]
+    _run(connection, _as_it_is_now(rejections_of_journals), now)
+
+
+def _new(connection: sa.Connection, entries: Sequence[CallRecord]) -> list[CallRecord]:
+    """Insert the calls; returns those that were not there."""
+    if not entries:
+        return []
+    columns = zip(*(entry.row() for entry in entries), strict=True)
+    values = dict(zip(_CALLS.keys(), map(list, columns), strict=True))
+    new = set(connection.scalars(_NEW_CALLS, values))
+    return [entry for entry in entries if entry.id in new]
+
+
+def _lock(connection: sa.Connection, journal_id: str) -> None:
+    if not _is_free(connection, journal_id):
+        raise Busy
+
+
+def _is_free(connection: sa.Connection, name: str) -> bool:
     """Whether nobody else holds the lock of that name; until its end this transaction does."""
-    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(name, 0))
-    return bool(connection.scalars(select(lock)).one())
+    lock = sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(name, 0))
+    return bool(connection.scalars(sa.select(lock)).one())
 
 
-def _run(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
+def _run(connection: sa.Connection, statement: Insert, rows: Sequence[Row]) -> None:
     if rows:
         names = statement.table.columns.keys()
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
@@ -305,24 +336,12 @@ def _plain(value: object) -> object:
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
-def _as_it_is_now(table: Table) -> Insert:
+def _as_it_is_now(table: sa.Table) -> Insert:
     """Rows that take the place of the one with the same key; counts never become less."""
     statement = insert(table)
-    columns: list[Column[Any]] = [each for each in table.columns if not each.primary_key]
-    values = {each.name: func.greatest(each, statement.excluded[each.name]) for each in columns}
+    columns: list[sa.Column[Any]] = [each for each in table.columns if not each.primary_key]
+    values = {each.name: sa.func.greatest(each, statement.excluded[each.name]) for each in columns}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
-
-
-def _engine(place: Place) -> Engine:
-    try:
-        engine = server_engine(place)
-    except ImportError as error:
-        raise JournalError(
-            "A fleet needs the Python package psycopg, which mitmproxy's Python does not have: "
-            "pip install 'psycopg[binary]'."
-        ) from error
-    event.listen(engine, "connect", _set_limits)
-    return engine
 
 
 def _set_limits(connection: DBAPIConnection, _record: object) -> None:
@@ -338,36 +357,6 @@ def _set_limits(connection: DBAPIConnection, _record: object) -> None:
     except BaseException:
         connection.close()  # nobody else knows of it yet
         raise
-
-
-def _create(connection: Connection) -> None:
-    """Make what is missing."""
-    schema.metadata.create_all(connection)
-    shared.create_all(connection)
-    present = inspect(connection).get_view_names()
-    for name in schema.VIEWS:
-        if name not in present:
-            connection.exec_driver_sql(schema.view(name, connection.dialect))
-    if connection.scalars(select(schema.journal.c.schema_version)).one_or_none() is None:
-        connection.execute(insert(schema.journal).values(schema_version=schema.SCHEMA_VERSION))
-
-
-@contextmanager
-def limited(connection: PoolProxiedConnection, seconds: float) -> Iterator[None]:
-    """Cut the connection where the context lasts longer; whoever waits for it gets the driver's
-    error then.
-
-    The server has limits of its own, and the system notices a machine that is gone. Neither helps
-    where the server is there and stands still.
-    """
-    driver: Any = connection.driver_connection
-    timer = threading.Timer(seconds, _cut, (driver.fileno(),))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _cut(number: int) -> None:

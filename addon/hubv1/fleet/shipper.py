@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import DataError
 
-from hubv1.fleet.outbox import Outbox, Parcel, callers, hours_gone
-from hubv1.fleet.postgres import Busy, FleetDatabase, FleetWriter
+from hubv1.fleet.outbox import Outbox, Parcel
+from hubv1.fleet.postgres import Busy, FleetDatabase, utc_now
 from hubv1.journal import DAYS, JournalError, Place, files
 from hubv1.journal import reason_of as said
-from hubv1.text import bounded, printable
+from hubv1.text import bounded, number, printable
 
 logger = logging.getLogger(__name__)
 
@@ -49,24 +49,13 @@ class ShippingStatus:
     @property
     def sentence(self) -> str:
         """The status in one sentence, for the log and the doctor."""
+        waiting = f"{number(self.waiting, 'row')} wait{'s' * (self.waiting == 1)} for the fleet"
         if self.trouble:
-            return f"{self._waiting} for the fleet, which cannot be reached: {self.trouble}"
+            return f"{waiting}, which cannot be reached: {self.trouble}"
         if self.shipped_at is None:
             return "nothing is known of the fleet yet"
-        last = f"last reached at {self.shipped_at:%Y-%m-%d %H:%M:%S} UTC"
-        return (
-            f"{self._waiting} for the fleet, {last}"
-            if self.waiting
-            else f"the fleet has all, {last}"
-        )
-
-    @property
-    def _waiting(self) -> str:
-        return "1 row waits" if self.waiting == 1 else f"{self.waiting:,} rows wait"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+        state = waiting if self.waiting else "the fleet has all"
+        return f"{state}, last reached at {self.shipped_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Shipper:
@@ -78,7 +67,7 @@ class Shipper:
         fleet: Place,
         bridge_id: str,
         days: int = DAYS,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Starts the thread; raises JournalError where there is no driver for the fleet.
 
@@ -86,12 +75,12 @@ class Shipper:
         """
         self.status = ShippingStatus()
         """How shipping stands."""
-        self._shipment = _Shipment(journal, FleetDatabase(fleet), bridge_id, now)
-        self._log = _Log(fleet)
+        self._shipment = _Shipment(journal, FleetDatabase(fleet, bridge_id, now))
         self._place = fleet
         self._now = now
         self._days = days
         self._failures = 0
+        self._reason, self._said_at = "", 0.0
         self._tidying_at = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub fleet", daemon=True)
@@ -120,28 +109,21 @@ class Shipper:
 
     def _round(self) -> float:
         """Ship one parcel; returns the seconds to wait before the next."""
-        began = time.monotonic()
+        began, used, is_busy = time.monotonic(), time.thread_time(), False
         try:
-            waiting, pause = self._step()
+            try:
+                waiting = self._shipment.step()
+            except Busy:  # the fleet is there, and another bridge brings the rows
+                waiting, is_busy = self._shipment.waiting(), True
             if not waiting and began >= self._tidying_at:
                 has_more = self._shipment.tidy(self._days)
                 self._tidying_at = began + (0.0 if has_more else TIDYING_SECONDS)
         except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
             return self._failed(reason_of(error, self._place))
         self._failures = 0
-        self.status = ShippingStatus(waiting, self._now())
-        self._log.tell(self.status)
-        return pause
-
-    def _step(self) -> tuple[int, float]:
-        """How many rows wait after one parcel, and for how long that is good enough."""
-        used = time.thread_time()
-        try:
-            waiting = self._shipment.step()
-        except Busy:  # the fleet is there, and another bridge brings the rows
-            return self._shipment.waiting(), IDLE_SECONDS
+        self._tell(ShippingStatus(waiting, self._now()))
         # While there is a backlog, half of the time at least is left to the calls' own thread.
-        return waiting, time.thread_time() - used if waiting else IDLE_SECONDS
+        return time.thread_time() - used if waiting and not is_busy else IDLE_SECONDS
 
     def _failed(self, reason: str) -> float:
         self._failures += 1
@@ -151,28 +133,46 @@ class Shipper:
             waiting = self._shipment.waiting()
         except Exception as error:  # noqa: BLE001  # as above
             reason = reason_of(error, self._place)
-        self.status = ShippingStatus(waiting, self.status.shipped_at, reason)
-        self._log.tell(self.status)
+        self._tell(ShippingStatus(waiting, self.status.shipped_at, reason))
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 16))
         # Many bridges that lost the fleet at the same time do not come back at the same time.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+
+    def _tell(self, status: ShippingStatus) -> None:
+        """Make the status known, and in the log what is new of it."""
+        before, self.status = self.status, status
+        if status.trouble:
+            self._tell_trouble(status)
+        elif self._reason and not status.waiting:
+            self._reason = ""
+            logger.info("hub fleet: every row that waited is in %s now", self._place)
+        elif before.shipped_at is None and not self._reason:
+            logger.info("hub fleet: the journal is shipped to %s", self._place)
+
+    def _tell_trouble(self, status: ShippingStatus) -> None:
+        now = time.monotonic()
+        is_told = self._reason and now - self._said_at < _AGAIN_SECONDS
+        if is_told or status.trouble == self._reason:
+            return
+        self._reason, self._said_at = status.trouble, now
+        logger.warning(
+            "hub fleet: nothing can be shipped to %s: %s. Calls are answered and recorded as "
+            "before; %d rows wait in the journal until it works again.",
+            self._place,
+            status.trouble,
+            status.waiting,
+        )
 
 
 class _Shipment:
     """Reads, brings and marks. For one thread; what raises may be tried again."""
 
-    def __init__(
-        self, file: Path, database: FleetDatabase, bridge_id: str, now: Callable[[], datetime]
-    ) -> None:
-        """Touches nothing yet."""
+    def __init__(self, file: Path, database: FleetDatabase) -> None:
         self._file = file
         self._database = database
-        self._bridge_id = bridge_id
-        self._now = now
         self._outbox: Outbox | None = None
         self._found: tuple[files.Identity | None, ...] = ()
-        self._journal_id = ""
-        self._writer: FleetWriter | None = None
+        self._is_open = False
         self._rows = MOST_ROWS
 
     def waiting(self) -> int:
@@ -182,12 +182,15 @@ class _Shipment:
     def step(self) -> int:
         """Bring one parcel, if there is one; returns how many rows still wait."""
         outbox = self._opened()
-        writer = self._writer or self._connected(outbox)
+        if not self._is_open:
+            outbox.address(self._database.open())
+            outbox.join(self._database.join)
+            self._is_open = True
         parcel = outbox.parcel(self._rows)
         left = outbox.waiting() - len(parcel.ids)
         try:
             if parcel:
-                writer.bring(parcel, left)
+                self._database.bring(parcel, left)
         except DataError as error:
             self._narrow_down(parcel, outbox, error)
             return outbox.waiting()
@@ -197,34 +200,32 @@ class _Shipment:
 
     def tidy(self, days: int) -> bool:
         """Take some old rows of the fleet away; returns whether there may be more."""
-        return self._writer is not None and self._writer.tidy(days)
+        return self._is_open and self._database.tidy(days)
 
     def step_back(self) -> None:
         """Drop the connection, and take less the next time."""
-        self._writer = None
+        self._is_open = False
         self._database.close()
         self._rows = max(_FEWEST_ROWS, self._rows // 2)
-
-    def _narrow_down(self, parcel: Parcel, outbox: Outbox, error: DataError) -> None:
-        """Try fewer rows at once, down to the one that the fleet's database cannot hold."""
-        if not parcel.entries:
-            raise error  # whatever it is about, fewer calls are no help
-        self._rows = max(1, len(parcel.entries) // 2)
-        if len(parcel.entries) > 1:
-            return
-        outbox.mark(Parcel(parcel.entries))
-        for entry in parcel.entries:
-            logger.warning(
-                "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
-                entry.id,
-                said(error),
-            )
 
     def close(self) -> None:
         """Let go of both ends."""
         self._database.close()
         if self._outbox is not None:
             self._outbox.close()
+
+    def _narrow_down(self, parcel: Parcel, outbox: Outbox, error: DataError) -> None:
+        """Try fewer rows at once, down to the one that the fleet's database cannot hold."""
+        if not parcel.entries:
+            raise error  # whatever it is about, fewer calls are no help
+        self._rows = max(1, len(parcel.entries) // 2)
+        if len(parcel.entries) == 1:
+            outbox.mark(Parcel(parcel.journal_id, parcel.entries, filled_to=parcel.filled_to))
+            logger.warning(
+                "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
+                parcel.entries[0].id,
+                said(error),
+            )
 
     def _opened(self) -> Outbox:
         """The outbox of the file that is at the journal's place now."""
@@ -233,12 +234,12 @@ class _Shipment:
             return self._outbox
         if self._outbox is not None:
             self._outbox.close()
-        self._outbox = self._writer = None
+        self._outbox, self._is_open = None, False
         if found[0] is None:
             raise JournalError(f"there is no journal at {self._file}")
         outbox = Outbox(self._file)
         try:
-            self._journal_id = outbox.prepare()
+            outbox.prepare()
         except BaseException:
             outbox.close()
             raise
@@ -249,52 +250,6 @@ class _Shipment:
         """What is there now. Marks in a log that the bridge no longer uses would be lost."""
         file = self._file.resolve()
         return tuple(map(files.identity, (file, *files.companions(file))))
-
-    def _connected(self, outbox: Outbox) -> FleetWriter:
-        outbox.address(self._database.open())
-        writer = FleetWriter(self._database, self._journal_id, self._bridge_id, self._now)
-        if not outbox.is_joined():
-            with outbox.reading() as connection:
-                writer.join(hours_gone(connection), callers(connection))
-            outbox.mark_joined()
-        self._writer = writer
-        return writer
-
-
-class _Log:
-    """What was said so far."""
-
-    def __init__(self, place: Place) -> None:
-        """Nothing yet."""
-        self._place = place
-        self._reason = ""
-        self._said_at = 0.0
-        self._is_known = False
-
-    def tell(self, status: ShippingStatus) -> None:
-        """Say what is new."""
-        if status.trouble:
-            self._trouble(status)
-        elif self._reason and not status.waiting:
-            self._reason = ""
-            logger.info("hub fleet: every row that waited is in %s now", self._place)
-        elif not self._is_known and not self._reason:
-            logger.info("hub fleet: the journal is shipped to %s", self._place)
-        self._is_known = True
-
-    def _trouble(self, status: ShippingStatus) -> None:
-        now = time.monotonic()
-        is_old = self._reason and now - self._said_at < _AGAIN_SECONDS
-        if status.trouble == self._reason or is_old:
-            return
-        self._reason, self._said_at = status.trouble, now
-        logger.warning(
-            "hub fleet: nothing can be shipped to %s: %s. Calls are answered and recorded as "
-            "before; %d rows wait in the journal until it works again.",
-            self._place,
-            status.trouble,
-            status.waiting,
-        )
 
 
 def reason_of(error: BaseException, place: Place) -> str:

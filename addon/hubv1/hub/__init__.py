@@ -13,10 +13,9 @@ from hubv1.hub.credentials import (
     Credentials,
     read_credentials,
 )
-from hubv1.hub.http import Transport
+from hubv1.hub.http import Connections, Transport
 from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
-from hubv1.hub.tls import Connections
 
 __all__ = [
     "ANONYMOUS",

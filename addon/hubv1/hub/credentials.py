@@ -1,13 +1,13 @@
-"""What a call is made with: nobody's name, a user's secret, or a token. And how to keep them out
+"""What a call is made with: nobody's name, a user's secret, or a token. And how to keep secrets out
 of texts."""
 
 import html
-import json
 import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from typing import ClassVar
+from urllib.parse import unquote, unquote_plus
 
 from cachetools import LRUCache
 
@@ -19,10 +19,11 @@ MASK = "***"
 
 _TOKEN = re.compile(r"[\w.~+/-]+=*", re.ASCII)
 _MOST_SECRETS = 2_000
+_MOST_TEXTS = 100
 _UNMISTAKABLE = 8
 """Characters from which on a secret of somebody else is masked too: a short one may be a word."""
-_BACKSLASH = re.compile(r"\\(?=[\W])")
-_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LOOKS_SECRET = re.compile(
     r"dckr_[a-z]+_[\w-]+"  # Docker's own access tokens
     r"|\beyJ[\w-]{5,}\.[\w.-]*"  # a JSON web token, perhaps cut
@@ -38,7 +39,9 @@ class Anonymous:
     """`token` for v1's own `Authorization: Token …`, which nobody can check any more; `basic`
     where both user and secret are empty; `other` for a scheme that v1 did not have."""
 
-    user: str = field(default="", init=False)
+    user: ClassVar[str] = ""
+    is_possible: ClassVar[bool] = True
+    header: ClassVar[str] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,17 @@ class Basic:
     user: str
     secret: str = field(repr=False)
 
-    @property
-    def kind(self) -> str:
-        """The word for it in the journal."""
-        return "basic"
+    kind: ClassVar[str] = "basic"
 
     @property
     def is_possible(self) -> bool:
         """Whether asking Hub can be worth it."""
         return bool(self.user and self.secret) and len(self.user + self.secret) <= LONGEST_SECRET
+
+    @property
+    def header(self) -> str:
+        """The Authorization header."""
+        return f"Basic {b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +70,18 @@ class Bearer:
 
     token: str = field(repr=False)
 
-    user: str = field(default="", init=False)
-
-    @property
-    def kind(self) -> str:
-        """The word for it in the journal."""
-        return "bearer"
+    kind: ClassVar[str] = "bearer"
+    user: ClassVar[str] = ""
 
     @property
     def is_possible(self) -> bool:
         """Whether this can be a token at all, and part of a request."""
         return len(self.token) <= LONGEST_SECRET and _TOKEN.fullmatch(self.token) is not None
+
+    @property
+    def header(self) -> str:
+        """The Authorization header."""
+        return f"Bearer {self.token}"
 
 
 Credentials = Anonymous | Basic | Bearer
@@ -131,6 +137,8 @@ class Secrets:
         self.own: frozenset[str] = frozenset()
         """The forms of the bridge's own secrets."""
         self._sent: LRUCache[Credentials, frozenset[str]] = LRUCache(_MOST_SECRETS)
+        self._harmless: LRUCache[str, bool] = LRUCache(_MOST_TEXTS)
+        """Texts without any of these: every absent tag is told in the same words."""
 
     def keep(self, own: Credentials) -> None:
         """Mask the secrets in these credentials for good: they are the bridge's own."""
@@ -138,39 +146,38 @@ class Secrets:
 
     def remember(self, sent: Credentials) -> None:
         """Mask the secrets in these credentials for as long as they are among the last sent."""
-        if self._sent.get(sent) is None:
-            self._sent[sent] = frozenset(
-                form for form in forms_of(sent) if len(form) >= _UNMISTAKABLE
-            )
+        if not isinstance(sent, Anonymous) and self._sent.get(sent) is None:
+            long = (form for form in forms_of(sent) if len(form) >= _UNMISTAKABLE)
+            self._sent[sent] = frozenset(long)
+            self._harmless.clear()
 
     def masked(self, text: str, *given: Credentials) -> str:
         """`text` without any secret; `given` are those that were sent for its own call."""
-        if not text:
-            return text
-        known = self.own.union(forms_of(*given), *self._sent.values())
-        for form in sorted((form for form in known if form in text), key=len, reverse=True):
+        known = [self.own, forms_of(*given)]
+        if not self._harmless.get(text):
+            readings, of_others = _readings(text), tuple(self._sent.values())
+            self._harmless[text] = not any(_has_any(readings, forms) for forms in of_others)
+            known += () if self._harmless[text] else of_others
+        found = (form for forms in known for form in forms if form in text)
+        for form in sorted(found, key=len, reverse=True):
             text = text.replace(form, MASK)
-        # In an encoding that nobody thought of, or in two of them.
-        if any(form in decoded for decoded in _decoded(text) for form in known):
+        encoded = _readings(text) - {text}
+        if encoded and any(_has_any(encoded, forms) for forms in known):
             return MASK
         return _LOOKS_SECRET.sub(MASK, text)
 
 
-def pair_of(given: Basic) -> str:
-    """User and secret as an Authorization header has them."""
-    return b64encode(f"{given.user}:{given.secret}".encode()).decode()
+def repeats(text: str, forms: Iterable[str]) -> bool:
+    """Whether a text holds a secret of which these are the forms, encoded or not."""
+    return _has_any(_readings(text), forms)
 
 
 def forms_of(*given: Credentials) -> frozenset[str]:
-    """The ways in which a text may have what is secret in these credentials."""
+    """What a text may hold of the secrets in these credentials, once it is decoded."""
     texts = {text for credentials in given for text in _secret_texts(credentials) if text}
-    return frozenset(form for text in texts for form in (text, *_encoded(text)))
-
-
-def _decoded(text: str) -> Iterator[str]:
-    """What a text may mean, if that is another."""
-    readings = {unquote(text), unquote_plus(text), html.unescape(text), _BACKSLASH.sub("", text)}
-    yield from readings - {text}
+    raw = [text.encode("utf-8", "surrogateescape") for text in texts]
+    coded = {encode(each) for each in raw for encode in (b64encode, urlsafe_b64encode)}
+    return frozenset(texts.union(each.decode().rstrip("=") for each in coded))
 
 
 def _secret_texts(credentials: Credentials) -> tuple[str, ...]:
@@ -182,12 +189,27 @@ def _secret_texts(credentials: Credentials) -> tuple[str, ...]:
     return ()
 
 
-def _encoded(text: str) -> Iterator[str]:
-    raw = text.encode("utf-8", "surrogateescape")
-    for quoted in (quote(raw), quote(raw, safe=""), quote_plus(raw)):
-        yield quoted
-        yield _ESCAPE.sub(lambda found: found[0].lower(), quoted)
-    yield from (json.dumps(text)[1:-1], html.escape(text), repr(text)[1:-1])
-    for encode in (b64encode, urlsafe_b64encode):
-        coded = encode(raw).decode()
-        yield from (coded, coded.rstrip("="), quote(coded, safe=""))
+def _has_any(texts: Iterable[str], forms: Iterable[str]) -> bool:
+    return any(form in text for text in texts for form in forms)
+
+
+def _readings(text: str) -> set[str]:
+    """What a text may mean: itself, and what it is encoded for URLs, HTML or JSON, or for two of
+    them."""
+    readings = {text}
+    for _ in range(2):
+        decoders = (unquote, unquote_plus, html.unescape, _unescaped)
+        readings |= {decode(reading) for reading in readings for decode in decoders}
+    return readings
+
+
+def _unescaped(text: str) -> str:
+    """A text of JSON, or of a program, without its backslashes."""
+
+    def meant(found: re.Match[str]) -> str:
+        digits, char = found[1] or found[2], found[3]
+        return chr(int(digits, 16)) if digits else _CONTROLS.get(char, char)
+
+    plain = _ESCAPE.sub(meant, text)
+    # Beyond the first 65,536 characters JSON needs two escapes for one.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -3,73 +3,80 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hubv1.hub.credentials import (
-    ANONYMOUS,
-    Anonymous,
-    Basic,
-    Credentials,
-    forms_of,
-    read_credentials,
-)
+from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Credentials, forms_of, repeats
 
 LONGEST_SILENCE = 10
 """Seconds that a host may say nothing before it is asked again."""
+LONGEST_PAUSE = 10
+"""Seconds that a caller is let wait; where it would be longer, it is told so at once."""
 
 Key = tuple[str, object]
 """Whom a request is for, in one respect: `("repository", "library/debian")`."""
 
 
 class Room:
-    """What something large takes of the memory that all share, until it is given back."""
+    """What something large takes of semaphores that all share, until it is given back."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("_held",)
 
     def __init__(self) -> None:
         """Nothing yet."""
-        self._places: dict[str, Callable[[], None]] = {}
+        self._held: dict[object, Callable[[], None]] = {}
 
-    def __contains__(self, place: str) -> bool:
-        return place in self._places
+    def __contains__(self, semaphore: object) -> bool:
+        return semaphore in self._held
 
-    def add(self, place: str, give_back: Callable[[], None]) -> None:
-        """One more place, and how to give it back."""
-        self._places[place] = give_back
+    def add(self, semaphore: object, give_back: Callable[[], None]) -> None:
+        """Hold some of one more semaphore."""
+        self._held[semaphore] = give_back
 
     def free(self) -> None:
         """Give everything back."""
-        while self._places:
-            self._places.popitem()[1]()
+        while self._held:
+            self._held.popitem()[1]()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask; headers and body may hold secrets."""
+    """What to ask: a GET, or a POST that signs in."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, str] | None = field(default=None, repr=False)
-    """To be sent as JSON."""
+    credentials: Credentials = ANONYMOUS
+    """Those in its header, or in the body of a POST."""
+    scope: str = ""
+    """What a 429 is about where that is not the whole host: a user, say."""
     is_list: bool = False
     """Whether the answer may be a very long list, which stays in memory to the end of the call."""
-
-    @property
-    def credentials(self) -> Iterator[Credentials]:
-        """Those that are sent with it."""
-        if self.body is not None:
-            yield Basic(self.body.get("identifier", ""), self.body.get("secret", ""))
-        if authorization := self.headers.get("Authorization", ""):
-            yield read_credentials(authorization)
 
     @property
     def place(self) -> str:
         """The URL without its query, as it may be shown."""
         return self.url.partition("?")[0]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the URL."""
+        return "/".join(self.url.split("/", 3)[:3])
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of this request alone."""
+        is_signed = self.method == "GET" and self.credentials.header
+        return {"Authorization": self.credentials.header} if is_signed else {}
+
+    @property
+    def body(self) -> Mapping[str, str] | None:
+        """What is sent as JSON."""
+        given = self.credentials
+        if self.method == "POST" and isinstance(given, Basic):
+            return {"identifier": given.user, "secret": given.secret}
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Reply:
     body: bytes = field(repr=False)
     """Decoded; may be a token. Of an answer other than 200 only the beginning."""
     room: Room = field(default_factory=Room, repr=False, compare=False)
-    """What a long body takes."""
+    """What a long body takes of the memory for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +111,10 @@ class Exchange:
     ended_at: float
     """Unix times."""
 
-    @property
-    def secrets(self) -> frozenset[str]:
-        """All that the reply may repeat and nobody may see, in all forms."""
-        return self.own_secrets | forms_of(self.credentials, *self.request.credentials)
+    def is_secret(self, text: str) -> bool:
+        """Whether a text of the reply repeats what nobody may see."""
+        sent = forms_of(self.credentials, self.request.credentials)
+        return repeats(text, self.own_secrets | sent)
 
 
 class Observer(Protocol):
@@ -125,7 +132,7 @@ class RequestBudget:
 
     credentials: Credentials = field(default=ANONYMOUS, repr=False)
     seconds: float = 30
-    """How long the caller waits at most, from now."""
+    """How long the caller waits, or the part of its time is that is being spent."""
     caller: str = ""
     """The name of whoever called, where that is known."""
     repository: str = ""
@@ -144,20 +151,13 @@ class RequestBudget:
     refused the caller."""
     trouble: str = ""
     """The last thing that went wrong on the way, though it may have come right since."""
-    images: int = 0
-    """How many were read so far, of all tags together."""
-    with_account: bool = False
-    """Whether Hub refuses further pages to the caller, so that the bridge's account reads them."""
-    _began: float = field(default_factory=time.monotonic, init=False)
-    _ends: float = field(init=False)
-    _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
-    """Of the part of the time that is being spent."""
     room: Room = field(default_factory=Room, init=False, repr=False)
     """What is needed until the answer is made."""
+    _ends: float = field(init=False)
 
     def __post_init__(self) -> None:
         """The time runs from now."""
-        self._ends = self._began + self.seconds
+        self._ends = time.monotonic() + self.seconds
 
     @property
     def seconds_left(self) -> float:
@@ -167,7 +167,12 @@ class RequestBudget:
     @property
     def longest_silence(self) -> float:
         """Seconds; half of the time to spend at most, so that there is a second try."""
-        return min(LONGEST_SILENCE, (self._ends - self._began) / 2)
+        return min(LONGEST_SILENCE, self.seconds / 2)
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds that this caller can be let wait and have time left for its answer."""
+        return min(LONGEST_PAUSE, self.seconds_left / 2)
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -182,28 +187,11 @@ class RequestBudget:
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
         """Spend no more than so many of the seconds that are left; raises TimeoutError."""
-        began, ends, limit = self._began, self._ends, self._limit
-        self._began = time.monotonic()
-        self._ends = min(self._began + seconds, ends)
+        before = self.seconds, self._ends
+        self.seconds = min(seconds, self.seconds_left)
+        self._ends = time.monotonic() + self.seconds
         try:
-            async with asyncio.timeout(self._ends - self._began) as self._limit:
+            async with asyncio.timeout(self.seconds):
                 yield
         finally:
-            self._began, self._ends, self._limit = began, ends, limit
-
-    @contextmanager
-    def waiting_for_others(self) -> Iterator[None]:
-        """Let the time of a part stand still: it is other calls that this one waits for."""
-        limit, began = self._limit, time.monotonic()
-        until = limit.when() if limit is not None else None
-        if limit is None or until is None or limit.expired():
-            yield
-            return
-        limit.reschedule(None)
-        try:
-            yield
-        finally:
-            waited = time.monotonic() - began
-            self._began += waited
-            self._ends += waited
-            limit.reschedule(until + waited)
+            self.seconds, self._ends = before

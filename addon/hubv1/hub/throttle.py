@@ -4,16 +4,15 @@ import asyncio
 import math
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from hubv1.api.v2 import RateLimited
 from hubv1.hub.messages import Key, RequestBudget
 
-LONGEST_PAUSE = 10
-"""Seconds that a caller is let wait; where it would be longer, it is told so at once."""
 LONGEST_REST = 3_600
 """Seconds after which a host is asked again, whatever it had said."""
 UNNAMED_WAIT = 60
@@ -31,11 +30,6 @@ _EARLIEST_UNIX_TIME = 1_000_000_000
 """Smaller numbers are taken for seconds."""
 
 
-def longest_pause(budget: RequestBudget) -> float:
-    """Seconds that this caller can be let wait and have time left for its answer."""
-    return min(LONGEST_PAUSE, budget.seconds_left / 2)
-
-
 class Throttle:
     """The pauses in force. A scope is what a limit is for: a host, or one user's logins."""
 
@@ -46,7 +40,7 @@ class Throttle:
     async def wait(self, scope: str, budget: RequestBudget) -> None:
         """Return when the scope is free; raises RateLimited where that takes too long."""
         while (seconds := self._free_at.get(scope, 0) - time.monotonic()) > 0:
-            if seconds > longest_pause(budget):
+            if seconds > budget.longest_pause:
                 raise RateLimited(math.ceil(seconds))
             await asyncio.sleep(seconds + random.uniform(0, _SPREAD))  # noqa: S311  # no secret
 
@@ -61,8 +55,8 @@ class Throttle:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    weight: int
     keys: Sequence[Key]
+    weight: int
     turn: asyncio.Future[None]
 
 
@@ -75,7 +69,7 @@ class FairSemaphore:
         self._total = total
         self._taken = 0
         self._taken_by: Counter[Key] = Counter()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: list[_Waiting] = []
 
     async def acquire(self, keys: Sequence[Key], weight: int = 1) -> Callable[[], None]:
         """Return once there is room; what is returned gives it back."""
@@ -83,29 +77,28 @@ class FairSemaphore:
         if self.is_free(keys, weight):
             self._take(keys, weight)
         else:
-            await self._wait(keys, weight)
-        return lambda: self._give_back(keys, weight)
+            await self._wait(_Waiting(keys, weight, asyncio.get_running_loop().create_future()))
+        return partial(self._give_back, keys, weight)
 
     def is_free(self, keys: Sequence[Key], weight: int = 1) -> bool:
         """Whether there would be no waiting."""
         return not self._waiting and self._has_room(weight) and self._is_fair(keys, weight)
 
-    async def _wait(self, keys: Sequence[Key], weight: int) -> None:
-        waiting = _Waiting(weight, keys, asyncio.get_running_loop().create_future())
+    async def _wait(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
         self._let_through()
         try:
             await waiting.turn
         except asyncio.CancelledError:
-            if waiting.turn.cancelled():
+            if waiting in self._waiting:
                 self._waiting.remove(waiting)
                 self._let_through()
             else:
-                self._give_back(keys, weight)
+                self._give_back(waiting.keys, waiting.weight)
             raise
 
     def _let_through(self) -> None:
-        for waiting in list(self._waiting):
+        for waiting in tuple(self._waiting):
             if not self._has_room(waiting.weight):
                 return  # nobody overtakes one who waits for room and not for its own kind
             if self._is_fair(waiting.keys, waiting.weight) and not waiting.turn.done():
@@ -118,10 +111,8 @@ class FairSemaphore:
 
     def _is_fair(self, keys: Sequence[Key], weight: int) -> bool:
         """Whether no key comes to more than its share; the first of it may be as heavy as it is."""
-        return all(
-            not self._taken_by[key] or self._taken_by[key] + weight <= self._total * SHARES[key[0]]
-            for key in keys
-        )
+        taken = ((self._taken_by.get(key, 0), SHARES[key[0]]) for key in keys)
+        return all(not has or has + weight <= self._total * share for has, share in taken)
 
     def _take(self, keys: Sequence[Key], weight: int) -> None:
         self._taken += weight
@@ -146,11 +137,9 @@ def seconds_after_refusal(headers: Mapping[str, str]) -> int:
     names = ["X-Retry-After", "Retry-After"]
     if headers.get("X-RateLimit-Remaining", "0").strip() == "0":
         names.append("X-RateLimit-Reset")  # else something other than the rate is limited
-    for name in names:
-        seconds = _seconds(headers.get(name, ""), headers)
-        if seconds is not None:
-            return math.ceil(min(max(seconds, 1), LONGEST_WAIT))
-    return UNNAMED_WAIT
+    named = (_seconds(headers.get(name, ""), headers) for name in names)
+    seconds = next((each for each in named if each is not None), UNNAMED_WAIT)
+    return math.ceil(min(max(seconds, 1), LONGEST_WAIT))
 
 
 def seconds_until_reset(headers: Mapping[str, str]) -> float:
@@ -162,14 +151,15 @@ def seconds_until_reset(headers: Mapping[str, str]) -> float:
 
 
 def _seconds(given: str, headers: Mapping[str, str]) -> float | None:
-    """From now; None where that cannot be told."""
+    """From now, by the clock of the server where it tells its time; None where nobody can say."""
     try:
         until = float(given)
     except ValueError:
         until = _unix_time(given)
-    if math.isnan(until):
-        return None
-    return until if until < _EARLIEST_UNIX_TIME else until - _their_time(headers)
+    if math.isnan(until) or until < _EARLIEST_UNIX_TIME:
+        return None if math.isnan(until) else until
+    theirs = _unix_time(headers.get("Date", ""))
+    return until - (time.time() if math.isnan(theirs) else theirs)
 
 
 def _unix_time(date: str) -> float:
@@ -178,9 +168,3 @@ def _unix_time(date: str) -> float:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return math.nan
-
-
-def _their_time(headers: Mapping[str, str]) -> float:
-    """Unix time by the clock of the server, else by ours."""
-    theirs = _unix_time(headers.get("Date", ""))
-    return time.time() if math.isnan(theirs) else theirs

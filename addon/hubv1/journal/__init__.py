@@ -21,7 +21,7 @@ from hubv1.journal.history import (
 )
 from hubv1.journal.merge import read_all
 from hubv1.journal.place import FILE_NAME, JournalError, Place, is_url, masked
-from hubv1.journal.reader import read
+from hubv1.journal.reader import asked_tags, read
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.writer import DAYS, Journal, NotRecorded
 
@@ -47,6 +47,7 @@ __all__ = [
     "Seen",
     "Selection",
     "Summary",
+    "asked_tags",
     "id_of",
     "is_named",
     "is_url",

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hubv1.api.record import CallRecord
+from hubv1.api.routes import is_retiring
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in order."""
@@ -90,16 +91,19 @@ class Cardinality:
     def __init__(self, load: Callable[[date], Iterable[Kind]]) -> None:
         """`load` gives the kinds that the journal has of a day."""
         self._load = load
-        self._day = lru_cache(_DAYS_KEPT)(self._loaded)
+        self._day = lru_cache(2 * _DAYS_KEPT)(self._loaded)
 
     def kind_of(self, entry: CallRecord) -> Kind:
         """The kind of a call, by names as long as its day may have more of them."""
-        return self._day(entry.started_at.date()).admit(kind_of(entry))
+        day = self._day(entry.started_at.date(), of_v2=is_retiring(entry.route))
+        return day.admit(kind_of(entry))
 
-    def _loaded(self, date: date) -> _Day:
+    def _loaded(self, date: date, *, of_v2: bool) -> _Day:
+        """v2 has limits of its own, so that calls to it take no names from v1."""
         day = _Day()
         for kind in self._load(date):
-            day.admit(kind)
+            if is_retiring(kind.route) == of_v2:
+                day.admit(kind)
         return day
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Outcome, Verdict
+from hubv1.api.routes import Outcome, Verdict, is_retiring
 from hubv1.journal.counts import Kind, kind_of
 
 UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)
@@ -99,7 +99,7 @@ RECENT_DAYS = 7
 QUIET_DAYS = 14
 
 Days = Mapping[tuple[date, Outcome], int]
-"""Calls by day, UTC, and outcome."""
+"""Calls to v1 by day, UTC, and outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ class Summary:
     days: Days
     accepted: Sequence[Count] = ()
     """Those of callers that are known, which the others do not hold."""
+    retiring: Sequence[Count] = ()
+    """Those to what Docker retires next of API v2, which the others do not hold either."""
     callers: int = 0
     """How many there are, where the counts do not name all."""
     repositories: int = 0
@@ -205,11 +207,16 @@ def summarised(
     """The summary of what is wanted of single calls; `hour` is the beginning of the current one."""
     counts: dict[tuple[Kind, Verdict], Count] = {}
     accepted: dict[tuple[Kind, Verdict], Count] = {}
+    retiring: dict[tuple[Kind, Verdict], Count] = {}
     days: dict[tuple[date, Outcome], int] = {}
     recent: dict[tuple[str, date, str, Outcome], list[int]] = {}
     for entry in entries:
         kind = kind_of(entry)
         if not (selection.covers(entry.started_at) and selection.admits(kind)):
+            continue
+        if is_retiring(kind.route):
+            if not selection.accepts(kind.caller):
+                _add(retiring, kind, entry, hour)
             continue
         if selection.accepts(kind.caller):
             _add(accepted, kind, entry, hour)
@@ -221,7 +228,9 @@ def summarised(
         for at, number in enumerate((1, entry.is_signed, entry.is_paged)):
             sums[at] += number
     by_day = sorted((DayCount(*key, *sums) for key, sums in recent.items()), key=_day, reverse=True)
-    return Summary([*counts.values()], days, [*accepted.values()], recent=by_day)
+    return Summary(
+        [*counts.values()], days, [*accepted.values()], [*retiring.values()], recent=by_day
+    )
 
 
 _day = attrgetter("day")

@@ -1,6 +1,5 @@
 """Reading a journal, or a fleet's database: its calls, counted or one by one, and the rest."""
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -8,19 +7,18 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from operator import attrgetter
-from pathlib import Path
 from sys import intern
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import ANSWERED, ROUTES, Outcome, Verdict, route_named
-from hubv1.journal import files, schema
-from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
+from hubv1.api.routes import ANSWERED, ROUTES, Outcome, Verdict, is_retiring, route_named
+from hubv1.journal import schema
+from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS, Kind
+from hubv1.journal.engines import open_for_reading
 from hubv1.journal.history import (
     EVERYTHING,
     QUIET_DAYS,
@@ -36,7 +34,7 @@ from hubv1.journal.history import (
     Selection,
     Summary,
 )
-from hubv1.journal.place import POSTGRESQL, JournalError, Place
+from hubv1.journal.place import JournalError, Place
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
@@ -46,16 +44,6 @@ _FEW = 500
 """Callers that a statement may name; to leave out the rest of many takes longer in Python."""
 _STEPS = 10_000
 """Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
-_OF_SERVER = {
-    "connect_timeout": "10",
-    # A server whose machine is gone is noticed by the system, which ends what waits for it.
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-    "application_name": "hub-v1-bridge",
-}
-"""What libpq is told, unless the URL says otherwise."""
 
 
 @contextmanager
@@ -193,6 +181,18 @@ def entry_of(row: sa.Row[Any]) -> CallRecord:
     return CallRecord(**values)
 
 
+def asked_tags(place: Place) -> Iterator[tuple[str, str]]:
+    """Repositories, `namespace/repository`, with tags that calls asked for by name: each pair once,
+    the latest first. Raises JournalError."""
+    calls = schema.calls.c
+    pair = (calls.namespace, calls.repository, calls.tag)
+    statement = sa.select(*pair).where(calls.tag != "").group_by(*pair)
+    latest = statement.order_by(sa.func.max(calls.started_at).desc())
+    with connected(place) as connection, explained(place):
+        for namespace, repository, tag in connection.execute(latest):
+            yield f"{namespace}/{repository}", tag
+
+
 def has_call(connection: sa.Connection, id_: str) -> bool:
     """Whether there is a row with that id."""
     statement = sa.select(schema.calls.c.id).where(schema.calls.c.id == id_)
@@ -232,27 +232,32 @@ def summary_of(
     if named is not None:
         callers = _number(connection, sa.func.count(schema.callers.c.caller))
         if callers > named:
-            return _summary_in_part(connection, hour, selection, named, callers)
+            return _summary_in_part(connection, hour, selection, named)
     recent = _since(connection, hour, selection)
     counts: list[Count] = []
     accepted: list[Count] = []
+    retiring: list[Count] = []
     for row in connection.execute(_counts(_period(selection))):
         kind = Kind(*row[:5])
         if not selection.has_names or selection.admits(kind):
             which = accepted if selection.accepts(kind.caller) else counts
+            if is_retiring(kind.route):
+                which = [] if which is accepted else retiring
             which.append(_count(row, recent[kind]))
-    _add_details(connection, counts + accepted)
+    _add_details(connection, counts + accepted + retiring)
     _add_errors(connection, counts)
     names = {count.caller for count in counts} if selection.has_names else set()
     by_day = _recent(connection, hour, selection, sorted(names) if 0 < len(names) <= _FEW else None)
-    return Summary(counts, _days(connection, selection, names), accepted, recent=by_day)
+    of_days = _days(connection, selection, names)
+    return Summary(counts, of_days, accepted, retiring, recent=by_day)
 
 
 def _summary_in_part(
-    connection: sa.Connection, hour: datetime, selection: Selection, named: int, callers: int
+    connection: sa.Connection, hour: datetime, selection: Selection, named: int
 ) -> Summary:
     days, known = schema.days.c, schema.callers.c
-    latest = sa.select(known.caller).order_by(known.last_seen.desc()).limit(named)
+    of_v1 = known.caller.in_(sa.select(days.caller).where(schema.is_v1(days.route)))
+    latest = sa.select(known.caller).where(of_v1).order_by(known.last_seen.desc()).limit(named)
     period = _period(selection)
     recent = _since(connection, hour, selection)
     rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
@@ -267,19 +272,21 @@ def _summary_in_part(
     statement = sa.select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
     rows = connection.execute(statement.group_by(*kinds[1:]))
     counts += [_count(row, of_others[Kind(*row[:5])]) for row in rows]
+    repositories = sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
     return Summary(
-        counts,
+        [count for count in counts if not is_retiring(count.route)],
         _days(connection, selection, ()),
-        callers=callers,
-        repositories=_number(
-            connection, sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
-        ),
+        retiring=[count for count in counts if is_retiring(count.route)],
+        callers=_number(connection, sa.func.count(known.caller), of_v1),
+        repositories=_number(connection, repositories, schema.is_v1(days.route)),
         recent=_recent(connection, hour, selection, latest),
     )
 
 
-def _number(connection: sa.Connection, what: sa.ColumnElement[int]) -> int:
-    return connection.scalars(sa.select(what)).one()
+def _number(
+    connection: sa.Connection, what: sa.ColumnElement[int], *which: sa.ColumnElement[bool]
+) -> int:
+    return connection.scalars(sa.select(what).where(*which)).one()
 
 
 def _counts(period: sa.Subquery) -> sa.Select[Any]:
@@ -345,6 +352,7 @@ def _recent(
     sums = _sums(period)[2:]
     rank = sa.func.dense_rank().over(partition_by=period.caller, order_by=period.day.desc())
     rows = sa.select(period.day, *kinds, *sums, rank.label("rank")).group_by(period.day, *kinds)
+    rows = rows.where(schema.is_v1(period.route))
     if names is not None:
         rows = rows.where(period.caller.in_(names))
     if selection.has_names:
@@ -386,9 +394,8 @@ def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> C
 def _days(connection: sa.Connection, selection: Selection, callers: Collection[str]) -> Days:
     period = _period(selection).c
     kinds = _kinds(period) if selection.has_names else [period.outcome]
-    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls)).group_by(
-        period.day, *kinds
-    )
+    statement = sa.select(period.day, *kinds, sa.func.sum(period.calls))
+    statement = statement.where(schema.is_v1(period.route)).group_by(period.day, *kinds)
     if selection.has_names and len(callers) <= _FEW:
         statement = statement.where(period.caller.in_(sorted(callers)))
     wanted: dict[tuple[str, ...], bool] = {}
@@ -429,78 +436,3 @@ def _columns(table: sa.Table) -> list[sa.Column[Any]]:
 
 def _midnight(moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date(), time_of_day(), UTC)
-
-
-# The engines that read
-
-
-def open_for_reading(place: Place) -> sa.Engine:
-    """The engine of a journal that exists; raises JournalError where it does not."""
-    file = place.file
-    if file is not None and not file.is_file():
-        raise JournalError(
-            f"There is no journal at {place}. Name one with --journal, or run the bridge first."
-        )
-    try:
-        if file is None:
-            return _checked(server_engine(place), place)
-        try:
-            return _checked(_file_engine(place), place)
-        except SQLAlchemyError as error:
-            code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-            if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                raise
-        return _checked(_read_only_engine(place, file), place)
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        said = place.without_secrets(reason_of(error))
-        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
-
-
-def server_engine(place: Place) -> sa.Engine:
-    """For one thread, of a database on a server; raises ImportError where its driver is not
-    there."""
-    url = place.url
-    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
-    given = {name: value for name, value in wanted.items() if name not in url.query}
-    return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
-
-
-def _file_engine(place: Place) -> sa.Engine:
-    # Python's driver would begin transactions by rules of its own: all is read as at one moment.
-    given = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = sa.create_engine(place.url, connect_args=given)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return engine
-
-
-def _read_only_engine(place: Place, file: Path) -> sa.Engine:
-    """For a read-only medium: SQLite would make companions beside the file otherwise, even to
-    read. The latest rows may still be in one, which is read with write access only."""
-    log = files.companions(file)[0]
-    if log.exists() and log.stat().st_size:
-        raise JournalError(
-            f"The journal {place} cannot be read where nothing can be written, since its last "
-            f"rows are in {log}: copy both files to a folder of your own and read them there."
-        )
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
-
-
-def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
-    try:
-        with engine.connect() as connection:
-            complaint = version_complaint(place, version_of(connection))
-    except BaseException:
-        engine.dispose()
-        raise
-    if complaint:
-        engine.dispose()
-        raise JournalError(complaint)
-    return engine
-
-
-def version_of(connection: sa.Connection) -> int | None:
-    """The version of the journal; None where there is none."""
-    if not sa.inspect(connection).has_table(schema.journal.name):
-        return None
-    return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

@@ -16,6 +16,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TypeDecorator
 
+from hubv1.api.routes import RETIRING_MARK
+
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x48756231
 """`Hub1`: what SQLite keeps in the header of a file, for programs to know their own by."""
@@ -155,6 +157,13 @@ gaps = _table(
 )
 """Times in which calls were answered that have no row."""
 
+
+def is_v1(route: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a route is one of API v1, in any database: what Docker retires next of v2 counts for
+    nothing that is said of v1."""
+    return sa.func.replace(route, RETIRING_MARK, "") == route
+
+
 _SUMS_OF_DAYS = tuple(sa.func.sum(days.c[name]).label(name) for name in SUMS)
 _TIMES_OF_DAYS = (
     sa.func.min(days.c.first_at).label("first_at"),
@@ -165,20 +174,24 @@ _DETAILS = (callers.c.client_address, callers.c.user_agent_original)
 VIEWS: dict[str, sa.Select[Any]] = {
     "calls_by_caller": sa.select(days.c.caller, *_DETAILS, *_SUMS_OF_DAYS, *_TIMES_OF_DAYS)
     .select_from(days.outerjoin(callers, callers.c.caller == days.c.caller))
+    .where(is_v1(days.c.route))
     .group_by(days.c.caller, *_DETAILS),
-    "calls_by_day": sa.select(days.c.day, days.c.outcome, *_SUMS_OF_DAYS).group_by(
-        days.c.day, days.c.outcome
-    ),
+    "calls_by_day": sa.select(days.c.day, days.c.outcome, *_SUMS_OF_DAYS)
+    .where(is_v1(days.c.route))
+    .group_by(days.c.day, days.c.outcome),
     "findings": sa.select(
         days.c.caller, days.c.route, days.c.repository, *_SUMS_OF_DAYS, *_TIMES_OF_DAYS
-    ).group_by(days.c.caller, days.c.route, days.c.repository),
+    )
+    .where(is_v1(days.c.route))
+    .group_by(days.c.caller, days.c.route, days.c.repository),
 }
-"""What each view selects, by its name: counts, for those who read with other tools."""
+"""What each view selects, by its name: counts of v1, for those who read with other tools."""
 
 
 def view(name: str, dialect: sa.Dialect) -> str:
     """The statement that makes the view of that name."""
-    return f"CREATE VIEW {name} AS {VIEWS[name].compile(dialect=dialect)}"
+    selected = VIEWS[name].compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    return f"CREATE VIEW {name} AS {selected}"
 
 
 _Insert = TypeVar("_Insert", sqlite.Insert, postgresql.Insert)

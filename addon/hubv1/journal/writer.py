@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from hubv1.api.record import CallRecord, new_id
+from hubv1.api.routes import is_retiring
 from hubv1.journal import connection
 from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS, Row, Sums, add_to, hour_of
@@ -200,6 +201,12 @@ class _Waiting(NamedTuple):
     is_required: bool
     """Whether the call is refused where it cannot be recorded."""
 
+    @property
+    def is_lost_unwritten(self) -> bool:
+        """Whether it is a loss where it cannot be recorded: what is counted apart from v1 leaves
+        no gap in what is known of v1."""
+        return not (self.is_required or is_retiring(self.entry.route))
+
 
 class Journal:
     """An open journal. All methods are for the thread of the event loop."""
@@ -307,7 +314,8 @@ class Journal:
             reason = reason_of(error)
             reasons = {each.entry.id: reason for each in batch}
             refused = sum(each.is_required for each in batch)
-            is_first = self._losses.add_outage(len(batch) - refused, refused, reason, self._now())
+            lost = sum(each.is_lost_unwritten for each in batch)
+            is_first = self._losses.add_outage(lost, refused, reason, self._now())
         else:
             if reasons:
                 self._add_unfit(batch, reasons)
@@ -317,7 +325,11 @@ class Journal:
     def _add_unfit(self, batch: Sequence[_Waiting], reasons: Mapping[str, str]) -> None:
         """Count the calls that cannot be recorded while others are, before anybody hears of it."""
         unfit = [each for each in batch if each.entry.id in reasons]
-        whys = Counter((reasons[each.entry.id], each.is_required) for each in unfit)
+        whys = Counter(
+            (reasons[each.entry.id], each.is_required)
+            for each in unfit
+            if each.is_required or each.is_lost_unwritten
+        )
         for (reason, is_required), calls in whys.items():
             lost, refused = (0, calls) if is_required else (calls, 0)
             self._losses.add_apart(lost, refused, reason, self._now())

@@ -11,6 +11,7 @@ from datetime import datetime
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -19,9 +20,22 @@ from mitmproxy.flow import Flow
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from hubv1.api.names import is_tag, repository_or_none
-from hubv1.api.routes import ROUTES, Call, Outcome, recognise, route_named
+from hubv1.api.routes import (
+    HUB_HOSTS,
+    REGISTRY_HOST,
+    RETIRING,
+    ROUTES,
+    Call,
+    Outcome,
+    Verdict,
+    recognise,
+    recognise_retiring,
+    route_named,
+)
 from hubv1.api.translation import Answer
+from hubv1.api.v2 import is_offset_refused
 from hubv1.journal import CallRecord
+from hubv1.listen import bracketed
 from hubv1.text import bounded, printable
 
 KEY = "hub_v1"
@@ -54,6 +68,59 @@ def v1_call(flow: http.HTTPFlow) -> Call | None:
         flow.request.data.path,
         lambda: header(flow, "X-Docker-Token").strip().lower() == "true",
     )
+
+
+def retiring_call(flow: http.HTTPFlow, hub_url: str = "") -> Call | None:
+    """The call to what Docker retires next of API v2 that a flow is, or None for other traffic.
+
+    Of a page of tags `is_refused_page` tells once there is an answer. Behind a reverse proxy it is
+    the upstream server that has to be Hub, or `hub_url`.
+    """
+    call = recognise_retiring(flow.request.method, flow.request.data.path)
+    return call if call and _is_for_hub(flow, hub_url) else None
+
+
+def is_refused_page(flow: http.HTTPFlow) -> bool:
+    """Whether the answer is Hub's refusal of a page for its offset."""
+    response = flow.response
+    if response is None or response.status_code != 403 or response.raw_content is None:
+        return False
+    return is_offset_refused(403, response.get_content(strict=False) or b"")
+
+
+def hub_origin(flow: http.HTTPFlow, hub_url: str) -> str:
+    """How URLs begin that lead to the host which answered the flow; empty where that is the one
+    of `hub_url`, which writes them itself."""
+    if _asked_origin(flow) == _origin_of(hub_url):
+        return ""
+    return (
+        _asked_origin(flow)
+        if is_reverse(flow)
+        else f"{requested_scheme(flow)}://{requested_host(flow)}"
+    )
+
+
+def _is_for_hub(flow: http.HTTPFlow, hub_url: str) -> bool:
+    host = requested_host(flow)
+    if host == REGISTRY_HOST or not is_reverse(flow):
+        return host in HUB_HOSTS
+    return flow.request.host.lower() in HUB_HOSTS or _asked_origin(flow) == _origin_of(hub_url)
+
+
+def _asked_origin(flow: http.HTTPFlow) -> str:
+    """Scheme, host and port that the request goes to, as a URL begins."""
+    request = flow.request
+    return _origin(request.scheme, request.host.lower(), request.port)
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return _origin(parts.scheme, parts.hostname or "", parts.port)
+
+
+def _origin(scheme: str, host: str, port: int | None) -> str:
+    default = {"https": 443, "http": 80}.get(scheme)
+    return f"{scheme}://{bracketed(host)}{'' if port in (None, default) else f':{port}'}"
 
 
 def requested_host(flow: http.HTTPFlow) -> str:
@@ -174,9 +241,10 @@ def comment_on(entry: CallRecord, instead: str, *, is_replay: bool = False) -> s
     `instead` is the URL of a call, or a sentence that says what to do.
     """
     replay = "replayed by hand and not counted, " if is_replay else ""
+    version = "v2" if entry.verdict is Verdict.RETIRING else "v1"
     return printable(
-        f"Docker Hub API v1: {entry.http_request_method} {entry.url_path}; {replay}{entry.ending}; "
-        f"instead: {instead}; to change by: {entry.caller}"
+        f"Docker Hub API {version}: {entry.http_request_method} {entry.url_path}; "
+        f"{replay}{entry.ending}; instead: {instead}; to change by: {entry.caller}"
     )
 
 
@@ -219,7 +287,7 @@ def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # what it 
     found = call_of(entry)
     values = msgspec.to_builtins(entry) | {"started_at": call["started_at"]}
     return (
-        found.route in ROUTES
+        found.route in (*ROUTES, *RETIRING)
         and entry.verdict is found.route.verdict
         and all(call[name] == value for name, value in values.items())
         and entry.started_at == msgspec.convert(call["started_at"], datetime)

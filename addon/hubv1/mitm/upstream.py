@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from mitmproxy import connection, ctx, eventsequence, exceptions, http
@@ -99,9 +99,9 @@ async def _show(flow: http.HTTPFlow) -> None:
 
 def _flow_of(exchange: Exchange) -> http.HTTPFlow:
     """Make a flow of an exchange, without its secrets: it may be saved, and shown to anybody."""
-    asked, secrets = exchange.request, exchange.secrets
+    asked = exchange.request
     body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
-    headers = _headers(exchange.headers.items(), secrets)
+    headers = _headers(exchange.headers.items(), exchange)
     request = http.Request.make(asked.method, asked.url, body, headers)
     request.timestamp_start = request.timestamp_end = exchange.started_at
     client = connection.Client(peername=_HERE, sockname=_HERE, timestamp_start=exchange.started_at)
@@ -110,26 +110,26 @@ def _flow_of(exchange: Exchange) -> http.HTTPFlow:
     if exchange.reply is None:
         flow.error = Error(exchange.error, exchange.ended_at)
     else:
-        flow.response = _response(exchange.reply, secrets)
+        flow.response = _response(exchange.reply, exchange)
         flow.response.timestamp_start = flow.response.timestamp_end = exchange.ended_at
     flow.comment = _COMMENT
     flow.metadata[UPSTREAM_KEY] = True
     return flow
 
 
-def _response(reply: Reply, secrets: Collection[str]) -> http.Response:
+def _response(reply: Reply, exchange: Exchange) -> http.Response:
     """The response, with its body masked if it contains a token or repeats a secret."""
     body = reply.body[:_SHOWN_BYTES]
-    if _TOKEN.search(reply.body) or any(secret.encode() in reply.body for secret in secrets):
+    if _TOKEN.search(reply.body) or exchange.is_secret(reply.body.decode(errors="replace")):
         body = MASK.encode()
     plain = [pair for pair in reply.headers.items() if pair[0].lower() not in _FRAMING]
-    return http.Response.make(reply.status, body, _headers(plain, secrets))
+    return http.Response.make(reply.status, body, _headers(plain, exchange))
 
 
-def _headers(pairs: Iterable[tuple[str, str]], secrets: Collection[str]) -> http.Headers:
+def _headers(pairs: Iterable[tuple[str, str]], exchange: Exchange) -> http.Headers:
     fields = []
     for name, value in pairs:
-        is_secret = name.lower() in _SECRET_HEADERS or any(each in value for each in secrets)
+        is_secret = name.lower() in _SECRET_HEADERS or exchange.is_secret(value)
         shown = MASK if is_secret else value
         fields.append((name.encode(), shown.encode("utf-8", "surrogateescape")))
     return http.Headers(fields)

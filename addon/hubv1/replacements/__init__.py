@@ -13,12 +13,16 @@ their header is an unredirected one.
 import re
 from dataclasses import dataclass, replace
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 
 from hubv1.api.names import Repository, is_tag, repository_or_none
-from hubv1.api.routes import Listing, Route
+from hubv1.api.routes import Listing, Route, Verdict
+from hubv1.listen import is_loopback
 
 _HUB = "https://hub.docker.com"
+_V2 = f"{_HUB}/v2/namespaces/NAMESPACE/repositories/REPOSITORY"
+_REGISTRY = "registry-1.docker.io"
 _A_HOST = "index.docker.io"
 _PLACEHOLDERS = {
     "{namespace}": "NAMESPACE",
@@ -55,7 +59,7 @@ class Replacement:
     """A call to v1, and what to do instead; unknown names are in capitals."""
 
     old: str  # URL of the call as it is made now
-    new: str  # URL of the v2 call to make instead; empty where there is none
+    new: str  # URL of the call that the first snippet makes; empty where nothing replaces the old
     instead: str  # what to do, as a sentence
     lost: str  # what happened to the call, and what does not come back
     line: str = ""  # one line that gives the whole answer; empty where none does
@@ -75,6 +79,8 @@ class Replacement:
 class _Advice:
     """What is said about the calls for a listing."""
 
+    call: str  # URL that the scripts call
+    lost: str  # what does not come back, where the route's own sentence is about something else
     instead: str  # what to do, beside the code that does it
     change: str  # what to do with Hub's own pages, for programs that read a report
     fields: tuple[Field, ...]
@@ -85,6 +91,8 @@ class _Advice:
 
 _ADVICE = {
     Listing.TAGS: _Advice(
+        f"https://{_REGISTRY}/v2/NAMESPACE/REPOSITORY/tags/list",
+        "Nothing is lost: every name comes back, and v1's layers were empty for years.",
         "Take the names from the registry's list: all in one call, signed in or not.",
         "Read pages of 100 (page_size=100) until next is null, take results[].name and sort; "
         "beyond about 1,000 tags v2 wants a Bearer token.",
@@ -102,6 +110,8 @@ _ADVICE = {
         (f"crane ls {_IMAGE}", f"regctl tag ls {_IMAGE}"),
     ),
     Listing.TAG: _Advice(
+        f"{_V2}/tags/TAG",
+        "",
         "Ask v2 for the tag: 200 and 404 mean what they did.",
         "200 and 404 mean what they did; the tag's digest takes the place of the id.",
         (Field("pk", "id"), Field("id", "digest", "its first 8 hex digits, after sha256:")),
@@ -109,11 +119,13 @@ _ADVICE = {
             "curl -f fails on 429 and 5xx too: what is missing should be built on 404 alone.",
             "skopeo inspect --raw counts as a pull; curl, crane digest and regctl do not.",
         ),
-        f"curl -fsS -o /dev/null {_HUB}/v2/namespaces/NAMESPACE/repositories/REPOSITORY/tags/TAG",
+        f"curl -fsS -o /dev/null {_V2}/tags/TAG",
         # By HEAD, which Docker does not count as a pull.
         (f"crane digest {_IMAGE}:TAG", f"regctl manifest head {_IMAGE}:TAG"),
     ),
     Listing.IMAGES: _Advice(
+        f"{_V2}/tags?page_size=100",
+        "",
         "Read all pages of the tags and take the digests of their images.",
         "Read pages of 100 (page_size=100) until next is null and take results[].images[].digest.",
         (
@@ -160,18 +172,18 @@ def replacement(
     if is_tag(tag):
         names["TAG"] = tag
     old = _replaced(_replaced(old or old_call(route, _A_HOST, checked), _PLACEHOLDERS), names)
-    new = _replaced(_replaced(successor_for(route, checked), _PLACEHOLDERS), names)
     advice = _advice_for(route)
     if route.listing is None or advice is None:
+        new = _replaced(_replaced(successor_for(route, checked), _PLACEHOLDERS), names)
         return Replacement(old, new, route.instead, route.sentence)
     # Who reads long lists of images may meet the end of what Hub shows to anybody.
     signs_in = signed or (paged and route.listing is Listing.IMAGES)
     scripts = _scripts(route.listing, signed=signs_in)
     return Replacement(
         old,
-        new,
+        _replaced(advice.call, names),
         advice.instead,
-        route.sentence,
+        advice.lost or route.sentence,
         "" if signs_in else _replaced(advice.line, names),
         tuple(replace(each, code=_replaced(each.code, names)) for each in scripts),
         tuple(_replaced(line, names) for line in advice.others),
@@ -181,20 +193,35 @@ def replacement(
 
 
 def successor_for(route: Route, repository: Repository | None) -> str:
-    """URL of the v2 call to make instead, with the caller's own repository where there is one."""
+    """URL of v2 that has what the call was for, with the caller's own repository where there is
+    one."""
     found = route.replacement_for(repository) or route.replacement or route.successor
     return _HUB + found if found.startswith("/") else found
 
 
 def old_call(route: Route, host: str, repository: Repository | None) -> str:
-    """URL of the call as it is made now, with the caller's own repository where there is one."""
+    """URL of the call as it stands in a script, with the caller's own repository where there is
+    one."""
     names = {"{namespace}": repository.namespace, "{name}": repository.name} if repository else {}
-    return f"https://{host}{_replaced(route.path, names)}"
+    return f"https://{_written_host(host)}{_replaced(route.path, names)}"
+
+
+def _written_host(host: str) -> str:
+    """The host that a script names, which is not the origin that a reverse proxy stands before."""
+    if host == _REGISTRY or is_loopback(host):
+        return _A_HOST
+    try:
+        ip_address(host)
+    except ValueError:
+        return host
+    return _A_HOST
 
 
 def change_for(route: Route, repository: Repository | None) -> str:
     """What to change, in one sentence that a person can act on."""
     advice = _advice_for(route)
+    if route.verdict is Verdict.RETIRING:
+        return route.instead
     if advice is None:
         return route.sentence
     return advice.change if repository else _IMPOSSIBLE

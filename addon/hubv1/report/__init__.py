@@ -9,8 +9,9 @@ from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.known import UnknownNameError
+from hubv1.report.markdown import code_block, code_cell, code_span
 from hubv1.report.messages import MessageTemplateError, messages_to_callers
-from hubv1.report.model import Report, State
+from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
     FORMATS,
     WITH_COLUMNS,
@@ -23,7 +24,17 @@ from hubv1.report.output import (
     write_whole,
 )
 from hubv1.report.owners import OwnersError, owners_template
+from hubv1.report.proof_file import (
+    ProofError,
+    as_proof_text,
+    file_beside,
+    key_of,
+    read_proofs,
+    with_proofs,
+    write_proofs,
+)
 from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
+from hubv1.report.proven import Proof, ProofKey, ProofResult
 from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
 __all__ = [
@@ -36,20 +47,32 @@ __all__ = [
     "AllowlistError",
     "BaselineError",
     "FailOn",
+    "Finding",
     "Look",
     "MessageTemplateError",
     "OwnersError",
+    "Proof",
+    "ProofError",
+    "ProofKey",
+    "ProofResult",
     "Report",
     "State",
     "UnknownNameError",
+    "as_proof_text",
     "build_report",
+    "code_block",
+    "code_cell",
+    "code_span",
+    "file_beside",
     "gate",
+    "key_of",
     "look_for",
     "make",
     "messages_to_callers",
     "named_in",
     "owners_template",
     "read_columns",
+    "read_proofs",
     "reading_progress",
     "render_report",
     "report_command",
@@ -57,6 +80,8 @@ __all__ = [
     "sentence",
     "summary",
     "temporary_file",
+    "with_proofs",
     "write",
+    "write_proofs",
     "write_whole",
 ]

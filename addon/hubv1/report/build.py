@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
 from hubv1.journal import EVERYTHING, Count, DayCount, History, Selection, is_named
+from hubv1.replacements import successor_for
 from hubv1.report.allowlist import Accepted
 from hubv1.report.model import (
     OUTCOMES,
@@ -18,6 +19,7 @@ from hubv1.report.model import (
     IgnoredCaller,
     RejectingClient,
     Report,
+    RetiringUse,
     RouteUse,
     Standing,
     State,
@@ -34,7 +36,7 @@ from hubv1.report.standing import (
 )
 
 _Key = TypeVar("_Key")
-_WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED)
+_WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED, Verdict.RETIRING)
 _HOSTS_ELSEWHERE = 10
 
 
@@ -55,7 +57,8 @@ def build_report(
     totals = dict(zip(OUTCOMES, ended, strict=True))
     seen = _traffic(histories, found, sum(one.calls for one in ignored))
     in_vain = found.in_vain
-    callers, findings = _callers_and_findings(found, now)
+    callers, findings = _callers_and_findings(found.callers, found.recent, now)
+    retiring_callers, retiring = _callers_and_findings(found.retiring, {}, now)
     repositories = {one.repository for one in findings} - {""}
     return Report(
         generated_at=now,
@@ -74,6 +77,9 @@ def build_report(
         days=tuple(_day(*day) for day in sorted(found.days.items())),
         ignored=tuple(sorted(ignored, key=attrgetter("last_seen"), reverse=True)),
         baseline=None,
+        retiring=_retiring(retiring_callers, retiring),
+        retiring_callers=retiring_callers,
+        retiring_findings=retiring,
         in_vain=in_vain,
         state=_state(seen, totals, in_vain),
     )
@@ -98,6 +104,8 @@ class _Aggregate:
 
     callers: defaultdict[str, list[Count]] = field(default_factory=lambda: defaultdict(list))
     """The counts of each, in the order in which they came."""
+    retiring: defaultdict[str, list[Count]] = field(default_factory=lambda: defaultdict(list))
+    """Those of API v2; nothing else counts them."""
     routes: dict[str, Sums] = field(default_factory=dict)
     accepted: dict[str, Sums] = field(default_factory=dict)
     """By caller; nothing else counts them."""
@@ -121,6 +129,8 @@ def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
             _add(found.routes, count.route, count)
             if count.verdict is Verdict.DEAD and count.outcome is Outcome.TRANSLATED:
                 found.in_vain += count.calls
+        for count in summary.retiring:
+            found.retiring[count.caller].append(count)
         found.caller_count += summary.callers
         found.repository_count += summary.repositories
         for each in summary.recent:
@@ -144,11 +154,15 @@ def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
 
 def _traffic(sources: Sequence[History], found: _Aggregate, ignored: int) -> Traffic:
     legacy = sum(sums.calls for sums in found.routes.values())
+    retiring = sum(count.calls for counts in found.retiring.values() for count in counts)
     still_served = sum(source.seen.still_served for source in sources)
     elsewhere = sum((Counter(source.elsewhere) for source in sources), Counter[str]())
     return Traffic(
         # A killed bridge loses the last seconds of these counts, though never a call.
-        flows=max(sum(source.seen.flows for source in sources), legacy + ignored + still_served),
+        flows=max(
+            sum(source.seen.flows for source in sources),
+            legacy + ignored + still_served + retiring,
+        ),
         legacy=legacy,
         still_served=still_served,
         hosts=tuple(sorted(found.hosts)),
@@ -189,20 +203,20 @@ def _ignored(sums: Sums, accepted: Sequence[Accepted]) -> IgnoredCaller:
 
 
 def _callers_and_findings(
-    found: _Aggregate, now: datetime
+    by_caller: dict[str, list[Count]], recent: dict[str, list[DayCount]], now: datetime
 ) -> tuple[tuple[CallerUse, ...], tuple[Finding, ...]]:
-    """The callers, the latest first, and the findings, the busiest first; `found` has neither left.
+    """The callers, the latest first, and the findings, the busiest first.
 
     There may be hundreds of thousands, so the counts of each go as soon as they are read.
     """
     callers: list[CallerUse] = []
     findings: list[Finding] = []
-    for name in [*found.callers]:
-        counts = found.callers.pop(name)
+    for name in [*by_caller]:
+        counts = by_caller.pop(name)
         by_finding: dict[tuple[str, str], Sums] = {}
         for count in counts:
             _add(by_finding, (count.route, count.repository), count)
-        callers.append(_caller(counts, [*by_finding.values()], found.recent.pop(name, []), now))
+        callers.append(_caller(counts, [*by_finding.values()], recent.pop(name, []), now))
         findings += map(_finding, by_finding.values())
     # Sorting is stable, so the last key is the first to sort by.
     callers.sort(key=attrgetter("calls"), reverse=True)
@@ -210,6 +224,25 @@ def _callers_and_findings(
     findings.sort(key=attrgetter("route"))
     findings.sort(key=attrgetter("calls"), reverse=True)
     return tuple(callers), tuple(findings)
+
+
+def _retiring(callers: Sequence[CallerUse], findings: Sequence[Finding]) -> tuple[RetiringUse, ...]:
+    """The routes of these findings, the busiest first."""
+    by_route: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_route[finding.route].append(finding)
+    uses = (
+        RetiringUse(
+            route,
+            route_named(route).retired,
+            successor_for(route_named(route), None),
+            sum(finding.calls for finding in found),
+            tuple(use.caller for use in callers if route in use.routes),
+            max(finding.last_seen for finding in found),
+        )
+        for route, found in by_route.items()
+    )
+    return tuple(sorted(uses, key=lambda use: (-use.calls, use.route)))
 
 
 def _caller(

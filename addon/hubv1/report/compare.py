@@ -100,6 +100,8 @@ class FailOn(StrEnum):
     """Legacy calls."""
     NEW = "new"
     """Callers that an earlier report does not have."""
+    RETIRING = "retiring"
+    """Calls to what Docker retires next of API v2."""
     NEVER = "never"
 
 
@@ -112,6 +114,7 @@ def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
         FailOn.NEVER: (False, ""),
         FailOn.NEW: (bool(new), f"{number(len(new), 'new caller')}: {listed(new, _SHOWN)}"),
         FailOn.UNBRIDGED: (report.state is State.UNBRIDGED, "not all calls were bridged"),
+        FailOn.RETIRING: (bool(report.retiring), "there are calls to what Docker retires next"),
         FailOn.ANY: (report.state is not State.CLEAN, "there are legacy calls"),
     }[fail_on]
     return (FOUND, f"--fail-on {fail_on}: {sentence}.") if found else (DONE, "")

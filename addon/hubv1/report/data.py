@@ -11,29 +11,33 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
 
 from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
 from hubv1.report.progress import callers_by_day, expected_end, progress_counts, progress_of_teams
+from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
 from hubv1.text import printable
 
 COLUMNS = (
     *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
     *(outcome.value for outcome in OUTCOMES),
-    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "team"),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof", "team"),
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
-it since an earlier report, its team that of its owner."""
+it since an earlier report; that of what Docker retires next is `retiring`. Its team is
+that of its owner."""
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
 _OF_FINDING = ("caller", "route", "repository", "calls", "signed", "paged")
 _OF_CALLER = ("address", "user_agent", "standing", "reason")
+_KEYS = frozenset(("caller", "route", "repository"))
+"""What tells findings apart."""
 _FIGURES = frozenset(("calls", *OUTCOMES, "signed", "paged"))
 
 _FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"
@@ -64,6 +68,8 @@ def as_json(report: Report) -> Iterator[str]:
             for team, counts in progress_of_teams(report)
         ],
         "baseline": report.baseline and asdict(report.baseline),
+        "proofs": [*report.proofs.values()],
+        "retiring": [*map(asdict, report.retiring)],
     }
     before = "{"
     for name, part in parts.items():
@@ -87,11 +93,13 @@ def _list(items: Iterator[object]) -> Iterator[str]:
 
 def _indented(value: object) -> str:
     # The json module takes ten times as long to indent, and msgspec escapes nothing for ASCII.
-    text = json.dumps(value, default=_moment)
+    text = json.dumps(value, default=_plain)
     return msgspec.json.format(text, indent=2).replace("\n", "\n  ")
 
 
-def _moment(value: datetime | date) -> str:
+def _plain(value: msgspec.Struct | datetime | date) -> object:
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
     return rfc3339(value) if isinstance(value, datetime) else value.isoformat()
 
 
@@ -129,30 +137,77 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 
 def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | int]]:
-    """A row for each finding, the busiest first, and for each caller that is gone since an earlier
-    report."""
+    """A row for each finding, the busiest first, for each caller that is gone since an earlier
+    report, and for each finding of what Docker retires next; those that do not differ in what the
+    columns name are one row.
+    """
+    if {*columns} >= _KEYS:
+        yield from _rows(report, columns)
+        return
+    order = *columns, *({"calls", "last_seen"} - {*columns})
+    figures = [at for at, name in enumerate(order) if name in _FIGURES]
+    times = [at for at, name in enumerate(order) if name == "last_seen"]
+    groups: dict[tuple[str | int, ...], list[Any]] = {}
+    for row in _rows(report, order):
+        key = tuple(value for at, value in enumerate(row) if at not in figures + times)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [*row]
+            continue
+        for at in figures:
+            group[at] += row[at]
+        for at in times:
+            group[at] = max(group[at], row[at])
+    busiest = itemgetter(order.index("calls"))
+    for group in sorted(groups.values(), key=busiest, reverse=True):
+        yield group[: len(columns)]
+
+
+def row_count(report: Report, columns: Sequence[str]) -> int:
+    """How many rows a table with these columns has."""
+    if {*columns} >= _KEYS:
+        gone = len(report.baseline.gone) if report.baseline else 0
+        return len(report.findings) + gone + len(report.retiring_findings)
+    return sum(1 for _ in rows_of(report, columns))
+
+
+def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """Those of findings one by one."""
     callers = {use.caller: use for use in report.callers}
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
     states |= dict.fromkeys(earlier.new, "new") if earlier else {}
     teams = {name: team.team for team in report.teams for name in team.callers}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state", "team")
+    names = (
+        *_OF_FINDING,
+        *_OF_CALLER,
+        *OUTCOMES,
+        *Told._fields,
+        "last_seen",
+        "state",
+        "proof",
+        "team",
+    )
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
         found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
-        since_then = states.get(name, ""), teams.get(name, "")
-        values = *found, rfc3339(finding.last_seen), *since_then
+        key = key_of(finding) if report.proofs else None
+        proof = report.proofs.get(key) if key else None
+        result = f"{proof.result} {proof.at:%Y-%m-%d}" if proof else ""
+        more = states.get(name, ""), result, teams.get(name, "")
+        values = *found, rfc3339(finding.last_seen), *more
         yield [values[place] for place in places]
     for name in earlier.gone if earlier else ():
         known = {"caller": name, "state": "gone"}
         yield [known.get(column, 0 if column in _FIGURES else "") for column in columns]
-
-
-def row_count(report: Report) -> int:
-    """How many rows a table of findings has."""
-    return len(report.findings) + (len(report.baseline.gone) if report.baseline else 0)
+    callers = {use.caller: use for use in report.retiring_callers}
+    for finding in report.retiring_findings:
+        use = callers[finding.caller]
+        found = *of_finding(finding), use.address, use.user_agent, "", "", *finding.ended
+        values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", ""
+        yield [values[place] for place in places]
 
 
 def as_csv(report: Report, columns: Sequence[str] = ()) -> Iterator[str]:

@@ -7,7 +7,7 @@ of what a page of 2,000 callers may have, and would build that table once more b
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,15 +18,30 @@ from markupsafe import Markup
 
 from hubv1 import __version__
 from hubv1.api.names import repository_or_none
+from hubv1.api.routes import ANSWERED, ROUTES
 from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
 from hubv1.report.messages import message_to
-from hubv1.report.model import Finding, Report, Standing
-from hubv1.report.prose import label, minute, report_command, sentence, what_was_seen
+from hubv1.report.model import CallerUse, Finding, Report, Standing
+from hubv1.report.prose import (
+    EXPLAINED,
+    headline,
+    label,
+    minute,
+    outcomes_in_words,
+    report_command,
+    reservations,
+    what_was_seen,
+    without_namespace,
+)
 from hubv1.report.sections import (
+    advice,
     by_caller,
     changes,
     ignored_table,
+    proofs_table,
     rejecting_table,
+    replacement_of,
+    retiring_table,
     teams_table,
     unbridged,
     unbridged_table,
@@ -48,11 +63,15 @@ _CLASSES = {
 
 _CALLERS = 10_000
 """Rows that a browser still sorts and filters at once."""
-_ROWS = 2_000
-_FEWEST = 15
+_ROWS = 500
+"""Messages, and rows of what was not bridged."""
+_LINKED = 1_000
+"""Callers whose rows lead to what they are to change."""
+_MOST_LINKED = 10
 _EACH = 20
 _LINES = 3_000
 """Findings in the row of a caller, and in all rows: so many can be read, and sent."""
+_ROUTE_NUMBERS = {route.name: at for at, route in enumerate(ROUTES)}
 _MOST_NAMES = 100
 _MOST_REPOSITORIES = 50
 
@@ -97,39 +116,103 @@ def _page(template: str, content: dict[str, Any], every: float) -> str:
 
 
 def _of_report(report: Report) -> dict[str, Any]:
-    state, dot, rest = sentence(report).partition(". ")
-    return {
+    content = {
         "report": report,
-        "sentence": state + dot,
-        "rest": rest,
+        "sentence": headline(report),
+        "rest": " ".join(reservations(report)),
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
         "teams": teams_table(report),
+        "retiring": retiring_table(report),
+        "advice": advice(report),
         "facts": what_was_seen(report),
     } | (_of_callers(report) if report.callers else {})
+    return content | {"contents": [*_contents(report, content)]}
+
+
+def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Anchor and name of each section, and how many things are in it."""
+    if report.callers:
+        yield "h-chart", "Calls", report.seen.legacy
+        yield "h-callers", "Callers", report.caller_count
+        yield "h-change", "What to change", len(content["changes"])
+        yield "h-messages", "Messages", len(content["letters"])
+        yield "h-unbridged", "Not bridged", content["missed_calls"]
+    if report.seen.rejected_tls or report.seen.rejections:
+        yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
+    if report.retiring:
+        yield "h-retiring", "Retiring next", sum(use.calls for use in report.retiring)
+    if report.baseline:
+        yield "h-compared", "Since the earlier report", 0
+    if report.ignored:
+        yield "h-ignored", "Accepted", len(report.ignored)
+    yield "h-seen", "What was seen", 0
 
 
 def _of_callers(report: Report) -> dict[str, Any]:
     callers = report.callers[:_CALLERS]
     findings = by_caller(report, [use.caller for use in callers])
     missed = unbridged(report)
-    # The more callers there are, the fewer rows beside theirs fit.
-    most = max(_FEWEST, (_ROWS - len(report.callers)) // 5)
+    found = [part for change in changes(report) for part in change.by_credentials()]
+    has_messages, is_linked = len(report.callers) <= _ROWS, len(report.callers) <= _LINKED
+    linked = {name for change in found for name in change.callers[:_MOST_LINKED]}
+    missed_calls = sum(sum(finding.unanswered.values()) for finding in missed)
     return {
+        "tiles": [*_tiles(report, missed_calls)],
+        "has_messages": has_messages,
+        "is_linked": is_linked,
+        "anchors": {
+            name: _anchor(name)
+            for name in ((use.caller for use in callers) if is_linked else linked)
+        },
         "chart": burn_down(report, MOST_BARS),
         "callers": [(use, findings[use.caller]) for use in callers],
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
         "standings": Counter(use.standing for use in report.callers),
-        "changes": [part for change in changes(report) for part in change.by_credentials()],
-        "letters": [
-            (use.caller, message_to(use, findings[use.caller]))
-            for use in callers[:most]
-            if use.standing is not Standing.QUIET
-        ],
-        "missed": unbridged_table(missed[:most]),
+        "changes": found,
+        "letters": [*map(_letter, callers, findings.values())] if has_messages else [],
+        "proofs": proofs_table(report),
+        "missed": unbridged_table(missed[:_ROWS]),
         "missed_lines": len(missed),
-        "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),
+        "missed_calls": missed_calls,
     }
+
+
+def _letter(use: CallerUse, findings: Sequence[Finding]) -> tuple[str, str, Mapping[str, str]]:
+    """A caller, the message to it, and the anchors of what it is to change."""
+    changed = {_change_anchor(finding): label(finding.route) for finding in findings}
+    return use.caller, message_to(use, findings), changed
+
+
+def _tiles(report: Report, missed_calls: int) -> Iterator[tuple[str, str, str]]:
+    """What is counted, the figure, and what the term means."""
+    calling = sum(use.standing is not Standing.QUIET for use in report.callers)
+    this_hour = sum(use.this_hour for use in report.callers)
+    bridged = report.seen.legacy - missed_calls
+    yield (
+        "Callers",
+        f"{calling:,} of {report.caller_count:,}",
+        f"called in the last {QUIET_DAYS} days; the others are quiet",
+    )
+    yield "Calls this hour", f"{this_hour:,}", "0 soon after a fix that works"
+    vain = f"; {report.in_vain:,} in vain, since the route is dead" if report.in_vain else ""
+    yield "Bridged", f"{bridged:,}", f"calls that were translated or redirected{vain}"
+    others = {name: calls for name, calls in report.totals.items() if name not in ANSWERED}
+    ends = outcomes_in_words(others) or "every call was translated or redirected"
+    yield "Not bridged", f"{missed_calls:,}", ends
+
+
+def _anchor(caller: str) -> str:
+    """What a link to a caller or its message ends in: the same in each report."""
+    return hashlib.blake2s(caller.encode(), digest_size=5).hexdigest()
+
+
+def _change_anchor(finding: Finding) -> str:
+    """That of a link to what is to be changed for such calls."""
+    route = without_namespace(finding.route)
+    at = _ROUTE_NUMBERS.get(route)
+    is_signed = finding.signed > 0 and replacement_of(finding).snippets
+    return f"w-{_anchor(route) if at is None else at}{'-signed' if is_signed else ''}"
 
 
 def _sound_names(findings: Sequence[Finding]) -> Sequence[str]:
@@ -154,6 +237,9 @@ def _environment() -> Environment:
         "number": "{:,}".format,
         "counted": number,
         "label": label,
+        "explained": EXPLAINED,
+        "change_anchor": _change_anchor,
+        "most_linked": _MOST_LINKED,
         "sound_names": _sound_names,
         "minute": minute,
         "classes": _CLASSES,

@@ -37,9 +37,11 @@ class Names:
     def add_report(self, report: Report) -> None:
         """Know the names of a report too."""
         self.callers.update(use.caller for use in report.callers)
+        self.callers.update(use.caller for use in report.retiring_callers)
         self.callers.update(one.caller for one in report.ignored)
         self.hosts.update(report.seen.hosts)
-        self.repositories.update(finding.repository for finding in report.findings)
+        findings = (*report.findings, *report.retiring_findings)
+        self.repositories.update(finding.repository for finding in findings)
 
     def add_earlier(self, earlier: Earlier) -> None:
         """Know the names of an earlier report too."""
@@ -88,9 +90,17 @@ class Names:
 def silent_callers(selection: Selection, report: Report, every: Report) -> Iterable[str]:
     """A sentence for each caller that was asked for by name, and has no call in the report."""
     for name in selection.callers:
-        if any(is_named(use.caller, (name,)) for use in report.callers):
+        callers = (*report.callers, *report.retiring_callers)
+        if any(is_named(use.caller, (name,)) for use in callers):
             continue
-        use = next((use for use in every.callers if is_named(use.caller, (name,))), None)
+        use = next(
+            (
+                use
+                for use in (*every.callers, *every.retiring_callers)
+                if is_named(use.caller, (name,))
+            ),
+            None,
+        )
         if use is not None:
             last = f"the last of {use.caller} was {minute(use.last_seen)} UTC"
             yield f"No call of that caller is among those asked for: {last}."
@@ -103,7 +113,7 @@ def _asked_for(selection: Selection) -> Iterator[tuple[str, str]]:
 
 
 def _complaint(kind: str, name: str, known: Collection[str], every: Report) -> str:
-    if not every.callers and not known:
+    if not (every.callers or every.retiring_callers) and not known:
         return sentence(every)
     near = _near(name, sorted(filter(None, known)))
     hint = f"Near it: {'; '.join(near[:_MOST_NEAR])}" if near else "The report has the names"

@@ -9,7 +9,7 @@ from itertools import islice
 
 from hubv1.report.chart import BurnDown
 from hubv1.report.model import Report, Standing
-from hubv1.report.progress import progress_in_words
+from hubv1.report.progress import progress_in_words, progress_of_teams
 from hubv1.report.prose import fields_in_words, sentence
 from hubv1.report.sections import Change, Changes, Content, Facts, Name, Table, sections_of
 from hubv1.text import number, printable
@@ -60,9 +60,17 @@ def as_digest(report: Report) -> str:
         lines.append(f"- They call: {_names([use.caller for use in report.callers])}")
         repositories = dict.fromkeys(finding.repository for finding in report.findings)
         lines.append(f"- For: {_names([*filter(None, repositories)], 'no repository')}")
+    if report.teams:
+        lines.append(f"- Teams: {'; '.join(_progress_of_teams(report))}")
     missed = [use for use in report.callers if use.standing is Standing.NOT_BRIDGED]
     lines.append(f"- Not bridged: {_names([use.caller for use in missed])}")
     return "\n".join(lines) + "\n"
+
+
+def _progress_of_teams(report: Report) -> Iterator[str]:
+    for team, counts in islice(progress_of_teams(report), _DIGEST):
+        name = code_span(team.team) if team.team else "nobody knows whose"
+        yield f"{name} {counts.moved:,} of {counts.callers:,} moved"
 
 
 def _names(names: Sequence[str], none: str = "nobody") -> str:
@@ -92,8 +100,8 @@ def _parts(content: Content) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[str]:
     made, repositories = change.replacement, change.repositories
-    yield f"### {code_span(change.use.route)}"
-    yield f"{number(change.use.calls, 'call')}, {change.use.verdict}. {made.lost}"
+    yield f"### {code_span(change.route)}"
+    yield f"{number(change.calls, 'call')}, {change.verdict}. {made.lost}"
     calls = [("now", Name(made.old)), *([("instead", Name(made.new))] if made.new else [])]
     yield table(("", "call"), calls, len(calls), _OF_CHANGE)
     yield " ".join(filter(None, (made.instead, fields_in_words(made.fields, code_span))))

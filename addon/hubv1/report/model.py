@@ -5,7 +5,7 @@ and time, and what follows from other fields is a property.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
@@ -17,6 +17,7 @@ from hubv1.api.names import Repository
 from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
 from hubv1.journal import Gap, Selection
 from hubv1.replacements import change_for, old_call, successor_for
+from hubv1.report.proven import Proof, ProofKey, Proven
 
 SCHEMA = "hub-v1-report/1"
 
@@ -152,6 +153,8 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     progress: Progress
     moves_at: datetime
     """From when on it has moved, if it does not call again."""
+    proven: Proven | None = None
+    """Whether its replacements were seen to give the same; None if nobody has looked."""
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -202,6 +205,20 @@ def _told(route: str, host: str, repository: str) -> Told:
     namespace, _, name = repository.partition("/")
     named = Repository(namespace, name) if name else None  # else none, or many not told apart
     return Told(old_call(row, host, named), successor_for(row, named), change_for(row, named))
+
+
+@dataclass(frozen=True, slots=True)
+class RetiringUse:
+    """A route of API v2 that Docker retires next, and who calls it."""
+
+    route: str
+    since: date | None
+    """When Docker deprecated it; None if no day is known."""
+    successor: str
+    calls: int
+    callers: tuple[str, ...]
+    """The latest first."""
+    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +288,12 @@ class Report:
     baseline: Comparison | None
     teams: tuple[Team, ...] = ()
     """With owners alone: those without one first."""
+    retiring: tuple[RetiringUse, ...] = ()
+    """Apart from v1: nothing else counts these calls, nor who makes them."""
+    retiring_callers: tuple[CallerUse, ...] = ()
+    retiring_findings: tuple[Finding, ...] = ()
     in_vain: int
     """Calls that were answered on a route that is dead."""
     state: State
+    proofs: Mapping[ProofKey, Proof] = field(default_factory=dict)
+    """Of the replacements of its findings."""

@@ -37,6 +37,18 @@ _CURES = {
 _NEEDS = {Need.CREDENTIALS: "credentials", Need.PAGING: "complete paging"}
 
 
+EXPLAINED: Mapping[Outcome, str] = {
+    Outcome.TRANSLATED: "answered as v1 would have",
+    Outcome.REDIRECTED: "sent on to the call of v2",
+    Outcome.OBSERVED: "left as it was, or read from a recording",
+    Outcome.GONE: "answered 410, since v1 was ended for the caller",
+    Outcome.PASSED: "a route that nothing replaces, passed on to Docker",
+    Outcome.REFUSED: "an impossible name, too many requests, or a list that cannot be whole",
+    Outcome.FAILED: "no answer from Docker Hub, or the client left",
+}
+"""What became of a call, for those who meet the word for the first time."""
+
+
 def report_command() -> str:
     """What people type for a report: the script of a checkout, or the program if installed."""
     is_checkout = Path(__file__).parents[3].joinpath(_SCRIPT).is_file()
@@ -45,7 +57,18 @@ def report_command() -> str:
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
-    return " ".join([_state(report), *_reservations(report), *_narrowed(report.filter)])
+    return " ".join([_state(report), *reservations(report)])
+
+
+def headline(report: Report) -> str:
+    """How many legacy calls there were, without how they ended, or that there were none."""
+    return f"{_calls(report)}." if report.caller_count else _state(report)
+
+
+def reservations(report: Report) -> Iterator[str]:
+    """What the figures do not hold, and what the report is about if that is not everything."""
+    yield from _missing(report)
+    yield from _narrowed(report.filter)
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -83,11 +106,16 @@ def standing_in_words(use: CallerUse) -> str:
     return "; ".join(filter(None, [*parts, use.earlier]))
 
 
+def without_namespace(route: str) -> str:
+    """The route's form for `library`, which is another in v1's table and the same to people."""
+    return route.replace("{namespace}/{name}", "{name}")
+
+
 def label(route: str) -> str:
     """The end of a route's path, for a cell: `/tags`, `/tags/…`, `DELETE/PUT /v1/…`."""
-    method, _, path = route.partition(" ")
-    for start in ("/v1/repositories/{namespace}/{name}/", "/v1/repositories/{name}/"):
-        path = "/" + path.removeprefix(start) if path.startswith(start) else path
+    method, _, path = without_namespace(route).partition(" ")
+    start = "/v1/repositories/{name}/"
+    path = "/" + path.removeprefix(start) if path.startswith(start) else path
     path = path.replace("{tag_name}", "…")
     return path if method == "GET" else f"{method} {path}"
 
@@ -112,12 +140,8 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def what_it_calls(findings: Sequence[Finding], most: int) -> str:
-    """The first repositories and routes of a caller, and how many more there are.
-
-    Two routes that differ in form alone (with and without a namespace) are named once.
-    """
-    named = (f"{one.repository} {label(one.route)}".strip() for one in findings)
-    return listed([*dict.fromkeys(named)], most)
+    """The first repositories and routes of a caller, and how many more there are."""
+    return listed([f"{one.repository} {label(one.route)}".strip() for one in findings], most)
 
 
 def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
@@ -146,7 +170,7 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
         yield "period", f"{minute(window.first)} to {minute(window.last)} UTC"
     if seen.rejected_tls:
         times = number(seen.rejected_tls, "time")
-        yield "rejected", f"{times} a client rejected the bridge's certificate"
+        yield "distrust", f"{times} a client did not trust the bridge's certificate"
     if seen.refused_unrecorded:
         yield "refused", _refused_unrecorded(seen.refused_unrecorded)
     for gap in seen.gaps:
@@ -170,18 +194,21 @@ def _refused_unrecorded(calls: int) -> str:
 def _state(report: Report) -> str:
     seen = report.seen
     if report.state is State.NOTHING_SEEN:
-        return "Nothing was seen at all: not one flow, so this does not say that v1 is unused."
+        return "No traffic recorded yet; this does not mean that v1 is unused."
     if not report.caller_count:
         which = "other " if report.ignored else "such " if report.filter.has_names else ""
         return f"No {which}legacy call in {number(seen.flows, 'flow')}."
+    return f"{_calls(report)}, {_period(report)}: {_ends(report)}."
+
+
+def _calls(report: Report) -> str:
     return (
-        f"{number(seen.legacy, 'legacy call')} by {number(report.caller_count, 'caller')} to "
-        f"{number(report.repository_count, 'repository', 'repositories')}, {_period(report)}: "
-        f"{_ends(report)}."
+        f"{number(report.seen.legacy, 'legacy call')} by {number(report.caller_count, 'caller')} "
+        f"to {number(report.repository_count, 'repository', 'repositories')}"
     )
 
 
-def _reservations(report: Report) -> Iterator[str]:
+def _missing(report: Report) -> Iterator[str]:
     """What the figures do not hold."""
     seen = report.seen
     if seen.lost:
@@ -190,8 +217,8 @@ def _reservations(report: Report) -> Iterator[str]:
         yield f"{_refused_unrecorded(seen.refused_unrecorded)}."
     if seen.rejected_tls:
         yield (
-            f"{number(seen.rejected_tls, 'time')} a client asked for a legacy host and rejected "
-            "the bridge's certificate; what it wanted is not known."
+            f"{number(seen.rejected_tls, 'time')} a client did not trust the bridge's certificate, "
+            "so its request was never seen."
         )
     if seen.elsewhere:
         calls = number(sum(seen.elsewhere.values()), "call")
@@ -199,6 +226,10 @@ def _reservations(report: Report) -> Iterator[str]:
             f"{calls} with a path of v1 went to {printable(', '.join(seen.elsewhere))}: name with "
             "--host what stands for Docker Hub."
         )
+    if report.retiring:
+        calls = number(sum(use.calls for use in report.retiring), "call")
+        callers = number(len(report.retiring_callers), "caller")
+        yield f"Apart from v1: {calls} by {callers} to what Docker retires next."
     if report.ignored:
         calls = number(sum(one.calls for one in report.ignored), "call")
         callers = number(len(report.ignored), "caller")

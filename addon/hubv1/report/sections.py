@@ -7,12 +7,16 @@ Of long tables the first rows are made, and how many rows there are in all is to
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+
 from hubv1.api.names import repository_or_none
-from hubv1.api.routes import route_named
+from hubv1.api.routes import Verdict, route_named
 from hubv1.replacements import Replacement, old_call, replacement
 from hubv1.report.chart import BurnDown, burn_down
 from hubv1.report.data import row_count, rows_of
@@ -24,11 +28,12 @@ from hubv1.report.model import (
     Progress,
     RejectingClient,
     Report,
-    RouteUse,
+    RetiringUse,
     Standing,
     Team,
 )
 from hubv1.report.progress import ProgressCounts, progress_in_words, progress_of_teams
+from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
     Code,
     label,
@@ -39,7 +44,9 @@ from hubv1.report.prose import (
     what_it_calls,
     what_was_seen,
     why_unanswered,
+    without_namespace,
 )
+from hubv1.report.proven import Proof
 from hubv1.text import number
 
 ROWS = 500
@@ -85,6 +92,8 @@ class Table:
     """Makes of the cells of a row a heading and lines, if there is no room for a table."""
     share: float = 1 / 16
     """How much of a report it may take up, if that is limited."""
+    is_asked_for: bool = False
+    """Whether it is what somebody wants to see, and not one table of a report."""
 
 
 class RepositoryUse(NamedTuple):
@@ -98,12 +107,37 @@ class RepositoryUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A route, and what was called by it, the busiest first."""
+    """A route, in v1's form with a namespace, the one without, or both, and what was called by it,
+    the busiest first."""
 
-    use: RouteUse
+    verdict: Verdict
     findings: Sequence[Finding]
     is_signed: bool | None = None
     """Whether with credentials; None if that makes no difference, or both are meant."""
+
+    @property
+    def route(self) -> str:
+        """Its name: as in the route table, `[{namespace}/]{name}` if it was called in both
+        forms."""
+        names = {finding.route for finding in self.findings}
+        if len(names) == 1:
+            return names.pop()
+        return max(names, key=len).replace("{namespace}/", "[{namespace}/]")
+
+    @property
+    def calls(self) -> int:
+        """All of them."""
+        return sum(finding.calls for finding in self.findings)
+
+    @property
+    def last_seen(self) -> datetime:
+        """When the last was made."""
+        return max(finding.last_seen for finding in self.findings)
+
+    @property
+    def callers(self) -> Sequence[str]:
+        """Who makes them, the busiest first."""
+        return [*dict.fromkeys(finding.caller for finding in self.findings)]
 
     @property
     def replacement(self) -> Replacement:
@@ -114,7 +148,8 @@ class Change:
     @property
     def template(self) -> Replacement:
         """The same for any repository, with `NAMESPACE` and `REPOSITORY` where names are to be."""
-        route = route_named(self.use.route)
+        # The form with a namespace takes library too.
+        route = route_named(max((finding.route for finding in self.findings), key=len))
         return replacement(
             route,
             None,
@@ -127,13 +162,15 @@ class Change:
     def repositories(self) -> Sequence[RepositoryUse]:
         """Those that the calls name, the busiest first."""
         busiest: dict[str, Finding] = {}
-        calls, callers = Counter[str](), Counter[str]()
+        calls, callers = Counter[str](), defaultdict[str, set[str]](set)
         for finding in self.findings:
             if finding.repository:
                 busiest.setdefault(finding.repository, finding)
                 calls[finding.repository] += finding.calls
-                callers[finding.repository] += 1
-        return [RepositoryUse(busiest[name], n, callers[name]) for name, n in calls.most_common()]
+                callers[finding.repository].add(finding.caller)
+        return [
+            RepositoryUse(busiest[name], n, len(callers[name])) for name, n in calls.most_common()
+        ]
 
     def by_credentials(self) -> Sequence["Change"]:
         """Those without credentials, and those with them, if their replacements differ."""
@@ -142,7 +179,7 @@ class Change:
         parts: dict[bool, list[Finding]] = {False: [], True: []}
         for finding in self.findings:
             parts[finding.signed > 0].append(finding)
-        return [Change(self.use, found, signed) for signed, found in parts.items() if found]
+        return [Change(self.verdict, found, signed) for signed, found in parts.items() if found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +209,11 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
     if columns:
         yield "", findings_table(report, columns)
     else:
-        yield from _sections(report)
+        yield from _sections(report, code)
     yield "What was seen", Facts([*what_was_seen(report, code)])
 
 
-def _sections(report: Report) -> Iterator[Section]:
+def _sections(report: Report, code: Code) -> Iterator[Section]:
     if report.callers:
         yield "Progress", progress_in_words(report)
         if report.teams:
@@ -185,13 +222,16 @@ def _sections(report: Report) -> Iterator[Section]:
         yield bars.title, bars
         yield "Callers", callers_table(report)
     if report.seen.rejections:
-        title = "Who rejects the bridge's certificate, and may call v1 too"
+        title = "Clients that did not trust the bridge's certificate"
         yield title, rejecting_table(report)
     if report.callers:
         yield "What to change", Changes(changes(report))
+        if unequal(report):
+            yield "Replacements that are not proven", proofs_table(report)
         missed = unbridged(report)
         said = unbridged_table(missed) if missed else "Every call was answered or redirected."
         yield "What was not bridged", said
+    yield from _retiring_sections(report, code)
     if report.baseline:
         title = f"Since the report of {minute(report.baseline.generated_at)} UTC"
         yield title, compared_table(report.baseline)
@@ -199,23 +239,35 @@ def _sections(report: Report) -> Iterator[Section]:
         yield "Callers that are accepted, and left out above", ignored_table(report)
 
 
+def _retiring_sections(report: Report, code: Code) -> Iterator[Section]:
+    if report.retiring:
+        yield "What Docker retires next", retiring_table(report)
+    for routes, what in advice(report):
+        yield "", f"{' and '.join(map(code, routes))}: {what}"
+
+
 def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
     findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
 
+    has_proofs = bool(report.proofs)
+
     def row(use: CallerUse) -> Row:
+        proven = [use.proven.in_words if use.proven else ""] if has_proofs else []
         return (
-            *(Name(use.caller), StandingCell(use), f"{use.calls:,}", f"{use.this_hour:,}"),
+            *(Name(use.caller), StandingCell(use), *proven),
+            *(f"{use.calls:,}", f"{use.this_hour:,}"),
             *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
             Name(what_it_calls(findings[use.caller], _CALLED)),
         )
 
-    def paragraph(name: str, standing: str, calls: str, hour: str, last: str, *more: str) -> Row:
-        since, called = more
+    def paragraph(name: str, standing: str, *more: str) -> Row:
+        *proven, calls, hour, last, since, called = more
         times = f"{calls} call{'s' * (calls != '1')} since {since}, {hour} this hour"
-        return name, standing, f"{times}, the last {last}", called
+        return name, standing, *filter(None, proven), f"{times}, the last {last}", called
 
-    columns = ("Caller", "Standing", "Calls:", "This hour:", "Last call", "Since", "What it calls")
+    figures = ("Calls:", "This hour:", "Last call", "Since", "What it calls")
+    columns = ("Caller", "Standing", *(["Replacements"] if has_proofs else []), *figures)
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
 
 
@@ -238,6 +290,16 @@ def teams_table(report: Report) -> Table:
     return _table(columns, row, [*progress_of_teams(report)], share=1 / 8)
 
 
+def proofs_table(report: Report) -> Table:
+    """Replacements that differ from what callers get, or of which that is not known."""
+
+    def row(proof: Proof) -> Row:
+        name = Name(f"{proof.listing} of {proof.repository}")
+        return name, proof.result.value, Name(proof.in_words), f"{proof.at:%Y-%m-%d}"
+
+    return _table(("Replacement", "Result", "What", "On"), row, unequal(report))
+
+
 def rejecting_table(report: Report) -> Table:
     """Clients of which nothing else is known."""
 
@@ -245,6 +307,32 @@ def rejecting_table(report: Report) -> Table:
         return Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen)
 
     return _table(("Client", "Host", "Times:", "Last time"), row, report.seen.rejections)
+
+
+def retiring_table(report: Report) -> Table:
+    """Routes of API v2, and who calls them."""
+
+    def row(use: RetiringUse) -> Row:
+        since = str(use.since or "no day given")
+        callers, successor = Name(listed(use.callers, _CALLED)), Name(use.successor)
+        last = minute(use.last_seen)
+        return Name(use.route), since, f"{use.calls:,}", last, callers, successor
+
+    def paragraph(route: str, since: str, calls: str, last: str, *names: str) -> Row:
+        called = f"{calls} call{'s' * (calls != '1')}, the last {last}, by {names[0]}"
+        return route, f"deprecated: {since}", called, f"instead: {names[1]}"
+
+    columns = ("Route", "Since", "Calls:", "Last call", "Callers", "Instead")
+    return _table(columns, row, report.retiring, paragraph, share=1 / 8)
+
+
+def advice(report: Report) -> Sequence[tuple[Sequence[str], str]]:
+    """What happens to these routes, and what to do about their calls; those alike together."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for use in report.retiring:
+        found = route_named(use.route)
+        said[f"{found.sentence} {found.instead}"].append(use.route)
+    return [(routes, what) for what, routes in said.items()]
 
 
 def unbridged_table(findings: Sequence[Finding]) -> Table:
@@ -287,7 +375,7 @@ def findings_table(report: Report, columns: Sequence[str]) -> Table:
         [f"{value:,}" if isinstance(value, int) else Name(value) for value in row]
         for row in islice(rows_of(report, columns), ROWS)
     )
-    return Table(columns, rows, row_count(report), share=1 / 2)
+    return Table(columns, rows, row_count(report, columns), share=1 / 2, is_asked_for=True)
 
 
 def _table(
@@ -303,33 +391,59 @@ def _table(
 def changes(report: Report) -> Sequence[Change]:
     """Each route that was called, the busiest first."""
     findings: defaultdict[str, list[Finding]] = defaultdict(list)
+    verdicts: dict[str, Verdict] = {}
+    for use in report.routes:
+        verdicts.setdefault(without_namespace(use.route), use.verdict)
     for finding in report.findings:
-        findings[finding.route].append(finding)
-    return [Change(use, findings[use.route]) for use in report.routes]
+        findings[without_namespace(finding.route)].append(finding)
+    found = [Change(verdict, findings[name]) for name, verdict in verdicts.items()]
+    return sorted(found, key=attrgetter("calls"), reverse=True)
 
 
 def by_caller(report: Report, callers: Collection[str]) -> Mapping[str, Sequence[Finding]]:
-    """The findings of these callers, the busiest first."""
+    """The findings of these callers, the busiest first; one for both forms of a route."""
     found: dict[str, list[Finding]] = {caller: [] for caller in callers}
     for finding in report.findings:
         mine = found.get(finding.caller)
         if mine is not None:
             mine.append(finding)
-    return found
+    return {caller: _by_route(findings) for caller, findings in found.items()}
+
+
+def _by_route(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings, the busiest first, where those that differ in the form of the route alone are
+    one: that of the form which is called most."""
+    merged: dict[tuple[str, str, str], Finding] = {}
+    for one in findings if len(findings) > 1 else ():
+        key = one.caller, without_namespace(one.route), one.repository
+        merged[key] = _sum(merged[key], one) if key in merged else one
+    if len(merged) in (0, len(findings)):
+        return findings
+    return sorted(merged.values(), key=attrgetter("calls"), reverse=True)
+
+
+def _sum(busier: Finding, other: Finding) -> Finding:
+    return msgspec.structs.replace(
+        busier,
+        calls=busier.calls + other.calls,
+        last_seen=max(busier.last_seen, other.last_seen),
+        signed=busier.signed + other.signed,
+        paged=busier.paged + other.paged,
+        ended=tuple(map(sum, zip(busier.ended, other.ended, strict=True))),
+    )
 
 
 def unbridged(report: Report) -> Sequence[Finding]:
     """Those that are neither answered nor redirected each time, the busiest first."""
-    return [finding for finding in report.findings if finding.unanswered]
+    return _by_route([finding for finding in report.findings if finding.unanswered])
 
 
-def left_out(count: int) -> str:
-    """How many rows of so many are not among those that were made, and how to see them; empty for
-    none."""
-    if count <= ROWS:
+def left_out(count: int, shown: int) -> str:
+    """How many rows of so many are not shown, and how to see them; empty for none."""
+    if count <= shown:
         return ""
-    more = number(count - ROWS, "more row")
-    return f"{more}: CSV and JSON have all (--format csv), --caller NAME shows what one does"
+    more = number(count - shown, "more row")
+    return f"{more}: --format csv and -o report.html have all, --caller NAME shows what one does"
 
 
 def replacement_of(finding: Finding) -> Replacement:

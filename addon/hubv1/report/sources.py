@@ -20,6 +20,7 @@ from hubv1.report.compare import Earlier, compared, read_baseline
 from hubv1.report.known import Names, silent_callers
 from hubv1.report.model import Progress, Report, State
 from hubv1.report.owners import read_owners, teams_of
+from hubv1.report.proof_file import read_proofs, with_proofs
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
@@ -40,7 +41,7 @@ def make(
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
     recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
-    OwnersError, UnknownNameError and OSError.
+    OwnersError, ProofError, UnknownNameError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
@@ -70,6 +71,7 @@ def make(
             whole = read(replace(selection, since=None))
     owners = read_owners(options.owners) if options.owners else ()
     report = replace(report, teams=teams_of(report, owners)) if owners else report
+    report = with_proofs(report, read_proofs(journals, options.proof or (), say))
     ignored = [one.caller for one in report.ignored]
     for line in allowed.remarks(ignored):
         say(f"{options.ignore}: {line}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from io import StringIO
+from itertools import islice
 from typing import Literal
 
 from rich import box
@@ -26,6 +27,7 @@ from hubv1.report.sections import (
     StandingCell,
     Table,
     left_out,
+    replacement_of,
     sections_of,
 )
 from hubv1.text import number, printable
@@ -53,12 +55,15 @@ _STYLES: Mapping[Enum, str] = {
     Verdict.LOSSY: "yellow",
     Verdict.DEAD: "red",
     Verdict.SERVED: "dim",
+    Verdict.RETIRING: "yellow",
 }
 _ASCII = str.maketrans(
     {"\u2588": "#", "\u2593": "+", "\u2591": ":", "\u2500": "-", "\u2026": "..."}
 )
 """For the marks that bars and rules are made of, and for what was cut."""
 
+_ROWS = 20
+"""Of each table in a report: more would push the others out of sight."""
 _LONGEST_BAR = 40
 _BESIDE_BARS = 66
 """Characters that the day, the calls, some names and the room between take."""
@@ -135,9 +140,9 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
 
 
 def _change(change: Change) -> Iterator[RenderableType]:
-    use, made = change.use, change.replacement
-    title = Text(f"{printable(use.route)}  {number(use.calls, 'call')}, ", overflow="fold")
-    yield Padding(title.append(use.verdict.value, _STYLES[use.verdict]), (0, 0, 0, 2))
+    made = change.replacement
+    title = Text(f"{printable(change.route)}  {number(change.calls, 'call')}, ", overflow="fold")
+    yield Padding(title.append(change.verdict.value, _STYLES[change.verdict]), (0, 0, 0, 2))
     yield _indented(Text(made.lost))
     yield _code("    now     ").append(printable(made.old), "red")
     if made.new:
@@ -147,26 +152,27 @@ def _change(change: Change) -> Iterator[RenderableType]:
         yield _code(f"      {printable(line)}", "cyan")
     for text in filter(None, (fields_in_words(made.fields), " ".join(made.notes))):
         yield _indented(Text(text, "dim"))
-    yield from map(_repository, change.repositories[:ROWS])
-    yield from _more(len(change.repositories))
+    repositories = change.repositories
+    yield from map(_repository, repositories[:_ROWS])
+    yield from _more(len(repositories), _ROWS)
     yield ""
 
 
 def _repository(use: RepositoryUse) -> Text:
     line = _code(f"    {number(use.calls, 'call')} by {number(use.callers, 'caller')}")
     line.append(f"  {printable(use.busiest.repository)}")
-    if use.busiest.told.successor:
-        line.append("  ->  ").append(printable(use.busiest.told.successor), "cyan")
+    if new := replacement_of(use.busiest).new:
+        line.append("  ->  ").append(printable(new), "cyan")
     return line
 
 
 def _paragraphs(table: Table) -> Iterator[RenderableType]:
     assert table.paragraph  # noqa: S101  # the caller has seen to it
-    for row in table.rows:
+    for row in islice(table.rows, _ROWS):
         name, *lines = table.paragraph(*row)
         yield Padding(Text(printable(name), "bold", overflow="fold"), (0, 0, 0, 2))
         yield from map(_indented, map(_cell, lines))
-    yield from _more(table.count)
+    yield from _more(table.count, _ROWS)
     yield ""
 
 
@@ -175,24 +181,25 @@ def _table(table: Table) -> Iterator[RenderableType]:
     for column in table.columns:
         justify: Literal["left", "right"] = "right" if column.endswith(":") else "left"
         shown.add_column(column.removesuffix(":"), justify=justify, overflow="fold")
-    for row in table.rows:
+    most = ROWS if table.is_asked_for else _ROWS
+    for row in islice(table.rows, most):
         shown.add_row(*map(_cell, row))
     yield shown
-    yield from _more(table.count)
+    yield from _more(table.count, most)
 
 
 def _facts(lines: Sequence[tuple[str, str]]) -> Iterator[RenderableType]:
     grid = RichTable.grid(padding=(0, 1))
     grid.add_column()
     grid.add_column(overflow="fold")
-    for name, text in lines[:ROWS]:
+    for name, text in lines[:_ROWS]:
         grid.add_row(f"  {name}", Text(text))
     yield grid
-    yield from _more(len(lines))
+    yield from _more(len(lines), _ROWS)
 
 
-def _more(count: int) -> Iterator[RenderableType]:
-    if left := left_out(count):
+def _more(count: int, shown: int) -> Iterator[RenderableType]:
+    if left := left_out(count, shown):
         yield Text(f"  {left}", "dim")
 
 

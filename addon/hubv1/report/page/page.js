@@ -28,31 +28,57 @@ function setUpTheme() {
 // are new ones.
 const arrangements = [];
 
+const FOLD = 50; // rows, beyond which a table shows no more unless it is asked to
+
 // Shows the rows that have all words of the search, and what `fits` says where it is given.
 function filterFor(things, rowsOf) {
   const tools = things.closest("section").querySelector(".tools");
   const [search, select, output] = ["input", "select", "output"].map((each) => tools.querySelector(each));
+  const rest = document.createElement("p");
+  const more = document.createElement("button");
+  let isWhole = false;
+  rest.className = "rest";
+  more.type = "button";
+  (things.closest(".scroll") ?? things).after(rest);
   const filter = (fits = () => true) => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = rowsOf();
     let shown = 0;
     for (const row of rows) {
       const text = words.length ? row.textContent.toLowerCase() : "";
-      row.hidden = !(words.every((word) => text.includes(word)) && fits(row, select?.value));
-      shown += !row.hidden;
+      const isFound = words.every((word) => text.includes(word)) && fits(row, select?.value);
+      shown += isFound;
+      row.hidden = !isFound || (shown > FOLD && !isWhole);
     }
     const [part, all] = [shown, rows.length].map((count) => count.toLocaleString("en"));
-    const name = rows.length === 1 ? things.dataset.things.slice(0, -1) : things.dataset.things;
+    const { things: several } = things.dataset;
+    const name = rows.length === 1 ? several.slice(0, -1) : several;
+    rest.hidden = isWhole || shown <= FOLD;
+    more.textContent = `Show all ${part}`;
+    rest.replaceChildren(`${(shown - FOLD).toLocaleString("en")} more ${several}. `, more);
     const said = `${part === all ? all : `${part} of ${all}`} ${name}`;
     if (output.textContent !== said) output.textContent = said;
   };
+  // A link leads to a row that is not shown at present.
+  things.addEventListener("reveal", () => {
+    isWhole = true;
+    search.value = "";
+    if (select) select.value = "";
+    for (const arrange of arrangements) arrange();
+  });
+  more.addEventListener("click", () => {
+    isWhole = true;
+    for (const arrange of arrangements) arrange();
+    (rowsOf()[FOLD].querySelector("summary, a") ?? search).focus();
+  });
   return { filter, search, select };
 }
 
 function setUpList(list) {
   const { filter, search } = filterFor(list, () => [...list.children]);
   search.addEventListener("input", () => filter());
-  arrangements.push(filter);
+  arrangements.push(() => filter());
+  filter();
 }
 
 const inOrder = new Intl.Collator("en", { numeric: true }).compare;
@@ -67,7 +93,8 @@ function setUpTable(table) {
   let isFalling = false;
 
   const keyOf = (row) => {
-    const text = row.cells[chosen].textContent;
+    const { textContent, dataset } = row.cells[chosen];
+    const text = dataset.utc ?? textContent;
     const order = heads[chosen].dataset.order;
     if (order) return order.split(",").findIndex((word) => text.startsWith(word));
     return heads[chosen].className === "n" ? Number(text.replaceAll(",", "")) : text;
@@ -85,6 +112,7 @@ function setUpTable(table) {
   heads.forEach((head, at) => {
     const button = document.createElement("button");
     button.type = "button";
+    head.dataset.name = head.textContent.trim();
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
@@ -101,6 +129,7 @@ function setUpTable(table) {
   search.addEventListener("input", () => filter(fits));
   select?.addEventListener("change", () => filter(fits));
   arrangements.push(arrange);
+  filter(fits);
 }
 
 async function copy(text) {
@@ -146,7 +175,47 @@ function setUpChoices(part) {
   }
 }
 
+const two = (figure) => String(figure).padStart(2, "0");
+
+// A minute in UTC becomes that of the reader's zone, with UTC beside it.
+function showLocal(cell) {
+  const utc = cell.textContent.trim();
+  if (!/^\d{4}(-\d\d){2} \d\d:\d\d$/.test(utc)) return;
+  const at = new Date(`${utc.replace(" ", "T")}Z`);
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(two).join("-");
+  const local = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (local === utc) return;
+  const beside = document.createElement("i");
+  beside.textContent = `${utc.startsWith(day) ? utc.slice(11) : utc} UTC`;
+  cell.dataset.utc = utc;
+  cell.replaceChildren(`${local} `, beside);
+}
+
+function showLocalTimes(part) {
+  part.querySelectorAll("time").forEach(showLocal);
+  for (const body of part.tagName === "TBODY" ? [part] : part.querySelectorAll("tbody")) {
+    [...body.parentElement.tHead.rows[0].cells].forEach((head, at) => {
+      if (head.className === "t") for (const row of body.rows) showLocal(row.cells[at]);
+    });
+  }
+  const zone = document.getElementById("zone");
+  if (zone && document.querySelector("[data-utc]")) {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    zone.textContent = `Times are those of ${timeZone}, with UTC beside them; days are those of UTC.`;
+  }
+}
+
+// What a link leads to may be folded, filtered away or closed.
+function reveal() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  if (target.tagName === "DETAILS") target.open = true;
+  if (target.hidden) target.parentElement.closest("[data-things]")?.dispatchEvent(new Event("reveal"));
+  target.scrollIntoView();
+}
+
 function enliven(part) {
+  showLocalTimes(part);
   setUpChoices(part);
   addCopyButtons(part);
 }
@@ -158,19 +227,9 @@ function setUp(part) {
   enliven(part);
 }
 
-// On paper every replacement is open.
-function openForPaper(isOpen) {
-  for (const each of document.querySelectorAll("article details")) {
-    if (isOpen) each.dataset.was = `${each.open},${each.name}`;
-    const [was, name] = each.dataset.was.split(",");
-    each.name = isOpen ? "" : name;
-    each.open = isOpen || was === "true";
-  }
-}
-
 document.addEventListener("DOMContentLoaded", () => {
   setUpTheme();
   setUp(document);
-  addEventListener("beforeprint", () => openForPaper(true));
-  addEventListener("afterprint", () => openForPaper(false));
+  reveal();
+  addEventListener("hashchange", reveal);
 });

@@ -1,0 +1,81 @@
+"""Records that name nobody: what `hub_anonymize` leaves of addresses and user names."""
+
+import re
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from hubv1.api.record import CallRecord
+
+V4_PREFIX, V6_PREFIX = 24, 48
+"""Bits of an address that are kept: as a rule a network at one place, or a site's."""
+
+_WORDS = re.compile(r"[^\s,;=()<>\"']+")
+_CUT = re.compile(r" at [0-9A-Fa-f.:]*…$")
+"""An address at which a long name was cut, so that nothing parses it."""
+_USERS = "/v1/users/…"
+"""The one path of v1 that names an account, which is what stands for the rest of it too."""
+_SHORTEST_NAME = 3
+"""Characters from which on a user name in an error is masked: a shorter one may be part of a
+word."""
+
+
+def anonymized(record: CallRecord) -> CallRecord:
+    """The record with its client's network in place of each address, and without user names.
+
+    A record that is anonymized already stays as it is.
+    """
+    return replace(
+        record,
+        caller=_caller(record),
+        client_address=network_of(record.client_address),
+        user_agent_original=_WORDS.sub(_network_if_address, record.user_agent_original),
+        user_name="",
+        url_path=_USERS if record.route.endswith(f" {_USERS}") else record.url_path,
+        error=_without(record.user_name, record.error),
+    )
+
+
+def _caller(record: CallRecord) -> str:
+    """The caller's name; what a name ends with is the address, whether it can be parsed or not."""
+    name, address = _CUT.sub(" at …", record.caller), record.client_address
+    if address and not network_of(address):
+        name = name.replace(f" at {address}", " at unknown address")
+    return _WORDS.sub(_network_if_address, name)
+
+
+def network_of(address: str) -> str:
+    """The network that an address is cut to, `10.0.0.0/24` say; empty for what is no address."""
+    match _parsed(address):
+        case IPv4Address() as v4:
+            return str(IPv4Network((v4, V4_PREFIX), strict=False))
+        case IPv6Address() as v6:
+            return str(IPv6Network((int(v6), V6_PREFIX), strict=False))  # without a zone
+        case _:
+            return ""
+
+
+def _network_if_address(word: re.Match[str]) -> str:
+    return network_of(word[0]) or word[0]
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123` or `10.0.0.0/24`, and the
+    one of IPv4 that an address of IPv6 wraps."""
+    text = text.partition("/")[0]
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _without(name: str, text: str) -> str:
+    if len(name) < _SHORTEST_NAME:
+        return text
+    return re.sub(re.escape(name), "***", text, flags=re.IGNORECASE)

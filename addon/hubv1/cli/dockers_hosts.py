@@ -1,0 +1,90 @@
+"""How commands that ask Docker's hosts themselves reach them: where, as whom, by which proxy."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import click
+
+import hubv1
+from hubv1.config import SECRET
+from hubv1.hub import Basic, Connections, Transport
+from hubv1.proof import DOCKERS, Hosts
+from hubv1.text import stripped
+
+_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w./~-]*)?", re.ASCII)
+"""What can stand in a script between quotes without meaning anything else there."""
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _read_url(_: click.Context, __: click.Parameter, value: str) -> str:
+    if _URL.fullmatch(value) is None:
+        raise click.BadParameter("it takes a URL such as https://hub.docker.com")
+    return value.rstrip("/")
+
+
+def host_options(command: _Command) -> _Command:
+    """The options `--hub`, `--registry` and `--username`."""
+    for option in (
+        click.option(
+            "--username",
+            metavar="NAME",
+            help=f"Docker account, with its secret in {SECRET}. Default: nobody signs in.",
+        ),
+        click.option(
+            "--registry",
+            metavar="URL",
+            default=DOCKERS.registry,
+            callback=_read_url,
+            help=f"Where the registry is. Default: {DOCKERS.registry}.",
+        ),
+        click.option(
+            "--hub",
+            metavar="URL",
+            default=DOCKERS.hub,
+            callback=_read_url,
+            help=f"Where Docker Hub is. Default: {DOCKERS.hub}.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def hosts_at(hub: str, registry: str) -> Hosts:
+    """Docker's hosts, or those that stand in for them: there the registry is the index too."""
+    return Hosts(hub, registry, DOCKERS.index if registry == DOCKERS.registry else registry)
+
+
+def account_of(username: str | None) -> Basic | None:
+    """The account of that name; raises UsageError where its secret is nowhere."""
+    if not username:
+        return None
+    account = Basic(username, stripped(os.environ.get(SECRET, "")))
+    if not account.is_possible:
+        raise click.UsageError(
+            f"--username needs the secret of {username} in the environment, as {SECRET}"
+        )
+    return account
+
+
+def open_transport(hosts: Hosts) -> Transport:
+    """Connections to these hosts, by the proxy that the environment names for other programs."""
+    via = f"1.1 hub-v1-bridge-{secrets.token_hex(4)}"
+    return Transport(via, f"hub-v1-bridge/{hubv1.__version__}", _connections(hosts.hub))
+
+
+def _connections(url: str) -> Connections:
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all", "")
+    if not proxy or proxy_bypass(parts.netloc):
+        return Connections()
+    given = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    auth = f"{unquote(given.username)}:{unquote(given.password or '')}" if given.username else ""
+    place = given.netloc.rpartition("@")[2]
+    return Connections(proxy=f"{given.scheme}://{place}", proxy_auth=auth)

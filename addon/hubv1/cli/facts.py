@@ -1,0 +1,86 @@
+"""`facts`: whether Docker's hosts answer as the code assumes."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import click
+
+from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
+from hubv1.cli.main import DONE, FAILED, Command, say
+from hubv1.proof import (
+    FACTS,
+    MOST_CALLS,
+    PACE,
+    CheckedFact,
+    FactResult,
+    Probes,
+    as_json,
+    as_line,
+    as_markdown_table,
+    check_facts,
+    in_sum,
+)
+from hubv1.report import FOUND
+
+ENVIRONMENT_PREFIX = "HUB_FACTS"
+
+_HELP = f"""\
+Whether Docker's hosts answer as the code assumes, fact by fact.
+
+It asks by GET alone, at most {MOST_CALLS} times and not for longer than a minute, and signs in only
+where --username says so. docs/facts.md has the table.
+
+Exit codes: 0 every fact that could be asked holds; 1 nobody answered; 2 the arguments are wrong; 4
+a fact differs.
+"""
+
+
+@click.command(cls=Command, help=_HELP, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
+@host_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "json"]),
+    default="terminal",
+    help="Default: terminal.",
+)
+@click.option("--list", "is_list", is_flag=True, help="Ask nobody: print the table, as Markdown.")
+@click.pass_context
+def facts(  # noqa: D103  # its help is above, with a figure in it
+    context: click.Context,
+    hub: str,
+    registry: str,
+    username: str | None,
+    form: str,
+    *,
+    is_list: bool,
+) -> int:
+    if is_list:
+        click.echo(as_markdown_table(), nl=False)
+        return DONE
+    hosts, account = hosts_at(hub, registry), account_of(username)
+    transport = open_transport(hosts)
+    probes = Probes(hosts, transport, account, pace=0 if hosts.are_here else PACE)
+    asked_at = datetime.now(UTC)
+    is_json = form == "json"
+    checked = asyncio.run(_checked(probes, (lambda _: None) if is_json else _tell))
+    if is_json:
+        click.echo(as_json(checked, probes, asked_at), nl=False)
+    else:
+        click.echo(in_sum(checked, probes.calls))
+    if not probes.replies:
+        say(context.command_path, f"Neither {hosts.hub} nor {hosts.registry} answered.")
+        return FAILED
+    return FOUND if any(each.result is FactResult.DIFFERS for each in checked) else DONE
+
+
+async def _checked(probes: Probes, tell: Callable[[CheckedFact], object]) -> list[CheckedFact]:
+    try:
+        return await check_facts(FACTS, probes, tell)
+    finally:
+        await probes.transport.close()
+
+
+def _tell(checked: CheckedFact) -> None:
+    click.echo(as_line(checked))

@@ -1,0 +1,132 @@
+"""What a fact about Docker's hosts is, and what comes of looking whether it holds."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from hubv1.hub import Reply
+from hubv1.proof.probes import NotAsked, Probes, json_of
+
+
+class Certainty(StrEnum):
+    """How well a fact is known before anybody asks."""
+
+    CONFIRMED = "confirmed"
+    """By Docker's documentation, or by several independent sources."""
+    ONE_SOURCE = "one source"
+    UNKNOWN = "unknown"
+    """Nobody could confirm it: the code leans on one answer, and copes with others."""
+
+
+class FactResult(StrEnum):
+    """What came of looking."""
+
+    HOLDS = "holds"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+    """It could not be asked; or it is a fact that nobody knows, and what came is now known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What came, and whether the fact holds with it; None where that says nothing."""
+
+    holds: bool | None
+    text: str
+
+
+Check = Callable[[Probes], Awaitable[Evidence]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An assumption of the code about Docker's hosts, a row of the table."""
+
+    id: int
+    sentence: str
+    certainty: Certainty
+    source: str
+    """Where it is from, in Markdown."""
+    date: str
+    """Of what the source tells: a year at least, `2026-08-11` at best."""
+    file: str
+    """What depends on it, below `addon/hubv1`."""
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFact:
+    """A fact, and what came of looking."""
+
+    fact: Fact
+    result: FactResult
+    seen: str
+
+
+class FactTable:
+    """Facts, as they are written down one after the other."""
+
+    def __init__(self) -> None:
+        """An empty table."""
+        self.facts: list[Fact] = []
+
+    def fact(
+        self,
+        id_: int,
+        sentence: str,
+        source: str,
+        date: str,
+        file: str,
+        *,
+        known: Certainty = Certainty.CONFIRMED,
+    ) -> Callable[[Check], Check]:
+        """Put the fact that the decorated function looks for into the table."""
+
+        def add(check: Check) -> Check:
+            self.facts.append(Fact(id_, sentence, known, source, date, file, check))
+            return check
+
+        return add
+
+
+async def check_facts(
+    facts: Sequence[Fact], probes: Probes, say: Callable[[CheckedFact], object] = lambda _: None
+) -> list[CheckedFact]:
+    """Look for each fact in turn; `say` hears of each as soon as it is known."""
+    checked = []
+    for fact in facts:
+        checked.append(await _checked(fact, probes))
+        say(checked[-1])
+    return checked
+
+
+async def _checked(fact: Fact, probes: Probes) -> CheckedFact:
+    result = partial(CheckedFact, fact)
+    try:
+        seen = await fact.check(probes)
+    except NotAsked as reason:
+        return result(FactResult.UNKNOWN, f"not asked: {reason}")
+    if seen.holds is None or fact.certainty is Certainty.UNKNOWN:
+        return result(FactResult.UNKNOWN, seen.text)
+    return result(FactResult.HOLDS if seen.holds else FactResult.DIFFERS, seen.text)
+
+
+def status_is(reply: Reply, probes: Probes, *statuses: int) -> Evidence:
+    """Whether the reply has one of these statuses; what came is told in full where it has not."""
+    holds = reply.status in statuses
+    return Evidence(holds, str(reply.status) if holds else probes.shown(reply))
+
+
+def found_in(reply: Reply, probes: Probes, **kinds: type) -> Evidence:
+    """Whether the reply is a JSON object of status 200 with these fields, of these types."""
+    found = json_of(reply)
+    wrong = [
+        name
+        for name, kind in kinds.items()
+        if name not in found or not isinstance(found[name], kind)
+    ]
+    if reply.status != 200 or wrong:
+        text = f"without a sound {', '.join(wrong)}: " if wrong and reply.status == 200 else ""
+        return Evidence(holds=False, text=text + probes.shown(reply))
+    return Evidence(holds=True, text=f"200 with {', '.join(kinds)}")

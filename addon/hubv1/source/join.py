@@ -1,0 +1,116 @@
+"""What was called, joined with where it is written."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from hubv1.journal import EVERYTHING, Place, read_all
+from hubv1.source.findings import Finding
+from hubv1.source.targets import LOOKED_FOR, V1, base_target
+from hubv1.text import plainly, read_text
+
+
+class InputError(Exception):
+    """A file beside the trees that cannot be used, and why, in one sentence."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Calls of one caller for one route and repository; so much of a finding of a JSON report."""
+
+    route: str
+    caller: str
+    repository: str
+    calls: int
+    last_seen: datetime
+
+
+class _Report(msgspec.Struct):
+    schema: str
+    findings: list[Usage]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Findings that know who calls them, and calls that no finding explains."""
+
+    not_found: tuple[Usage, ...]
+
+
+def read_report(path: Path) -> list[Usage]:
+    """The calls in a JSON report; raises InputError."""
+    try:
+        report = msgspec.convert(json.loads(read_text(path)), _Report)
+    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise InputError(f"The report {path} cannot be read: {plainly(error)}.") from error
+    if not report.schema.startswith("hub-v1-report/"):
+        raise InputError(f"The report {path} is none of hub-v1-report, but {report.schema}.")
+    return report.findings
+
+
+def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:
+    """The calls in journals, and in fleets' databases; raises JournalError."""
+    places = {place.key: place for place in map(Place, journals)}
+    hour = datetime.now(UTC)
+    with read_all([*places.values()], EVERYTHING, say) as histories:
+        return [
+            Usage(count.route, count.caller, count.repository, count.calls, count.last_at)
+            for history in histories
+            for count in history.summary(hour).counts
+        ]
+
+
+def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> Joined:
+    """Tell each finding what was called of it.
+
+    A call belongs to the findings that name its repository most exactly: a variable may stand for
+    any, but not for one that is named elsewhere.
+    """
+    findings = [*findings]
+    for finding in findings:
+        finding.calls = 0
+    not_found = []
+    for usage in usages:
+        if usage.route not in LOOKED_FOR:
+            continue  # a kind of call that is not looked for in files
+        fitting = [each for each in findings if _fits(each, usage)]
+        best = min(map(_vagueness, fitting), default=None)
+        for finding in fitting:
+            if _vagueness(finding) == best:
+                _count(finding, usage)
+        if not fitting:
+            not_found.append(usage)
+    not_found.sort(key=lambda usage: (-usage.calls, usage.route, usage.repository, usage.caller))
+    return Joined(tuple(not_found))
+
+
+def _count(finding: Finding, usage: Usage) -> None:
+    finding.calls = (finding.calls or 0) + usage.calls
+    if usage.caller not in finding.callers:
+        finding.callers.append(usage.caller)
+    last = finding.last_seen
+    finding.last_seen = max(last, usage.last_seen) if last else usage.last_seen
+
+
+def _fits(finding: Finding, usage: Usage) -> bool:
+    target = finding.target
+    if target.kind == V1 and target.route == base_target().route and not target.repository:
+        return _family(usage.route).startswith(("GET /v1/", "DELETE/PUT /v1/", "* /v1/"))
+    if _family(target.route) != _family(usage.route):
+        return False
+    # A list of a namespace's repositories is written down without a repository.
+    return not usage.repository or fnmatchcase(usage.repository, target.repository)
+
+
+def _family(route: str) -> str:
+    is_v1 = "/v1/" in route
+    return route.replace("{namespace}/", "").removesuffix(" (X-Docker-Token)") if is_v1 else route
+
+
+def _vagueness(finding: Finding) -> tuple[int, int]:
+    name = finding.target.repository or "**"
+    return name.count("*"), -len(name)

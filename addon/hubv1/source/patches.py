@@ -1,0 +1,125 @@
+"""From a change of a piece of shell to a change of its file, and to what `git apply` takes."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+
+from hubv1.source.embedded import Piece
+from hubv1.source.fixes import Change, Text
+from hubv1.source.tree import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A change of a file: from offset to offset, and what stands there instead."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The change to a call, proven for its idiom."""
+
+    idiom: str
+    edits: tuple[FileEdit, ...]
+    differs: str
+    diff: str
+
+
+def fix_of(change: Change, piece: Piece, source: SourceFile) -> Fix | None:
+    """The fix that makes that change in the file; None where the new text does not fit in."""
+    new, at = "", 0
+    for edit in sorted(change.edits, key=lambda each: (each.start, each.end)):
+        if edit.start < at:
+            return None
+        new += piece.text[at : edit.start] + _plain(edit.text)
+        at = edit.end
+    new += piece.text[at:]
+    if piece.needs_conversion(new):
+        if piece.convert is None:
+            return None
+        edits: tuple[FileEdit, ...] = (FileEdit(*piece.convert(new)),)
+    else:
+        edits = tuple(
+            FileEdit(piece.origin[each.start], _end(piece, each.end), _written(piece, each.text))
+            for each in change.edits
+        )
+    return Fix(change.idiom, edits, change.differs, diff_of(source, edits))
+
+
+def _end(piece: Piece, end: int) -> int:
+    # What is after a part may be of the host: the end is that of the last character.
+    return piece.origin[end]
+
+
+def _plain(text: Text) -> str:
+    return "".join(each if isinstance(each, str) else each.text for each in text)
+
+
+def _written(piece: Piece, text: Text) -> str:
+    return "".join(
+        piece.escape(each).replace("\n", "\n" + (piece.indent or ""))
+        if isinstance(each, str)
+        else each.text
+        for each in text
+    )
+
+
+def apply(text: str, edits: Iterable[FileEdit]) -> str:
+    """The text of a file with its edits; of those that overlap the first counts."""
+    made, at = [], 0
+    for edit in sorted(edits, key=lambda each: (each.start, each.end)):
+        if edit.start < at:
+            continue
+        made += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*made, text[at:]])
+
+
+def without_overlaps(fixes: Sequence[Fix]) -> list[FileEdit]:
+    """The edits of fixes of one file; of those that overlap the first is taken as a whole."""
+    taken: list[FileEdit] = []
+    for fix in fixes:
+        if not any(
+            one.start < two.end and two.start < one.end for one in fix.edits for two in taken
+        ):
+            taken += fix.edits
+    return taken
+
+
+def diff_of(source: SourceFile, edits: Iterable[FileEdit]) -> str:
+    """A unified diff, in bytes a character each."""
+    old, new = source.text, apply(source.text, edits)
+    lines = unified_diff(
+        re.findall(r"[^\n]*\n|[^\n]+$", old), re.findall(r"[^\n]*\n|[^\n]+$", new),
+        f"{_name('a', source.name)}", f"{_name('b', source.name)}",
+    )  # fmt: skip
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _name(side: str, name: str) -> str:
+    """A name as git writes it: quoted, with octal escapes, where it has odd characters."""
+    raw = os.fsencode(f"{side}/{name}")
+    if re.fullmatch(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]+", raw):
+        # A tab ends a name that has blanks in it.
+        return raw.decode() + "\t" * (b" " in raw)
+    special = {
+        7: "\\a",
+        8: "\\b",
+        9: "\\t",
+        10: "\\n",
+        11: "\\v",
+        12: "\\f",
+        13: "\\r",
+        34: '\\"',
+        92: "\\\\",
+    }
+    return '"' + "".join(
+        special.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in raw
+    ) + '"'  # fmt: skip

@@ -1,0 +1,119 @@
+"""A scan from beginning to end: trees read, fixes written, gates asked."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from hubv1.source.findings import Finding, find
+from hubv1.source.join import InputError
+from hubv1.source.patches import apply, without_overlaps
+from hubv1.source.rendering import SCHEMA, Scan
+from hubv1.source.tree import SourceFile, Tree
+from hubv1.text import number, plainly, read_text
+
+Key = tuple[str, str, str, str, str]
+
+
+class Gate(StrEnum):
+    """What to look for."""
+
+    ANY = "any"
+    """Calls."""
+    UNFIXED = "unfixed"
+    """Calls that have no fix, or whose fix is not written."""
+    NEW = "new"
+    """Calls that an earlier scan does not have."""
+    NEVER = "never"
+
+
+class _Known(msgspec.Struct):
+    file: str
+    kind: str
+    route: str
+    repository: str
+    does: str
+
+
+class _Baseline(msgspec.Struct):
+    schema: str
+    findings: list[_Known]
+
+
+def scan_trees(tree: Tree, *, skopeo: bool = False) -> Scan:
+    """What is found in all files of the tree."""
+    scan = Scan([], tree.looked)
+    sources: dict[str, SourceFile] = {}
+    for source in tree.files():
+        found = find(source, tree.looked, skopeo=skopeo)
+        if any(each.fix for each in found):
+            sources[source.name] = source
+        scan.findings += found
+    scan.sources = sources
+    return scan
+
+
+def write_fixes(scan: Scan, say: Callable[[str], None]) -> None:
+    """Write all fixes into their files, and keep the findings that are left; `say` hears of files
+    that cannot be written, or were changed meanwhile."""
+    left: list[Finding] = []
+    for name, group in groupby(scan.findings, key=lambda finding: finding.file):
+        found = [*group]
+        fixes = [each.fix for each in found if each.fix]
+        source = scan.sources.get(name)
+        if source is None or not fixes:
+            left += found
+            continue
+        edits = without_overlaps(fixes)
+        try:
+            _rewrite(source, apply(source.text, edits))
+        except OSError as error:
+            say(f"{source.path} is not fixed: {plainly(error)}.")
+            left += found
+            continue
+        unwritten = [one for one in found if not one.fix or not {*one.fix.edits} <= {*edits}]
+        scan.fixed += len(found) - len(unwritten)
+        left += unwritten
+    scan.findings = left
+
+
+def _rewrite(source: SourceFile, text: str) -> None:
+    descriptor = os.open(source.path, os.O_RDWR | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "r+b") as file:
+        if file.read() != source.text.encode("latin-1"):
+            raise OSError("it was changed meanwhile")
+        file.seek(0)
+        file.write(text.encode("latin-1"))
+        file.truncate()
+
+
+def read_baseline(path: Path) -> Counter[Key]:
+    """The findings of an earlier scan's JSON; raises InputError."""
+    try:
+        earlier = msgspec.convert(json.loads(read_text(path)), _Baseline)
+    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise InputError(f"The baseline {path} cannot be read: {plainly(error)}.") from error
+    if earlier.schema != SCHEMA:
+        raise InputError(f"The baseline {path} is no {SCHEMA}, but {earlier.schema}.")
+    return Counter(
+        (each.file, each.kind, each.route, each.repository, each.does) for each in earlier.findings
+    )
+
+
+def found_by(gate: Gate, scan: Scan, baseline: Counter[Key] | None) -> str:
+    """What the gate asks for and is there, in a few words; empty where nothing is."""
+    findings = scan.findings
+    if gate is Gate.NEVER:
+        return ""
+    if gate is Gate.UNFIXED:
+        findings = [each for each in findings if each.fix is None]
+        return number(len(findings), "call") + " without a fix" if findings else ""
+    if gate is Gate.NEW:
+        new = Counter(each.key for each in findings) - (baseline or Counter())
+        return number(new.total(), "new call") if new else ""
+    return number(len(findings), "call") if findings else ""

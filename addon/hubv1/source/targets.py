@@ -1,0 +1,168 @@
+"""What a URL asks for: a retired route of v1, or a route that Docker retires next."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from hubv1.api.names import OFFICIAL_NAMESPACE
+from hubv1.api.routes import (
+    LEGACY_HOSTS,
+    REGISTRY_HOST,
+    ROUTES,
+    Listing,
+    Route,
+    recognise,
+    recognise_retiring,
+)
+from hubv1.api.routes import RETIRING as RETIRING_ROWS
+from hubv1.source.expressions import HOLE, Expressions, Part, Resolved
+
+TABLE_DATE = date(2026, 11, 29)
+"""When what Docker has retired or deprecated was last looked up."""
+
+V1 = "v1"
+RETIRING = "retiring"
+
+_URL = re.compile(
+    r"(?:--?[\w-]+=)?(?:https?:)?(?://)?(?:[^/@\s]*@)?"
+    rf"(?P<host>{'|'.join(map(re.escape, LEGACY_HOSTS))})"
+    r"(?::\d+)?(?P<path>/.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_REPOSITORIES = re.compile(
+    r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
+)
+RETIRING_ROUTES = tuple(route for route in RETIRING_ROWS if route.listing is not Listing.PAGE)
+"""Pages that Hub refuses are left out: no file tells whether a page is one of them."""
+LOOKED_FOR = frozenset(
+    route.name
+    for route in (*ROUTES, *RETIRING_ROUTES)
+    if not route.path.startswith("/v1/") or route.path.startswith("/v1/repositories")
+)
+"""The routes that are looked for, as reports name them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a call asks for."""
+
+    kind: str
+    route: str
+    """As reports name it."""
+    repository: str
+    """`namespace/repository`, with * for what is not known; empty where there is none, or where
+    Hub allows no such name."""
+    row: Route | None = None
+    """Of the table of v1."""
+    instead: str = ""
+    """What to do about a call to v2."""
+    segments: tuple[tuple[str | Part, ...], ...] = ()
+    """Of the name of the repository, as they stand in the URL."""
+    tag: tuple[str | Part, ...] = ()
+
+    @property
+    def listing(self) -> Listing | None:
+        """Which answer of v1's it wants."""
+        return self.row.listing if self.row else None
+
+
+def target_of(
+    resolved: Resolved, method: str, expressions: Expressions, *, docker_token: bool = False
+) -> Target | None:
+    """What a URL asks for; None where that is nothing to be found."""
+    url = _URL.fullmatch(resolved.text)
+    if url is None or url["path"] is None:
+        return None
+    path, _, query = url["path"].partition("?")
+    known = _with_values(path, resolved, expressions)
+    if re.match(r"/+v1/", known):
+        target = _v1(path, known, resolved, method, docker_token=docker_token)
+        # What a query asks for no change can keep.
+        return replace(target, segments=()) if target and query else target
+    if url["host"].lower() == REGISTRY_HOST:
+        return None
+    return _v2(known, method)
+
+
+def asks_hub(resolved: Resolved) -> bool:
+    """Whether it is a URL of a legacy host and no mere beginning of one."""
+    return (
+        _URL.fullmatch(resolved.text) is not None
+        and not is_base(resolved)
+        and not is_host(resolved)
+    )
+
+
+def is_base(resolved: Resolved) -> bool:
+    """Whether it is the beginning of v1's URLs that is called nowhere in its file."""
+    url = _URL.fullmatch(resolved.text)
+    return url is not None and bool(re.fullmatch(r"/+v1/+repositories/*", url["path"] or ""))
+
+
+def is_host(resolved: Resolved) -> bool:
+    """Whether it is a host that paths elsewhere in its file may be relative to."""
+    url = _URL.fullmatch(resolved.text)
+    return url is not None and bool(re.fullmatch(r"/*(?:v1/*)?", url["path"] or ""))
+
+
+def base_target() -> Target:
+    """What is said of a base that is called nowhere."""
+    row = next(each for each in ROUTES if each.listing is Listing.NOTHING)
+    return Target(V1, row.name, "", row)
+
+
+def _with_values(path: str, resolved: Resolved, expressions: Expressions) -> str:
+    """The path with the values of variables that have but one."""
+    before = resolved.text.count(HOLE) - path.count(HOLE)
+    holes = iter(resolved.holes[before:])
+    return re.sub(
+        HOLE, lambda _: _value(next(holes, None), expressions), path, count=len(resolved.holes)
+    )
+
+
+def _value(hole: Part | None, expressions: Expressions) -> str:
+    name = hole.name if hole else ""
+    return (expressions.literal(name) if name and not name.isdigit() else "") or HOLE
+
+
+def _v1(
+    path: str, known: str, resolved: Resolved, method: str, *, docker_token: bool
+) -> Target | None:
+    found = _REPOSITORIES.fullmatch(known)
+    call = recognise(method, known.replace(HOLE, "x").encode("utf-8"), lambda: docker_token)
+    if found is None or call is None:
+        return None
+    name = [each for each in found[1].split("/") if each]
+    repository = "/".join(re.sub(f"{HOLE}+", "*", each) for each in name)
+    if len(name) == 1 and repository != "*":
+        repository = f"{OFFICIAL_NAMESPACE}/{repository}"
+    if call.repository is None and call.route.listing is not Listing.NOTHING:
+        repository = "*" if HOLE in found[1] else ""
+    holes = iter(resolved.holes[resolved.text.count(HOLE) - path.count(HOLE) :])
+    written = _REPOSITORIES.fullmatch(path)
+    segments: tuple[tuple[str | Part, ...], ...] = ()
+    tag: tuple[str | Part, ...] = ()
+    if written is not None:
+        segments = tuple(_pieces(each, holes) for each in written[1].split("/") if each)
+        tag = _pieces(written[3] or "", holes)
+    return Target(V1, call.route.name, repository, call.route, "", segments, tag)
+
+
+def _pieces(text: str, holes: Iterator[Part]) -> tuple[str | Part, ...]:
+    pieces = re.split(f"({HOLE})", text)
+    return tuple(next(holes) if each == HOLE else each for each in pieces if each)
+
+
+def _v2(path: str, method: str) -> Target | None:
+    path = "/" + "/".join(each for each in path.split("/") if each)
+    is_login = path == "/v2/users/login"
+    call = recognise_retiring(
+        "POST" if is_login else method, path.replace(HOLE, "x").encode("utf-8")
+    )
+    # `repositories/$1/tags` are the tags of a repository whose name is in one variable.
+    if call is None or call.route not in RETIRING_ROUTES or path.endswith(("/tags", "/images")):
+        return None
+    names = [re.sub(f"{HOLE}+", "*", each) for each in path.split("/")[3:]]
+    repository = "" if is_login or not names else "/".join([*names, "*"][:2])
+    return Target(RETIRING, call.route.name, repository, None, call.route.instead)

@@ -1,0 +1,1 @@
+"""Files that each release wrote, one folder each: what users have, and later versions must open."""

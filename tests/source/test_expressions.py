@@ -1,0 +1,56 @@
+"""URLs are found however a language puts them together; near misses are not."""
+
+# ruff: noqa: E501  # lines of other languages are as long as they are
+from pathlib import Path
+
+import pytest
+
+from hubv1.source import Tree, scan_trees
+
+FOUND = {
+    "tags.ps1": (2, "$Hub = 'https://index.docker.io/v1/repositories'\nInvoke-WebRequest -Uri \"$Hub/$Image/tags\"\n"),
+    "format.ps1": (1, 'irm ("https://index.docker.io/v1/repositories/{0}/tags" -f $name)\n'),
+    "Tags.cs": (2, 'const string Hub = "https://registry.hub.docker.com";\nvar u = $"{Hub}/v1/repositories/{n}/tags";\n'),
+    "Tags.kt": (2, 'const val HUB = "index.docker.io"\nURL("https://$HUB/v1/repositories/${n}/tags").readText()\n'),
+    "Tags.java": (3, 'String H = "registry.hub.docker.com";\nString u(String n) {\n  return "https://" + H + "/v1/repositories/" + n + "/tags";\n'),
+    "tags.pl": (2, 'my $hub = "https://index.docker.io/v1";\n$ua->get($hub . "/repositories/" . $n . "/tags");\n'),
+    "tags.php": (2, "define('HUB', 'https://index.docker.io/v1/repositories');\nfile_get_contents(HUB . '/' . $n . '/tags');\n"),
+    "tags.rb": (2, "HUB = 'https://index.docker.io'.freeze\nURI(\"#{HUB}/v1/repositories/#{n}/tags\")\n"),
+    "host.rb": (2, "http = Net::HTTP.new('index.docker.io', 443)\nhttp.get(\"/v1/repositories/#{n}/tags\")\n"),
+    "tags.js": (2, "const c = axios.create({ baseURL: 'https://index.docker.io' });\nc.get(`/v1/repositories/${n}/tags`);\n"),
+    "later.go": (4, 'url := c.BaseURL + "/v1/repositories/" + n + "/tags"\n\nreq := 1\nhttp.Get(url)\n}\nvar x = Client{BaseURL: "https://index.docker.io"}\n'),
+    "split.go": (2, 'const hub = "https://index.docker.io/v1"\nfmt.Sprintf("%s/repositories/%s/tags", hub, n)\n'),
+    "default.py": (3, 'import os\nBASE = os.environ.get("HUB", "https://index.docker.io")\nget(BASE + "/v1/repositories/a/b/tags")\n'),
+    "joined.py": (2, 'HUB = "https://index.docker.io/v1/"\nget(urljoin(HUB, "repositories/a/b/tags"))\n'),
+    "listed.py": (2, 'check_output(["curl", "-s",\n  "https://index.docker.io/v1/repositories/a/b/tags"])\n'),
+    "several.py": (3, 'URL = ("https://index.docker.io"\n       "/v1/repositories/a/b/tags")\nget(URL)\n'),
+    "named.tf": (4, 'locals {\n  hub = "https://index.docker.io/v1/repositories"\n}\nurl = format("%s/%s/tags", local.hub, var.image)\n'),
+    "tags.rs": (1, 'let url = format!("https://index.docker.io/v1/repositories/{n}/tags");\n'),
+    "tags.json": (1, '{"url": "https:\\/\\/index.docker.io\\/v1\\/repositories\\/a\\/b\\/tags"}\n'),
+    "hub.env": (1, "HUB=https://index.docker.io/v1/repositories\n"),
+    "user.sh": (1, 'curl "https://$U:$P@index.docker.io/v1/repositories/a/b/tags"\n'),
+    "default.sh": (2, ': "${REG:=https://index.docker.io}"\ncurl "$REG/v1/repositories/$1/tags"\n'),
+    "login.js": (1, "fetch('https://hub.docker.com/v2/users/login', { method: 'POST' })\n"),
+    "space.js": (1, "fetch('https://hub.docker.com/v2/repositories/library/?page_size=100')\n"),
+}  # fmt: skip
+MISSED = {
+    "registry.py": 'def tags(registry, n):\n    return get(f"{registry}/v1/repositories/{n}/tags")\n',
+    "both.py": 'HUB = "https://hub.docker.com"\nget(f"{mirror}/v1/repositories/a/tags")\n',
+    "comment.js": "const u = `${host}/v1/repositories/a/tags` // not https://index.docker.io/v1/repositories/a/tags\n",
+    "patch.py": 'requests.patch("https://hub.docker.com/v2/repositories/acme/app/", json={})\n',
+    "tags.py": 'HUB = "https://hub.docker.com/v2"\nget(f"{HUB}/repositories/acme/app/tags")\n',
+    "path.txt": "https://mirror.example.com/index.docker.io/v1/repositories/a/b/tags\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "line", "text"), [(n, *each) for n, each in FOUND.items()])
+def test_a_call_is_found_once_at_its_line(tmp_path: Path, name: str, line: int, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert [each.line for each in found] == [line]
+
+
+@pytest.mark.parametrize(("name", "text"), MISSED.items())
+def test_what_is_no_call_of_hubs_is_not_found(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert scan_trees(Tree([tmp_path], [], tmp_path)).findings == []
