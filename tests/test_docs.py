@@ -37,6 +37,7 @@ from hubv1.report.allowlist import read_allowlist
 from hubv1.report.compare import FailOn
 from hubv1.report.data import COLUMNS
 from hubv1.report.output import FORMATS
+from hubv1.report.owners import read_owners
 from hubv1.source.targets import RETIRING_ROUTES
 from hubv1.source.uses import Does
 from standin import Catalog
@@ -167,7 +168,7 @@ def test_the_reference_shows_every_argument_of_the_report() -> None:
     shown = REFERENCE[REFERENCE.index("scripts/report [") :].partition("```")[0]
     for option in report_command.params:
         if isinstance(option, click.Option) and option.name != "version":
-            assert f"[{option.opts[0]} " in shown
+            assert re.search(rf"\[{option.opts[0]}[ \]]", shown)
             for choice in getattr(option.type, "choices", ()):
                 assert re.search(rf"\b{choice}\b", shown) or f"\n| `{choice}` |" in OPTIONS
 
@@ -243,11 +244,14 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
     assert re.search(rf"^\| `{fail_on}` \|", REFERENCE, re.MULTILINE)
 
 
-def test_the_file_of_ignored_callers_that_the_report_page_shows_is_one(tmp_path: Path) -> None:
-    [shown] = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
+def test_the_files_of_callers_that_the_report_page_shows_are_such(tmp_path: Path) -> None:
+    shown, of_owners = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
     [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"
+    (tmp_path / "owners.toml").write_text(of_owners, encoding="utf-8")
+    [owner] = read_owners(tmp_path / "owners.toml")
+    assert owner.team == "Platform"
 
 
 @pytest.mark.parametrize("script", ["run", "demo", "report", "scan", "prove", "test", "bench"])

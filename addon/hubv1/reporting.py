@@ -2,13 +2,15 @@
 
 A report is made by a process beside the bridge, one at a time, and within a time: what a large
 journal takes of memory and time is not the bridge's, no call is held up, and the bridge can end it.
-The few lines of a summary come from a few rows of the journal, however many callers it has.
+The few lines of a summary come from a few rows of the journal, however many callers it has. At the
+bridge's end, where there is little time, a report that names the latest callers stands first.
 
 The report is loaded by whoever asks for one: nothing that starts with the bridge needs it.
 """
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import resource
@@ -30,6 +32,7 @@ SUFFIXES: Mapping[str, str] = {
     ".json": "json",
     ".csv": "csv",
     ".txt": "terminal",
+    ".xml": "junit",
 }
 """The format that the suffix of a report's file stands for."""
 
@@ -45,6 +48,9 @@ a report longer than a small report."""
 _SUMMARY_SECONDS = 30.0
 _REPORT_SECONDS = 300.0
 """On demand, while calls are answered."""
+NAMED = 10_000
+"""Callers that have a name in a report while there is little time: a day has no more, and they take
+a second."""
 _MEGABYTES = 512
 """Memory that a report may take: one of half a million callers needs as much."""
 _ENDED = "the bridge ended before it was made"
@@ -108,33 +114,56 @@ async def _write(
 
     With a turn to wait for there is time: calls are answered meanwhile.
     """
-    from hubv1.report import report_command, temporary_file  # noqa: PLC0415  # see above
+    from hubv1.report import temporary_file  # noqa: PLC0415  # see above
 
     token = uuid4().hex
     reason = _ENDED
-    left = [*paths]
+    left = dict.fromkeys(paths, "")
+    """What the files that are not whole have; empty for nothing."""
+    reasons: dict[Path, str] = {}
     try:
         async with (
             turn or asyncio.Lock(),
             asyncio.timeout(seconds),
             _worker(place, paths, token, nice=10 if turn else 0) as told,
         ):
-            async for trouble in told:
-                path = left.pop(0)
-                if trouble.strip():
-                    _log_none(trouble.decode().strip())
+            async for line in told:
+                at, has, trouble = json.loads(line)
+                path = paths[at]
+                if has:
+                    left[path] = has
+                elif trouble and left.get(path):
+                    reasons[path] = trouble
                 else:
-                    logger.info("hub v1: the report is in %s", path)
+                    left.pop(path, None)  # a file may be named twice
+                    _log_written(path, trouble)
         reason = "the process that makes it failed"
     except TimeoutError:
         reason = f"{seconds:g} seconds were not enough"
     except OSError as error:
         reason = str(error)
     finally:
-        for path in left:
+        for path, has in left.items():
             temporary_file(path, token).unlink(missing_ok=True)
-            by_hand = f"{report_command()} --journal {place} -o {path}"
-            _log_none(f"{path} was not written, since {reason}. {by_hand} writes it.")
+            _log_left(place, path, has, reasons.get(path, reason))
+
+
+def _log_written(path: Path, trouble: str) -> None:
+    if trouble:
+        _log_none(trouble)
+    else:
+        logger.info("hub v1: the report is in %s", path)
+
+
+def _log_left(place: Place, path: Path, has: str, reason: str) -> None:
+    from hubv1.report import report_command  # noqa: PLC0415  # see above
+
+    by_hand = f"{report_command()} --journal {place} -o {path}"
+    if has:
+        text = "hub v1: the report is in %s; it has %s, since %s. %s names all."
+        logger.warning(text, path, has, reason, by_hand)
+    else:
+        _log_none(f"{path} was not written, since {reason}. {by_hand} writes it.")
 
 
 @asynccontextmanager
@@ -164,36 +193,54 @@ async def _worker(
 def make_report(nice: str, journal: str, token: str, *files: str) -> None:
     """Write the report of a journal to files, in a process of its own.
 
-    For each of them a line on standard output says why it could not be written; it is empty if it
-    was. `token` is for temporary files.
+    `nice` is "0" if there is little time: if the journal has more than NAMED callers, a report
+    that names the latest stands first. `token` is for temporary files.
+    """
+    os.nice(int(nice))
+    limit = _MEGABYTES << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    gc.disable()  # nothing here is a cycle, and looking for some takes a third of the time
+    if int(nice) or not write_report(journal, token, files, NAMED):
+        write_report(journal, token, files)
+
+
+def write_report(journal: str, token: str, files: Sequence[str], named: int | None = None) -> bool:
+    """Write the report to each of the files, and return whether nothing is left to do.
+
+    With `named` only so many callers have a name in it. A line of JSON on standard output says of
+    each file which it is, what it has if that is not all, and why it could not be written.
     """
     from hubv1.report import (  # noqa: PLC0415  # see above
         build_report,
+        named_in,
         read_proofs,
         render_report,
         with_proofs,
         write_whole,
     )
 
-    os.nice(int(nice))
-    limit = _MEGABYTES << 20
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    gc.disable()  # nothing here is a cycle, and looking for some takes a third of the time
     try:
-        with read(Place(journal)) as history:
+        with read(Place(journal), named=named) as history:
             report = build_report([history], datetime.now(UTC))
         report = with_proofs(report, read_proofs([journal]))
+        has = named_in(report)
     except (JournalError, OSError, MemoryError) as error:
-        sys.stdout.write(f"{_trouble(error)}\n" * len(files))
-        return
-    for path in map(Path, files):
-        trouble = ""
+        for at in range(len(files)):
+            _tell(at, error=error)
+        return True
+    for at, path in enumerate(map(Path, files)):
         try:
             write_whole(render_report(report, format_of(path)), path, token)
         except (OSError, MemoryError) as error:
-            trouble = _trouble(error)
-        sys.stdout.write(f"{trouble}\n")
-        sys.stdout.flush()
+            _tell(at, error=error)
+        else:
+            _tell(at, has)
+    return not has
+
+
+def _tell(at: int, has: str = "", error: Exception | None = None) -> None:
+    sys.stdout.write(json.dumps([at, has, _trouble(error) if error else ""]) + "\n")
+    sys.stdout.flush()
 
 
 def _trouble(error: Exception) -> str:

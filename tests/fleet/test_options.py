@@ -18,7 +18,7 @@ from hubv1.config import OPTIONS, BadOption, Config, read_config
 from hubv1.fleet import Shipper
 from hubv1.fleet.postgres import FleetDatabase
 from hubv1.journal import JournalError, Place
-from hubv1.journal.reader import open_for_reading
+from hubv1.journal.engines import open_for_reading
 from onstage import on_stage
 
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}

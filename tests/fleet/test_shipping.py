@@ -21,7 +21,7 @@ from fleet.writing import NOON, some_calls, write
 from hubv1.fleet import shipper
 from hubv1.journal import Journal, Place, schema
 from hubv1.journal.connection import stored
-from hubv1.journal.reader import open_for_reading
+from hubv1.journal.engines import open_for_reading
 from hubv1.journal.retention import remove_old
 from journal.asking import asked
 from samples import make_entry

@@ -8,6 +8,7 @@ import pytest
 
 from hubv1.api.routes import Outcome
 from hubv1.journal import Gap, Seen
+from hubv1.report import FORMATS
 from report import processes
 from report.inside import report, told
 from report.made import write_journal
@@ -50,7 +51,9 @@ class TestNames:
             (("--caller", "build [main]"), {"build [main]": 1}),
             (("--caller", "curl*"), {"curl/8.1 at 10.0.0.7": 5}),
             (("--caller", "now", "--caller", "b*"), {"now": 1, "build [main]": 1}),
-            (("--caller", "WGET"), {}),
+            (("--caller", "ge"), {"wget": 3}),
+            (("--caller", "[main]"), {"build [main]": 1}),
+            (("--caller", "wget", "--caller", "o"), {"wget": 3, "now": 1}),
             (("--route", TAG), {"build [main]": 1}),
             (("--route", "*/tags/*"), {"build [main]": 1}),
             (("--repository", "acme/*"), {"build [main]": 1}),
@@ -72,11 +75,94 @@ class TestNames:
         assert sum(finding["calls"] for finding in body["findings"]) == calls
 
     def test_traffic_is_what_was_seen_all_the_same(self, journal: Path) -> None:
-        assert told("--journal", journal, "--caller", "nobody")["seen"]["flows"] == 20
-        shown = report("--journal", journal, "--repository", "nobody/*").stdout
+        found = told("--journal", journal, "--caller", "now", "--outcome", "gone")
+        assert found["seen"]["flows"] == 20
+        shown = report("--journal", journal, "--repository", "acme/*", "--outcome", "gone").stdout
         assert shown.startswith(
-            "No such legacy call in 20 flows. Only this was asked for: repository nobody/*."
+            "No such legacy call in 20 flows. Only this was asked for: repository acme/*, outcome "
+            "gone."
         )
+
+    def test_a_whole_name_is_not_taken_for_a_part_of_others(self, tmp_path: Path) -> None:
+        calls = make_entry(caller="job"), make_entry(caller="job-2", outcome=Outcome.GONE)
+        path = write_journal(tmp_path / "names", *calls, seen=Seen(flows=9))
+        assert callers(told("--journal", path, "--caller", "job")) == {"job": 1}
+        found = told("--journal", path, "--caller", "job", "--outcome", "gone", code=0)
+        assert callers(found) == {}
+
+    def test_a_part_is_told_as_it_was_asked_for(self, journal: Path) -> None:
+        assert told("--journal", journal, "--caller", "ge")["filter"]["callers"] == ["ge"]
+
+
+class TestUnknownNames:
+    """A gate must not be green because of a slip of the pen, nor fail once a caller has moved."""
+
+    @pytest.mark.parametrize("form", FORMATS)
+    @pytest.mark.parametrize(
+        ("arguments", "near"),
+        [
+            (("--caller", "WGET"), "There is no caller 'WGET'. Near it: wget."),
+            (("--caller", "wgte*"), "There is no caller 'wgte*'. Near it: wget."),
+            (("--caller", "wget", "--caller", "bild"), "There is no caller 'bild'. Near it: buil"),
+            (("--repository", "acme/tol"), "There is no repository 'acme/tol'. Near it: acme/tool"),
+            (("--repository", "alpine"), "There is no repository 'library/alpine'. "),
+            (("--host", "miror.example"), "There is no host 'miror.example'. Near it: mirror.exa"),
+        ],
+        ids=str,
+    )
+    def test_are_wrong_usage_with_the_nearest(
+        self, journal: Path, form: str, arguments: tuple[str, ...], near: str
+    ) -> None:
+        for period in ((), ("--since", "24h"), ("--fail-on", "any")):
+            done = report("--journal", journal, *arguments, *period, "--format", form)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert near in done.stderr
+
+    @pytest.mark.parametrize("form", FORMATS)
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--caller", "wget"),
+            ("--caller", "wg"),
+            ("--repository", "acme/*"),
+            ("--repository", "acme/tool"),
+            ("--host", "mirror.example"),
+            ("--host", "registry.hub.docker.com"),
+        ],
+        ids=str,
+    )
+    def test_names_without_a_call_in_the_period_are_none(
+        self, journal: Path, form: str, arguments: tuple[str, ...]
+    ) -> None:
+        period = ("--since", "24h", "--fail-on", "any")
+        done = report("--journal", journal, *arguments, *period, "--format", form)
+        assert done.returncode == 0, done
+
+    def test_names_of_an_earlier_report_are_none(self, journal: Path, tmp_path: Path) -> None:
+        before, now = tmp_path / "before.json", tmp_path / "now"
+        asked = ("--caller", "wget", "--repository", "debian", "--host", "mirror.example")
+        report("--journal", journal, *asked, "-o", before)
+        write_journal(now, make_entry(caller="x", repository="y"), seen=Seen(flows=9))
+        found = told("--journal", now, *asked, "--baseline", before, code=0)
+        assert found["baseline"]["gone"] == ["wget"]
+
+    def test_names_of_an_allowlist_are_none(self, journal: Path, tmp_path: Path) -> None:
+        file = tmp_path / "accepted.toml"
+        file.write_text('[[ignore]]\ncaller = "mirror/*"\nreason = "x"\nuntil = 2020-01-01\n')
+        for name in ("mirror/*", "mirror/3"):
+            told("--journal", journal, "--ignore", file, "--caller", name, code=0)
+        done = report("--journal", journal, "--ignore", file, "--caller", "mirrors")
+        assert done.returncode == 2
+
+    def test_a_caller_that_calls_itself_a_pattern_makes_no_name_known(self, tmp_path: Path) -> None:
+        path = write_journal(tmp_path / "names", make_entry(caller="*"), seen=Seen(flows=9))
+        assert report("--journal", path, "--caller", "nightly").returncode == 2
+
+    def test_are_looked_for_in_recordings_too(self, tmp_path: Path) -> None:
+        path = written(tmp_path / "flows", recorded(), recorded("/v1/repositories/a/b/tags"))
+        assert report(path, "--repository", "a/c").returncode == 2
+        assert report(path, "--repository", "a/b", "--since", "24h").returncode == 1
+        assert callers(told(path, "--caller", "10.0.0.7")) == {"curl/8.1 at 10.0.0.7": 2}
 
 
 class TestPeriod:

@@ -74,7 +74,9 @@ class TestFailOn:
         assert done.stderr == "scripts/report: --fail-on any: there are legacy calls.\n"
 
     def test_it_follows_the_filters(self, bridged: Path) -> None:
-        done = report("--journal", bridged, "--fail-on", "any", "--caller", "nobody")
+        done = report(
+            "--journal", bridged, "--fail-on", "any", "--caller", "c1", "--outcome", "gone"
+        )
         assert done.returncode == 0
 
 
@@ -85,7 +87,7 @@ class TestBaseline:
         done = report("--journal", now, "--baseline", before, "--fail-on", "new", "--format=json")
         baseline = json.loads(done.stdout)["baseline"]
         assert baseline.pop("generated_at") == json.loads(before.read_text())["generated_at"]
-        assert baseline == {"new": ["c3"], "still": ["c2"], "gone": ["c1"]}
+        assert baseline == {"new": ["c3"], "still": ["c2"], "gone": ["c1"], "moved": []}
         assert done.returncode == 4
         assert done.stderr == "scripts/report: --fail-on new: 1 new caller: c3.\n"
 

@@ -43,7 +43,10 @@ def body() -> dict[str, Any]:
 
 
 def test_it_has_all_parts_and_no_more(body: dict[str, Any]) -> None:
-    parts = "generated_at filter window seen totals routes callers findings days ignored baseline"
+    parts = (
+        "generated_at filter window seen totals progress expected_end burn_down routes callers "
+        "findings days ignored teams baseline"
+    )
     assert list(body) == ["schema", *parts.split(), "proofs", "retiring"]
     assert body["schema"] == "hub-v1-report/1"
 
@@ -111,7 +114,12 @@ def test_a_caller_has_all_that_is_known_of_it(body: dict[str, Any]) -> None:
             "repositories": ["library/debian"],
             "verdict": "bridged",
             "standing": "not_bridged",
-            "reason": "v1 was ended for it",
+            "reason": "1 of 2 calls got 410, since v1 was ended for this caller",
+            "unbridged_share": 0.5,
+            "earlier": "",
+            "needs": [],
+            "progress": "too_early",
+            "moves_at": "2026-03-31T13:00:00Z",
             "proven": None,
         }
     ]
@@ -131,6 +139,8 @@ def test_a_finding_says_what_to_change(body: dict[str, Any]) -> None:
         "signed": 0,
         "paged": 0,
         "outcomes": dict.fromkeys(OUTCOMES, 0) | {"translated": 1, "gone": 1},
+        "error_type": "",
+        "error": "",
     }
 
 

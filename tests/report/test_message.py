@@ -1,6 +1,8 @@
 """A message to the people behind a caller."""
 
 import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hubv1.report.markdown import code_block, code_span
+from hubv1.report.messages import mail_link
 from hubv1.text import bounded, printable
-from report.made import message, report_of
+from report.made import NOW, message, report_of
 from samples import make_entry
 
 CALLER = "curl/8.1 at 10.0.0.7"
@@ -36,18 +39,27 @@ HOSTILE = st.one_of(
 def test_it_says_what_is_called_how_often_when_last_and_what_to_call_instead() -> None:
     report = report_of(make_entry(), make_entry(), make_entry(caller="another"))
     assert message(report, CALLER).splitlines() == [
+        f"Subject: {CALLER} still calls the retired Docker Hub API v1",
+        "",
         (
             f"{CALLER} still calls Docker Hub API v1, which Docker ended in 2022: 2 calls since "
             "2026-03-01, the last on 2026-03-01 at 12:30 UTC."
         ),
         "",
-        "For example, 2 times:",
+        "2 times, the last 2026-03-01 12:30:",
         "",
         "    https://index.docker.io/v1/repositories/debian/tags",
         "",
         "Take the names from the registry's list: all in one call, signed in or not.",
         "",
         "    skopeo list-tags docker://docker.io/library/debian",
+        "",
+        (
+            "To prove the change, run it once with both calls and compare what they print; then, "
+            "at the bridge, this ends with 0 a day later:"
+        ),
+        "",
+        f"    scripts/report --caller '{CALLER}' --since 24h --fail-on any",
         "",
         "Docker's page on the end of v1: https://docs.docker.com/reference/api/hub/deprecated/",
         "Answer this message if something is unclear.",
@@ -76,16 +88,39 @@ def test_it_has_a_line_where_one_will_do_else_a_whole_script_else_a_sentence(
     assert told in message(report_of(make_entry(**changes)), CALLER)
 
 
-def test_other_things_to_change_are_counted_and_the_busiest_is_the_example() -> None:
+def test_all_its_calls_are_told_the_busiest_first_each_with_its_replacement() -> None:
     calls = (make_entry(repository="a"), make_entry(repository="b"), make_entry(repository="b"))
     text = message(report_of(*calls, make_entry(route=TAG)), CALLER)
-    assert "For example, 2 times, and 2 others like it or on other routes:" in text
-    assert "/v1/repositories/b/tags" in text
+    first, *others = re.findall(r"/v1/repositories/(\S+)", text)
+    assert first == "b/tags"
+    assert sorted(others) == ["a/tags", "debian/tags/TAG"]
+    assert text.count("skopeo list-tags docker://docker.io/library/") == 2
+    assert "curl -fsS -o /dev/null https://hub.docker.com/v2/namespaces/library/" in text
+
+
+def test_a_quiet_caller_is_asked_whether_it_has_moved() -> None:
+    later = NOW + timedelta(days=8)
+    text = message(report_of(make_entry(), now=later), CALLER)
+    assert text.startswith(f"Subject: {CALLER} has stopped calling Docker Hub API v1?\n")
+    assert f"{CALLER} has not called Docker Hub API v1" in text
+    assert "since 2026-03-01 at 12:30 UTC" in text
+    assert "still calls" not in text
+
+
+def test_a_mail_link_has_subject_and_text_and_stays_short() -> None:
+    link = mail_link(message(report_of(make_entry()), CALLER), "them@example.com")
+    url = urlsplit(link)
+    fields = parse_qs(url.query)
+    assert (url.scheme, url.path) == ("mailto", "them@example.com")
+    assert fields["subject"] == [f"{CALLER} still calls the retired Docker Hub API v1"]
+    assert fields["body"][0].startswith(f"{CALLER} still calls Docker Hub API v1")
+    many = report_of(*(make_entry(repository=f"r{at}") for at in range(50)))
+    assert len(mail_link(message(many, CALLER))) <= 2_000
 
 
 def test_as_markdown_names_and_calls_are_code() -> None:
     text = message(report_of(make_entry()), CALLER, markdown=True)
-    assert text.startswith(f"`{CALLER}` still calls")
+    assert f"\n\n`{CALLER}` still calls" in text
     assert "\n```text\nhttps://index.docker.io/v1/repositories/debian/tags\n```\n" in text
 
 
@@ -94,13 +129,13 @@ def test_what_a_caller_calls_itself_is_no_markup(name: str, host: str) -> None:
     report = report_of(make_entry(caller=name, server_address=host))
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(message(report, name, markdown=True))
     kinds = [token.type for token in tokens]
-    assert kinds.count("fence") == 2
+    assert kinds.count("fence") == 3
     assert {kind for kind in kinds if not kind.startswith("paragraph")} == {"inline", "fence"}
     inline = [child for token in tokens for child in token.children or []]
     assert {child.type for child in inline} <= {"text", "code_inline", "softbreak"}
-    assert [child.content for child in inline if child.type == "code_inline"] == [
-        printable(bounded(name))
-    ]
+    subject, shown = (child.content for child in inline if child.type == "code_inline")
+    assert shown == printable(bounded(name))
+    assert subject == f"{shown} still calls the retired Docker Hub API v1"
 
 
 @given(HOSTILE, HOSTILE)

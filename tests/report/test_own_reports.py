@@ -1,8 +1,10 @@
 """Reports that the bridge makes itself: by a process beside it, in a bounded time."""
 
 import asyncio
+import json
 import logging
 import os
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from hubv1 import reporting
 from hubv1.api.routes import Outcome
-from hubv1.journal import Place, Seen
+from hubv1.journal import OTHERS, Place, Seen
 from hubv1.reporting import Reporter
 from report.made import write_journal
 from report.schemas import checked
@@ -19,6 +21,15 @@ from samples import make_entry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CALLERS = 9
+FAILING = """\
+#!{python}
+import os, sys
+from hubv1 import reporting
+nice, journal, token, path = sys.argv[4:]
+assert nice == "0"
+reporting.write_report(journal, token, [path], 4)
+os.abort()
+"""
 
 
 @pytest.fixture
@@ -151,3 +162,64 @@ class TestOnDemand:
         for file in files:
             assert checked(file.read_text())["totals"]["calls"] == CALLERS
         assert written() == [f"hub v1: the report is in {file}" for file in files]
+
+
+class TestManyCallers:
+    """Where there is little time the latest have a name, and the rest are counted together."""
+
+    def told(self, journal: Path, tmp_path: Path, suffix: str, named: int = 4) -> str:
+        file = tmp_path / f"out.{suffix}"
+        assert reporting.write_report(str(journal), "token", [str(file)], named) is False
+        return file.read_text("utf-8")
+
+    def test_all_figures_are_those_of_all_callers(
+        self, journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        body = checked(self.told(journal, tmp_path, "json"))
+        assert [use["caller"] for use in body["callers"]] == [
+            *(f"caller-{at}" for at in (8, 7, 6, 5)),
+            OTHERS,
+        ]
+        whole = tmp_path / "whole.json"
+        assert reporting.write_report(str(journal), "token", [str(whole)]) is True
+        expected = checked(whole.read_text("utf-8"))
+        for part in ("window", "seen", "totals", "routes", "days"):
+            assert body[part] == expected[part]
+        assert sum(finding["calls"] for finding in body["findings"]) == CALLERS
+        outcomes = [finding["outcomes"]["failed"] for finding in body["findings"]]
+        assert sum(outcomes) == 1
+        missing = "the 4 latest callers by name, the 5 others together"
+        said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert said == [[0, missing, ""], [0, "", ""]]
+
+    @pytest.mark.parametrize("suffix", ["html", "md", "txt"])
+    def test_who_reads_it_is_told(self, journal: Path, tmp_path: Path, suffix: str) -> None:
+        text = self.told(journal, tmp_path, suffix)
+        assert "by 9 callers to 9 repositories" in text
+        assert "the 4 latest callers by name, the 5 others together" in text
+
+    def test_as_many_as_have_a_name_are_all(self, journal: Path, tmp_path: Path) -> None:
+        file = tmp_path / "out.json"
+        assert reporting.write_report(str(journal), "token", [str(file)], CALLERS) is True
+        assert len(checked(file.read_text())["callers"]) == CALLERS
+
+    def test_the_bridge_says_which_report_names_the_latest_alone(
+        self,
+        journal: Path,
+        tmp_path: Path,
+        log: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The whole report would follow, but its process fails as soon as the first stands."""
+        failing = tmp_path / "python"
+        failing.write_text(FAILING.format(python=sys.executable), encoding="utf-8")
+        failing.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(failing))
+        file = tmp_path / "out.json"
+        end(journal, file)
+        assert (
+            f"hub v1: the report is in {file}; it has the 4 latest callers by name, the 5 others "
+            "together, since the process that makes it failed. "
+            f"scripts/report --journal {journal} -o {file} names all."
+        ) in log.messages
+        assert len(checked(file.read_text())["callers"]) == 5

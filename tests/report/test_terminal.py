@@ -83,7 +83,7 @@ def test_gaps_and_rejected_certificates_are_shown() -> None:
 def test_its_parts_come_in_the_order_in_which_people_act_on_them() -> None:
     lines = shown(report_of(make_entry())).splitlines()
     titles = (
-        "Calls a day",
+        "Callers left, and calls a day",
         "Callers",
         "What to change",
         "What was not bridged",
@@ -95,26 +95,30 @@ def test_its_parts_come_in_the_order_in_which_people_act_on_them() -> None:
 
 class TestCallsADay:
     def test_each_day_has_a_bar_by_outcome_to_the_day_of_the_report(self) -> None:
-        calls = [make_entry(started_at=AT - timedelta(2)) for _ in range(30)]
-        calls += [make_entry(started_at=AT - timedelta(2), outcome=Outcome.GONE)] * 10
-        lines = part(report_of(*calls), "Calls a day", 120)
-        assert lines == [
-            f"  {BLOCK} translated  - gone",
-            f"  2026-02-27 40 {BLOCK * 29}{'-' * 9} last call of curl/8.1 at 10.0.0.7",
-            "  2026-02-28  0",
-            "  2026-03-01  0",
-            "",
-        ]
+        calls = [make_entry(started_at=AT - timedelta(16)) for _ in range(30)]
+        calls += [make_entry(started_at=AT - timedelta(16), outcome=Outcome.GONE)] * 10
+        calls += [make_entry(started_at=AT - timedelta(2), caller="b")] * 10
+        lines = part(
+            report_of(*calls), "Callers left, and calls in 7 days, from the one that is named", 120
+        )
+        drawn, last = lines[1].rstrip(), lines[3].rstrip()
+        assert drawn.startswith(f"  2026-02-13 0 {' ' * 12} 40 {BLOCK * 29}{'-' * 9} ")
+        assert drawn.endswith("curl/8.1 at 10.0.0.7 moved")
+        assert last.startswith(f"  2026-02-27 1 {BLOCK * 12} 10 {BLOCK}")
 
     def test_a_single_call_among_thousands_is_seen(self) -> None:
         calls = [make_entry()] * 2_000
-        lines = part(report_of(*calls, make_entry(outcome=Outcome.FAILED)), "Calls a day", 120)
-        assert f"{BLOCK}x " in lines[1]
+        lines = part(
+            report_of(*calls, make_entry(outcome=Outcome.FAILED)),
+            "Callers left, and calls a day",
+            120,
+        )
+        assert lines[1].endswith(f"{BLOCK}x")
 
     def test_a_year_is_drawn_in_a_few_lines(self) -> None:
         calls = [make_entry(started_at=AT - timedelta(days)) for days in range(365)]
         text = shown(report_of(*calls))
-        assert "Calls in 28 days, from the one that is named\n" in text
+        assert "Callers left, and calls in 28 days, from the one that is named\n" in text
         assert len(re.findall(r"^  \d{4}-\d\d-\d\d +\d", text, re.MULTILINE)) == 14
 
     def test_where_there_are_no_blocks_ascii_does(self) -> None:
@@ -161,7 +165,7 @@ class TestCallers:
         ("changes", "told"),
         [
             ({"credentials": "basic"}, "needs credentials"),
-            ({"outcome": Outcome.FAILED}, "not bridged: some of its calls failed"),
+            ({"outcome": Outcome.FAILED}, "not bridged: 1 of 1 call failed"),
             ({"started_at": AT - timedelta(30)}, "quiet since 2026-01-30"),
         ],
     )

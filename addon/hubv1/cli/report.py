@@ -2,12 +2,13 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -23,6 +24,9 @@ from hubv1.listen import Listener, split_address
 from hubv1.reporting import SUFFIXES, format_of
 from hubv1.text import plainly
 
+if TYPE_CHECKING:
+    from hubv1.report.own_words import MessageTemplate
+
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
 _TROUBLES = (
@@ -30,21 +34,24 @@ _TROUBLES = (
     CaptureError,
     reports.AllowlistError,
     reports.BaselineError,
+    reports.MessageTemplateError,
+    reports.OwnersError,
+    reports.UnknownNameError,
     reports.ProofError,
     OSError,
 )
 """Each but OSError says in one sentence what is wrong."""
-_NARROWING = ("caller", "route", "repository", "outcome", "since", "until", "ignore", "baseline")
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
 _EPILOG = f"""\
 Filters choose the calls that the report and its gate are about. A filter, unless it is a time, may
 be given several times, and a call has to match one of its values; a name may contain * for any
-text. --journal may be given several times, too, and is not needed with CAPTURE.
+text, and a part of a caller's name finds it. --journal may be given several times, too, and is not
+needed with CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
-seen at all; 2 the arguments are wrong, or name an unknown caller or route; {reports.FOUND} if
---fail-on found what it looks for.
+seen at all; 2 the arguments are wrong, or name an unknown caller, host, route or repository;
+{reports.FOUND} if --fail-on found what it looks for.
 
 Environment: a variable replaces each argument but CAPTURE, as {ENVIRONMENT_PREFIX}_SINCE replaces
 --since; several values stand on lines of their own.
@@ -113,7 +120,9 @@ _PARAMETERS: list[click.Parameter] = [
     _several("--journal", "PATH-OR-URL", f"Journal to read. Default: {reports.DEFAULT_JOURNAL}."),
     _option("--since", "TIME", f"Filter: calls from then on: {_TIMES}."),
     _option("--until", "TIME", "Filter: calls before then, or on that day and before."),
-    _several("--caller", "NAME", "Filter: calls by that caller."),
+    _several(
+        "--caller", "NAME", "Filter: calls by that caller, or by all whose name contains NAME."
+    ),
     _several("--route", "ROUTE", "Filter: calls to that route, as reports name it.", _read_route),
     _several("--repository", "NAME", "Filter: calls for that repository, as debian or acme/*."),
     _several(
@@ -130,6 +139,18 @@ _PARAMETERS: list[click.Parameter] = [
     _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
     _several("--proof", "FILE", "Proofs that prove -o has written.", Path, type=_FILE),
     _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
+    _option("--owners", "FILE", "TOML file of teams and their callers.", type=_FILE),
+    click.Option(
+        ["--owners-template"],
+        is_flag=True,
+        help="Print a file for --owners to start from, with the callers that were seen.",
+    ),
+    _option(
+        "--message-template",
+        "FILE",
+        "Jinja2 template of the message that --caller writes.",
+        type=_FILE,
+    ),
     _option(
         "--format",
         None,
@@ -188,6 +209,12 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         )
     if options.serve and Path(STANDARD_INPUT) in options.captures:
         raise click.UsageError("--serve reads its sources again and again, standard input ends")
+    if options.message_template and not options.caller:
+        raise click.UsageError("--message-template is for the messages that --caller writes")
+    if options.owners_template and (options.serve or options.format or options.columns):
+        raise click.UsageError(
+            "--owners-template prints TOML: --format, --columns and --serve do not go with it"
+        )
     try:
         reports.selection_of(options, datetime.now(UTC))
         form = options.format or _format_by_name(options.output)
@@ -211,11 +238,14 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
+        if options.message_template:
+            _own_words(options.message_template).check()
         with reports.reading_progress(options.captures) as advance:
             made = reports.make(options, datetime.now(UTC), _say, advance)
         text = _text(options, made, form, look)
     except _TROUBLES as error:
-        raise Failure(words_of(error)) from error
+        is_usage = isinstance(error, reports.UnknownNameError)
+        raise Failure(words_of(error), WRONG_USAGE if is_usage else FAILED) from error
     try:
         reports.write(text, options.output)
     except OSError as error:
@@ -234,23 +264,21 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
 
 
 def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:
+    if options.owners_template:
+        return [reports.owners_template(made)]
     is_for_people = options.caller and form in {"terminal", "md"}
-    if not is_for_people or options.columns or options.fail_on is not None:
-        return reports.render_report(made, form, look)
-    if not made.callers and made.retiring:
-        return reports.render_report(made, form, look)
-    if not made.callers:
-        unfiltered = Namespace(**vars(options) | dict.fromkeys(_NARROWING))
-        raise _nobody(options.caller, reports.make(unfiltered, made.generated_at, _say))
-    return [reports.messages_to_callers(made, markdown=form == "md")]
+    wants_messages = is_for_people and not (options.columns or options.fail_on is not None)
+    if wants_messages and made.callers:
+        words = options.message_template and _own_words(options.message_template)
+        return [reports.messages_to_callers(made, markdown=form == "md", words=words)]
+    fail_on = reports.FailOn(options.fail_on or reports.FailOn.NEVER)
+    return reports.render_report(made, form, replace(look, fail_on=fail_on))
 
 
-def _nobody(names: Sequence[str], every: reports.Report) -> Failure:
-    """That these callers made no call that was asked for; `every` has all calls."""
-    callers = (*every.callers, *every.retiring_callers)
-    is_known = any(is_named(use.caller, names) for use in callers)
-    is_wrong_name = every.state is not reports.State.NOTHING_SEEN and not is_known
-    return Failure(reports.nobody_named(names, every), WRONG_USAGE if is_wrong_name else FAILED)
+def _own_words(path: Path) -> "MessageTemplate":
+    from hubv1.report.own_words import MessageTemplate  # noqa: PLC0415  # loads Jinja2
+
+    return MessageTemplate(path)
 
 
 def _serve(options: Namespace) -> int:

@@ -16,8 +16,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
+from hubv1.journal.engines import server_engine, version_of
 from hubv1.journal.place import POSTGRESQL
-from hubv1.journal.reader import server_engine, version_of
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
 

@@ -6,7 +6,10 @@ from hubv1.journal.counts import OTHERS
 from hubv1.journal.database import NO_FILE
 from hubv1.journal.history import (
     EVERYTHING,
+    QUIET_DAYS,
+    RECENT_DAYS,
     Count,
+    DayCount,
     Gap,
     History,
     Rejection,
@@ -29,8 +32,11 @@ __all__ = [
     "FILE_NAME",
     "NO_FILE",
     "OTHERS",
+    "QUIET_DAYS",
+    "RECENT_DAYS",
     "CallRecord",
     "Count",
+    "DayCount",
     "Gap",
     "History",
     "Journal",

@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
 from hubv1.api.record import CallRecord
 from hubv1.api.routes import Outcome, Verdict, is_retiring
 from hubv1.journal.counts import Kind, kind_of
+
+UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)
+"""Outcomes that have an error."""
 
 
 @dataclass(slots=True)
@@ -73,7 +78,25 @@ class Count(msgspec.Struct, gc=False):
     """Those made with credentials."""
     paged: int = 0
     """Those for a list longer than a page of v2."""
+    error_type: str = ""
+    """Of the last call, as far as it is still known, if it was refused or failed; like `error`."""
+    error: str = ""
 
+
+class DayCount(NamedTuple):
+    """Calls of one caller, day, route and outcome."""
+
+    caller: str
+    day: date
+    route: str
+    outcome: Outcome
+    calls: int
+    signed: int
+    paged: int
+
+
+RECENT_DAYS = 7
+QUIET_DAYS = 14
 
 Days = Mapping[tuple[date, Outcome], int]
 """Calls to v1 by day, UTC, and outcome."""
@@ -93,6 +116,10 @@ class Summary:
     """How many there are, where the counts do not name all."""
     repositories: int = 0
     """Likewise."""
+    recent: Sequence[DayCount] = ()
+    """The calls of each caller on the last `RECENT_DAYS` days on which it called, the latest first.
+    Those of a caller that has been quiet for `QUIET_DAYS` are of all days; callers whose calls were
+    all answered, without credentials and pages, may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +209,7 @@ def summarised(
     accepted: dict[tuple[Kind, Verdict], Count] = {}
     retiring: dict[tuple[Kind, Verdict], Count] = {}
     days: dict[tuple[date, Outcome], int] = {}
+    recent: dict[tuple[str, date, str, Outcome], list[int]] = {}
     for entry in entries:
         kind = kind_of(entry)
         if not (selection.covers(entry.started_at) and selection.admits(kind)):
@@ -196,7 +224,16 @@ def summarised(
         _add(counts, kind, entry, hour)
         day = entry.started_at.astimezone(UTC).date(), entry.outcome
         days[day] = days.get(day, 0) + 1
-    return Summary([*counts.values()], days, [*accepted.values()], [*retiring.values()])
+        sums = recent.setdefault((kind.caller, day[0], kind.route, entry.outcome), [0, 0, 0])
+        for at, number in enumerate((1, entry.is_signed, entry.is_paged)):
+            sums[at] += number
+    by_day = sorted((DayCount(*key, *sums) for key, sums in recent.items()), key=_day, reverse=True)
+    return Summary(
+        [*counts.values()], days, [*accepted.values()], [*retiring.values()], recent=by_day
+    )
+
+
+_day = attrgetter("day")
 
 
 def _add(
@@ -216,3 +253,5 @@ def _add(
         count.last_at = at
         count.client_address = entry.client_address
         count.user_agent_original = entry.user_agent_original
+        if entry.outcome in UNANSWERED:
+            count.error_type, count.error = entry.error_type, entry.error

@@ -1,28 +1,31 @@
 """Reading a journal, or a fleet's database: its calls, counted or one by one, and the rest."""
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from pathlib import Path
+from operator import attrgetter
 from sys import intern
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.api.record import CallRecord
-from hubv1.api.routes import Outcome, Verdict, is_retiring, route_named
-from hubv1.journal import files, schema
-from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
+from hubv1.api.routes import ANSWERED, ROUTES, Outcome, Verdict, is_retiring, route_named
+from hubv1.journal import schema
+from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS, Kind
+from hubv1.journal.engines import open_for_reading
 from hubv1.journal.history import (
     EVERYTHING,
+    QUIET_DAYS,
+    RECENT_DAYS,
+    UNANSWERED,
     Count,
+    DayCount,
     Days,
     Gap,
     History,
@@ -31,7 +34,7 @@ from hubv1.journal.history import (
     Selection,
     Summary,
 )
-from hubv1.journal.place import POSTGRESQL, JournalError, Place
+from hubv1.journal.place import JournalError, Place
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
@@ -41,20 +44,6 @@ _FEW = 500
 """Callers that a statement may name; to leave out the rest of many takes longer in Python."""
 _STEPS = 10_000
 """Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
-_NO_DRIVER = (
-    "A fleet needs the Python package psycopg, which is not installed: install hub-v1-bridge with "
-    "its extra, 'hub-v1-bridge[fleet]', or 'psycopg[binary]' beside mitmproxy."
-)
-_OF_SERVER = {
-    "connect_timeout": "10",
-    # A server whose machine is gone is noticed by the system, which ends what waits for it.
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-    "application_name": "hub-v1-bridge",
-}
-"""What libpq is told, unless the URL says otherwise."""
 
 
 @contextmanager
@@ -256,8 +245,11 @@ def summary_of(
                 which = [] if which is accepted else retiring
             which.append(_count(row, recent[kind]))
     _add_details(connection, counts + accepted + retiring)
+    _add_errors(connection, counts)
     names = {count.caller for count in counts} if selection.has_names else set()
-    return Summary(counts, _days(connection, selection, names), accepted, retiring)
+    by_day = _recent(connection, hour, selection, sorted(names) if 0 < len(names) <= _FEW else None)
+    of_days = _days(connection, selection, names)
+    return Summary(counts, of_days, accepted, retiring, recent=by_day)
 
 
 def _summary_in_part(
@@ -271,6 +263,7 @@ def _summary_in_part(
     rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
     counts = [_count(row, recent.pop(Kind(*row[:5]), 0)) for row in rows]
     _add_details(connection, counts, known.caller.in_(latest))
+    _add_errors(connection, counts)
     of_others: Counter[Kind] = Counter()
     for kind, calls in recent.items():
         of_others[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
@@ -286,6 +279,7 @@ def _summary_in_part(
         retiring=[count for count in counts if is_retiring(count.route)],
         callers=_number(connection, sa.func.count(known.caller), of_v1),
         repositories=_number(connection, repositories, schema.is_v1(days.route)),
+        recent=_recent(connection, hour, selection, latest),
     )
 
 
@@ -329,6 +323,63 @@ def _add_details(
     for count in counts:
         found = details.get(count.caller, ("", ""))
         count.client_address, count.user_agent_original = found
+
+
+def _add_errors(connection: sa.Connection, counts: Iterable[Count]) -> None:
+    """Why the last calls were refused or failed: found by their time, for which there is an index,
+    as long as they are in the journal."""
+    unanswered = [count for count in counts if count.outcome in UNANSWERED]
+    latest = sorted(unanswered, key=attrgetter("last_at"))[-_FEW:]
+    calls = schema.calls.c
+    columns = calls.caller, calls.route, calls.started_at, calls.error_type, calls.error
+    times = {count.last_at for count in latest}
+    rows = connection.execute(sa.select(*columns).where(calls.started_at.in_(times)))
+    errors = {tuple(row[:3]): row[3:] for row in rows}
+    for count in latest:
+        key = count.caller, count.route, count.last_at
+        count.error_type, count.error = errors.get(key, ("", ""))
+
+
+def _recent(
+    connection: sa.Connection,
+    hour: datetime,
+    selection: Selection,
+    names: Sequence[str] | sa.Select[Any] | None,
+) -> list[DayCount]:
+    """What `Summary.recent` has, of callers of these names alone if there are some."""
+    period = _period(selection).c
+    kinds = _kinds(period) if selection.has_names else [period.caller, period.route, period.outcome]
+    sums = _sums(period)[2:]
+    rank = sa.func.dense_rank().over(partition_by=period.caller, order_by=period.day.desc())
+    rows = sa.select(period.day, *kinds, *sums, rank.label("rank")).group_by(period.day, *kinds)
+    rows = rows.where(schema.is_v1(period.route))
+    if names is not None:
+        rows = rows.where(period.caller.in_(names))
+    if selection.has_names:
+        found = connection.execute(rows.order_by(period.day.desc()))
+        return [
+            DayCount(row[1], row[0], row[3], Outcome(row[5]), *map(int, row[6:9]))
+            for row in found
+            if _is_wanted(Kind(*row[1:6]), selection)
+        ]
+    callers = _period(selection).c
+    is_quiet = sa.func.max(callers.last_at) < hour - timedelta(days=QUIET_DAYS - 1)
+    dead = [route.name for route in ROUTES if route.verdict is Verdict.DEAD]
+    is_plain = sa.and_(
+        callers.outcome.in_(ANSWERED),
+        callers.route.not_in(dead),
+        callers.signed + callers.paged == 0,
+    )
+    has_needs = sa.func.max(sa.case((is_plain, 0), else_=1)) > 0
+    quiet = sa.select(callers.caller).group_by(callers.caller).having(is_quiet)
+    wanted = sa.select(callers.caller).group_by(callers.caller).having(sa.or_(is_quiet, has_needs))
+    ranked = rows.where(period.caller.in_(wanted)).subquery().c
+    is_recent = sa.or_(ranked.rank <= RECENT_DAYS, ranked.caller.in_(quiet))
+    found = connection.execute(sa.select(*ranked).where(is_recent).order_by(ranked.day.desc()))
+    return [
+        DayCount(caller, day, intern(route), Outcome(outcome), *map(int, figures))
+        for day, caller, route, outcome, *figures, _ in found
+    ]
 
 
 def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
@@ -385,81 +436,3 @@ def _columns(table: sa.Table) -> list[sa.Column[Any]]:
 
 def _midnight(moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date(), time_of_day(), UTC)
-
-
-# The engines that read
-
-
-def open_for_reading(place: Place) -> sa.Engine:
-    """The engine of a journal that exists; raises JournalError where it does not."""
-    file = place.file
-    if file is not None and not file.is_file():
-        raise JournalError(
-            f"There is no journal at {place}. Name one with --journal, or run the bridge first."
-        )
-    try:
-        if file is None:
-            return _checked(server_engine(place), place)
-        try:
-            return _checked(_file_engine(place), place)
-        except SQLAlchemyError as error:
-            code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
-            if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                raise
-        return _checked(_read_only_engine(place, file), place)
-    except (SQLAlchemyError, OSError) as error:
-        said = place.without_secrets(reason_of(error))
-        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
-
-
-def server_engine(place: Place) -> sa.Engine:
-    """For one thread, of a database on a server; raises JournalError where its driver is not
-    there."""
-    url = place.url
-    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
-    given = {name: value for name, value in wanted.items() if name not in url.query}
-    try:
-        return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
-    except ImportError as error:
-        raise JournalError(_NO_DRIVER) from error
-
-
-def _file_engine(place: Place) -> sa.Engine:
-    # Python's driver would begin transactions by rules of its own: all is read as at one moment.
-    given = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = sa.create_engine(place.url, connect_args=given)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return engine
-
-
-def _read_only_engine(place: Place, file: Path) -> sa.Engine:
-    """For a read-only medium: SQLite would make companions beside the file otherwise, even to
-    read. The latest rows may still be in one, which is read with write access only."""
-    log = files.companions(file)[0]
-    if log.exists() and log.stat().st_size:
-        raise JournalError(
-            f"The journal {place} cannot be read where nothing can be written, since its last "
-            f"rows are in {log}: copy both files to a folder of your own and read them there."
-        )
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
-    return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
-
-
-def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
-    try:
-        with engine.connect() as connection:
-            complaint = version_complaint(place, version_of(connection))
-    except BaseException:
-        engine.dispose()
-        raise
-    if complaint:
-        engine.dispose()
-        raise JournalError(complaint)
-    return engine
-
-
-def version_of(connection: sa.Connection) -> int | None:
-    """The version of the journal; None where there is none."""
-    if not sa.inspect(connection).has_table(schema.journal.name):
-        return None
-    return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

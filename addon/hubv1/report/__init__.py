@@ -1,14 +1,16 @@
 """The migration report: who still calls v1, how often, and what to call instead.
 
-`hubv1.report.serve` is a face of its own: it needs aiohttp, which nothing else here does.
+`hubv1.report.serve` and `hubv1.report.own_words` are faces of their own: they need aiohttp and
+Jinja2, which most reports do without.
 """
 
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
 from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
+from hubv1.report.known import UnknownNameError
 from hubv1.report.markdown import code_block, code_cell, code_span
-from hubv1.report.messages import messages_to_callers, nobody_named
+from hubv1.report.messages import MessageTemplateError, messages_to_callers
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
     FORMATS,
@@ -21,6 +23,7 @@ from hubv1.report.output import (
     write,
     write_whole,
 )
+from hubv1.report.owners import OwnersError, owners_template
 from hubv1.report.proof_file import (
     ProofError,
     as_proof_text,
@@ -30,7 +33,7 @@ from hubv1.report.proof_file import (
     with_proofs,
     write_proofs,
 )
-from hubv1.report.prose import SUMMARY_CALLERS, report_command, sentence, summary
+from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.proven import Proof, ProofKey, ProofResult
 from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
 
@@ -46,12 +49,15 @@ __all__ = [
     "FailOn",
     "Finding",
     "Look",
+    "MessageTemplateError",
+    "OwnersError",
     "Proof",
     "ProofError",
     "ProofKey",
     "ProofResult",
     "Report",
     "State",
+    "UnknownNameError",
     "as_proof_text",
     "build_report",
     "code_block",
@@ -63,7 +69,8 @@ __all__ = [
     "look_for",
     "make",
     "messages_to_callers",
-    "nobody_named",
+    "named_in",
+    "owners_template",
     "read_columns",
     "read_proofs",
     "reading_progress",

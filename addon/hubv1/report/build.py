@@ -3,12 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import attrgetter
 from typing import TypeVar
 
 from hubv1.api.routes import ANSWERED, Outcome, Verdict, route_named
-from hubv1.journal import EVERYTHING, Count, History, Selection, is_named
+from hubv1.journal import EVERYTHING, Count, DayCount, History, Selection, is_named
 from hubv1.replacements import successor_for
 from hubv1.report.allowlist import Accepted
 from hubv1.report.model import (
@@ -26,21 +26,18 @@ from hubv1.report.model import (
     Traffic,
     Window,
 )
-
-QUIET_DAYS = 7
-"""Without a call for so long, a caller has probably moved."""
+from hubv1.report.standing import (
+    Stretch,
+    Sums,
+    earlier_trouble,
+    progress_of,
+    recent_of,
+    standing_of,
+)
 
 _Key = TypeVar("_Key")
 _WORST_FIRST = (Verdict.DEAD, Verdict.LOSSY, Verdict.BRIDGED, Verdict.SERVED, Verdict.RETIRING)
 _HOSTS_ELSEWHERE = 10
-_PLACE_OF = {outcome: at for at, outcome in enumerate(OUTCOMES)}
-_REASONS = {
-    Outcome.PASSED: "it calls routes that nothing replaces",
-    Outcome.REFUSED: "some of its calls were refused",
-    Outcome.FAILED: "some of its calls failed",
-    Outcome.GONE: "v1 was ended for it",
-}
-"""Why a caller is not bridged, by how some of its calls ended."""
 
 
 def build_report(
@@ -59,9 +56,9 @@ def build_report(
     ended = [sum(sums.ended[at] for sums in routes) for at in range(len(OUTCOMES))]
     totals = dict(zip(OUTCOMES, ended, strict=True))
     seen = _traffic(histories, found, sum(one.calls for one in ignored))
-    quiet_until = now - timedelta(days=QUIET_DAYS)
-    callers, findings = _callers_and_findings(found.callers, quiet_until)
-    retiring_callers, retiring = _callers_and_findings(found.retiring, quiet_until)
+    in_vain = found.in_vain
+    callers, findings = _callers_and_findings(found.callers, found.recent, now)
+    retiring_callers, retiring = _callers_and_findings(found.retiring, {}, now)
     repositories = {one.repository for one in findings} - {""}
     return Report(
         generated_at=now,
@@ -83,41 +80,14 @@ def build_report(
         retiring=_retiring(retiring_callers, retiring),
         retiring_callers=retiring_callers,
         retiring_findings=retiring,
-        in_vain=found.in_vain,
-        state=_state(seen, totals, found.in_vain),
+        in_vain=in_vain,
+        state=_state(seen, totals, in_vain),
     )
 
 
 def on_the_hour(moment: datetime) -> datetime:
     """The beginning of the hour that the moment is in."""
     return moment.replace(minute=0, second=0, microsecond=0)
-
-
-class Sums:
-    """Calls that belong together, added up."""
-
-    __slots__ = ("calls", "ended", "first_at", "last", "paged", "signed", "this_hour")
-
-    def __init__(self, count: Count) -> None:
-        """Those of one count."""
-        self.last = count
-        """The count with the latest call."""
-        self.first_at = count.first_at
-        self.calls = self.this_hour = self.signed = self.paged = 0
-        self.ended = [0] * len(OUTCOMES)
-        """How many calls ended in each way, in the order of `OUTCOMES`."""
-        self.add(count)
-
-    def add(self, count: Count) -> None:
-        """Add those of another count."""
-        self.calls += count.calls
-        self.this_hour += count.this_hour
-        self.signed += count.signed
-        self.paged += count.paged
-        self.ended[_PLACE_OF[count.outcome]] += count.calls
-        self.first_at = min(self.first_at, count.first_at)
-        if count.last_at >= self.last.last_at:
-            self.last = count
 
 
 def _add(sums: dict[_Key, Sums], key: _Key, count: Count) -> None:
@@ -139,9 +109,12 @@ class _Aggregate:
     routes: dict[str, Sums] = field(default_factory=dict)
     accepted: dict[str, Sums] = field(default_factory=dict)
     """By caller; nothing else counts them."""
+    recent: defaultdict[str, list[DayCount]] = field(default_factory=lambda: defaultdict(list))
+    """By caller, as in a `Summary`."""
     days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     hosts: set[str] = field(default_factory=set)
     in_vain: int = 0
+    """Calls that were answered on a route that is dead."""
     caller_count: int = 0
     """How many there are if not all are told apart, like the repositories."""
     repository_count: int = 0
@@ -154,12 +127,14 @@ def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
             found.callers[count.caller].append(count)
             found.hosts.add(count.server_address)
             _add(found.routes, count.route, count)
-            if count.outcome is Outcome.TRANSLATED and count.verdict is Verdict.DEAD:
+            if count.verdict is Verdict.DEAD and count.outcome is Outcome.TRANSLATED:
                 found.in_vain += count.calls
         for count in summary.retiring:
             found.retiring[count.caller].append(count)
         found.caller_count += summary.callers
         found.repository_count += summary.repositories
+        for each in summary.recent:
+            found.recent[each.caller].append(each)
         for count in summary.accepted:
             _add(found.accepted, count.caller, count)
         for (day, outcome), calls in summary.days.items():
@@ -228,7 +203,7 @@ def _ignored(sums: Sums, accepted: Sequence[Accepted]) -> IgnoredCaller:
 
 
 def _callers_and_findings(
-    by_caller: dict[str, list[Count]], quiet_until: datetime
+    by_caller: dict[str, list[Count]], recent: dict[str, list[DayCount]], now: datetime
 ) -> tuple[tuple[CallerUse, ...], tuple[Finding, ...]]:
     """The callers, the latest first, and the findings, the busiest first.
 
@@ -241,7 +216,7 @@ def _callers_and_findings(
         by_finding: dict[tuple[str, str], Sums] = {}
         for count in counts:
             _add(by_finding, (count.route, count.repository), count)
-        callers.append(_caller(counts, [*by_finding.values()], quiet_until))
+        callers.append(_caller(counts, [*by_finding.values()], recent.pop(name, []), now))
         findings += map(_finding, by_finding.values())
     # Sorting is stable, so the last key is the first to sort by.
     callers.sort(key=attrgetter("calls"), reverse=True)
@@ -270,7 +245,9 @@ def _retiring(callers: Sequence[CallerUse], findings: Sequence[Finding]) -> tupl
     return tuple(sorted(uses, key=lambda use: (-use.calls, use.route)))
 
 
-def _caller(counts: Sequence[Count], findings: Sequence[Sums], quiet_until: datetime) -> CallerUse:
+def _caller(
+    counts: Sequence[Count], findings: Sequence[Sums], by_day: Sequence[DayCount], now: datetime
+) -> CallerUse:
     sums, verdict = findings[0], findings[0].last.verdict
     if len(findings) > 1:  # which few callers have
         sums = Sums(counts[0])
@@ -278,6 +255,8 @@ def _caller(counts: Sequence[Count], findings: Sequence[Sums], quiet_until: date
             sums.add(count)
         verdict = min((each.last.verdict for each in findings), key=_WORST_FIRST.index)
     last = sums.last
+    stretch = recent_of(by_day) if by_day else Stretch.of(sums, verdict)
+    standing, reason = standing_of(stretch, last.last_at, now)
     return CallerUse(
         last.caller,
         last.client_address,
@@ -289,7 +268,12 @@ def _caller(counts: Sequence[Count], findings: Sequence[Sums], quiet_until: date
         tuple(sorted({each.last.route for each in findings})),
         tuple(sorted({each.last.repository for each in findings} - {""})),
         verdict,
-        *standing_of(sums, verdict, quiet_until),
+        standing,
+        reason,
+        round(stretch.unbridged / stretch.calls, 3),
+        earlier_trouble(sums) if standing is not Standing.NOT_BRIDGED else "",
+        stretch.needs,
+        *progress_of(sums, {each.day for each in by_day}, now),
     )
 
 
@@ -305,24 +289,5 @@ def _finding(sums: Sums) -> Finding:
         sums.signed,
         sums.paged,
         tuple(sums.ended),
+        *sums.error,
     )
-
-
-def standing_of(sums: Sums, verdict: Verdict, quiet_until: datetime) -> tuple[Standing, str]:
-    """The standing of a caller whose worst route has that verdict, and why, in a few words.
-
-    One whose last call was before `quiet_until` has probably moved.
-    """
-    last_at = sums.last.last_at
-    if last_at <= quiet_until:
-        return Standing.QUIET, f"no call since {last_at.date()}"
-    if verdict is Verdict.DEAD:
-        return Standing.NOT_BRIDGED, "it calls routes that no bridge can revive"
-    reasons = [why for outcome, why in _REASONS.items() if sums.ended[_PLACE_OF[outcome]]]
-    if reasons:
-        return Standing.NOT_BRIDGED, ", ".join(reasons)
-    if sums.signed:
-        return Standing.NEEDS_CREDENTIALS, "it signs in, so its v2 calls need a token"
-    if sums.paged:
-        return Standing.NEEDS_PAGING, "its lists are longer than a page of v2"
-    return Standing.READY, "one call to v2 replaces each of its calls"

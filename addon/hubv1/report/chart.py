@@ -1,19 +1,22 @@
-"""The burn-down: how many calls there were, day by day, until there are none.
+"""The burn-down: how many callers and calls there were, day by day, until there are none.
 
-In figures, span by span; as bars of characters; and as a drawing that has no fixed width, under
-whose bars hang, one for each day, how many callers called for the last time.
+In figures, span by span; as bars of characters; and as a drawing that has no fixed width. Beside
+the calls are the callers that have not moved, and who has.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
 
 from hubv1.api.routes import Outcome
-from hubv1.report.model import Report
+from hubv1.report.model import Progress, Report
+from hubv1.report.progress import callers_by_day
 from hubv1.report.prose import listed
 
+WIDTH = 12
+"""Of the bars of callers, in characters."""
 HEIGHT = 1000
 """Of the drawing, in its own units; a bar and the room around it are one wide."""
 _MOST_NAMES = 3
@@ -43,7 +46,9 @@ class Bar:
     last: date
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
-    """Callers whose last call was then."""
+    """Callers that have moved, and whose last call was then."""
+    callers: int = 0
+    """Those that had called by its last day, and not moved."""
 
     @property
     def left_shown(self) -> str:
@@ -70,8 +75,8 @@ class BurnDown:
     def title(self) -> str:
         """What the bars are."""
         if self.span == 1:
-            return "Calls a day"
-        return f"Calls in {self.span} days, from the one that is named"
+            return "Callers left, and calls a day"
+        return f"Callers left, and calls in {self.span} days, from the one that is named"
 
     @property
     def legend(self) -> Sequence[tuple[Outcome, str]]:
@@ -109,6 +114,11 @@ class BurnDown:
         step = next(step for step in steps if step * 5 >= most)
         return max(1, -(-most // step)) * step, step
 
+    def callers_drawn(self, bar: Bar, width: int) -> str:
+        """The callers of a bar in at most `width` characters."""
+        most = max(bar.callers for bar in self.bars)
+        return "\N{FULL BLOCK}" * -(-bar.callers * width // max(1, most))
+
     def drawn(self, width: int) -> Iterator[tuple[Bar, Sequence[tuple[Outcome, str]]]]:
         """Each bar in at most `width` characters, one piece for each outcome."""
         top = max(bar.calls for bar in self.bars)
@@ -122,10 +132,12 @@ class BurnDown:
         """The drawing as plain text."""
         yield "  ".join(f"{fill} {outcome}" for outcome, fill in self.legend)
         figures = max(len(f"{bar.calls:,}") for bar in self.bars)
+        callers = max(len(f"{bar.callers:,}") for bar in self.bars)
         drawn = [(bar, "".join(piece for _, piece in pieces)) for bar, pieces in self.drawn(width)]
         longest = max(len(line) for _, line in drawn)
         for bar, line in drawn:
-            calls = f"{bar.first} {bar.calls:>{figures},} {line:<{longest}}"
+            left = f"{bar.callers:>{callers},} {self.callers_drawn(bar, WIDTH):<{WIDTH}}"
+            calls = f"{bar.first} {left} {bar.calls:>{figures},} {line:<{longest}}"
             yield f"{calls}  {bar.left_shown}".rstrip()
 
 
@@ -141,5 +153,8 @@ def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
         calls = {outcome: n for outcome, n in day.outcomes.items() if n}
         bars[(day.day - first).days // span].outcomes.update(calls)
     for use in report.callers:
-        bars[(use.last_seen.date() - first).days // span].left.append(use.caller)
+        if use.progress is Progress.MOVED:
+            bars[(use.last_seen.date() - first).days // span].left.append(use.caller)
+    left = dict(callers_by_day(report))
+    bars = [replace(bar, callers=left.get(bar.last, 0)) for bar in bars]
     return BurnDown(span, bars, {outcome: n for outcome, n in report.totals.items() if n})

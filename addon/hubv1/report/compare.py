@@ -29,6 +29,14 @@ class _Caller(msgspec.Struct):
     caller: str
 
 
+class _Finding(msgspec.Struct):
+    repository: str
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    hosts: list[str] = []
+
+
 class Earlier(msgspec.Struct):
     """What is needed of an earlier report."""
 
@@ -36,6 +44,8 @@ class Earlier(msgspec.Struct):
     generated_at: datetime
     callers: list[_Caller]
     ignored: list[_Caller] = []
+    findings: list[_Finding] = []
+    seen: _Seen = _Seen()
     filter: dict[str, object] = {}
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
+from hubv1.report.progress import callers_by_day, expected_end, progress_counts, progress_of_teams
 from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
 from hubv1.text import printable
@@ -24,11 +25,12 @@ from hubv1.text import printable
 COLUMNS = (
     *("caller", "address", "user_agent", "standing", "reason", "route", "repository", "calls"),
     *(outcome.value for outcome in OUTCOMES),
-    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof"),
+    *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof", "team"),
 )
 """Names of the columns that a table of findings can have, whatever it is shown as: those of the
 JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
-it since an earlier report; that of what Docker retires next is `retiring`."""
+it since an earlier report; that of what Docker retires next is `retiring`. Its team is
+that of its owner."""
 
 _AT_ONCE = 1_000
 """Callers or findings in a bit of text."""
@@ -53,11 +55,18 @@ def as_json(report: Report) -> Iterator[str]:
         "window": asdict(report.window),
         "seen": asdict(report.seen),
         "totals": {"calls": report.seen.legacy, **report.totals},
+        "progress": asdict(progress_counts(report)),
+        "expected_end": expected_end(report),
+        "burn_down": [{"day": day, "callers": n} for day, n in callers_by_day(report)],
         "routes": [*map(asdict, report.routes)],
         "callers": map(msgspec.structs.asdict, report.callers),
         "findings": map(_finding, report.findings),
         "days": [*map(_day, report.days)],
         "ignored": [*map(asdict, report.ignored)],
+        "teams": [
+            {**asdict(team), "progress": asdict(counts)}
+            for team, counts in progress_of_teams(report)
+        ],
         "baseline": report.baseline and asdict(report.baseline),
         "proofs": [*report.proofs.values()],
         "retiring": [*map(asdict, report.retiring)],
@@ -111,6 +120,8 @@ def _finding(finding: Finding) -> dict[str, object]:
         "signed": finding.signed,
         "paged": finding.paged,
         "outcomes": dict(zip(OUTCOMES, finding.ended, strict=True)),
+        "error_type": finding.error_type,
+        "error": finding.error,
     }
 
 
@@ -166,8 +177,18 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
     states |= dict.fromkeys(earlier.new, "new") if earlier else {}
+    teams = {name: team.team for team in report.teams for name in team.callers}
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
-    names = (*_OF_FINDING, *_OF_CALLER, *OUTCOMES, *Told._fields, "last_seen", "state", "proof")
+    names = (
+        *_OF_FINDING,
+        *_OF_CALLER,
+        *OUTCOMES,
+        *Told._fields,
+        "last_seen",
+        "state",
+        "proof",
+        "team",
+    )
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
@@ -175,7 +196,8 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
         key = key_of(finding) if report.proofs else None
         proof = report.proofs.get(key) if key else None
         result = f"{proof.result} {proof.at:%Y-%m-%d}" if proof else ""
-        values = *found, rfc3339(finding.last_seen), states.get(name, ""), result
+        more = states.get(name, ""), result, teams.get(name, "")
+        values = *found, rfc3339(finding.last_seen), *more
         yield [values[place] for place in places]
     for name in earlier.gone if earlier else ():
         known = {"caller": name, "state": "gone"}

@@ -19,7 +19,6 @@ from markupsafe import Markup
 from hubv1 import __version__
 from hubv1.api.names import repository_or_none
 from hubv1.api.routes import ANSWERED, ROUTES
-from hubv1.report.build import QUIET_DAYS
 from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
 from hubv1.report.messages import message_to
 from hubv1.report.model import CallerUse, Finding, Report, Standing
@@ -43,9 +42,11 @@ from hubv1.report.sections import (
     rejecting_table,
     replacement_of,
     retiring_table,
+    teams_table,
     unbridged,
     unbridged_table,
 )
+from hubv1.report.standing import QUIET_DAYS
 from hubv1.text import number, printable
 
 _SCRIPTS = (("page.js",), ("page.js", "live.js"))
@@ -121,6 +122,7 @@ def _of_report(report: Report) -> dict[str, Any]:
         "rest": " ".join(reservations(report)),
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
+        "teams": teams_table(report),
         "retiring": retiring_table(report),
         "advice": advice(report),
         "facts": what_was_seen(report),

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from hubv1.report.chart import BurnDown
-from hubv1.report.model import Report
+from hubv1.report.model import Report, Standing
+from hubv1.report.progress import progress_in_words, progress_of_teams
 from hubv1.report.prose import fields_in_words, sentence
 from hubv1.report.sections import Change, Changes, Content, Facts, Name, Table, sections_of
 from hubv1.text import number, printable
@@ -24,6 +25,8 @@ _ROUTES = 25
 _REPOSITORIES = 20
 _GAPS = 20
 _BAR = 40
+_DIGEST = 8
+"""Callers that a line of the digest names."""
 
 _BACKTICKS = re.compile("`+")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
@@ -40,6 +43,43 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def as_digest(report: Report) -> str:
+    """What there is to know in ten lines, for a CI job's summary or a weekly mail: with an earlier
+    report who came, who moved and who is still there, else who calls."""
+    said = _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
+    lines = ["# Who still calls Docker Hub API v1", "", f"**{said}**", ""]
+    if report.callers:
+        lines += [progress_in_words(report), ""]
+    earlier = report.baseline
+    if earlier:
+        since = f"since {earlier.generated_at:%Y-%m-%d}"
+        lines.append(f"- Came {since}: {_names(earlier.new)}")
+        lines.append(f"- Moved {since}: {_names(earlier.moved)}")
+        lines.append(f"- Still there: {_names(earlier.still)}")
+    else:
+        lines.append(f"- They call: {_names([use.caller for use in report.callers])}")
+        repositories = dict.fromkeys(finding.repository for finding in report.findings)
+        lines.append(f"- For: {_names([*filter(None, repositories)], 'no repository')}")
+    if report.teams:
+        lines.append(f"- Teams: {'; '.join(_progress_of_teams(report))}")
+    missed = [use for use in report.callers if use.standing is Standing.NOT_BRIDGED]
+    lines.append(f"- Not bridged: {_names([use.caller for use in missed])}")
+    return "\n".join(lines) + "\n"
+
+
+def _progress_of_teams(report: Report) -> Iterator[str]:
+    for team, counts in islice(progress_of_teams(report), _DIGEST):
+        name = code_span(team.team) if team.team else "nobody knows whose"
+        yield f"{name} {counts.moved:,} of {counts.callers:,} moved"
+
+
+def _names(names: Sequence[str], none: str = "nobody") -> str:
+    if not names:
+        return none
+    more = f" and {len(names) - _DIGEST:,} more" if len(names) > _DIGEST else ""
+    return f"{len(names):,}: {', '.join(map(code_span, names[:_DIGEST]))}{more}"
+
+
 def _parts(content: Content) -> Iterator[str]:
     match content:
         case str(text):
@@ -47,7 +87,7 @@ def _parts(content: Content) -> Iterator[str]:
         case Table(columns, rows, count, share=share):
             yield table(columns, islice(rows, _ROWS), count, int(LARGEST * share))
         case BurnDown() as bars:
-            yield "The callers beside a day called for the last time then."
+            yield "The callers behind a bar have moved: their last call was then."
             yield code_block(bars.lines(_BAR))
         case Changes(changes):
             for change in changes[:_ROUTES]:

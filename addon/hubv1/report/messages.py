@@ -1,74 +1,157 @@
-"""What to write to whoever runs a caller: what it calls, and what to call instead."""
+"""What to write to whoever runs a caller, or to a team: what it calls, and what to call instead."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote as shell_quoted
+from urllib.parse import quote
 
-from hubv1.journal import is_named
 from hubv1.replacements import SIGNED_NOTE
 from hubv1.report.markdown import code_block, code_span
-from hubv1.report.model import CallerUse, Finding, Report
-from hubv1.report.prose import minute, sentence
+from hubv1.report.model import CallerUse, Finding, Report, Standing, Team
+from hubv1.report.prose import minute, report_command
 from hubv1.report.sections import by_caller, replacement_of
 from hubv1.text import number, printable
 
-_PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
+Words = Callable[[Sequence[CallerUse], Mapping[str, Sequence[Finding]], Team | None], str]
+"""A team's own words: make the message about callers with these findings."""
+
+PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
 _CONTACT = "Answer this message if something is unclear."
-_MOST_NEAR = 3
-_MOST_COMPARED = 5_000
-"""Names that are held against a misspelt one: each takes a while."""
+_RULE = "\n---\n\n"
+_LONGEST_LINK = 1_900
+"""Characters of a mail link that every browser and mail program takes."""
 
 
-def messages_to_callers(report: Report, *, markdown: bool) -> str:
-    """A message for each caller of the report, with a rule between them."""
+class MessageTemplateError(Exception):
+    """A template of messages that cannot be used; the message is a sentence."""
+
+
+def messages_to_callers(report: Report, *, markdown: bool, words: Words | None = None) -> str:
+    """A message for each caller of the report, with a rule between them; with owners, for each
+    team.
+
+    Quiet callers have none, unless they were asked for by name, or nobody else was.
+    """
+    asked = [
+        use
+        for use in report.callers
+        if use.standing is not Standing.QUIET or use.caller in report.filter.callers
+    ]
     findings = by_caller(report, [use.caller for use in report.callers])
-    rule = "\n---\n\n"
-    return rule.join(
-        message_to(use, findings[use.caller], markdown=markdown) for use in report.callers
+    uses = {use.caller: use for use in asked or report.callers}
+    nobody = Team("", "", "", ())
+    groups = [
+        (team, [uses[name] for name in team.callers if name in uses])
+        for team in report.teams
+        if team.team
+    ]
+    owned = {use.caller for _, those in groups for use in those}
+    groups += [(nobody, [use]) for name, use in uses.items() if name not in owned]
+    return _RULE.join(
+        message_to(those, findings, markdown=markdown, team=team, words=words)
+        for team, those in groups
+        if those
     )
 
 
-def message_to(use: CallerUse, findings: Sequence[Finding], *, markdown: bool = False) -> str:
-    """The message for the people behind a caller with these findings, as plain text or Markdown."""
-    block, name = (code_block, code_span) if markdown else (_indented, printable)
-    first, others = findings[0], len(findings) - 1
-    found = replacement_of(first)
-    more = f", and {number(others, 'other')} like it or on other routes" if others else ""
-    greeting = (
-        f"{name(use.caller)} still calls Docker Hub API v1, which Docker ended in 2022: "
-        f"{number(use.calls, 'call')} since {use.first_seen:%Y-%m-%d}, the last on "
-        f"{use.last_seen:%Y-%m-%d at %H:%M} UTC."
-    )
-    parts = [
-        greeting,
-        f"For example, {number(first.calls, 'time')}{more}:",
-        block([found.old]),
-        found.instead if found.shortest else f"{found.lost} {found.instead}",
-        block(found.shortest.splitlines()) if found.shortest else "",
-        SIGNED_NOTE if SIGNED_NOTE in found.notes else "",
-        f"Docker's page on the end of v1: {_PAGE}\n{_CONTACT}\n",
+def message_to(
+    uses: CallerUse | Sequence[CallerUse],
+    findings: Mapping[str, Sequence[Finding]] | Sequence[Finding],
+    *,
+    markdown: bool = False,
+    team: Team | None = None,
+    words: Words | None = None,
+) -> str:
+    """The message for the people behind callers with these findings, as plain text or Markdown."""
+    if isinstance(uses, CallerUse):
+        uses = [uses]
+    if not isinstance(findings, Mapping):
+        findings = {uses[0].caller: findings}
+    if words is not None:
+        return words(uses, findings, team)
+    style = _Style(markdown)
+    subject = subject_of(uses, team)
+    parts = [f"Subject: {code_span(subject) if markdown else subject}"]
+    for use in uses:
+        parts += _about(use, findings[use.caller], style)
+    parts += [
+        *(f"Write to {style.name(where)}." for where in _addresses(team)),
+        f"Docker's page on the end of v1: {PAGE}\n{_CONTACT}\n",
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def nobody_named(wanted: Sequence[str], report: Report) -> str:
-    """What to say if no such caller made a call that was asked for; `report` has all calls."""
-    for use in report.callers:
-        if is_named(use.caller, wanted):
-            last = f"the last of {use.caller} was {minute(use.last_seen)} UTC"
-            return f"No call of that caller is among those asked for: {last}."
-    if not report.callers:
-        return sentence(report)
-    names = [use.caller for use in report.callers]
-    near = [*dict.fromkeys(each for name in wanted for each in _near(name, names))]
-    hint = f"Near it: {'; '.join(near[:_MOST_NEAR])}" if near else "The report has the names"
-    return f"There is no caller {' or '.join(map(repr, wanted))}. {hint}."
+def subject_of(uses: Sequence[CallerUse], team: Team | None = None) -> str:
+    """The subject line of a message about these callers."""
+    who = printable(uses[0].caller) if len(uses) == 1 else number(len(uses), "caller")
+    of_team = f" of {printable(team.team)}" if team and team.team and len(uses) > 1 else ""
+    if all(use.standing is Standing.QUIET for use in uses):
+        verb = "has" if len(uses) == 1 else "have"
+        return f"{who}{of_team} {verb} stopped calling Docker Hub API v1?"
+    verb = "calls" if len(uses) == 1 else "call"
+    return f"{who}{of_team} still {verb} the retired Docker Hub API v1"
 
 
-def _indented(lines: Iterable[str]) -> str:
-    return "\n".join(f"    {printable(line)}" for line in lines)
+def mail_link(text: str, to: str = "") -> str:
+    """A `mailto:` link that opens a plain message of `message_to`; the longest are cut."""
+    head, _, body = text.partition("\n\n")
+    start = f"mailto:{quote(to, safe='@')}?subject={quote(head.removeprefix('Subject: '))}&body="
+    room = _LONGEST_LINK - len(start)
+    if len(quote(body)) > room:
+        while len(quote(body)) > room - 12:
+            body = body[: len(body) * 9 // 10]
+        body += "\n…"
+    return start + quote(body)
 
 
-def _near(name: str, names: Sequence[str]) -> list[str]:
-    bare = name.strip("*?").lower()
-    holding = [each for each in names if bare and bare in each.lower()]
-    return holding or get_close_matches(name, names[:_MOST_COMPARED], _MOST_NEAR, 0.5)
+def proof_of(use: CallerUse) -> str:
+    """The command that ends with 0 once the caller makes no more calls."""
+    name = shell_quoted(printable(use.caller))
+    return f"{report_command()} --caller {name} --since 24h --fail-on any"
+
+
+def _addresses(team: Team | None) -> Iterable[str]:
+    return filter(None, (team.mail, team.link)) if team else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    is_markdown: bool
+
+    def block(self, lines: Iterable[str]) -> str:
+        if self.is_markdown:
+            return code_block(lines)
+        return "\n".join(f"    {printable(line)}" for line in lines)
+
+    def name(self, text: str) -> str:
+        return code_span(text) if self.is_markdown else printable(text)
+
+
+def _about(use: CallerUse, findings: Sequence[Finding], style: _Style) -> Iterable[str]:
+    if use.standing is Standing.QUIET:
+        yield (
+            f"{style.name(use.caller)} has not called Docker Hub API v1, which Docker ended in "
+            f"2022, since {use.last_seen:%Y-%m-%d at %H:%M} UTC. If it was changed, there is "
+            "nothing left to do. If it only waits for its next run, this is what it called, and "
+            "what to call instead."
+        )
+    else:
+        yield (
+            f"{style.name(use.caller)} still calls Docker Hub API v1, which Docker ended in 2022: "
+            f"{number(use.calls, 'call')} since {use.first_seen:%Y-%m-%d}, the last on "
+            f"{use.last_seen:%Y-%m-%d at %H:%M} UTC."
+        )
+    notes: list[str] = []
+    for finding in findings:
+        found = replacement_of(finding)
+        yield f"{number(finding.calls, 'time').capitalize()}, the last {minute(finding.last_seen)}:"
+        yield style.block([found.old])
+        yield found.instead if found.shortest else f"{found.lost} {found.instead}"
+        yield style.block(found.shortest.splitlines()) if found.shortest else ""
+        notes += [SIGNED_NOTE] if SIGNED_NOTE in found.notes else []
+    yield notes[0] if notes else ""
+    yield (
+        "To prove the change, run it once with both calls and compare what they print; then, at "
+        "the bridge, this ends with 0 a day later:"
+    )
+    yield style.block([proof_of(use)])

@@ -52,6 +52,24 @@ class Standing(StrEnum):
     NOT_BRIDGED = "not_bridged"
 
 
+class Need(StrEnum):
+    """What the replacement of a caller's calls needs."""
+
+    CREDENTIALS = "credentials"
+    PAGING = "paging"
+
+
+class Progress(StrEnum):
+    """Whether a caller has moved away from v1."""
+
+    MOVED = "moved"
+    """It has been quiet for long enough."""
+    LEFT = "left"
+    """It still calls, or may call again."""
+    TOO_EARLY = "too_early"
+    """Its calls are too few to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """First and last legacy call; None if there was none."""
@@ -126,6 +144,15 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     reason: str
     """Why, in a few words."""
+    unbridged_share: float
+    """Of the calls on its last seven days with a call, how many were not bridged: 0 to 1."""
+    earlier: str
+    """Calls before those that were not bridged, in a few words; empty for none."""
+    needs: tuple[Need, ...]
+    """What its replacements need, whatever its standing."""
+    progress: Progress
+    moves_at: datetime
+    """From when on it has moved, if it does not call again."""
     proven: Proven | None = None
     """Whether its replacements were seen to give the same; None if nobody has looked."""
 
@@ -146,6 +173,9 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     """Calls for a list longer than a page of v2."""
     ended: tuple[int, ...]
     """How many calls ended in each way, in the order of `OUTCOMES`."""
+    error_type: str = ""
+    """Why the last call that was refused or failed was, as far as it is known; like `error`."""
+    error: str = ""
 
     @property
     def unanswered(self) -> Mapping[Outcome, int]:
@@ -221,6 +251,19 @@ class Comparison:
     new: tuple[str, ...]
     still: tuple[str, ...]
     gone: tuple[str, ...]
+    moved: tuple[str, ...] = ()
+    """Those that count as moved since then, whenever they called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Callers with one owner."""
+
+    team: str
+    """Empty for those that have none."""
+    mail: str
+    link: str
+    callers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,12 +280,14 @@ class Report:
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
     caller_count: int
-    """More than are in `callers` in a summary, which names but a few."""
+    """More than are in `callers` if the rest of them are counted together."""
     repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
     baseline: Comparison | None
+    teams: tuple[Team, ...] = ()
+    """With owners alone: those without one first."""
     retiring: tuple[RetiringUse, ...] = ()
     """Apart from v1: nothing else counts these calls, nor who makes them."""
     retiring_callers: tuple[CallerUse, ...] = ()

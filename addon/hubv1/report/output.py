@@ -17,9 +17,10 @@ from threading import Timer
 from typing import IO
 from uuid import uuid4
 
+from hubv1.report.compare import FailOn
 from hubv1.report.model import Report
 
-FORMATS = ("terminal", "html", "md", "json", "csv")
+FORMATS = ("terminal", "html", "md", "summary", "json", "csv", "junit")
 WITH_COLUMNS = ("terminal", "md", "csv")
 """Those that show a table of findings whose columns can be chosen."""
 
@@ -41,6 +42,8 @@ class Look:
 
     columns: Sequence[str] = ()
     width: int | None = None
+    fail_on: FailOn = FailOn.NEVER
+    """What `junit` shows as a failure."""
     color: bool = False
     in_ascii: bool = False
 
@@ -71,10 +74,17 @@ def render_report(report: Report, form: str, look: Look = PLAIN) -> Iterable[str
         from hubv1.report.html import as_html  # noqa: PLC0415  # see above
 
         return [as_html(report)]
-    if form == "md":
-        from hubv1.report.markdown import as_markdown  # noqa: PLC0415  # see above
+    if form in {"md", "summary"}:
+        from hubv1.report import markdown  # noqa: PLC0415  # see above
 
-        return [as_markdown(report, look.columns)]
+        is_digest = report.baseline and report.filter.since and not look.columns
+        if form == "summary" or is_digest:
+            return [markdown.as_digest(report)]
+        return [markdown.as_markdown(report, look.columns)]
+    if form == "junit":
+        from hubv1.report.junit import as_junit  # noqa: PLC0415  # see above
+
+        return [as_junit(report, look.fail_on)]
     if form == "terminal":
         from hubv1.report.terminal import as_text  # noqa: PLC0415  # see above
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from hubv1.api.routes import ANSWERED, Outcome
 from hubv1.journal import OTHERS, Selection
 from hubv1.replacements import Field
-from hubv1.report.model import CallerUse, Finding, Report, Standing, State
+from hubv1.report.model import CallerUse, Finding, Need, Report, Standing, State
 from hubv1.text import number, printable
 
 Code = Callable[[str], str]
@@ -21,11 +21,20 @@ SUMMARY_CALLERS = 5
 """How many callers a summary names."""
 
 _SCRIPT = "scripts/report"
-_STANDINGS = {
-    Standing.READY: "ready to move",
-    Standing.NEEDS_PAGING: "needs complete paging",
-    Standing.NEEDS_CREDENTIALS: "needs credentials",
+_CURES = {
+    "impossible_name": "Correct the name in the caller.",
+    "forbidden": "Use an account that may read the repository.",
+    "rate_limited": "Call less often, or sign in: Docker allows more calls then.",
+    "incomplete": (
+        "Sign in with the call, give the bridge an account (hub_username, HUB_SECRET), or take the "
+        "names from the registry: skopeo list-tags."
+    ),
+    "too_long": "Ask for the one tag that is meant, or filter the list in v2 with name=PART.",
+    "not_recorded": "Make room for the journal, or allow calls without a record.",
+    "unreachable": "See whether the bridge's machine reaches Docker Hub: hub-v1-bridge check.",
 }
+"""What helps against an error, by its type."""
+_NEEDS = {Need.CREDENTIALS: "credentials", Need.PAGING: "complete paging"}
 
 
 EXPLAINED: Mapping[Outcome, str] = {
@@ -85,12 +94,16 @@ def minute(moment: datetime) -> str:
 
 
 def standing_in_words(use: CallerUse) -> str:
-    """The standing of a caller as people say it."""
-    if use.standing is Standing.NOT_BRIDGED:
-        return f"not bridged: {use.reason}"
+    """The standing of a caller as people say it, with what it needs and what went wrong before."""
+    needs = " and ".join(_NEEDS[need] for need in use.needs)
+    needs = f"needs {needs}" if needs else ""
     if use.standing is Standing.QUIET:
-        return f"quiet since {use.last_seen:%Y-%m-%d}"
-    return _STANDINGS[use.standing]
+        parts = [f"quiet since {use.last_seen:%Y-%m-%d}"]
+    elif use.standing is Standing.NOT_BRIDGED:
+        parts = [f"not bridged: {use.reason}", needs]
+    else:
+        parts = [needs or "ready to move"]
+    return "; ".join(filter(None, [*parts, use.earlier]))
 
 
 def without_namespace(route: str) -> str:
@@ -110,6 +123,14 @@ def label(route: str) -> str:
 def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:
     """`2 gone, 1 failed`."""
     return ", ".join(f"{calls:,} {outcome}" for outcome, calls in outcomes.items() if calls)
+
+
+def why_unanswered(finding: Finding) -> str:
+    """Why its last call was refused or failed, and what helps; empty if that is not known."""
+    if not finding.error:
+        return ""
+    why, _, _ = finding.error.partition(". ")
+    return f"{why.removesuffix('.')}. {_CURES.get(finding.error_type, '')}".strip()
 
 
 def listed(names: Sequence[str], most: int) -> str:
@@ -137,6 +158,8 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     """All that the report stands on, so that nothing is mistaken for clean."""
     seen, window = report.seen, report.window
     yield "report", f"made {minute(report.generated_at)} UTC"
+    if named := named_in(report):
+        yield "callers", named
     yield "flows", f"{seen.flows:,}, of which {number(seen.legacy, 'legacy call')}"
     yield "searches", f"{seen.still_served:,}, which Hub still serves"
     yield "hosts", ", ".join(map(code, seen.hosts)) or "none of the legacy ones"
@@ -153,6 +176,15 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
     for gap in seen.gaps:
         when = f"{minute(gap.started_at)} to {minute(gap.ended_at)} UTC"
         yield "gap", f"{when}: {number(gap.calls, 'call')} not recorded, {code(gap.reason)}"
+
+
+def named_in(report: Report) -> str:
+    """Which callers have a name in the report; empty if all have."""
+    named = sum(use.caller != OTHERS for use in report.callers)
+    if report.caller_count <= len(report.callers):
+        return ""
+    rest = number(report.caller_count - named, "other")
+    return f"the {named:,} latest callers by name, the {rest} together"
 
 
 def _refused_unrecorded(calls: int) -> str:

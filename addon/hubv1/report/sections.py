@@ -25,11 +25,14 @@ from hubv1.report.model import (
     Comparison,
     Finding,
     IgnoredCaller,
+    Progress,
     RejectingClient,
     Report,
     RetiringUse,
     Standing,
+    Team,
 )
+from hubv1.report.progress import ProgressCounts, progress_in_words, progress_of_teams
 from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
     Code,
@@ -40,6 +43,7 @@ from hubv1.report.prose import (
     standing_in_words,
     what_it_calls,
     what_was_seen,
+    why_unanswered,
     without_namespace,
 )
 from hubv1.report.proven import Proof
@@ -211,6 +215,9 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
 
 def _sections(report: Report, code: Code) -> Iterator[Section]:
     if report.callers:
+        yield "Progress", progress_in_words(report)
+        if report.teams:
+            yield "Teams", teams_table(report)
         bars = burn_down(report)
         yield bars.title, bars
         yield "Callers", callers_table(report)
@@ -264,6 +271,25 @@ def callers_table(report: Report) -> Table:
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
 
 
+def teams_table(report: Report) -> Table:
+    """Who has how many callers, and who of them still calls; those without an owner first."""
+    has_moved = {use.caller: use.progress is Progress.MOVED for use in report.callers}
+
+    def row(item: tuple[Team, ProgressCounts]) -> Row:
+        team, counts = item
+        left = [name for name in team.callers if not has_moved[name]]
+        figures = (counts.callers, counts.moved, counts.left, counts.too_early)
+        return (
+            Name(team.team) if team.team else "nobody knows yet",
+            *(f"{count:,}" for count in figures),
+            Name(listed(left, _CALLED)),
+            Name(team.mail or team.link),
+        )
+
+    columns = ("Team", "Callers:", "Moved:", "Left:", "Too early:", "Who has not moved", "Write to")
+    return _table(columns, row, [*progress_of_teams(report)], share=1 / 8)
+
+
 def proofs_table(report: Report) -> Table:
     """Replacements that differ from what callers get, or of which that is not known."""
 
@@ -314,12 +340,15 @@ def unbridged_table(findings: Sequence[Finding]) -> Table:
 
     def row(finding: Finding) -> Row:
         names = map(Name, (finding.caller, label(finding.route), finding.repository))
-        return *names, outcomes_in_words(finding.unanswered), minute(finding.last_seen)
+        ended, last = outcomes_in_words(finding.unanswered), minute(finding.last_seen)
+        return *names, ended, last, Name(why_unanswered(finding))
 
-    def paragraph(name: str, route: str, repository: str, ended: str, last: str) -> Row:
-        return name, f"{repository} {route}".strip(), f"{ended}, the last {last}"
+    def paragraph(name: str, route: str, repository: str, *cells: str) -> Row:
+        ended, last, why = cells
+        called = f"{repository} {route}".strip()
+        return tuple(filter(None, (name, called, f"{ended}, the last {last}", why)))
 
-    columns = ("Caller", "Route", "Repository", "Ended", "Last call")
+    columns = ("Caller", "Route", "Repository", "Ended", "Last call", "Why, and what helps")
     return _table(columns, row, findings, paragraph, share=1 / 8)
 
 

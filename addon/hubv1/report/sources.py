@@ -1,20 +1,25 @@
 """From the arguments of the command to a report: which calls are asked for, and where they are."""
 
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import LEGACY_HOSTS, Outcome
 from hubv1.journal import FILE_NAME, History, Place, Selection, read_all
 from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
-from hubv1.report.compare import compared, read_baseline
-from hubv1.report.model import Report
+from hubv1.report.compare import Earlier, compared, read_baseline
+from hubv1.report.known import Names, silent_callers
+from hubv1.report.model import Progress, Report, State
+from hubv1.report.owners import read_owners, teams_of
 from hubv1.report.proof_file import read_proofs, with_proofs
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
@@ -36,15 +41,36 @@ def make(
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
     recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
-    ProofError and OSError.
+    OwnersError, ProofError, UnknownNameError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
     allowed = read_allowlist(options.ignore, now.date()) if options.ignore else Allowlist()
-    selection = replace(selection, accepted=tuple(entry.caller for entry in allowed.in_force))
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
-    with _read_sources(journals, options.captures, selection, say, advance) as histories:
-        report = build_report(histories, now, selection, allowed.in_force)
+    with _rereadable(options.captures, selection) as captures:
+        said = set[str]()
+
+        def say_first(line: str) -> None:
+            """Sources may be read twice."""
+            if line not in said:
+                said.add(line)
+                say(line)
+
+        def read(wanted: Selection, heard: Callable[[int], None] = lambda _: None) -> Report:
+            accepted = tuple(entry.caller for entry in allowed.in_force)
+            wanted = replace(wanted, accepted=accepted)
+            with _read_sources(
+                journals, captures, wanted, say_first, heard, legacy_hosts=selection.hosts
+            ) as histories:
+                return build_report(histories, now, wanted, allowed.in_force)
+
+        report = whole = _known(
+            selection, read, read(selection, advance), earlier, allowed, say=say
+        )
+        if earlier and selection.since:
+            whole = read(replace(selection, since=None))
+    owners = read_owners(options.owners) if options.owners else ()
+    report = replace(report, teams=teams_of(report, owners)) if owners else report
     report = with_proofs(report, read_proofs(journals, options.proof or (), say))
     ignored = [one.caller for one in report.ignored]
     for line in allowed.remarks(ignored):
@@ -52,7 +78,58 @@ def make(
     if earlier is None:
         return report
     callers = [use.caller for use in report.callers]
-    return replace(report, baseline=compared(earlier, callers, ignored))
+    comparison = compared(earlier, callers, ignored)
+    moved = (
+        use.caller
+        for use in whole.callers
+        if use.progress is Progress.MOVED and use.moves_at > earlier.generated_at
+    )
+    return replace(report, baseline=replace(comparison, moved=tuple(sorted(moved))))
+
+
+def _known(
+    selection: Selection,
+    read: Callable[[Selection], Report],
+    report: Report,
+    earlier: Earlier | None,
+    allowed: Allowlist,
+    *,
+    say: Callable[[str], None],
+) -> Report:
+    """The report, or the one of the callers that were named by a part of their name.
+
+    Raises UnknownNameError if a filter names nothing in all that there is, whatever the period.
+    """
+    names = Names()
+    names.add_report(report)
+    if not names.lacks(selection):
+        return report
+    every = read(Selection())
+    if every.state is State.NOTHING_SEEN:
+        return report
+    names.add_report(every)
+    names.add_allowed(allowed)
+    if earlier:
+        names.add_earlier(earlier)
+    checked = names.check(selection, every)
+    if checked != selection:
+        report = replace(read(checked), filter=report.filter)
+    for line in silent_callers(checked, report, every):
+        say(line)
+    return report
+
+
+@contextmanager
+def _rereadable(captures: Sequence[Path], selection: Selection) -> Iterator[Sequence[Path]]:
+    """The recordings, in which a file stands for standard input if names may have to be looked
+    for once more."""
+    if Path("-") not in captures or not selection.has_names:
+        yield captures
+        return
+    with NamedTemporaryFile(prefix="standard-input-") as file:
+        copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield [Path(file.name) if path == Path("-") else path for path in captures]
 
 
 @contextmanager
@@ -62,11 +139,13 @@ def _read_sources(
     selection: Selection,
     say: Callable[[str], None],
     advance: Callable[[int], None],
+    *,
+    legacy_hosts: Sequence[str],
 ) -> Iterator[list[History]]:
     """What is wanted of journals, and of recordings what is in none of these, while it lasts.
 
-    `say` hears of journals that share calls, which are counted once. Hosts that the selection names
-    are legacy hosts in recordings too.
+    `say` hears of journals that share calls, which are counted once. `legacy_hosts` are legacy
+    hosts in recordings too.
     """
     # A journal that is named twice, by a link perhaps, is read once.
     places = {place.key: place for place in map(Place, journals)}
@@ -81,7 +160,7 @@ def _read_sources(
         # Journals alone need nothing of mitmproxy, which takes longer to load than most to read.
         from hubv1.captures import Capture, read_capture  # noqa: PLC0415  # see above
 
-        hosts, told = {*LEGACY_HOSTS, *selection.hosts}, set[str]()
+        hosts, told = {*LEGACY_HOSTS, *legacy_hosts}, set[str]()
         recorded = [
             read_capture(Capture(path, hosts, selection, told, known, advance)) for path in captures
         ]

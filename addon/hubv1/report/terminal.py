@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from hubv1.api.routes import Outcome, Verdict
-from hubv1.report.chart import BurnDown
+from hubv1.report.chart import WIDTH, BurnDown
 from hubv1.report.model import Report, Standing, State
 from hubv1.report.output import PLAIN, Look
 from hubv1.report.prose import fields_in_words, sentence
@@ -65,7 +65,7 @@ _ASCII = str.maketrans(
 _ROWS = 20
 """Of each table in a report: more would push the others out of sight."""
 _LONGEST_BAR = 40
-_BESIDE_BARS = 50
+_BESIDE_BARS = 66
 """Characters that the day, the calls, some names and the room between take."""
 _WIDE = 100
 """Columns from which a table of callers is easier to read than a paragraph for each."""
@@ -126,11 +126,15 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for bar, pieces in drawing.drawn(width):
         drawn = Text.assemble(*((piece, _STYLES[outcome]) for outcome, piece in pieces))
-        left = f"last call of {printable(bar.left_shown)}" if bar.left else ""
-        grid.add_row(f"  {bar.first}", f"{bar.calls:,}", drawn, Text(left, "dim"))
+        left = f"{printable(bar.left_shown)} moved" if bar.left else ""
+        callers = drawing.callers_drawn(bar, WIDTH if width >= _LONGEST_BAR else WIDTH // 3)
+        figures = f"{bar.callers:,}", callers, f"{bar.calls:,}"
+        grid.add_row(f"  {bar.first}", *figures, drawn, Text(left, "dim"))
     yield grid
     yield ""
 

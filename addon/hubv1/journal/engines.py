@@ -1,0 +1,102 @@
+"""The engines that read a journal's file, or a fleet's database."""
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from hubv1.journal import files, schema
+from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
+from hubv1.journal.place import POSTGRESQL, JournalError, Place
+
+_NO_DRIVER = (
+    "A fleet needs the Python package psycopg, which is not installed: install hub-v1-bridge with "
+    "its extra, 'hub-v1-bridge[fleet]', or 'psycopg[binary]' beside mitmproxy."
+)
+_OF_SERVER = {
+    "connect_timeout": "10",
+    # A server whose machine is gone is noticed by the system, which ends what waits for it.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "application_name": "hub-v1-bridge",
+}
+"""What libpq is told, unless the URL says otherwise."""
+
+
+def open_for_reading(place: Place) -> sa.Engine:
+    """The engine of a journal that exists; raises JournalError where it does not."""
+    file = place.file
+    if file is not None and not file.is_file():
+        raise JournalError(
+            f"There is no journal at {place}. Name one with --journal, or run the bridge first."
+        )
+    try:
+        if file is None:
+            return _checked(server_engine(place), place)
+        try:
+            return _checked(_file_engine(place), place)
+        except SQLAlchemyError as error:
+            code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+            if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+        return _checked(_read_only_engine(place, file), place)
+    except (SQLAlchemyError, OSError) as error:
+        said = place.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
+
+
+def server_engine(place: Place) -> sa.Engine:
+    """For one thread, of a database on a server; raises JournalError where its driver is not
+    there."""
+    url = place.url
+    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
+    given = {name: value for name, value in wanted.items() if name not in url.query}
+    try:
+        return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
+    except ImportError as error:
+        raise JournalError(_NO_DRIVER) from error
+
+
+def _file_engine(place: Place) -> sa.Engine:
+    # Python's driver would begin transactions by rules of its own: all is read as at one moment.
+    given = {"timeout": BUSY_SECONDS, "isolation_level": None}
+    engine = sa.create_engine(place.url, connect_args=given)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _read_only_engine(place: Place, file: Path) -> sa.Engine:
+    """For a read-only medium: SQLite would make companions beside the file otherwise, even to
+    read. The latest rows may still be in one, which is read with write access only."""
+    log = files.companions(file)[0]
+    if log.exists() and log.stat().st_size:
+        raise JournalError(
+            f"The journal {place} cannot be read where nothing can be written, since its last "
+            f"rows are in {log}: copy both files to a folder of your own and read them there."
+        )
+    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
+
+
+def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
+    try:
+        with engine.connect() as connection:
+            complaint = version_complaint(place, version_of(connection))
+    except BaseException:
+        engine.dispose()
+        raise
+    if complaint:
+        engine.dispose()
+        raise JournalError(complaint)
+    return engine
+
+
+def version_of(connection: sa.Connection) -> int | None:
+    """The version of the journal; None where there is none."""
+    if not sa.inspect(connection).has_table(schema.journal.name):
+        return None
+    return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

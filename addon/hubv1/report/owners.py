@@ -1,0 +1,138 @@
+"""Who runs which caller: the file of owners that --owners names, and one to start from."""
+
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Sequence
+from glob import escape
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+
+import msgspec
+
+from hubv1.journal import OTHERS, is_named
+from hubv1.report.model import CallerUse, Report, Team
+from hubv1.report.prose import listed
+from hubv1.text import plainly, printable, read_text
+
+_Network = IPv4Network | IPv6Network
+_NAMED = 5
+_REPOSITORIES = 10
+_HEAD = """\
+# Who runs which caller, for `report --owners FILE`. Give each team its name, and merge entries of
+# one team. A caller belongs to the first entry of which a network, caller or repository matches;
+# * stands for any text in callers and repositories. `mail` and `link` may be left out.
+"""
+
+
+class OwnersError(Exception):
+    """A file that is no list of owners, and why, in one sentence."""
+
+
+class Owner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of the file."""
+
+    team: str
+    mail: str = ""
+    link: str = ""
+    networks: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    owner: list[Owner]
+
+
+def read_owners(path: Path) -> Sequence[Owner]:
+    """The entries of that file; raises OwnersError."""
+    try:
+        owners = msgspec.convert(tomllib.loads(read_text(path)), type=_File).owner
+        for owner in owners:
+            _check(owner)
+    except (OSError, ValueError, RecursionError) as error:  # of TOML and encodings a ValueError
+        raise OwnersError(f"The file of owners {path} cannot be read: {plainly(error)}.") from error
+    return owners
+
+
+def _check(owner: Owner) -> None:
+    if not owner.team.strip():
+        raise ValueError("an entry needs a team")
+    if not (owner.networks or owner.callers or owner.repositories):
+        raise ValueError(f"the entry of {owner.team!r} names no network, caller or repository")
+    for network in owner.networks:
+        ip_network(network)
+
+
+def teams_of(report: Report, owners: Sequence[Owner]) -> tuple[Team, ...]:
+    """The callers of the report by team, those without an owner first, then in the order of the
+    file."""
+    known = [(owner, [*map(ip_network, owner.networks)]) for owner in owners]
+    callers: dict[str, list[str]] = {team: [] for team in ("", *(owner.team for owner in owners))}
+    for use in report.callers:
+        found = (owner.team for owner, networks in known if _owns(owner, networks, use))
+        callers[next(found, "")].append(use.caller)
+    details: dict[str, tuple[str, str]] = {"": ("", "")}
+    for owner in owners:
+        mail, link = details.get(owner.team, ("", ""))
+        details[owner.team] = mail or owner.mail, link or owner.link
+    return tuple(
+        Team(team, *details[team], tuple(names)) for team, names in callers.items() if team or names
+    )
+
+
+def _owns(owner: Owner, networks: Sequence[_Network], use: CallerUse) -> bool:
+    if owner.callers and is_named(use.caller, owner.callers):
+        return True
+    if owner.repositories and any(is_named(one, owner.repositories) for one in use.repositories):
+        return True
+    address = _address(use.address) if networks else None
+    return address is not None and any(_is_within(address, network) for network in networks)
+
+
+def _address(text: str) -> "IPv4Network | IPv6Network | None":
+    """The address as a network of its own; None if it is none."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return ip_network(mapped or address)
+
+
+def _is_within(address: _Network, network: _Network) -> bool:
+    first = address.network_address
+    return first.version == network.version and first in network
+
+
+def owners_template(report: Report) -> str:
+    """A file of owners to start from: an entry for each network, and for each name without one."""
+    by_network: defaultdict[str, list[CallerUse]] = defaultdict(list)
+    named: list[CallerUse] = []
+    for use in report.callers:
+        address = _address(use.address)
+        if use.caller == OTHERS:
+            continue
+        if address is None or not use.caller.endswith(f" at {use.address}"):
+            named.append(use)
+        else:
+            width = 24 if address.version == 4 else 64  # of IP
+            by_network[str(address.supernet(new_prefix=width))].append(use)
+    entries = [("networks", [net], uses) for net, uses in sorted(by_network.items())]
+    entries += [("callers", [escape(use.caller)], [use]) for use in named]
+    return "\n".join([_HEAD, *(_entry(f"team-{at}", *each) for at, each in enumerate(entries, 1))])
+
+
+def _entry(team: str, kind: str, names: Sequence[str], uses: Sequence[CallerUse]) -> str:
+    seen = [printable(use.caller) for use in uses]
+    repositories = [*dict.fromkeys(printable(one) for use in uses for one in use.repositories)]
+    lines = [
+        f"# seen: {listed(seen, _NAMED)}",
+        *([f"# for: {listed(repositories, _REPOSITORIES)}"] if repositories else []),
+        "[[owner]]",
+        f'team = "{team}"',
+        'mail = ""',
+        f"{kind} = [{', '.join(map(json.dumps, names))}]",
+        "",
+    ]
+    return "\n".join(lines)
