@@ -78,18 +78,18 @@ class TestContent:
         ]
         assert "legacy calls by 40 callers" in page.locator(".lead").inner_text()
 
-    def test_a_day_tells_its_calls_and_whose_last_they_were(self, open_page: Open) -> None:
+    def test_a_day_tells_its_calls_and_how_many_callers_were_left(self, open_page: Open) -> None:
         gone = make_entry(caller="gone", started_at=NOW - timedelta(days=2))
         page = open_page(report_of(gone, make_entry(caller="here", started_at=NOW)))
         titles = page.locator(".bars rect title").all_text_contents()
         assert titles == [
-            "2026-02-27: 1 translated; the last of gone",
-            "2026-02-28: no call",
-            "2026-03-01: 1 translated; the last of here",
+            "2026-02-27: 1 translated; 1 caller left",
+            "2026-02-28: no call; 1 caller left",
+            "2026-03-01: 1 translated; 2 callers left",
         ]
         page.get_by_text("The same as a table").click()
         assert page.locator("#days tbody tr").all_inner_texts() == [
-            "2026-03-01\t1\t1\t1",
+            "2026-03-01\t1\t1\t2",
             "2026-02-27\t1\t1\t1",
         ]
 
