@@ -105,7 +105,7 @@ class TestAtTheEnd:
         assert "hub v1: 1 legacy call by 1 caller to 1 repository" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["out.xml", "no-such-folder/out.md", "."])
+@pytest.mark.parametrize("name", ["out.docx", "no-such-folder/out.md", "."])
 def test_a_file_that_can_be_none_stops_the_start_with_a_sentence(tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     done = finished(tmp_path, *bridge_arguments(tmp_path), *written_to(file))
@@ -139,7 +139,7 @@ class TestByCommand:
         self, start_bridge: StartBridge, commander: tuple[str, str], tmp_path: Path
     ) -> None:
         with start_bridge(*commander) as bridge:
-            run(bridge, f"hub.report {tmp_path / 'now.xml'}")
+            run(bridge, f"hub.report {tmp_path / 'now.docx'}")
             eventually(lambda: "refused: hub.report: a report's name ends in" in bridge.log, "said")
 
     def test_where_it_cannot_be_written_the_log_says_so(

@@ -116,7 +116,7 @@ def test_a_client_that_does_not_trust_the_ca_is_named_in_the_log(
 ) -> None:
     line = f"{shlex.join(lab.inside('client'))} curl -sS https:{AWAY}"
     assert shell(line, clean_environment(lab.folder)).returncode == 60
-    said = f"the client at {CLIENT} called registry.hub.docker.com and rejects"
+    said = f"the client at {CLIENT} called registry.hub.docker.com and did not trust"
     eventually(lambda: said in bridge.log, "a warning")
 
 

@@ -150,7 +150,8 @@ def run_steps(hub: Standin, folder: Path, **more: str) -> list[str]:
     file = ROOT / ".github" / "workflows" / "facts.yml"
     workflow = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     assert workflow["on"]["schedule"]
-    assert workflow["permissions"] == {"contents": "read", "issues": "write"}
+    [job] = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "read", "issues": "write"}
     (job,) = workflow["jobs"].values()
     steps = {step["name"]: step for step in job["steps"] if "run" in step}
     ask, issue = steps["Ask Docker's hosts"], steps["Open an issue with what differs"]

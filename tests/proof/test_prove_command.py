@@ -131,7 +131,7 @@ class TestCommand:
     def test_findings_can_be_chosen(self, hub: Standin, journal: Path) -> None:
         assert len(prove(hub, journal, "--caller", "other")[1].splitlines()) == 2
         code, _, err = prove(hub, journal, "--repository", "acme/nobody")
-        assert (code, "no finding" in err) == (1, True)
+        assert (code, "no repository 'acme/nobody'" in err) == (2, True)
 
     def test_json_is_what_is_kept(self, hub: Standin, journal: Path) -> None:
         _, out, _ = prove(hub, journal, "--format", "json")

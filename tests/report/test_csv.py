@@ -46,7 +46,7 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
         "address": "10.0.0.7",
         "user_agent": "curl/8.1",
         "standing": "not_bridged",
-        "reason": "v1 was ended for it",
+        "reason": "1 of 2 calls got 410, since v1 was ended for this caller",
         "route": "GET /v1/repositories/{name}/tags",
         "repository": "library/debian",
         "calls": "2",
@@ -59,6 +59,7 @@ def test_a_finding_is_a_row_with_what_json_has_and_the_standing_of_its_caller() 
         "successor": "https://hub.docker.com/v2/namespaces/library/repositories/debian/tags",
         "state": "",
         "proof": "",
+        "team": "",
     }
 
 

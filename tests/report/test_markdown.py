@@ -74,7 +74,8 @@ def test_its_parts_come_in_the_order_in_which_people_act_on_them() -> None:
     text = as_markdown(report_of(make_entry(), make_entry(outcome=Outcome.GONE)))
     assert text.splitlines()[2].startswith("**2 legacy calls by 1 caller to 1 repository, ")
     assert list(sections(report_of(make_entry()))) == [
-        "Calls a day",
+        "Progress",
+        "Callers left, and calls a day",
         "Callers",
         "What to change",
         "What was not bridged",
@@ -121,7 +122,7 @@ def test_what_was_not_bridged_is_named_and_so_is_that_all_was() -> None:
     lost = make_entry(outcome=Outcome.FAILED, repository="lost")
     shown = sections(report_of(make_entry(), lost))["What was not bridged"]
     assert rows_of(as_github(shown))[1:] == [
-        ["curl/8.1 at 10.0.0.7", "/tags", "library/lost", "1 failed", "2026-03-01 12:30"]
+        ["curl/8.1 at 10.0.0.7", "/tags", "library/lost", "1 failed", "2026-03-01 12:30", ""]
     ]
     assert "Every call was answered" in sections(report_of(make_entry()))["What was not bridged"]
 

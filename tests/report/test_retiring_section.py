@@ -157,7 +157,7 @@ class TestGates:
     def test_it_follows_the_filters(self, only_v2: Path) -> None:
         for filters, code in (
             (["--caller", "shields"], 4),
-            (["--caller", "nobody"], 0),
+            (["--caller", "nobody"], 2),
             (["--route", LOGIN], 4),
             (["--host", "index.docker.io"], 0),
         ):

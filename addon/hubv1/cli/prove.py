@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
-from hubv1.cli.main import DONE, FAILED, Command, Failure, say, words_of
+from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, words_of
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
 from hubv1.journal import JournalError, Place, asked_tags
@@ -36,6 +36,7 @@ from hubv1.report import (
     ProofError,
     ProofKey,
     ProofResult,
+    UnknownNameError,
     as_proof_text,
     file_beside,
     make,
@@ -48,7 +49,8 @@ ENVIRONMENT_PREFIX = "HUB_PROVE"
 LIMIT = 50
 
 _NARROWING = (
-    *("captures", "since", "until", "route", "host", "outcome", "ignore", "baseline", "proof"),
+    *("captures", "since", "until", "route", "host", "outcome"),
+    *("ignore", "baseline", "owners", "proof"),
 )
 """What else a report can be told."""
 
@@ -188,7 +190,10 @@ def _candidates(options: Namespace) -> list[Candidate]:
     named = [options.output] if options.output and options.output.exists() else []
     known = read_proofs(() if options.output else options.journal, named, tell)
     everything = Namespace(**dict.fromkeys(_NARROWING), **vars(options))
-    made = make(everything, datetime.now(UTC), lambda _: None)
+    try:
+        made = make(everything, datetime.now(UTC), lambda _: None)
+    except UnknownNameError as error:
+        raise Failure(str(error), WRONG_USAGE) from error
     tags: defaultdict[str, list[str]] = defaultdict(list)
     for journal in options.journal:
         for repository, tag in asked_tags(Place(journal)):

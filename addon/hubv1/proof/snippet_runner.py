@@ -26,6 +26,8 @@ MOST_BYTES = 32 << 20
 UNNAMED_WAIT = 60
 """Seconds after which Hub counts anew; a snippet does not tell."""
 
+_END_SECONDS = 5.0
+"""For what it printed to be read to its end, once it is killed."""
 _SHOWN = 200
 """Characters of what a snippet says."""
 
@@ -134,19 +136,27 @@ class SnippetRunner:
                 # What it has started goes with it.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                # `wait` alone would wait for ever where a full pipe is read by nobody any more.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_END_SECONDS):
+                        await process.communicate()
 
     async def _finished(self, process: asyncio.subprocess.Process) -> Finished:
         assert process.stdout  # noqa: S101  # a pipe, see above
         assert process.stderr  # noqa: S101  # likewise
+        reads = [asyncio.ensure_future(_read(each)) for each in (process.stdout, process.stderr)]
         try:
             async with asyncio.timeout(self._seconds):
-                out, err = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+                out, err = await asyncio.gather(*reads)
                 return Finished(await process.wait(), out, self._without_secret(err))
         except TimeoutError:
             return Finished(None, "", f"it took longer than {self._seconds:g} s")
         except _TooMuchError:
             return Finished(None, "", f"it printed more than {MOST_BYTES >> 20} MB")
+        finally:
+            for each in reads:
+                each.cancel()
+            await asyncio.gather(*reads, return_exceptions=True)
 
     def _without_secret(self, text: str) -> str:
         return text.replace(self._account.secret, MASK) if self._account else text

@@ -206,7 +206,7 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     for finding in report.retiring_findings:
         use = callers[finding.caller]
         found = *of_finding(finding), use.address, use.user_agent, "", "", *finding.ended
-        values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", ""
+        values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", "", ""
         yield [values[place] for place in places]
 
 

@@ -47,7 +47,7 @@ def make(
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
     allowed = read_allowlist(options.ignore, now.date()) if options.ignore else Allowlist()
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
-    with _rereadable(options.captures, selection) as captures:
+    with _rereadable(options.captures or (), selection) as captures:
         said = set[str]()
 
         def say_first(line: str) -> None:
