@@ -150,7 +150,9 @@ class TestReplaying:
             with start_bridge(*front, *_set("hub_mode=observe"), name="recording") as bridge:
                 ask(bridge, "/v1/repositories/tiny/tags")
             front = ("--mode", f"reverse:{origin.url}", "--server-replay", str(file))
-            with start_bridge(*front, hub_url=hub.url) as bridge:
+            # Else mitmdump ends once all is replayed and nobody is connected.
+            going_on = _set("keepserving=true")
+            with start_bridge(*front, *going_on, hub_url=hub.url) as bridge:
                 assert ask(bridge, "/v1/repositories/tiny/tags").body == ANSWER
                 assert ask(bridge, "/v1/repositories/acme/tool/tags").status == 200
         assert _became(bridge) == [("observed", 200), ("translated", 200)]
