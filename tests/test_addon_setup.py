@@ -288,6 +288,21 @@ class TestShutdown:
         for row in ended.values():
             assert (row.error_type, row.http_response_status_code) == ("shutdown", None)
 
+    def test_a_call_whose_answer_is_ready_is_written_down_as_answered(
+        self, tmp_path: Path, hub: Standin
+    ) -> None:
+        """For mitmproxy still sends it."""
+
+        async def playing() -> None:
+            async with on_stage(tmp_path, hub.url) as stage:
+                await stage.call(HttpRequestHook(make_flow()))
+                await stage.end()
+
+        asyncio.run(playing())
+        [row] = entries(tmp_path / "journal.sqlite3")
+        assert (row.outcome, row.http_response_status_code) == (Outcome.TRANSLATED, 200)
+        assert row.error_type == ""
+
     def test_counts_are_written_and_nothing_happens_any_more(
         self, tmp_path: Path, hub: Standin
     ) -> None:

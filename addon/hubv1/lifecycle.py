@@ -141,7 +141,8 @@ class Lifecycle:
         """Record the calls that the end of the process cuts."""
         for pending in list(self.pending.values()):
             pending.stop()  # or it would go on, with connections that nobody closes
-            pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
+            if pending.response is None:  # else the answer still leaves
+                pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
             self._record_unawaited(pending, components)
 
     def restart(self, components: Components) -> None:
