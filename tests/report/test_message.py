@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hubv1.report.markdown import code_block, code_span
-from hubv1.report.messages import mail_link
 from hubv1.text import bounded, printable
 from report.made import NOW, message, report_of
 from samples import make_entry
@@ -105,17 +103,6 @@ def test_a_quiet_caller_is_asked_whether_it_has_moved() -> None:
     assert f"{CALLER} has not called Docker Hub API v1" in text
     assert "since 2026-03-01 at 12:30 UTC" in text
     assert "still calls" not in text
-
-
-def test_a_mail_link_has_subject_and_text_and_stays_short() -> None:
-    link = mail_link(message(report_of(make_entry()), CALLER), "them@example.com")
-    url = urlsplit(link)
-    fields = parse_qs(url.query)
-    assert (url.scheme, url.path) == ("mailto", "them@example.com")
-    assert fields["subject"] == [f"{CALLER} still calls the retired Docker Hub API v1"]
-    assert fields["body"][0].startswith(f"{CALLER} still calls Docker Hub API v1")
-    many = report_of(*(make_entry(repository=f"r{at}") for at in range(50)))
-    assert len(mail_link(message(many, CALLER))) <= 2_000
 
 
 def test_as_markdown_names_and_calls_are_code() -> None:

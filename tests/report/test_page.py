@@ -1,12 +1,14 @@
 """The page in a real Chromium, opened from a file."""
 
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from hubv1.api.routes import Outcome
-from hubv1.report.model import Report
+from hubv1.report.model import Report, Team
 from report.conftest import Open, written
 from report.large import large_report
 from report.made import report_of
@@ -115,6 +117,21 @@ class TestFiltering:
         part.get_by_label("Filter").fill(name)
         part.get_by_text(name, exact=True).click()
         expect(part.locator("details[open] code")).to_contain_text(f"{name} still calls Docker Hub")
+
+    def test_a_mail_to_the_team_is_one_click_away_and_stays_short(self, open_page: Open) -> None:
+        many = report_of(*(make_entry(repository=f"r{at}") for at in range(50)))
+        [name] = (use.caller for use in many.callers)
+        team = Team("platform", "them@example.com", "", (name,))
+        part = section(open_page(replace(many, teams=(team,))), "Messages to send")
+        part.get_by_text(name, exact=True).click()
+        link = part.get_by_role("link", name="Write a mail").get_attribute("href") or ""
+        url = urlsplit(link)
+        fields = parse_qs(url.query)
+        assert (url.scheme, unquote(url.path)) == ("mailto", "them@example.com")
+        assert fields["subject"] == [f"{name} still calls the retired Docker Hub API v1"]
+        assert fields["body"][0].startswith(f"{name} still calls Docker Hub API v1")
+        assert fields["body"][0].endswith("\n…")
+        assert len(link) <= 2_000
 
 
 class TestCopying:

@@ -170,7 +170,7 @@ def _of_callers(report: Report) -> dict[str, Any]:
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
         "standings": Counter(use.standing for use in report.callers),
         "changes": found,
-        "letters": [*map(_letter, callers, findings.values())] if has_messages else [],
+        "letters": [*_letters(report, callers, findings)] if has_messages else [],
         "proofs": proofs_table(report),
         "missed": unbridged_table(missed[:_ROWS]),
         "missed_lines": len(missed),
@@ -178,10 +178,15 @@ def _of_callers(report: Report) -> dict[str, Any]:
     }
 
 
-def _letter(use: CallerUse, findings: Sequence[Finding]) -> tuple[str, str, Mapping[str, str]]:
-    """A caller, the message to it, and the anchors of what it is to change."""
-    changed = {_change_anchor(finding): label(finding.route) for finding in findings}
-    return use.caller, message_to(use, findings), changed
+def _letters(
+    report: Report, callers: Sequence[CallerUse], findings: Mapping[str, Sequence[Finding]]
+) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Each caller, the message to it, and the anchors of what it is to change."""
+    teams = {name: team for team in report.teams for name in team.callers}
+    for use in callers:
+        mine = findings[use.caller]
+        changed = {_change_anchor(finding): label(finding.route) for finding in mine}
+        yield use.caller, message_to(use, mine, team=teams.get(use.caller)), changed
 
 
 def _tiles(report: Report, missed_calls: int) -> Iterator[tuple[str, str, str]]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote as shell_quoted
-from urllib.parse import quote
 
 from hubv1.replacements import SIGNED_NOTE
 from hubv1.report.markdown import code_block, code_span
@@ -18,8 +17,6 @@ Words = Callable[[Sequence[CallerUse], Mapping[str, Sequence[Finding]], Team | N
 PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
 _CONTACT = "Answer this message if something is unclear."
 _RULE = "\n---\n\n"
-_LONGEST_LINK = 1_900
-"""Characters of a mail link that every browser and mail program takes."""
 
 
 class MessageTemplateError(Exception):
@@ -90,18 +87,6 @@ def subject_of(uses: Sequence[CallerUse], team: Team | None = None) -> str:
         return f"{who}{of_team} {verb} stopped calling Docker Hub API v1?"
     verb = "calls" if len(uses) == 1 else "call"
     return f"{who}{of_team} still {verb} the retired Docker Hub API v1"
-
-
-def mail_link(text: str, to: str = "") -> str:
-    """A `mailto:` link that opens a plain message of `message_to`; the longest are cut."""
-    head, _, body = text.partition("\n\n")
-    start = f"mailto:{quote(to, safe='@')}?subject={quote(head.removeprefix('Subject: '))}&body="
-    room = _LONGEST_LINK - len(start)
-    if len(quote(body)) > room:
-        while len(quote(body)) > room - 12:
-            body = body[: len(body) * 9 // 10]
-        body += "\n…"
-    return start + quote(body)
 
 
 def proof_of(use: CallerUse) -> str:

@@ -161,6 +161,33 @@ function addCopyButtons(part) {
   }
 }
 
+const longestLink = 1900; // characters that every browser and mail program takes
+
+function mailLink(message) {
+  const [subject, ...parts] = message.split("\n\n");
+  const to = message.match(/^Write to (\S+@\S+)\.$/m)?.[1] ?? "";
+  const start = `mailto:${encodeURIComponent(to)}?subject=${encodeURIComponent(subject.replace("Subject: ", ""))}&body=`;
+  const fits = (text) => start.length + encodeURIComponent(text).length <= longestLink;
+  let body = parts.join("\n\n");
+  if (!fits(body)) {
+    let characters = [...body];
+    while (!fits(`${characters.join("")}\n…`)) characters = characters.slice(0, Math.floor(characters.length * 0.9));
+    body = `${characters.join("")}\n…`;
+  }
+  return start + encodeURIComponent(body);
+}
+
+function addMailLinks(part) {
+  for (const details of part.querySelectorAll("#messages details")) {
+    details.addEventListener("toggle", () => {
+      const link = document.createElement("a");
+      link.href = mailLink(details.querySelector("code").textContent);
+      link.textContent = "Write a mail";
+      details.querySelector(".note").append(", ", link);
+    }, { once: true });
+  }
+}
+
 // Whoever calls for another repository can have its name in the replacements.
 function setUpChoices(part) {
   for (const label of part.querySelectorAll(".choose")) {
@@ -218,6 +245,7 @@ function enliven(part) {
   showLocalTimes(part);
   setUpChoices(part);
   addCopyButtons(part);
+  addMailLinks(part);
 }
 
 function setUp(part) {
