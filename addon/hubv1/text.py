@@ -6,6 +6,7 @@ import logging
 import re
 import traceback
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 _HANDLER_NAME = "hub-v1-bridge-escapes"
@@ -73,6 +74,23 @@ def decode_text(data: bytes) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip(_AROUND)
     body = text.lstrip(_AROUND)
     return "\n" * text.count("\n", 0, len(text) - len(body)) + body
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in `10.0.0.7`, `10.0.0.7:5123` or `[2001:db8::7]:5123`, or None.
+
+    An address of IPv6 that wraps one of IPv4 (`::ffff:10.0.0.7`) is that one.
+    """
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def stripped(text: str) -> str:

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from hubv1.api.record import CallRecord
+from hubv1.text import parse_address
 
 V4_PREFIX, V6_PREFIX = 24, 48
 """Bits of an address that are kept: as a rule a network at one place, or a site's."""
@@ -44,9 +45,12 @@ def _caller(record: CallRecord) -> str:
 
 
 def network_of(address: str) -> str:
-    """The network that an address is cut to, `10.0.0.0/24` say; empty for what is no address."""
-    match _parsed(address):
-        case IPv4Address() as v4:
+    """The network that an address is cut to, `10.0.0.0/24` say; empty for what is no address.
+
+    A network, as a record has it that is anonymized already, is cut like its first address.
+    """
+    match parse_address(address.partition("/")[0]):
+        case IPv6Address(sixtofour=IPv4Address() as v4) | (IPv4Address() as v4):
             return str(IPv4Network((v4, V4_PREFIX), strict=False))
         case IPv6Address() as v6:
             return str(IPv6Network((int(v6), V6_PREFIX), strict=False))  # without a zone
@@ -56,23 +60,6 @@ def network_of(address: str) -> str:
 
 def _network_if_address(word: re.Match[str]) -> str:
     return network_of(word[0]) or word[0]
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123` or `10.0.0.0/24`, and the
-    one of IPv4 that an address of IPv6 wraps."""
-    text = text.partition("/")[0]
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv4Address):
-        return address
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _without(name: str, text: str) -> str:

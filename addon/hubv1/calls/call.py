@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from mitmproxy import http
 
@@ -19,7 +19,7 @@ from hubv1.mitm.flows import (
     requested_host,
     requested_scheme,
 )
-from hubv1.text import bounded, readable
+from hubv1.text import bounded, parse_address, readable
 
 Network = IPv4Network | IPv6Network
 
@@ -95,28 +95,14 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
     """
     address = peer
     for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
-        here = _parsed(address)
+        here = parse_address(address)
         if here is None or not any(here in network for network in trusted):
             break
-        before = _parsed(hop.strip())
+        before = parse_address(hop.strip())
         if before is None:
             break
         address = str(before)
     return address
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address, perhaps with a port: `10.0.0.7`, `10.0.0.7:5123`, `[2001:db8::7]:5123`."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
 
 
 @dataclass(slots=True, eq=False)

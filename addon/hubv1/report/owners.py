@@ -5,7 +5,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
 from glob import escape
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from hubv1.journal import OTHERS, is_named
 from hubv1.report.model import CallerUse, Report, Team
 from hubv1.report.prose import listed
-from hubv1.text import plainly, printable, read_text
+from hubv1.text import parse_address, plainly, printable, read_text
 
 _Network = IPv4Network | IPv6Network
 _NAMED = 5
@@ -86,23 +86,12 @@ def _owns(owner: Owner, networks: Sequence[_Network], use: CallerUse) -> bool:
         return True
     if owner.repositories and any(is_named(one, owner.repositories) for one in use.repositories):
         return True
-    address = _address(use.address) if networks else None
-    return address is not None and any(_is_within(address, network) for network in networks)
+    address = _address(use) if networks else None
+    return address is not None and any(address in network for network in networks)
 
 
-def _address(text: str) -> "IPv4Network | IPv6Network | None":
-    """The address as a network of its own; None if it is none."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return ip_network(mapped or address)
-
-
-def _is_within(address: _Network, network: _Network) -> bool:
-    first = address.network_address
-    return first.version == network.version and first in network
+def _address(use: CallerUse) -> IPv4Address | IPv6Address | None:
+    return parse_address(use.address.partition("%")[0])
 
 
 def owners_template(report: Report) -> str:
@@ -110,14 +99,14 @@ def owners_template(report: Report) -> str:
     by_network: defaultdict[str, list[CallerUse]] = defaultdict(list)
     named: list[CallerUse] = []
     for use in report.callers:
-        address = _address(use.address)
+        address = _address(use)
         if use.caller == OTHERS:
             continue
         if address is None or not use.caller.endswith(f" at {use.address}"):
             named.append(use)
         else:
             width = 24 if address.version == 4 else 64  # of IP
-            by_network[str(address.supernet(new_prefix=width))].append(use)
+            by_network[str(ip_network(address).supernet(new_prefix=width))].append(use)
     entries = [("networks", [net], uses) for net, uses in sorted(by_network.items())]
     entries += [("callers", [escape(use.caller)], [use]) for use in named]
     return "\n".join([_HEAD, *(_entry(f"team-{at}", *each) for at, each in enumerate(entries, 1))])
