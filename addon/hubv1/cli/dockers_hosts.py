@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -11,6 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 import click
 
 import hubv1
+from hubv1.components import new_bridge_id
 from hubv1.config import SECRET
 from hubv1.hub import Basic, Connections, Transport
 from hubv1.proof import DOCKERS, Hosts
@@ -74,8 +74,9 @@ def account_of(username: str | None) -> Basic | None:
 
 def open_transport(hosts: Hosts) -> Transport:
     """Connections to these hosts, by the proxy that the environment names for other programs."""
-    via = f"1.1 hub-v1-bridge-{secrets.token_hex(4)}"
-    return Transport(via, f"hub-v1-bridge/{hubv1.__version__}", _connections(hosts.hub))
+    return Transport(
+        f"1.1 {new_bridge_id()}", f"hub-v1-bridge/{hubv1.__version__}", _connections(hosts.hub)
+    )
 
 
 def _connections(url: str) -> Connections:

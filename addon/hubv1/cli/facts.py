@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
-from hubv1.cli.main import DONE, FAILED, Command, say
+from hubv1.cli.main import DONE, FAILED, FOUND, Command, say
 from hubv1.proof import (
     FACTS,
     MOST_CALLS,
@@ -21,7 +21,6 @@ from hubv1.proof import (
     check_facts,
     in_sum,
 )
-from hubv1.report import FOUND
 
 ENVIRONMENT_PREFIX = "HUB_FACTS"
 

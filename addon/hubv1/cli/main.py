@@ -33,7 +33,7 @@ COMMANDS = {
 }
 """Where each command is. It is imported when it is needed, since some of them load a lot."""
 
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+DONE, FAILED, WRONG_USAGE, FOUND = 0, 1, 2, 4
 INTERRUPTED = 130
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
-from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, words_of
+from hubv1.cli.main import DONE, FAILED, FOUND, WRONG_USAGE, Command, Failure, say, words_of
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
 from hubv1.journal import JournalError, Place, asked_tags
@@ -31,7 +31,6 @@ from hubv1.proof import (
 )
 from hubv1.report import (
     DEFAULT_JOURNAL,
-    FOUND,
     Proof,
     ProofError,
     ProofKey,

@@ -17,7 +17,17 @@ import hubv1
 from hubv1 import report as reports
 from hubv1.api.routes import RETIRING, ROUTES, Outcome
 from hubv1.captures import STANDARD_INPUT, CaptureError
-from hubv1.cli.main import DONE, FAILED, WRONG_USAGE, Command, Failure, say, versions, words_of
+from hubv1.cli.main import (
+    DONE,
+    FAILED,
+    FOUND,
+    WRONG_USAGE,
+    Command,
+    Failure,
+    say,
+    versions,
+    words_of,
+)
 from hubv1.cli.sudo import use_callers_home
 from hubv1.journal import JournalError, is_named
 from hubv1.listen import Listener, split_address
@@ -51,7 +61,7 @@ needed with CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
 seen at all; 2 the arguments are wrong, or name an unknown caller, host, route or repository;
-{reports.FOUND} if --fail-on found what it looks for.
+{FOUND} if --fail-on found what it looks for.
 
 Environment: a variable replaces each argument but CAPTURE, as {ENVIRONMENT_PREFIX}_SINCE replaces
 --since; several values stand on lines of their own.
@@ -132,7 +142,7 @@ _PARAMETERS: list[click.Parameter] = [
     _option(
         "--fail-on",
         None,
-        f"Gate: exit with {reports.FOUND} if there are legacy calls that were not bridged, any "
+        f"Gate: exit with {FOUND} if there are legacy calls that were not bridged, any "
         "legacy calls, or callers that --baseline does not have. Default: never.",
         type=_GATES,
     ),
@@ -251,7 +261,7 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     except OSError as error:
         place = options.output or "standard output"
         raise Failure(f"The report cannot be written to {place}: {plainly(error)}.") from error
-    code, found = reports.gate(made, reports.FailOn(options.fail_on or reports.FailOn.NEVER))
+    found = reports.gate(made, reports.FailOn(options.fail_on or reports.FailOn.NEVER))
     # A person has to hear that no call may not mean that there was none.
     is_doubtful = made.state is reports.State.NOTHING_SEEN or (
         made.seen.elsewhere and not made.callers
@@ -260,7 +270,8 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         _say(reports.sentence(made))
     if found:
         _say(found)
-    return code
+        return FOUND
+    return FAILED if made.state is reports.State.NOTHING_SEEN else DONE
 
 
 def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:

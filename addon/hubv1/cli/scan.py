@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 import hubv1
-from hubv1.cli.main import DONE, FAILED, Command, Failure, say, versions
+from hubv1.cli.main import DONE, FAILED, FOUND, Command, Failure, say, versions
 from hubv1.journal import JournalError
 from hubv1.text import printable
 
 if TYPE_CHECKING:
     from hubv1.source import Scan
 
-FOUND = 4
 FORMATS = ("terminal", "json", "md", "diff", "sarif", "junit")
 GATES = ("any", "unfixed", "new", "never")
 SUFFIXES = {

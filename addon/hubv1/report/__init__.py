@@ -6,7 +6,7 @@ Jinja2, which most reports do without.
 
 from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
-from hubv1.report.compare import FOUND, BaselineError, FailOn, gate
+from hubv1.report.compare import BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.known import UnknownNameError
 from hubv1.report.markdown import code_block, code_cell, code_span
@@ -41,7 +41,6 @@ __all__ = [
     "COLUMNS",
     "DEFAULT_JOURNAL",
     "FORMATS",
-    "FOUND",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
     "AllowlistError",

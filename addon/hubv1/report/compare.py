@@ -13,7 +13,6 @@ from hubv1.report.model import Comparison, Report, State
 from hubv1.report.prose import listed
 from hubv1.text import number, plainly, read_text
 
-DONE, NOTHING_SEEN, FOUND = 0, 1, 4
 """Exit codes; the last says that what --fail-on asked for is there."""
 
 _SHOWN = 5
@@ -105,10 +104,10 @@ class FailOn(StrEnum):
     NEVER = "never"
 
 
-def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
-    """The exit code, and a sentence that says what was found; empty if that is nothing."""
+def gate(report: Report, fail_on: FailOn) -> str:
+    """A sentence that says what the gate found; empty if that is nothing."""
     if report.state is State.NOTHING_SEEN:
-        return NOTHING_SEEN, ""
+        return ""
     new = report.baseline.new if report.baseline else ()
     found, sentence = {
         FailOn.NEVER: (False, ""),
@@ -117,4 +116,4 @@ def gate(report: Report, fail_on: FailOn) -> tuple[int, str]:
         FailOn.RETIRING: (bool(report.retiring), "there are calls to what Docker retires next"),
         FailOn.ANY: (report.state is not State.CLEAN, "there are legacy calls"),
     }[fail_on]
-    return (FOUND, f"--fail-on {fail_on}: {sentence}.") if found else (DONE, "")
+    return f"--fail-on {fail_on}: {sentence}." if found else ""
