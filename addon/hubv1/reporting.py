@@ -39,8 +39,8 @@ SUFFIXES: Mapping[str, str] = {
 END_SECONDS = 1.0
 """How long the bridge's end may take for the summary alone: it ends within two seconds then."""
 END_SECONDS_WITH_FILES = 6.5
-"""The same if files are to be written: Docker kills what has not ended ten seconds after it was
-told to, and the journal is closed before, the rest of mitmproxy after."""
+"""How long the bridge's end may take if files are to be written: Docker kills what has not ended
+ten seconds after it was told to, and the journal is closed before, the rest of mitmproxy after."""
 
 _ALERT = logging.INFO + 1
 """mitmproxy.log.ALERT: shown in the console's status bar too. Loading it would take the process of

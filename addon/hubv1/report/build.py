@@ -56,7 +56,6 @@ def build_report(
     ended = [sum(sums.ended[at] for sums in routes) for at in range(len(OUTCOMES))]
     totals = dict(zip(OUTCOMES, ended, strict=True))
     seen = _traffic(histories, found, sum(one.calls for one in ignored))
-    in_vain = found.in_vain
     callers, findings = _callers_and_findings(found.callers, found.recent, now)
     retiring_callers, retiring = _callers_and_findings(found.retiring, {}, now)
     repositories = {one.repository for one in findings} - {""}
@@ -80,8 +79,8 @@ def build_report(
         retiring=_retiring(retiring_callers, retiring),
         retiring_callers=retiring_callers,
         retiring_findings=retiring,
-        in_vain=in_vain,
-        state=_state(seen, totals, in_vain),
+        in_vain=found.in_vain,
+        state=_state(seen, totals, found.in_vain),
     )
 
 

@@ -45,15 +45,15 @@ class Bar:
     first: date
     last: date
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    left: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     """Callers that have moved, and whose last call was then."""
     callers: int = 0
     """Those that had called by its last day, and not moved."""
 
     @property
-    def left_shown(self) -> str:
+    def moved_shown(self) -> str:
         """The first of these by name, and how many more."""
-        return listed(self.left, _MOST_NAMES)
+        return listed(self.moved, _MOST_NAMES)
 
     @property
     def calls(self) -> int:
@@ -138,7 +138,7 @@ class BurnDown:
         for bar, line in drawn:
             left = f"{bar.callers:>{callers},} {self.callers_drawn(bar, WIDTH):<{WIDTH}}"
             calls = f"{bar.first} {left} {bar.calls:>{figures},} {line:<{longest}}"
-            yield f"{calls}  {bar.left_shown}".rstrip()
+            yield f"{calls}  {bar.moved_shown}".rstrip()
 
 
 def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
@@ -154,7 +154,7 @@ def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
         bars[(day.day - first).days // span].outcomes.update(calls)
     for use in report.callers:
         if use.progress is Progress.MOVED:
-            bars[(use.last_seen.date() - first).days // span].left.append(use.caller)
+            bars[(use.last_seen.date() - first).days // span].moved.append(use.caller)
     left = dict(callers_by_day(report))
     bars = [replace(bar, callers=left.get(bar.last, 0)) for bar in bars]
     return BurnDown(span, bars, {outcome: n for outcome, n in report.totals.items() if n})

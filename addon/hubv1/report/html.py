@@ -265,7 +265,8 @@ def _shown(value: object) -> object:
 
 
 def _code(text: str, repository: str = "") -> Markup:
-    """The same for a text of several lines, with a repository whose names may be exchanged."""
+    """A script or message as markup, line by line, in which the names of a repository may be
+    exchanged."""
     code = Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
     if repository:
         for place, name in zip(("NAMESPACE", "REPOSITORY"), repository.split("/"), strict=True):

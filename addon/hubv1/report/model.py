@@ -42,7 +42,7 @@ class Standing(StrEnum):
     """How far a caller is, the nearest to the end first."""
 
     QUIET = "quiet"
-    """It has not called for a while."""
+    """The caller has made no call for a week."""
     READY = "ready"
     """One call each replaces its calls."""
     NEEDS_PAGING = "needs_paging"
@@ -63,9 +63,9 @@ class Progress(StrEnum):
     """Whether a caller has moved away from v1."""
 
     MOVED = "moved"
-    """It has been quiet for long enough."""
+    """The caller has made no call for so long that it will make none any more."""
     LEFT = "left"
-    """It still calls, or may call again."""
+    """The caller still calls, or may call again."""
     TOO_EARLY = "too_early"
     """Its calls are too few to tell."""
 

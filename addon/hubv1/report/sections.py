@@ -147,7 +147,8 @@ class Change:
 
     @property
     def template(self) -> Replacement:
-        """The same for any repository, with `NAMESPACE` and `REPOSITORY` where names are to be."""
+        """What replaces the calls to any repository, with `NAMESPACE` and `REPOSITORY` where its
+        names are to be."""
         # The form with a namespace takes library too.
         route = route_named(max((finding.route for finding in self.findings), key=len))
         return replacement(

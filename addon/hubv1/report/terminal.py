@@ -131,7 +131,7 @@ def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
     grid.add_column(overflow="fold")
     for bar, pieces in drawing.drawn(width):
         drawn = Text.assemble(*((piece, _STYLES[outcome]) for outcome, piece in pieces))
-        left = f"{printable(bar.left_shown)} moved" if bar.left else ""
+        left = f"{printable(bar.moved_shown)} moved" if bar.moved else ""
         callers = drawing.callers_drawn(bar, WIDTH if width >= _LONGEST_BAR else WIDTH // 3)
         figures = f"{bar.callers:,}", callers, f"{bar.calls:,}"
         grid.add_row(f"  {bar.first}", *figures, drawn, Text(left, "dim"))
