@@ -15,7 +15,7 @@ from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer
 from hubv1.hub.http import Transport, Value
-from hubv1.hub.messages import Reply, Request, RequestBudget
+from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
 

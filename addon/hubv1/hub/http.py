@@ -21,7 +21,7 @@ from yarl import URL
 
 from hubv1.api import v2
 from hubv1.hub.credentials import Basic, Secrets
-from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
+from hubv1.hub.exchange import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,

@@ -21,7 +21,7 @@ from hubv1.api.v2 import MOST_TAGS, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub.http import SHORT_BYTES, Transport
-from hubv1.hub.messages import Reply, Request, RequestBudget
+from hubv1.hub.exchange import Reply, Request, RequestBudget
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""
