@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -14,10 +14,11 @@ from hubv1.api.names import Repository, is_tag
 from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer
-from hubv1.hub.http import Transport, Value
 from hubv1.hub.exchange import Reply, Request, RequestBudget
+from hubv1.hub.http import Transport, Value
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
+from hubv1.turns import Steps, in_turns
 
 logger = logging.getLogger(__name__)
 
@@ -251,8 +252,8 @@ class _Pages(Generic[v2.Item]):
                     f"Docker Hub never comes to an end of the tags of {self._repository}"
                 )
             return None
-        found = {tag.name: tag for page in pages if page for tag in page.results}
-        return list(found.values()) if len(found) >= (_count(first) or 0) else None
+        tags = await in_turns(_each_once(page.results for page in pages if page))
+        return tags if len(tags) >= (_count(first) or 0) else None
 
     def _expected(self, first: v2.Page[v2.Item]) -> int:
         """How many pages there can be, going by the first."""
@@ -335,20 +336,31 @@ def _names(tags: Iterable[v2.Tag | v2.Named]) -> list[str]:
     return [tag.name for tag in tags]
 
 
-async def _side_by_side(requests: Iterable[Callable[[], Coroutine[Any, Any, _T]]]) -> list[_T]:
+def _each_once(pages: Iterable[list[v2.Item]]) -> Steps[list[v2.Item]]:
+    """The tags of all pages, by their names."""
+    found: dict[str, v2.Item] = {}
+    for tags in pages:
+        found.update((tag.name, tag) for tag in tags)
+        yield
+    return list(found.values())
+
+
+async def _side_by_side(requests: Iterable[Callable[[], Awaitable[_T]]]) -> list[_T]:
     """The results in order; the first failure ends the other requests too."""
-    free = asyncio.Semaphore(PAGES_AT_ONCE)
+    results: dict[int, _T] = {}
+    numbered = enumerate(requests)
 
-    async def in_turn(request: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        async with free:
-            return await request()
+    async def one_after_the_other() -> None:
+        for number, request in numbered:
+            results[number] = await request()
 
-    tasks = [asyncio.ensure_future(in_turn(request)) for request in requests]
+    tasks = [asyncio.ensure_future(one_after_the_other()) for _ in range(PAGES_AT_ONCE)]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
+    return [results[number] for number in sorted(results)]
 
 
 def _read_bounded(decoder: Callable[[bytes], Value], body: bytes) -> Value:

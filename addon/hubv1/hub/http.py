@@ -9,7 +9,7 @@ import zlib
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -192,10 +192,17 @@ class Transport:
         self, reply: Reply, decoder: Callable[[bytes], Value], budget: RequestBudget
     ) -> Value:
         """The value in a 200 reply; any other reply is raised as the failure it means."""
+        with self.reading(reply, budget) as body:
+            return decoder(body)
+
+    @contextmanager
+    def reading(self, reply: Reply, budget: RequestBudget) -> Iterator[bytes]:
+        """The body of a 200 reply while it is being decoded; any other reply is raised as the
+        failure it means, and so is a body that cannot be decoded."""
         if reply.status != 200:
             raise self.failure_of(reply, budget)
         try:
-            return decoder(reply.body)
+            yield reply.body
         except _UNREADABLE as error:
             said = f"{reply.url} answered 200, but not as documented: {error}"
             raise v2.Nonsense(said) from error
@@ -327,7 +334,9 @@ class Transport:
             if is_answer:
                 said = f"{request.place} cannot be decoded: {error}"
                 raise v2.Nonsense(said) from error
-        return b"".join(pieces)
+        if size <= LONG_BYTES:
+            return b"".join(pieces)
+        return await asyncio.to_thread(b"".join, pieces)  # which does not hold Python's lock
 
     async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:
         """Wait for a place in memory where an answer has become too large to go without."""

@@ -4,13 +4,8 @@ Where Hub's pages are many, end early for anonymous callers, or cannot be had, t
 the same names in one list: the OCI distribution API, with Docker's token service in front.
 """
 
-import asyncio
 import re
-from collections.abc import Callable
 from functools import partial
-from itertools import islice
-from operator import lt
-from typing import TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -20,8 +15,9 @@ from hubv1.api.names import Repository, is_tag
 from hubv1.api.v2 import MOST_TAGS, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.hub.http import SHORT_BYTES, Transport
 from hubv1.hub.exchange import Reply, Request, RequestBudget
+from hubv1.hub.http import Transport
+from hubv1.turns import Steps, in_turns, pieces
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""
@@ -42,8 +38,6 @@ class _Token(msgspec.Struct):
     """The token under the name that OAuth 2.0 gives it."""
 
 
-_T = TypeVar("_T")
-
 _read_tag_list = msgspec.json.Decoder(_TagList).decode
 _read_token = msgspec.json.Decoder(_Token).decode
 
@@ -58,21 +52,20 @@ class Registry:
         self._logins = Logins("the registry's token service")
 
     async def tag_names(self, repository: Repository, budget: RequestBudget) -> list[str]:
-        """The names of all tags, ascending; raises a HubFailure where they cannot all be had."""
+        """The names of all tags, each once; raises a HubFailure where they cannot all be had."""
         first = URL(f"{self._url}/v2/{repository}/tags/list")
         token: Credentials = ANONYMOUS
-        names: list[str] = []
+        names: dict[str, None] = {}
         url = str(first)
         for _ in range(MOST_PAGES):
             reply, token = await self._page(url, repository, token, budget)
-            is_long = len(reply.body) > SHORT_BYTES
-            read = partial(self._read, budget)
-            names += await _somewhere(self._transport.decode, reply, read, budget, is_long=is_long)
+            with self._transport.reading(reply, budget) as body:
+                await in_turns(self._read(body, names, budget))
             if len(names) > MOST_TAGS:
                 raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags of {repository}")
             link = _NEXT.search(reply.headers.get("Link", ""))
             if link is None:
-                return await _somewhere(_in_order, names, is_long=is_long)
+                return list(names)
             url = self._following(first, link[1])
         raise Incomplete(f"the registry's list of {repository} has more than {MOST_PAGES} pages")
 
@@ -80,16 +73,21 @@ class Registry:
         """End the logins that are under way."""
         self._logins.close()
 
-    def _read(self, budget: RequestBudget, body: bytes) -> list[str]:
+    def _read(self, body: bytes, names: dict[str, None], budget: RequestBudget) -> Steps[None]:
+        """Add the names of a list to those there are."""
         # A name has two quotes; beyond all bounds not even the decoding is worth it.
         if body.count(b'"') > 2 * MOST_TAGS + 100:
             raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags")
-        names = _read_tag_list(body).tags or []
-        for name in names:
-            if not is_tag(name):
-                shown = self._transport.masked(name, budget)
-                raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
-        return names
+        yield
+        found = _read_tag_list(body).tags or []
+        yield
+        for some in pieces(found):
+            for name in some:
+                if not is_tag(name):
+                    shown = self._transport.masked(name, budget)
+                    raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
+            names.update(dict.fromkeys(some))
+            yield
 
     async def _page(
         self, url: str, repository: Repository, token: Credentials, budget: RequestBudget
@@ -160,14 +158,3 @@ class Registry:
 
 def _origin(url: URL) -> tuple[str, str | None, int | None]:
     return url.scheme, url.host, url.port
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Each once, ascending. A registry gives them so, as a rule."""
-    is_ascending = all(map(lt, names, islice(names, 1, None)))
-    return names if is_ascending else sorted(set(names))
-
-
-async def _somewhere(work: Callable[..., _T], *given: object, is_long: bool) -> _T:
-    """What `work` returns; in a thread where it takes long, so that other traffic goes on."""
-    return await asyncio.to_thread(work, *given) if is_long else work(*given)
