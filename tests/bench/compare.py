@@ -81,7 +81,7 @@ def _cost(subject: Subject, numbers: range, *, keep_alive: bool) -> Cost:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process, by its own clock where there is one: others count in steps of 10 ms."""
+    """CPU time of a process, by its own clock where it has one: others count in steps of 10 ms."""
     if sys.platform == "linux":
         return time.clock_gettime(~pid << 3 | 2)  # as clock_getcpuclockid(3) makes it
     times = psutil.Process(pid).cpu_times()

@@ -92,9 +92,10 @@ def image_list(tags: Sequence[v2.Tag]) -> Steps[Answer]:
     for some in pieces(tags):
         by_name.update((tag.name, tag) for tag in some)
         yield
+    del tags  # each goes once it was looked at: all at once would take another 50 ms
     ids: dict[str, None] = {}
     for names in pieces((yield from _in_order(list(by_name))), _FEW):
-        ids.update(dict.fromkeys(image for name in names for image in _images(by_name[name])))
+        ids.update(dict.fromkeys(image for name in names for image in _images(by_name.pop(name))))
         yield
     return (yield from _listing('{"checksum": "", "id": ', list(ids)))
 

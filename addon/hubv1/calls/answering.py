@@ -177,15 +177,13 @@ async def _translated(
         case Listing.TAG:
             return translation.one_tag(await hub.tag(repository, str(call.tag), budget))
         case Listing.IMAGES:
-            tags = await hub.tags(repository, budget)
-            return await in_turns(translation.image_list(tags))
+            return await in_turns(translation.image_list(await hub.tags(repository, budget)))
         case Listing.PAGE:
             page = await hub.page(repository, call.target, budget)
             kind = page.headers.get("Content-Type", translation.JSON)
             return answer(page.status, kind, page.body)
         case _:
-            names = await hub.tag_names(repository, budget)
-            return await in_turns(translation.tag_list(names))
+            return await in_turns(translation.tag_list(await hub.tag_names(repository, budget)))
 
 
 def _absence(call: Call) -> Answer:
