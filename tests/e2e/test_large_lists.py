@@ -63,9 +63,8 @@ def test_a_list_of_any_size_is_complete_in_four_calls(
     assert answer.body == expected(list(hub.catalog[f"large/of-{size}"].shelf.names))
     row = bridge.new_row()
     source = "registry" if size > 400 else "hub"
-    assert (row["outcome"], row["source"], row["upstream_calls"]) == ("translated", source, 4)
-    assert row["tags_listed"] == size
-    assert len(hub.calls) == 4
+    assert (row["outcome"], row["source"], row["tags_listed"]) == ("translated", source, size)
+    assert row["upstream_calls"] == len(hub.calls) <= 4
 
 
 def test_a_private_repository_is_absent_and_the_registry_is_not_asked(

@@ -5,6 +5,8 @@ the same names in one list: the OCI distribution API, with Docker's token servic
 """
 
 import re
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urljoin
 
@@ -12,7 +14,7 @@ import msgspec
 from yarl import URL
 
 from hubv1.api.names import Repository, is_tag
-from hubv1.api.v2 import MOST_TAGS, Incomplete, Nonsense, TooLong
+from hubv1.api.v2 import MOST_TAGS, HubFailure, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub.exchange import Reply, Request, RequestBudget
@@ -38,6 +40,15 @@ class _Token(msgspec.Struct):
     """The token under the name that OAuth 2.0 gives it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Challenge:
+    """Where the registry says that tokens are to be had."""
+
+    realm: URL
+    """One that may be asked."""
+    service: str
+
+
 _read_tag_list = msgspec.json.Decoder(_TagList).decode
 _read_token = msgspec.json.Decoder(_Token).decode
 
@@ -50,15 +61,43 @@ class Registry:
         self._url = URL(url.rstrip("/"))
         self._transport = transport
         self._logins = Logins("the registry's token service")
+        self._challenge: _Challenge | None = None
+        """The last that the registry gave, which spares the next caller the refusal."""
 
-    async def tag_names(self, repository: Repository, budget: RequestBudget) -> list[str]:
-        """The names of all tags, each once; raises a HubFailure where they cannot all be had."""
+    def is_token_known(self, given: Credentials) -> bool:
+        """Whether it is known where a token is to be had, and that no secret is tried for it which
+        the token service may reject."""
+        is_accepted = not isinstance(given, Basic) or self._logins.is_accepted(given) is True
+        return self._challenge is not None and is_accepted
+
+    async def token(self, repository: Repository, budget: RequestBudget) -> Credentials:
+        """What to ask for the list with: nothing as long as the registry has wanted nothing."""
+        if self._challenge is None:
+            return ANONYMOUS
+        try:
+            return await self._token(repository, self._challenge, budget)
+        except HubFailure:
+            self._challenge = None  # perhaps there is another by now
+            raise
+
+    async def tag_names(
+        self,
+        repository: Repository,
+        budget: RequestBudget,
+        token: Awaitable[Credentials] | None = None,
+    ) -> list[str]:
+        """The names of all tags, each once; raises a HubFailure where they cannot all be had.
+
+        `token` is what `token` gives, where that was asked before.
+        """
         first = URL(f"{self._url}/v2/{repository}/tags/list")
-        token: Credentials = ANONYMOUS
+        shown = await (token or self.token(repository, budget))
+        is_new = shown != ANONYMOUS
         names: dict[str, None] = {}
         url = str(first)
         for _ in range(MOST_PAGES):
-            reply, token = await self._page(url, repository, token, budget)
+            reply, shown = await self._page(url, repository, shown, budget, is_new=is_new)
+            is_new = False
             with self._transport.reading(reply, budget) as body:
                 await in_turns(self._read(body, names, budget))
             if len(names) > MOST_TAGS:
@@ -90,26 +129,42 @@ class Registry:
             yield
 
     async def _page(
-        self, url: str, repository: Repository, token: Credentials, budget: RequestBudget
+        self,
+        url: str,
+        repository: Repository,
+        token: Credentials,
+        budget: RequestBudget,
+        *,
+        is_new: bool,
     ) -> tuple[Reply, Credentials]:
-        """One list, and the token that it was read with: a new one where it was challenged."""
+        """One list, and the token that it was read with: another one where it was challenged."""
         request = Request("GET", url, token, is_list=True)
         reply = await self._transport.fetch(request, budget)
-        if reply.status == 401:
-            token = await self._token(repository, reply, budget)
-            request = Request("GET", url, token, is_list=True)
-            reply = await self._transport.fetch(request, budget)
+        if reply.status != 401:
+            return reply, token
+        challenge = self._read_challenge(reply)
+        if is_new and challenge == self._challenge:
+            return reply, token  # the next would be no better
+        self._challenge = None
+        token = await self._token(repository, challenge, budget)
+        request = Request("GET", url, token, is_list=True)
+        reply = await self._transport.fetch(request, budget)
+        if reply.status == 200:
+            self._challenge = challenge
         return reply, token
 
+    def _read_challenge(self, refusal: Reply) -> _Challenge:
+        scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
+        found = dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
+        return _Challenge(self._checked_realm(found.get("realm", "")), found.get("service", ""))
+
     async def _token(
-        self, repository: Repository, refusal: Reply, budget: RequestBudget
+        self, repository: Repository, challenge: _Challenge, budget: RequestBudget
     ) -> Credentials:
         """What the registry's challenge asks for, given what opens a private repository."""
-        scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
-        challenge = dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
         scope = f"repository:{repository}:pull"
-        query = {"service": challenge.get("service", ""), "scope": scope}
-        realm = str(self._checked_realm(challenge.get("realm", "")).with_query(query))
+        query = {"service": challenge.service, "scope": scope}
+        realm = str(challenge.realm.with_query(query))
         given = budget.credentials
         if isinstance(given, Basic):
             request = Request("GET", realm, given, f"registry login {given.user.lower()}")
