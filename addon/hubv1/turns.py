@@ -36,8 +36,9 @@ async def in_turns(steps: Steps[_T]) -> _T:
             until = perf_counter() + _STRETCH
 
 
-def pieces(values: Sequence[_T], size: int = _STEP) -> Iterator[Sequence[_T]]:
+def pieces(values: Sequence[_T], size: int = 0) -> Iterator[Sequence[_T]]:
     """The values in pieces, by default such as take a step."""
+    size = size or _STEP
     return (values[start : start + size] for start in range(0, len(values), size))
 
 

@@ -11,7 +11,7 @@ import msgspec
 from cachetools import TTLCache
 
 from hubv1.api import v2
-from hubv1.api.names import Repository, is_tag
+from hubv1.api.names import Repository, odd_tag
 from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer, Credentials
@@ -212,10 +212,10 @@ class HubClient:
     ) -> v2.Page[v2.Item]:
         """A page whose names Hub allows: others could break the bytes that clients take apart."""
         page = decoder(body)
-        for tag in page.results:
-            if not is_tag(tag.name):
-                shown = self.transport.masked(tag.name, budget)
-                raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
+        odd = odd_tag([tag.name for tag in page.results])
+        if odd is not None:
+            shown = self.transport.masked(odd, budget)
+            raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
 

@@ -83,8 +83,16 @@ class Connections:
         """Without the proxy's credentials."""
         return f"<connections through {self.proxy or 'no proxy'}>"
 
-    def context_for(self, host: str) -> ssl.SSLContext:
-        """The TLS settings for connections to `host`.
+    def certificate_for(self, host: str) -> Path | None:
+        """The certificate to show to `host`, if there is one."""
+        path = Path(_expanded(self.client_certs) or "")
+        if self.client_certs and path.is_dir():
+            path /= f"{host}.pem"
+        return path if path.is_file() else None
+
+    def context(self, certificate: Path | None) -> ssl.SSLContext:
+        """The TLS settings for connections on which that certificate is shown. Reading the CAs
+        takes 50 ms, most of it without Python's lock.
 
         Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
         """
@@ -96,10 +104,7 @@ class Connections:
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        certificate = Path(_expanded(self.client_certs) or "")
-        if self.client_certs and certificate.is_dir():
-            certificate /= f"{host}.pem"
-        if certificate.is_file():
+        if certificate is not None:
             context.load_cert_chain(certificate)
         return context
 
@@ -134,7 +139,8 @@ class Transport:
             if self._connections.proxy:
                 coded = b64encode(given.encode()).decode()
                 self._for_proxy["Proxy-Authorization"] = f"Basic {coded}"
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._contexts: dict[Path | None, ssl.SSLContext] = {}
+        self._is_reading = asyncio.Lock()
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -297,7 +303,7 @@ class Transport:
             headers={**request.headers, **for_proxy},
             json=request.body,
             allow_redirects=False,
-            ssl=self._context_for(target),
+            ssl=await self._context_for(target),
             proxy=self._connections.proxy or None,
             proxy_headers=self._for_proxy,
             timeout=aiohttp.ClientTimeout(sock_connect=silence, sock_read=silence),
@@ -356,13 +362,16 @@ class Transport:
             )
         return self._session
 
-    def _context_for(self, target: URL) -> ssl.SSLContext | bool:
-        """TLS settings, made once for each host since reading the CAs takes a while."""
+    async def _context_for(self, target: URL) -> ssl.SSLContext | bool:
+        """TLS settings, made once for all hosts that are shown the same certificate."""
         if target.scheme != "https" and not self._connections.proxy.startswith("https:"):
             return True
-        if target.host not in self._contexts:
-            self._contexts[target.host] = self._connections.context_for(target.host or "")
-        return self._contexts[target.host]
+        certificate = self._connections.certificate_for(target.host or "")
+        async with self._is_reading:
+            if certificate not in self._contexts:
+                context = await asyncio.to_thread(self._connections.context, certificate)
+                self._contexts[certificate] = context
+        return self._contexts[certificate]
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 import msgspec
 from yarl import URL
 
-from hubv1.api.names import Repository, is_tag
+from hubv1.api.names import Repository, odd_tag
 from hubv1.api.v2 import MOST_TAGS, HubFailure, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
@@ -121,10 +121,10 @@ class Registry:
         found = _read_tag_list(body).tags or []
         yield
         for some in pieces(found):
-            for name in some:
-                if not is_tag(name):
-                    shown = self._transport.masked(name, budget)
-                    raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
+            odd = odd_tag(some)
+            if odd is not None:
+                shown = self._transport.masked(odd, budget)
+                raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
             names.update(dict.fromkeys(some))
             yield
 
