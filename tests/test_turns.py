@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1 import turns
-from hubv1.turns import Steps, in_order, in_turns
+from hubv1.turns import Steps, each_once, in_order, in_turns
 from samples import whole
 
 TEXTS = st.lists(st.text(alphabet="abλ", max_size=2), max_size=40)
@@ -19,6 +19,14 @@ def test_texts_are_put_in_order_however_many_steps_it_takes(texts: list[str]) ->
         patch.setattr(turns, "_STEP", 3)
         assert whole(in_order(texts)) == sorted(texts)
         assert whole(in_order(sorted(texts))) == sorted(texts)
+
+
+@given(TEXTS)
+def test_of_equal_texts_one_is_left(texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "_STEP", 3)
+        assert sorted(whole(each_once(texts))) == sorted(set(texts))
+        assert whole(each_once(sorted(set(texts)))) == sorted(set(texts))
 
 
 def test_other_work_has_a_turn_whenever_a_stretch_of_time_is_over(

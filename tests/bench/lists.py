@@ -13,6 +13,7 @@ from bench.plan import Plan
 from bench.race import Way, race
 from bench.standins import Hosts, running_hosts
 from e2e.bridges import Mitmdump, running_bridge
+from hubv1.api import v2
 
 
 def registry_list(plan: Plan, folder: Path) -> Iterator[str]:
@@ -23,8 +24,9 @@ def registry_list(plan: Plan, folder: Path) -> Iterator[str]:
     with _standing(plan, folder, tags, with_registry=True) as (hosts, bridge):
         ours, again = programs.bridged(bridge), programs.bridged(bridge, "bench/again")
         skopeo, loop = programs.skopeo(hosts, folder), programs.loop(hosts, folder)
+        ready = partial(hosts.make_pages, tags=v2.PAGE_SIZE)  # the first, which a bridge asks for
         yield from _left_out(ours, skopeo, loop)
-        yield from _raced(ours, skopeo, 1.0, tags=tags, rounds=3 * plan.races)
+        yield from _raced(ours, skopeo, 1.0, ready, tags=tags, rounds=3 * plan.races)
         yield from _raced(again, skopeo, 1.0, tags=tags, rounds=3 * plan.races)
         yield from _raced(ours, loop, 20.0, tags=tags, rounds=plan.races)
         yield from _asked(hosts, bridge, 4)
@@ -95,7 +97,8 @@ def _beginning(folder: Path, hosts: Hosts) -> Iterator[tuple[Way, Callable[[str]
     bridges: list[Mitmdump] = []
     with ExitStack() as stack:
 
-        def begin(_repository: str) -> None:
+        def begin(repository: str) -> None:
+            hosts.make_pages(repository, v2.PAGE_SIZE)
             stack.close()  # the one before
             bridges.append(stack.enter_context(_bridge(folder / f"{len(bridges)}", hosts)))
 

@@ -19,7 +19,7 @@ from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
 from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.http import Transport
-from hubv1.turns import Steps, in_turns, pieces
+from hubv1.turns import Steps, each_once, in_turns, pieces
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""
@@ -93,18 +93,18 @@ class Registry:
         first = URL(f"{self._url}/v2/{repository}/tags/list")
         shown = await (token or self.token(repository, budget))
         is_new = shown != ANONYMOUS
-        names: dict[str, None] = {}
+        names: list[str] = []
         url = str(first)
         for _ in range(MOST_PAGES):
             reply, shown = await self._page(url, repository, shown, budget, is_new=is_new)
             is_new = False
             with self._transport.reading(reply, budget) as body:
-                await in_turns(self._read(body, names, budget))
+                names += await in_turns(self._read(body, budget))
             if len(names) > MOST_TAGS:
                 raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags of {repository}")
             link = _NEXT.search(reply.headers.get("Link", ""))
             if link is None:
-                return list(names)
+                return await in_turns(each_once(names))
             url = self._following(first, link[1])
         raise Incomplete(f"the registry's list of {repository} has more than {MOST_PAGES} pages")
 
@@ -112,21 +112,20 @@ class Registry:
         """End the logins that are under way."""
         self._logins.close()
 
-    def _read(self, body: bytes, names: dict[str, None], budget: RequestBudget) -> Steps[None]:
-        """Add the names of a list to those there are."""
+    def _read(self, body: bytes, budget: RequestBudget) -> Steps[list[str]]:
         # A name has two quotes; beyond all bounds not even the decoding is worth it.
         if body.count(b'"') > 2 * MOST_TAGS + 100:
             raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags")
         yield
-        found = _read_tag_list(body).tags or []
+        names = _read_tag_list(body).tags or []
         yield
-        for some in pieces(found):
+        for some in pieces(names):
             odd = odd_tag(some)
             if odd is not None:
                 shown = self._transport.masked(odd, budget)
                 raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
-            names.update(dict.fromkeys(some))
             yield
+        return names
 
     async def _page(
         self,
