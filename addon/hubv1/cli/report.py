@@ -16,7 +16,6 @@ from click.core import ParameterSource
 import hubv1
 from hubv1 import report as reports
 from hubv1.api.routes import RETIRING, ROUTES, Outcome
-from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import (
     DONE,
     FAILED,
@@ -41,13 +40,13 @@ ENVIRONMENT_PREFIX = "HUB_REPORT"
 
 _TROUBLES = (
     JournalError,
-    CaptureError,
     reports.AllowlistError,
     reports.BaselineError,
     reports.MessageTemplateError,
     reports.OwnersError,
     reports.UnknownNameError,
     reports.ProofError,
+    reports.RecordingError,
     OSError,
 )
 """Each but OSError says in one sentence what is wrong."""
@@ -217,7 +216,7 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         raise click.UsageError(
             "--serve shows a page: --format, --columns, -o and --fail-on do not go with it"
         )
-    if options.serve and Path(STANDARD_INPUT) in options.captures:
+    if options.serve and reports.STANDARD_INPUT in options.captures:
         raise click.UsageError("--serve reads its sources again and again, standard input ends")
     if options.message_template and not options.caller:
         raise click.UsageError("--message-template is for the messages that --caller writes")

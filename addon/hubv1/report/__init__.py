@@ -35,12 +35,19 @@ from hubv1.report.proof_file import (
 )
 from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.proven import Proof, ProofKey, ProofResult
-from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
+from hubv1.report.sources import (
+    DEFAULT_JOURNAL,
+    STANDARD_INPUT,
+    RecordingError,
+    make,
+    selection_of,
+)
 
 __all__ = [
     "COLUMNS",
     "DEFAULT_JOURNAL",
     "FORMATS",
+    "STANDARD_INPUT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
     "AllowlistError",
@@ -54,6 +61,7 @@ __all__ = [
     "ProofError",
     "ProofKey",
     "ProofResult",
+    "RecordingError",
     "Report",
     "State",
     "UnknownNameError",
