@@ -10,6 +10,7 @@ from hubv1.report.compare import BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.known import UnknownNameError
 from hubv1.report.markdown import code_block, code_cell, code_span
+from hubv1.report.message_files import MessagesError, write_messages
 from hubv1.report.messages import MessageTemplateError, messages_to_callers
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
@@ -56,6 +57,7 @@ __all__ = [
     "Finding",
     "Look",
     "MessageTemplateError",
+    "MessagesError",
     "OwnersError",
     "Proof",
     "ProofError",
@@ -89,6 +91,7 @@ __all__ = [
     "temporary_file",
     "with_proofs",
     "write",
+    "write_messages",
     "write_proofs",
     "write_whole",
 ]
