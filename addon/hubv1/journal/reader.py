@@ -349,19 +349,16 @@ def _recent(
     """What `Summary.recent` has, of callers of these names alone if there are some."""
     period = _period(selection).c
     figures = period.calls, period.signed, period.paged
-    rows = sa.select(period.day, *_kinds(period), *figures).where(schema.is_v1(period.route))
+    rows = sa.select(*_kinds(period), period.day, *figures).where(schema.is_v1(period.route))
     if names is not None:
         rows = rows.where(period.caller.in_(names))
     if not selection.has_names:
         since = _since_when(selection, hour, names)
         rows = rows.join(since, period.caller == since.c.caller).where(period.day >= since.c.day)
     return [
-        DayCount(caller, day, intern(route), Outcome(outcome), calls, signed, paged)
-        for day, caller, host, route, repository, outcome, calls, signed, paged in (
-            connection.execute(rows.order_by(period.day.desc()))
-        )
-        if not selection.has_names
-        or _is_wanted(Kind(caller, host, route, repository, outcome), selection)
+        DayCount(row[0], row[5], intern(row[2]), Outcome(row[4]), *map(int, row[6:9]))
+        for row in connection.execute(rows.order_by(period.day.desc()))
+        if not selection.has_names or _is_wanted(Kind(*row[:5]), selection)
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,16 +20,17 @@ from hubv1 import __version__
 from hubv1.api.names import repository_or_none
 from hubv1.api.routes import ANSWERED, ROUTES
 from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
-from hubv1.report.messages import message_to
-from hubv1.report.model import CallerUse, Finding, Report, Standing
+from hubv1.report.messages import addressees, message_to
+from hubv1.report.model import Finding, Report, Standing
+from hubv1.report.progress import expected_end, progress_counts, progress_headline
 from hubv1.report.prose import (
     EXPLAINED,
-    headline,
+    beside_standing,
     label,
     minute,
-    outcomes_in_words,
     report_command,
     reservations,
+    state_in_words,
     what_was_seen,
     without_namespace,
 )
@@ -46,7 +47,7 @@ from hubv1.report.sections import (
     unbridged,
     unbridged_table,
 )
-from hubv1.report.standing import QUIET_DAYS
+from hubv1.report.standing import FEW_CALLS, MOVED_AFTER, MOVED_WITH_FEW, QUIET_DAYS
 from hubv1.text import number, printable
 
 _SCRIPTS = (("page.js",), ("page.js", "live.js"))
@@ -63,8 +64,10 @@ _CLASSES = {
 
 _CALLERS = 10_000
 """Rows that a browser still sorts and filters at once."""
-_ROWS = 500
-"""Messages, and rows of what was not bridged."""
+_MESSAGES = 500
+"""Callers that a page has messages for, and rows of what was not bridged."""
+_MISSED = 100
+"""Such rows where callers are more: the page stays below 400 KB."""
 _LINKED = 1_000
 """Callers whose rows lead to what they are to change."""
 _MOST_LINKED = 10
@@ -118,7 +121,7 @@ def _page(template: str, content: dict[str, Any], every: float) -> str:
 def _of_report(report: Report) -> dict[str, Any]:
     content = {
         "report": report,
-        "sentence": headline(report),
+        "sentence": progress_headline(report) if report.callers else state_in_words(report),
         "rest": " ".join(reservations(report)),
         "rejecting": rejecting_table(report),
         "ignored": ignored_table(report),
@@ -133,10 +136,14 @@ def _of_report(report: Report) -> dict[str, Any]:
 def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """Anchor and name of each section, and how many things are in it."""
     if report.callers:
-        yield "h-chart", "Calls", report.seen.legacy
+        yield "h-progress", "Progress", 0
+        if report.teams:
+            yield "h-teams", "Teams", len(report.teams)
         yield "h-callers", "Callers", report.caller_count
         yield "h-change", "What to change", len(content["changes"])
         yield "h-messages", "Messages", len(content["letters"])
+        if content["proofs"].count:
+            yield "h-proofs", "Not proven", content["proofs"].count
         yield "h-unbridged", "Not bridged", content["missed_calls"]
     if report.seen.rejected_tls or report.seen.rejections:
         yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
@@ -154,12 +161,12 @@ def _of_callers(report: Report) -> dict[str, Any]:
     findings = by_caller(report, [use.caller for use in callers])
     missed = unbridged(report)
     found = [part for change in changes(report) for part in change.by_credentials()]
-    has_messages, is_linked = len(report.callers) <= _ROWS, len(report.callers) <= _LINKED
+    is_linked, has_messages = (len(report.callers) <= most for most in (_LINKED, _MESSAGES))
     linked = {name for change in found for name in change.callers[:_MOST_LINKED]}
-    missed_calls = sum(sum(finding.unanswered.values()) for finding in missed)
+    letters = [*_letters(report, findings)] if has_messages else []
     return {
-        "tiles": [*_tiles(report, missed_calls)],
-        "has_messages": has_messages,
+        "far": [*_far(report)],
+        "this_hour": sum(use.this_hour for use in report.callers),
         "is_linked": is_linked,
         "anchors": {
             name: _anchor(name)
@@ -167,44 +174,51 @@ def _of_callers(report: Report) -> dict[str, Any]:
         },
         "chart": burn_down(report, MOST_BARS),
         "callers": [(use, findings[use.caller]) for use in callers],
+        "team_of": {name: team.team for team in report.teams for name in team.callers},
         "most_each": max(1, min(_EACH, _LINES // len(callers))),
         "standings": Counter(use.standing for use in report.callers),
         "changes": found,
-        "letters": [*_letters(report, callers, findings)] if has_messages else [],
+        "has_messages": has_messages,
+        "letters": letters,
+        "letter_of": {name: letter.anchor for letter in letters for name in letter.callers},
         "proofs": proofs_table(report),
-        "missed": unbridged_table(missed[:_ROWS]),
+        "missed": unbridged_table(missed[: _MESSAGES if has_messages else _MISSED]),
         "missed_lines": len(missed),
-        "missed_calls": missed_calls,
+        "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),
     }
 
 
-def _letters(
-    report: Report, callers: Sequence[CallerUse], findings: Mapping[str, Sequence[Finding]]
-) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Each caller, the message to it, and the anchors of what it is to change."""
-    teams = {name: team for team in report.teams for name in team.callers}
-    for use in callers:
-        mine = findings[use.caller]
+class _Letter(NamedTuple):
+    """A message, and what it leads to."""
+
+    name: str
+    anchor: str
+    text: str
+    callers: Sequence[str]
+    changed: Mapping[str, str]
+    """What is to be changed, by its anchor."""
+
+
+def _letters(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iterator[_Letter]:
+    for each in addressees(report):
+        callers = [use.caller for use in each.callers]
+        mine = (finding for name in callers for finding in findings[name])
         changed = {_change_anchor(finding): label(finding.route) for finding in mine}
-        yield use.caller, message_to(use, mine, team=teams.get(use.caller)), changed
+        anchor = f"{'t' if each.team else 'm'}-{_anchor(each.name)}"
+        yield _Letter(each.name, anchor, message_to(each, findings), callers, changed)
 
 
-def _tiles(report: Report, missed_calls: int) -> Iterator[tuple[str, str, str]]:
-    """What is counted, the figure, and what the term means."""
-    calling = sum(use.standing is not Standing.QUIET for use in report.callers)
-    this_hour = sum(use.this_hour for use in report.callers)
-    bridged = report.seen.legacy - missed_calls
-    yield (
-        "Callers",
-        f"{calling:,} of {report.caller_count:,}",
-        f"called in the last {QUIET_DAYS} days; the others are quiet",
-    )
-    yield "Calls this hour", f"{this_hour:,}", "0 soon after a fix that works"
-    vain = f"; {report.in_vain:,} in vain, since the route is dead" if report.in_vain else ""
-    yield "Bridged", f"{bridged:,}", f"calls that were translated or redirected{vain}"
-    others = {name: calls for name, calls in report.totals.items() if name not in ANSWERED}
-    ends = outcomes_in_words(others) or "every call was translated or redirected"
-    yield "Not bridged", f"{missed_calls:,}", ends
+def _far(report: Report) -> Iterator[tuple[str, str, str]]:
+    """How far the migration is: what is counted, the figure, and what the term means."""
+    counts, end = progress_counts(report), expected_end(report)
+    yield "Callers", f"{counts.callers:,}", "that called API v1 at least once"
+    quiet = f"quiet for {MOVED_AFTER.days} days, and for three of their usual intervals"
+    yield "Moved", f"{counts.moved:,}", quiet
+    yield "Left", f"{counts.left:,}", "still call, or may call again"
+    few = f"fewer than {FEW_CALLS} calls, and not yet quiet for {MOVED_WITH_FEW.days} days"
+    yield "Too early to tell", f"{counts.too_early:,}", few
+    if end:
+        yield "Last to move by", str(end), "if callers go on moving at the rate until now"
 
 
 def _anchor(caller: str) -> str:
@@ -243,6 +257,9 @@ def _environment() -> Environment:
         "counted": number,
         "label": label,
         "explained": EXPLAINED,
+        "answered": ANSWERED,
+        "beside_standing": beside_standing,
+        "moved_days": MOVED_AFTER.days,
         "change_anchor": _change_anchor,
         "most_linked": _MOST_LINKED,
         "sound_names": _sound_names,

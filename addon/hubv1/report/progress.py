@@ -15,6 +15,10 @@ _MOST_DAYS = 3_650
 _DAY = timedelta(days=1)
 
 
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
 @dataclass(frozen=True, slots=True)
 class ProgressCounts:
     """How many callers there were, and what has become of them."""
@@ -78,11 +82,25 @@ def expected_end(report: Report) -> date | None:
     return today + timedelta(days=more) if more <= _MOST_DAYS else None
 
 
+def progress_headline(report: Report) -> str:
+    """`3 of 12 callers have moved.`, of a report that has callers."""
+    counts = progress_counts(report)
+    if counts.callers == 1:
+        return (
+            "The only caller has moved." if counts.moved else "The only caller has not moved yet."
+        )
+    if counts.moved == counts.callers:
+        return f"All {counts.callers:,} callers have moved."
+    if not counts.moved:
+        return f"None of {counts.callers:,} callers has moved yet."
+    return f"{counts.moved:,} of {counts.callers:,} callers {_have(counts.moved)} moved."
+
+
 def progress_in_words(report: Report) -> str:
     """`3 of 12 callers have moved, 8 are left, and of 1 it is too early to tell.`."""
     counts = progress_counts(report)
     of_all = f"{counts.moved:,} of {number(counts.callers, 'caller')}"
-    said = f"{of_all} {'has' if counts.moved == 1 else 'have'} moved"
+    said = f"{of_all} {_have(counts.moved)} moved"
     said += f", {counts.left:,} {'is' if counts.left == 1 else 'are'} left"
     if counts.too_early:
         said += f", and of {counts.too_early:,} it is too early to tell"

@@ -250,25 +250,27 @@ def _retiring_sections(report: Report, code: Code) -> Iterator[Section]:
 def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
     findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
-
+    teams = {name: team.team for team in report.teams for name in team.callers}
     has_proofs = bool(report.proofs)
 
     def row(use: CallerUse) -> Row:
+        team = [Name(teams[use.caller])] if teams else []
         proven = [use.proven.in_words if use.proven else ""] if has_proofs else []
         return (
-            *(Name(use.caller), StandingCell(use), *proven),
+            *(Name(use.caller), *team, StandingCell(use), *proven),
             *(f"{use.calls:,}", f"{use.this_hour:,}"),
             *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
             Name(what_it_calls(findings[use.caller], _CALLED)),
         )
 
-    def paragraph(name: str, standing: str, *more: str) -> Row:
-        *proven, calls, hour, last, since, called = more
+    def paragraph(name: str, *more: str) -> Row:
+        *about, calls, hour, last, since, called = more
         times = f"{calls} call{'s' * (calls != '1')} since {since}, {hour} this hour"
-        return name, standing, *filter(None, proven), f"{times}, the last {last}", called
+        return name, *filter(None, about), f"{times}, the last {last}", called
 
     figures = ("Calls:", "This hour:", "Last call", "Since", "What it calls")
-    columns = ("Caller", "Standing", *(["Replacements"] if has_proofs else []), *figures)
+    of_team, of_proof = ["Team"] if teams else [], ["Replacements"] if has_proofs else []
+    columns = ("Caller", *of_team, "Standing", *of_proof, *figures)
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
 
 
