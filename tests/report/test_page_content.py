@@ -172,6 +172,9 @@ class TestContent:
         expect(cell).to_have_text("2026-03-02 01:35 (2026-03-01 20:05 UTC)")
         expect(page.locator("#made time")).to_have_text("2026-03-01 18:35 (13:05 UTC)")
         expect(page.locator("#zone")).to_contain_text("with UTC beside them")
+        seen = page.locator("#seen div:has-text('Period') dd")
+        moment = "2026-03-02 01:35 (2026-03-01 20:05 UTC)"
+        expect(seen).to_have_text(f"{moment} to {moment}")
         unzoned = open_page(report_of(late))
         expect(unzoned.locator("#rows-callers td:nth-child(5)")).to_have_text("2026-03-01 20:05")
         expect(unzoned.locator("#zone")).to_have_text("All times are UTC.")

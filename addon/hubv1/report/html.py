@@ -6,6 +6,7 @@ of what a page of 2,000 callers may have, and would build that table once more b
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hubv1 import __version__
 from hubv1.api.names import repository_or_none
@@ -74,6 +75,7 @@ _MOST_LINKED = 10
 _EACH = 20
 _LINES = 3_000
 """Findings in the row of a caller, and in all rows: so many can be read, and sent."""
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d)(?: UTC)?")
 _ROUTE_NUMBERS = {route.name: at for at, route in enumerate(ROUTES)}
 _MOST_NAMES = 100
 _MOST_REPOSITORIES = 50
@@ -266,6 +268,7 @@ def _environment() -> Environment:
         "minute": minute,
         "classes": _CLASSES,
         "code": _code,
+        "timed": _timed,
         "chart_height": HEIGHT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
@@ -279,6 +282,11 @@ def _environment() -> Environment:
 def _shown(value: object) -> object:
     """Every text on the page comes by here, so none can hide what it is."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _timed(text: str) -> Markup:
+    """A text whose moments in UTC are marked as such, for the reader's own zone."""
+    return Markup(_MOMENT.sub(r"<time>\1</time>", str(escape(printable(text)))))  # noqa: S704  # escaped
 
 
 def _code(text: str, repository: str = "") -> Markup:

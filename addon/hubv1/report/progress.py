@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hubv1.report.model import Progress, Report, Team
+from hubv1.report.standing import FEW_CALLS, MOVED_AFTER, MOVED_INTERVALS, MOVED_WITH_FEW
 from hubv1.text import number
+
+WHEN_MOVED = (
+    f"A caller has moved once it has been quiet for {MOVED_AFTER.days} days and for "
+    f"{MOVED_INTERVALS} of its usual intervals; with fewer than {FEW_CALLS} calls, for "
+    f"{MOVED_WITH_FEW.days} days."
+)
+"""What that means, for those who read it for the first time."""
 
 _FEWEST_CALLERS = 5
 _FEWEST_DAYS = 14

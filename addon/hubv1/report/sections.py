@@ -32,9 +32,15 @@ from hubv1.report.model import (
     Standing,
     Team,
 )
-from hubv1.report.progress import ProgressCounts, progress_in_words, progress_of_teams
+from hubv1.report.progress import (
+    WHEN_MOVED,
+    ProgressCounts,
+    progress_in_words,
+    progress_of_teams,
+)
 from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
+    EXPLAINED,
     Code,
     label,
     listed,
@@ -216,11 +222,12 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
 
 def _sections(report: Report, code: Code) -> Iterator[Section]:
     if report.callers:
-        yield "Progress", progress_in_words(report)
+        yield "Progress", f"{progress_in_words(report)} {WHEN_MOVED}"
         if report.teams:
             yield "Teams", teams_table(report)
         bars = burn_down(report)
         yield bars.title, bars
+        yield "", "; ".join(f"{outcome}: {EXPLAINED[outcome]}" for outcome in bars.totals)
         yield "Callers", callers_table(report)
     if report.seen.rejections:
         title = "Clients that did not trust the bridge's certificate"

@@ -15,7 +15,7 @@ from hubv1.report.model import OUTCOMES, Need, Progress, Standing
 QUIET_DAYS = 7
 """Without a call for so long, a caller is quiet."""
 MOVED_AFTER = timedelta(days=journal.QUIET_DAYS)
-_MOVED_INTERVALS = 3
+MOVED_INTERVALS = 3
 """A caller has moved after so long, and after so many median intervals of its own calls."""
 MOVED_WITH_FEW = timedelta(days=30)
 FEW_CALLS = 3
@@ -178,4 +178,4 @@ def _quiet_time(sums: Sums, days: Collection[date]) -> timedelta:
     called = sorted(days)
     intervals = [(later - earlier).days for earlier, later in pairwise(called)]
     usual = timedelta(days=median(intervals) if intervals else 0)
-    return max(MOVED_AFTER, _MOVED_INTERVALS * usual)
+    return max(MOVED_AFTER, MOVED_INTERVALS * usual)
