@@ -15,10 +15,11 @@ from typing import Literal
 
 import msgspec
 
+from hubv1.report.changes import by_caller
 from hubv1.report.messages import Addressee, Words, addressees, message_to, subject_line
 from hubv1.report.model import Report
 from hubv1.report.output import write_whole
-from hubv1.report.sections import by_caller
+from hubv1.report.prose import listed
 from hubv1.text import number, plainly
 
 LIST_NAME = ".hub-v1-messages.json"
@@ -76,7 +77,7 @@ def write_messages(
 
 def _texts(report: Report, *, markdown: bool, words: Words | None) -> Iterator[tuple[str, str]]:
     """The name of each file and what it is to hold, the subject line first."""
-    findings = by_caller(report, [use.caller for use in report.callers])
+    findings = by_caller(report)
     to_whom = addressees(report)
     for name, each in zip(_file_names(to_whom), to_whom, strict=True):
         text = message_to(each, findings, markdown=markdown, words=words)
@@ -116,11 +117,10 @@ def _is_foreign(path: Path, hashes: Sequence[str]) -> bool:
 
 
 def _in_the_way(folder: Path, names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     are = "is" if len(names) == 1 else "are"
     return (
-        f"No message is written to {folder}, since {', '.join(names[:_NAMED])}{more} {are} not as "
-        "an earlier report wrote them: move them, or name another folder."
+        f"No message is written to {folder}, since {listed(names, _NAMED)} {are} not as an earlier "
+        "report wrote it: move it, or name another folder."
     )
 
 

@@ -6,10 +6,10 @@ from shlex import quote as shell_quoted
 
 from hubv1.journal import OTHERS
 from hubv1.replacements import SIGNED_NOTE
+from hubv1.report.changes import by_caller, replacement_of
 from hubv1.report.markdown import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report, Standing, Team
 from hubv1.report.prose import minute, report_command
-from hubv1.report.sections import by_caller, replacement_of
 from hubv1.text import number, printable
 
 PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
@@ -72,7 +72,7 @@ def addressees(report: Report) -> Sequence[Addressee]:
 
 def messages_to_callers(report: Report, *, markdown: bool, words: Words | None = None) -> str:
     """The message to each addressee, with a rule between them."""
-    findings = by_caller(report, [use.caller for use in report.callers])
+    findings = by_caller(report)
     return _RULE.join(
         message_to(each, findings, markdown=markdown, words=words) for each in addressees(report)
     )

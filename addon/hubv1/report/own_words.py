@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from hubv1.report.changes import replacement_of
 from hubv1.report.messages import PAGE, Addressee, Findings, MessageTemplateError, proof_of
 from hubv1.report.model import CallerUse, Finding, Standing
-from hubv1.report.sections import replacement_of
 from hubv1.text import plainly, printable, read_text
 
 _TROUBLES = (
