@@ -70,7 +70,7 @@ def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str,
     if report.callers:
         yield "h-progress", "Progress", 0
         if report.teams:
-            yield "h-teams", "Teams", len(report.teams)
+            yield "h-teams", "Teams", sum(bool(each.team) for each in report.teams)
         yield "h-callers", "Callers", report.caller_count
         yield "h-change", "What to change", len(content["changes"])
         yield "h-messages", "Messages", len(content["letters"])
