@@ -5,8 +5,10 @@ import sys
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 
 from e2e.forked import close_fork_server
@@ -22,6 +24,10 @@ with warnings.catch_warnings():
 TESTS = Path(__file__).parent
 STARTING = ("subprocess.Popen", "os.fork", "os.posix_spawn")
 """What Python tells of whoever starts a process."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes folders of its own in it
+ENOUGH = 4 << 30
+"""Bytes that must be free there."""
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -73,9 +79,39 @@ class NoProcesses:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if _is_fit(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if config.getoption("part") is Part.QUICK:
         config.pluginmanager.register(NoProcesses())
         settings.load_profile("quick")
+
+
+def _is_fit(folder: Path) -> bool:
+    """Whether the files of the tests can be there: each commit waits for a disk otherwise."""
+    try:
+        system = os.statvfs(folder)
+    except OSError:
+        return False
+    is_useful = os.access(folder, os.W_OK) and not system.f_flag & os.ST_NOEXEC
+    return is_useful and system.f_bavail * system.f_frsize >= ENOUGH
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """Each engine of SQLAlchemy's compiles its statements anew: thirty times as long as to run them
+    in a small journal."""
+    make, known = sa.create_engine, dict[str, sa.Engine]()
+
+    def create_engine(*arguments: Any, **values: Any) -> sa.Engine:
+        engine = make(*arguments, **values)
+        if engine.dialect.name == "sqlite":
+            first = known.setdefault(engine.driver, engine)
+            engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sa, "create_engine", create_engine)
+        yield
 
 
 @pytest.fixture(autouse=True)
