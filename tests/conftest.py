@@ -1,5 +1,6 @@
 """How all tests run."""
 
+import gc
 import os
 import sys
 import warnings
@@ -56,6 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(
         (item for item in items if part.has(ids[item])), key=lambda it: place(ids[it])
     )
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not go through thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class NoProcesses:
@@ -117,7 +124,7 @@ def _statements_are_compiled_once() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong is tried as often as ever, but not as late."""
-    monkeypatch.setattr(http, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(http, "FIRST_WAIT", 0.001)
 
 
 @pytest.fixture(scope="session", autouse=True)

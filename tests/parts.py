@@ -4,8 +4,9 @@
 
 - `all` is everything, for the newest Python;
 - `quick` is what starts no process: `scripts/test --quick`;
-- `oldest` is that, and what is listed in ON_OLDEST: whatever meets an interface of mitmproxy, each
-  proxy mode, the bytes that clients get, and the journal.
+- `oldest` is what may differ with the oldest Python and its mitmproxy: what is listed in ON_OLDEST,
+  and the quick tests but for those in ON_NEWEST_ALONE. So it has whatever meets an interface of
+  mitmproxy or asyncio, each proxy mode, the bytes that clients get, and the journal.
 
 A test that starts a process, and is not listed in PROCESSES, fails in the part `quick` and says so.
 """
@@ -23,9 +24,11 @@ class Part(StrEnum):
 
     def has(self, test: str) -> bool:
         """Whether a test belongs to it; `test` is its id, relative to the folder of the tests."""
-        if self is Part.ALL or not is_listed(test, PROCESSES):
-            return True
-        return self is Part.OLDEST and is_listed(test, ON_OLDEST)
+        is_quick = not is_listed(test, PROCESSES)
+        if self is Part.QUICK:
+            return is_quick
+        on_oldest = is_listed(test, ON_OLDEST) or not is_listed(test, ON_NEWEST_ALONE)
+        return self is Part.ALL or (on_oldest if is_quick else is_listed(test, ON_OLDEST))
 
 
 PROCESSES = (
@@ -115,6 +118,21 @@ ON_OLDEST = (
     "test_loading.py",
 )
 """Of those, the ones that are run with the oldest Python too."""
+
+ON_NEWEST_ALONE = (
+    "api/",
+    "proof/",
+    "report/",
+    "source/",
+    "standin_tests/",
+    "test_docs.py",
+    "test_licenses.py",
+    "test_pages.py",
+    "test_parts.py",
+    "test_text.py",
+)
+"""Quick tests of what meets no interface but the standard library's; that its modules load with the
+oldest Python is seen by test_loading.py."""
 
 
 def is_listed(test: str, names: Iterable[str]) -> bool:

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
+import hubv1
 from e2e.bridges import ADDON
 
 LEFT_ALONE = ("hubv1.report", "hubv1.doctor", "rich", "jinja2", "psycopg")
@@ -48,3 +51,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_a_bridge_starts_without(loaded: set[str], module: str) -> None:
     assert "hubv1.addon" in loaded
     assert not {each for each in loaded if each == module or each.startswith(f"{module}.")}
+
+
+@pytest.mark.parametrize("module", [each.name for each in walk_packages(hubv1.__path__, "hubv1.")])
+def test_every_module_can_be_loaded_with_this_python(module: str) -> None:
+    assert import_module(module).__doc__
