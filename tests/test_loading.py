@@ -53,6 +53,7 @@ def test_a_bridge_starts_without(loaded: set[str], module: str) -> None:
     assert not {each for each in loaded if each == module or each.startswith(f"{module}.")}
 
 
-@pytest.mark.parametrize("module", [each.name for each in walk_packages(hubv1.__path__, "hubv1.")])
-def test_every_module_can_be_loaded_with_this_python(module: str) -> None:
-    assert import_module(module).__doc__
+def test_every_module_can_be_loaded_with_this_python() -> None:
+    names = [each.name for each in walk_packages(hubv1.__path__, "hubv1.")]
+    assert [name for name in names if not import_module(name).__doc__] == []
+    assert len(names) > 50
