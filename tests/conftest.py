@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Generator, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part: Part = config.getoption("part")
-    ids = {
-        item: f"{item.path.relative_to(TESTS)}::{item.nodeid.partition('::')[2]}" for item in items
-    }
-    config.hook.pytest_deselected(items=[item for item in items if not part.has(ids[item])])
+    chosen, others = list[tuple[int, pytest.Item]](), list[pytest.Item]()
+    for item in items:
+        id_ = f"{item.path.relative_to(TESTS)}::{item.nodeid.partition('::')[2]}"
+        if part.has(id_):
+            chosen.append((place(id_), item))
+        else:
+            others.append(item)
+    config.hook.pytest_deselected(items=others)
     # Those that take longest are begun first, or the last of them would be waited for alone.
-    items[:] = sorted(
-        (item for item in items if part.has(ids[item])), key=lambda it: place(ids[it])
-    )
+    items[:] = [item for _, item in sorted(chosen, key=itemgetter(0))]
 
 
 def pytest_collection_finish() -> None:
@@ -105,8 +108,8 @@ def _is_fit(folder: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _statements_are_compiled_once() -> Iterator[None]:
-    """Each engine of SQLAlchemy's compiles its statements anew: thirty times as long as to run them
-    in a small journal."""
+    """Each engine of SQLAlchemy's would compile its statements anew, which takes twice as long as
+    all else that there is to a report of a small journal."""
     make, known = sa.create_engine, dict[str, sa.Engine]()
 
     def create_engine(*arguments: Any, **values: Any) -> sa.Engine:

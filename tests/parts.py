@@ -11,7 +11,6 @@
 A test that starts a process, and is not listed in PROCESSES, fails in the part `quick` and says so.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -135,13 +134,12 @@ ON_NEWEST_ALONE = (
 oldest Python is seen by test_loading.py."""
 
 
-def is_listed(test: str, names: Iterable[str]) -> bool:
-    return any(test.startswith(name) for name in names)
+def is_listed(test: str, names: tuple[str, ...]) -> bool:
+    return test.startswith(names)
 
 
 def place(test: str) -> int:
     """Where it stands in the order in which tests are begun."""
-    for number, name in enumerate(PROCESSES):
-        if test.startswith(name):
-            return number
-    return len(PROCESSES)
+    if not is_listed(test, PROCESSES):
+        return len(PROCESSES)
+    return next(number for number, name in enumerate(PROCESSES) if test.startswith(name))
