@@ -79,6 +79,7 @@ PROCESSES = (
     "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",
     "test_loading.py::test_a_bridge_starts_without",
+    "test_loading.py::test_a_report_of_journals",
     "test_pages.py::test_every_argument_that_is_shown_exists",
     "test_workflows.py",
 )
@@ -115,6 +116,7 @@ ON_OLDEST = (
     "e2e/test_ways_to_hub.py",
     "e2e/test_written_down.py",
     "test_loading.py::test_a_bridge_starts_without",
+    "test_loading.py::test_a_report_of_journals",
 )
 """Of those, the ones that are run with the oldest Python too."""
 
