@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 from hubv1.hub import Reply
 from hubv1.proof.probes import NotAsked, Probes, json_of
@@ -39,6 +40,15 @@ class Evidence:
 Check = Callable[[Probes], Awaitable[Evidence]]
 
 
+class Source(NamedTuple):
+    """Where a fact is from."""
+
+    text: str
+    """In Markdown."""
+    date: str
+    """Of what it tells: a year at least, `2026-08-11` at best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """An assumption of the code about Docker's hosts, a row of the table."""
@@ -46,10 +56,7 @@ class Fact:
     id: int
     sentence: str
     certainty: Certainty
-    source: str
-    """Where it is from, in Markdown."""
-    date: str
-    """Of what the source tells: a year at least, `2026-08-11` at best."""
+    source: Source
     file: str
     """What depends on it, below `addon/hubv1`."""
     check: Check
@@ -64,27 +71,17 @@ class CheckedFact:
     seen: str
 
 
-class FactTable:
+class FactTable(list[Fact]):
     """Facts, as they are written down one after the other."""
 
-    def __init__(self) -> None:
-        """An empty table."""
-        self.facts: list[Fact] = []
-
     def fact(
-        self,
-        id_: int,
-        sentence: str,
-        source: str,
-        date: str,
-        file: str,
-        *,
-        known: Certainty = Certainty.CONFIRMED,
+        self, id_: int, source: Source, file: str, known: Certainty = Certainty.CONFIRMED
     ) -> Callable[[Check], Check]:
-        """Put the fact that the decorated function looks for into the table."""
+        """Put the fact that the decorated function looks for, its docstring, into the table."""
 
         def add(check: Check) -> Check:
-            self.facts.append(Fact(id_, sentence, known, source, date, file, check))
+            sentence = " ".join((check.__doc__ or "").split())
+            self.append(Fact(id_, sentence, known, source, file, check))
             return check
 
         return add

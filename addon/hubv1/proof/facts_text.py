@@ -12,15 +12,15 @@ from hubv1.proof.fact import CheckedFact, Fact, FactResult
 from hubv1.proof.probes import Probes
 from hubv1.text import number, printable
 
-_TABLES = (hub_facts.TABLE, tag_facts.TABLE, registry_facts.TABLE)
-FACTS: Sequence[Fact] = sorted(chain(*(table.facts for table in _TABLES)), key=attrgetter("id"))
+_TABLES = hub_facts.TABLE, tag_facts.TABLE, registry_facts.TABLE
+FACTS: Sequence[Fact] = sorted(chain(*_TABLES), key=attrgetter("id"))
 """All of them. The last is about what may come while the others are asked."""
 
 
 def as_markdown_table(facts: Sequence[Fact] = FACTS) -> str:
     """The table that docs/facts.md has."""
     rows = [
-        f"| {fact.id} | {fact.sentence} | {fact.certainty} | {fact.source} | {fact.date} | "
+        f"| {fact.id} | {fact.sentence} | {fact.certainty} | {' | '.join(fact.source)} | "
         f"{f'`{fact.file}`' if fact.file else 'none yet'} |"
         for fact in facts
     ]
@@ -55,8 +55,8 @@ def as_json(checked: Sequence[CheckedFact], probes: Probes, asked_at: datetime) 
             "result": each.result,
             "seen": each.seen,
             "certainty": each.fact.certainty,
-            "source": each.fact.source,
-            "date": each.fact.date,
+            "source": each.fact.source.text,
+            "date": each.fact.source.date,
             "file": each.fact.file,
         }
         for each in checked
