@@ -75,3 +75,10 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None
     write_fixes(found, said.append)
     assert (found.fixed, len(found.findings), len(said)) == (0, 1, 1)
     assert (tmp_path / "a.sh").read_text() == "changed\n"
+
+
+def test_empty_quotes_in_a_string_of_yaml_stay_what_they_are(tmp_path: Path) -> None:
+    found = scan(tmp_path, f"""run: "V='' && {NAMES}" """, "ci.yml")
+    write_fixes(found, pytest.fail)
+    assert found.fixed == 1
+    assert "V='' && curl -fsSi " in (tmp_path / "ci.yml").read_text()
