@@ -121,7 +121,7 @@ def scan(
         raise click.UsageError(f"--exclude: {error}") from error
     found = source.scan_trees(tree, skopeo=prefer == "skopeo")
     if usages is not None:
-        found.not_found = source.join(found.findings, usages).not_found
+        found.not_found = source.join(found.findings, usages)
     if fix:
         source.write_fixes(found, _say)
     _write(source.render(found, form), output, is_bytes=form == "diff")
