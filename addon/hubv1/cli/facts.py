@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
+from hubv1.cli.dockers_hosts import account_of, form_option, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, FOUND, Command, say
 from hubv1.proof import (
     FACTS,
@@ -37,17 +37,9 @@ a fact differs.
 
 @click.command(cls=Command, help=_HELP, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @host_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "json"]),
-    default="terminal",
-    help="Default: terminal.",
-)
+@form_option
 @click.option("--list", "is_list", is_flag=True, help="Ask nobody: print the table, as Markdown.")
-@click.pass_context
 def facts(  # noqa: D103  # its help is above, with a figure in it
-    context: click.Context,
     hub: str,
     registry: str,
     username: str | None,
@@ -64,12 +56,12 @@ def facts(  # noqa: D103  # its help is above, with a figure in it
     asked_at = datetime.now(UTC)
     is_json = form == "json"
     checked = asyncio.run(_checked(probes, (lambda _: None) if is_json else _tell))
-    if is_json:
-        click.echo(as_json(checked, probes, asked_at), nl=False)
-    else:
-        click.echo(in_sum(checked, probes.calls))
+    click.echo(
+        as_json(checked, probes, asked_at) if is_json else in_sum(checked, probes.calls),
+        nl=not is_json,
+    )
     if not probes.replies:
-        say(context.command_path, f"Neither {hosts.hub} nor {hosts.registry} answered.")
+        say(f"Neither {hosts.hub} nor {hosts.registry} answered.")
         return FAILED
     return FOUND if any(each.result is FactResult.DIFFERS for each in checked) else DONE
 

@@ -251,7 +251,7 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         if options.message_template:
             _own_words(options.message_template).check()
         with reports.reading_progress(options.captures) as advance:
-            made = reports.make(options, datetime.now(UTC), _say, advance)
+            made = reports.make(options, datetime.now(UTC), say, advance)
         text = _text(options, made, form, look)
     except _TROUBLES as error:
         is_usage = isinstance(error, reports.UnknownNameError)
@@ -267,9 +267,9 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         made.seen.elsewhere and not made.callers
     )
     if is_doubtful and (options.output or form != "terminal"):
-        _say(reports.sentence(made))
+        say(reports.sentence(made))
     if found:
-        _say(found)
+        say(found)
         return FOUND
     return FAILED if made.state is reports.State.NOTHING_SEEN else DONE
 
@@ -301,12 +301,12 @@ def _serve(options: Namespace) -> int:
     def say_once(message: str) -> None:
         if message not in said:
             said.add(message)
-            _say(message)
+            say(message)
 
     host, port = options.serve
     try:
         serve_report(
-            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, _say
+            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, say
         )
     except OSError as error:
         why = Listener("report", host, port).why_not(error)
@@ -314,7 +314,3 @@ def _serve(options: Namespace) -> int:
     except UnicodeError as error:  # of a host that no name can be
         raise Failure(f"--serve: {host!r} is not a host name.", WRONG_USAGE) from error
     return DONE
-
-
-def _say(message: str) -> None:
-    say(click.get_current_context().command_path, message)
