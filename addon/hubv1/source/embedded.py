@@ -131,10 +131,10 @@ def _make(text: str) -> Iterator[Piece]:
             yield _make_piece(text, *match.span(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
-        while end < len(text) and depth:
+        while end < len(text) and depth and (text[end] != "\n" or text[end - 1] == "\\"):
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        yield _make_piece(text, match.end(), end - 1)
+        yield _make_piece(text, match.end(), end - (not depth))
 
 
 def _make_piece(text: str, start: int, end: int) -> Piece:
@@ -166,11 +166,14 @@ def _docker(text: str) -> Iterator[Piece]:
         r"((?:--\w+=\S+\s+)*)((?:[^\n\\]|\\[^\n]|\\[ \t]*\n(?:[ \t]*#.*\n)*)*)",
         re.MULTILINE | re.IGNORECASE,
     )
-    for match in instruction.finditer(text):
+    at = 0
+    while match := instruction.search(text, at):
+        at = match.end()
         here = re.match(r"<<-?[\"']?(\w+)[\"']?", match[2])
         if here is not None:
-            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, match.end())
-            yield _verbatim(text, match.end(), end.start() if end else len(text), "")
+            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, at)
+            begin, at = at, end.start() if end else len(text)
+            yield _verbatim(text, begin, at, "")
         elif not match[2].startswith("["):
             yield _unescaped(text, match.span(2), r"(?<=\n)[ \t]*#[^\n]*\n", lambda _comment: "")
 
@@ -209,7 +212,8 @@ def _for_groovy(quote: str) -> Callable[[str], str]:
 def _markdown(text: str) -> Iterator[Piece]:
     """Fenced blocks for a shell, without prompts, and code within lines."""
     fence = re.compile(
-        r"^([ \t>]*)(`{3,}|~{3,})[ \t{.]*([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2", re.MULTILINE | re.DOTALL
+        r"^([ \t>]*+)(`{3,}+|~{3,}+)[ \t{.]*+([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2",
+        re.MULTILINE | re.DOTALL,
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):

@@ -32,7 +32,7 @@ from hubv1.text import readable as from_wire
 
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
-_IGNORE = re.compile(r"hub-v1:\s*ignore\b[\s:=(\[,\u2014\u2013-]*(.*?)[\s)\]]*(?:\*/|-->|#>)?\s*$")
+_IGNORE = re.compile(r"hub-v1:\s*ignore\b(.*)")
 _LONGEST_LINE = 1_000
 _LARGEST_PARSED = 1 << 20
 """Characters of a file that is parsed: what is larger was written by no person."""
@@ -326,7 +326,7 @@ class _Prose:
         self._text, self._language = text, language
         self._spans = _docstrings(text) if language == "py" and len(text) <= _LARGEST_PARSED else []
         if language == "markdown":
-            fences = r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
+            fences = r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
             self._code = [
                 match.span() for match in re.finditer(fences, text, re.MULTILINE | re.DOTALL)
             ]
