@@ -48,14 +48,16 @@ def facts(  # noqa: D103  # its help is above, with a figure in it
     is_list: bool,
 ) -> int:
     if is_list:
-        click.echo(as_markdown_table(), nl=False)
+        click.echo(as_markdown_table(FACTS), nl=False)
         return DONE
     hosts, account = hosts_at(hub, registry), account_of(username)
     transport = open_transport(hosts)
     probes = Probes(hosts, transport, account, pace=0 if hosts.are_here else PACE)
     asked_at = datetime.now(UTC)
     is_json = form == "json"
-    checked = asyncio.run(_checked(probes, (lambda _: None) if is_json else _tell))
+    checked = asyncio.run(
+        _checked(probes, (lambda _: None) if is_json else (lambda fact: click.echo(as_line(fact))))
+    )
     click.echo(
         as_json(checked, probes, asked_at) if is_json else in_sum(checked, probes.calls),
         nl=not is_json,
@@ -71,7 +73,3 @@ async def _checked(probes: Probes, tell: Callable[[CheckedFact], object]) -> lis
         return await check_facts(FACTS, probes, tell)
     finally:
         await probes.transport.close()
-
-
-def _tell(checked: CheckedFact) -> None:
-    click.echo(as_line(checked))

@@ -37,8 +37,6 @@ from hubv1.journal.history import (
 from hubv1.journal.place import JournalError, Place
 
 Traffic = dict[tuple[datetime, str], list[int]]
-Told = sa.Select[Any] | None
-"""Callers that are told apart; None for all."""
 
 _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
@@ -231,35 +229,58 @@ def summary_of(
     With `named` only so many callers are told apart, the latest, which bounds the work in Python
     whatever the journal holds: the calls of the rest are counted together.
     """
-    known, days = schema.callers.c, schema.days.c
-    of_v1 = known.caller.in_(sa.select(days.caller).where(schema.is_v1(days.route)))
-    told: Told = None
-    totals: dict[str, int] = {}
-    if named is not None and _number(connection, sa.func.count(known.caller)) > named:
-        told = sa.select(known.caller).where(of_v1).order_by(known.last_seen.desc()).limit(named)
-        repositories = sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
-        totals = {
-            "callers": _number(connection, sa.func.count(known.caller), of_v1),
-            "repositories": _number(connection, repositories, schema.is_v1(days.route)),
-        }
-    recent = _since(connection, hour, selection, told)
+    if named is not None:
+        callers = _number(connection, sa.func.count(schema.callers.c.caller))
+        if callers > named:
+            return _summary_in_part(connection, hour, selection, named)
+    recent = _since(connection, hour, selection)
     counts: list[Count] = []
     accepted: list[Count] = []
     retiring: list[Count] = []
-    for row in connection.execute(_counts(_period(selection), told)):
+    for row in connection.execute(_counts(_period(selection))):
         kind = Kind(*row[:5])
         if not selection.has_names or selection.admits(kind):
             which = accepted if selection.accepts(kind.caller) else counts
             if is_retiring(kind.route):
                 which = [] if which is accepted else retiring
             which.append(_count(row, recent[kind]))
-    _add_details(connection, counts + accepted + retiring, told)
+    _add_details(connection, counts + accepted + retiring)
     _add_errors(connection, counts)
     names = {count.caller for count in counts} if selection.has_names else set()
-    wanted = sorted(names) if 0 < len(names) <= _FEW else told
-    by_day = _recent(connection, hour, selection, wanted)
+    by_day = _recent(connection, hour, selection, sorted(names) if 0 < len(names) <= _FEW else None)
     of_days = _days(connection, selection, names)
-    return Summary(counts, of_days, accepted, retiring, recent=by_day, **totals)
+    return Summary(counts, of_days, accepted, retiring, recent=by_day)
+
+
+def _summary_in_part(
+    connection: sa.Connection, hour: datetime, selection: Selection, named: int
+) -> Summary:
+    days, known = schema.days.c, schema.callers.c
+    of_v1 = known.caller.in_(sa.select(days.caller).where(schema.is_v1(days.route)))
+    latest = sa.select(known.caller).where(of_v1).order_by(known.last_seen.desc()).limit(named)
+    period = _period(selection)
+    recent = _since(connection, hour, selection)
+    rows = connection.execute(_counts(period).where(period.c.caller.in_(latest)))
+    counts = [_count(row, recent.pop(Kind(*row[:5]), 0)) for row in rows]
+    _add_details(connection, counts, known.caller.in_(latest))
+    _add_errors(connection, counts)
+    of_others: Counter[Kind] = Counter()
+    for kind, calls in recent.items():
+        of_others[kind._replace(caller=OTHERS, repository=kind.repository and OTHERS)] += calls
+    repository = sa.case((days.repository == "", ""), else_=OTHERS)
+    kinds = sa.literal(OTHERS), days.server_address, days.route, repository, days.outcome
+    statement = sa.select(*kinds, *_sums(days)).where(days.caller.not_in(latest))
+    rows = connection.execute(statement.group_by(*kinds[1:]))
+    counts += [_count(row, of_others[Kind(*row[:5])]) for row in rows]
+    repositories = sa.func.count(sa.distinct(sa.func.nullif(days.repository, "")))
+    return Summary(
+        [count for count in counts if not is_retiring(count.route)],
+        _days(connection, selection, ()),
+        retiring=[count for count in counts if is_retiring(count.route)],
+        callers=_number(connection, sa.func.count(known.caller), of_v1),
+        repositories=_number(connection, repositories, schema.is_v1(days.route)),
+        recent=_recent(connection, hour, selection, latest),
+    )
 
 
 def _number(
@@ -268,23 +289,14 @@ def _number(
     return connection.scalars(sa.select(what).where(*which)).one()
 
 
-def _counts(period: sa.Subquery, told: Told) -> sa.Select[Any]:
+def _counts(period: sa.Subquery) -> sa.Select[Any]:
     """A row for each kind of calls, the earliest first."""
-    kinds, (first_at, *sums) = _kinds(period.c, told), _sums(period.c)
+    kinds, (first_at, *sums) = _kinds(period.c), _sums(period.c)
     return sa.select(*kinds, first_at, *sums).group_by(*kinds).order_by(first_at)
 
 
-def _kinds(columns: Any, told: Told = None) -> list[Any]:  # noqa: ANN401  # of tables and of subqueries alike
-    """The columns of a kind; of callers that are not told apart without their names."""
-    if told is None:
-        return [columns[name] for name in Kind._fields]
-    caller, repository = columns.caller, columns.repository
-    is_told = caller.in_(told)
-    names = {
-        "caller": sa.case((is_told, caller), else_=OTHERS),
-        "repository": sa.case((is_told | (repository == ""), repository), else_=OTHERS),
-    }
-    return [names.get(name, columns[name]) for name in Kind._fields]
+def _kinds(columns: Any) -> list[Any]:  # noqa: ANN401  # of tables and of subqueries alike
+    return [columns[name] for name in Kind._fields]
 
 
 def _sums(columns: Any) -> list[Any]:  # noqa: ANN401  # as above
@@ -301,10 +313,11 @@ def _count(row: Sequence[Any], recent: int) -> Count:
     return Count(*texts, calls, recent, first_at, last_at, int(signed), int(paged))
 
 
-def _add_details(connection: sa.Connection, counts: Iterable[Count], told: Told) -> None:
+def _add_details(
+    connection: sa.Connection, counts: Iterable[Count], *which: sa.ColumnElement[bool]
+) -> None:
     callers = schema.callers.c
     columns = callers.caller, callers.client_address, callers.user_agent_original
-    which = [] if told is None else [callers.caller.in_(told)]
     rows = connection.execute(sa.select(*columns).where(*which))
     details = {caller: (address, intern(agent)) for caller, address, agent in rows}
     for count in counts:
@@ -331,7 +344,7 @@ def _recent(
     connection: sa.Connection,
     hour: datetime,
     selection: Selection,
-    names: Sequence[str] | Told,
+    names: Sequence[str] | sa.Select[Any] | None,
 ) -> list[DayCount]:
     """What `Summary.recent` has, of callers of these names alone if there are some."""
     period = _period(selection).c
@@ -369,15 +382,12 @@ def _recent(
     ]
 
 
-def _since(
-    connection: sa.Connection, hour: datetime, selection: Selection, told: Told
-) -> Counter[Kind]:
+def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
     """The calls since the beginning of the current hour."""
     hours = schema.hours.c
-    kinds = _kinds(hours, told)
     bounds = _bounds(hours.hour, max(hour, selection.since or hour), selection.until)
-    statement = sa.select(*kinds, sa.func.sum(hours.calls)).where(*bounds).group_by(*kinds)
-    rows = connection.execute(statement)
+    statement = sa.select(*_kinds(hours), sa.func.sum(hours.calls)).where(*bounds)
+    rows = connection.execute(statement.group_by(*_kinds(hours)))
     return Counter({Kind(*row[:5]): int(row[5]) for row in rows})
 
 

@@ -28,7 +28,7 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 @TABLE.fact(40, _CHALLENGES, "hub/registry.py")
-async def _challenge(probes: Probes) -> Evidence:
+async def _challenged(probes: Probes) -> Evidence:
     """`tags/list` without a token is 401, with `WWW-Authenticate: Bearer` and the token service."""
     reply = await probes.registry(f"/v2/{SMALL}/tags/list")
     given = reply.headers.get("WWW-Authenticate", "no WWW-Authenticate")
@@ -39,15 +39,15 @@ async def _challenge(probes: Probes) -> Evidence:
 @TABLE.fact(41, _CHALLENGES, "hub/registry.py")
 async def _realm(probes: Probes) -> Evidence:
     """The token service is https://auth.docker.io/token, or has the registry's own origin."""
-    realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "missing")
+    realm = (await _challenge(probes)).get("realm", "missing")
     return Evidence(is_trusted(realm, probes.hosts), realm)
 
 
 @TABLE.fact(42, _CHALLENGES, "replacements/tags.curl")
 async def _service(probes: Probes) -> Evidence:
     """The registry calls itself `registry.docker.io` there."""
-    challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
-    return Evidence(challenge.get("service") == SERVICE, challenge.get("service", "missing"))
+    service = (await _challenge(probes)).get("service", "missing")
+    return Evidence(service == SERVICE, service)
 
 
 @TABLE.fact(43, _CHALLENGES, "hub/registry.py")
@@ -103,6 +103,11 @@ def challenge_of(reply: Reply) -> dict[str, str]:
     return dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
 
 
+async def _challenge(probes: Probes) -> dict[str, str]:
+    """What the registry challenges those with who have no token."""
+    return challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
+
+
 def is_trusted(realm: str, hosts: Hosts) -> bool:
     """Whether the bridge would send credentials there."""
     parts, registry = urlsplit(realm), urlsplit(hosts.registry)
@@ -112,7 +117,7 @@ def is_trusted(realm: str, hosts: Hosts) -> bool:
 
 async def token_service(probes: Probes) -> str:
     """The URL that `/token` is added to; raises NotAsked where the registry's is another."""
-    realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "")
+    realm = (await _challenge(probes)).get("realm", "")
     if not is_trusted(realm, probes.hosts) or not realm.endswith("/token"):
         raise NotAsked(f"{probes.hosts.registry} names no token service of its own or Docker's")
     return realm.removesuffix("/token")
@@ -120,7 +125,7 @@ async def token_service(probes: Probes) -> str:
 
 async def _asked_for_token(probes: Probes, repository: str) -> Reply:
     """The token service's answer to who wants to pull; raises NotAsked where none is known."""
-    challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
+    challenge = await _challenge(probes)
     realm = challenge.get("realm", "")
     if not is_trusted(realm, probes.hosts):
         raise NotAsked("the registry names no token service that is its own or Docker's")

@@ -82,8 +82,9 @@ async def _next(probes: Probes) -> Evidence:
 @TABLE.fact(10, REFERENCE, "hub/client.py")
 async def _last(probes: Probes) -> Evidence:
     """`next` is null on the last page."""
-    page = json_of(await probes.hub(_page(1, SMALL)))
-    if not isinstance(page.get("count"), int) or _count_of(page) > v2.PAGE_SIZE:
+    reply = await probes.hub(_page(1, SMALL))
+    page = json_of(reply)
+    if not isinstance(page.get("count"), int) or _count(reply) > v2.PAGE_SIZE:
         return Evidence(None, f"{SMALL} has more than a page of tags")
     following = page.get("next", "missing")
     return Evidence(following is None, f"next is {following}")
@@ -253,11 +254,7 @@ def _names(reply: Reply) -> Sequence[str]:
 
 
 def _count(reply: Reply) -> int:
-    return _count_of(json_of(reply))
-
-
-def _count_of(page: Json) -> int:
-    count = page.get("count")
+    count = json_of(reply).get("count")
     return count if isinstance(count, int) else 0
 
 
