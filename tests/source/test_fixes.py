@@ -1,6 +1,7 @@
 """A change is offered where it is known to be right, and nowhere else."""
 
 # ruff: noqa: E501  # scripts have long lines
+import resource
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None
     write_fixes(found, said.append)
     assert (found.fixed, len(found.findings), len(said)) == (0, 1, 1)
     assert (tmp_path / "a.sh").read_text() == "changed\n"
+
+
+def test_a_file_is_whole_where_the_disk_is_full(tmp_path: Path) -> None:
+    found = scan(tmp_path, NAMES)
+    (file,) = tmp_path.iterdir()
+    before, said = file.read_text(), list[str]()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # bytes of any file
+    try:
+        write_fixes(found, said.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (found.fixed, len(found.findings), len(said)) == (0, 1, 1)
+    assert [each.read_text() for each in tmp_path.iterdir()] == [before]
 
 
 def test_empty_quotes_in_a_string_of_yaml_stay_what_they_are(tmp_path: Path) -> None:

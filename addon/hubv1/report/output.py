@@ -124,7 +124,7 @@ def write(texts: Iterable[str], output: Path | None) -> None:
             raise
 
 
-def write_whole(texts: Iterable[str], path: Path, token: str = "") -> None:
+def write_whole(texts: Iterable[str], path: Path, token: str = "", encoding: str = "utf-8") -> None:
     """Write the file so that nobody ever sees half of it. Raises OSError.
 
     Its mode is that of the file that was there, or what the umask says. A device, a pipe or a
@@ -133,7 +133,7 @@ def write_whole(texts: Iterable[str], path: Path, token: str = "") -> None:
     """
     target = path.resolve()  # a link goes on pointing to the file
     with SpooledTemporaryFile(_IN_MEMORY) as made:
-        made.writelines(text.encode() for text in texts)
+        made.writelines(text.encode(encoding) for text in texts)
         if target.is_file() or not target.exists():
             new = temporary_file(target, token or uuid4().hex)
             try:

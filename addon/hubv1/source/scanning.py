@@ -82,13 +82,14 @@ def write_fixes(scan: Scan, say: Callable[[str], None]) -> None:
 
 
 def _rewrite(source: SourceFile, text: str) -> None:
+    """Put the text in the place of what was read, so that nobody ever has half a script."""
+    from hubv1.report import write_whole  # noqa: PLC0415  # slow to load
+
     descriptor = os.open(source.path, os.O_RDWR | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "r+b") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if file.read() != source.text.encode("latin-1"):
             raise OSError("it was changed meanwhile")
-        file.seek(0)
-        file.write(text.encode("latin-1"))
-        file.truncate()
+    write_whole([text], source.path, encoding="latin-1")
 
 
 def read_baseline(path: Path) -> Counter[Key]:
