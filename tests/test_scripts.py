@@ -158,7 +158,7 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(checkout: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", ["run", "report", "demo", "bench", "test"])
+@pytest.mark.parametrize("script", ["run", "report", "demo", "bench", "lab", "test"])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_is_there_before_any_environment(tmp_path: Path, script: str, flag: str) -> None:
     bare = copy_checkout(tmp_path / "bare checkout")
@@ -168,7 +168,7 @@ def test_help_is_there_before_any_environment(tmp_path: Path, script: str, flag:
     assert list(bare.glob(".venv*")) == []
 
 
-@pytest.mark.parametrize("script", ["demo", "bench"])
+@pytest.mark.parametrize("script", ["demo", "bench", "lab"])
 def test_wrong_arguments_are_told_before_any_environment_is_made(
     tmp_path: Path, script: str
 ) -> None:
