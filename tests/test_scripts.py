@@ -1,6 +1,8 @@
 """The scripts as a user starts them, in a checkout of their own whose path has spaces in it."""
 
+import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,8 @@ from checkouts import (
     plain_tools,
     start,
 )
+from demo import picture
+from e2e.clients import tool
 from standin import Standin
 
 
@@ -156,6 +160,30 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(checkout: Path, tmp_pat
     assert "got from the bridge what v1 gave them" in done.stdout
     assert "\033" not in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_picture_of_the_demo_is_what_it_shows_on_a_terminal(
+    checkout: Path, tmp_path: Path
+) -> None:
+    for program in picture.PROGRAMS.split():
+        tool(program)
+    (tmp_path / "bin").mkdir()
+    said = picture.record(
+        [str(checkout / "scripts" / "demo")], picture.environment(tmp_path / "bin")
+    )
+    kept = picture.PICTURE.read_text(encoding="utf-8")
+    made_anew = "PYTHONPATH=addon:tests python -m demo.picture"
+    assert _story(picture.words(picture.picture(said))) == _story(picture.words(kept)), made_anew
+    assert "The bridge is killed with kill -9" in said
+    assert all(
+        heading in kept.replace("&#160;", " ") for heading in ("What to change", "15 clients")
+    )
+
+
+def _story(lines: Sequence[str]) -> list[str]:
+    """What is told of the clients; not what programs of other versions say of errors."""
+    told = itertools.takewhile(lambda line: "kill -9" not in line, lines)
+    return [re.sub(r"\(.*\)?$", "(…)", line).rstrip() for line in told]
 
 
 @pytest.mark.parametrize("script", ["run", "report", "demo", "bench", "lab", "test"])
