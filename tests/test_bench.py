@@ -22,8 +22,10 @@ from bench import (
     recording,
     shared,
     soak,
+    waits,
 )
 from bench.__main__ import main
+from bench.compare import ratio_of
 from bench.lines import BenchError
 from bench.load import CLIENTS
 from bench.memory import BEHIND
@@ -45,6 +47,8 @@ SMALL = Plan(
     latency=0.01,
     registry_list=450,
     hub_list=250,
+    callers=6,
+    calls_each=5,
     equal_calls=20,
     memory_calls=40,
     history_calls=3_000,
@@ -89,6 +93,7 @@ def test_help_names_every_part(tmp_path: Path) -> None:
     for name in (
         "calls",
         "cached",
+        "waits",
         "lists",
         "pages",
         "equal",
@@ -106,14 +111,33 @@ def test_other_traffic_and_new_calls_are_compared_both_ways(tmp_path: Path) -> N
     lines = list(costs.new_calls(SMALL, tmp_path))
     assert [line.split("  ")[1].strip() for line in lines if line.startswith("  ")] == [
         "other traffic",
-        "a bridged call",
+        "new, 5 tags",
+        "new, 3 tags",
     ] * 2
 
 
 def test_cached_calls_are_cached(tmp_path: Path) -> None:
     *_, last = costs.cached_calls(SMALL, tmp_path)
-    # Warm-up and one round, with and without connections kept.
-    assert last.split() == ["calls", "upstream", "1,", "for", "32", "calls", "in", "the", "journal"]
+    # Warm-up and one round, with and without connections kept, of short and of long lists.
+    assert last.split() == ["calls", "upstream", "2,", "for", "64", "calls", "in", "the", "journal"]
+
+
+def test_the_slowest_calls_are_told_from_the_others(tmp_path: Path) -> None:
+    at_once, beside = waits.waits(SMALL, tmp_path)
+    assert at_once.split()[:2] == ["6", "callers"]
+    assert "one in a hundred" in at_once
+    assert "beside 4 callers whose calls are recorded" in beside
+
+
+@pytest.mark.parametrize(
+    ("rounds", "bounds"), [(1, (0, 0)), (5, (0, 4)), (6, (0, 5)), (9, (1, 7)), (15, (3, 11))]
+)
+def test_the_bounds_of_a_ratio_are_those_of_its_median(
+    rounds: int, bounds: tuple[int, int]
+) -> None:
+    ratio = ratio_of([float(each) for each in reversed(range(rounds))])
+    assert (ratio.low, ratio.high) == bounds
+    assert ratio.median == (rounds - 1) / 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
 from hubv1.mitm import upstream
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away, is_upstream_flow
+from hubv1.mitm.log_events import spare_log_events
 from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Bridge(Commands):
     def running(self) -> None:
         """Warn of a set-up that will fail."""
         self.is_running = True
+        spare_log_events(ctx.master.addons)
         if ctx.options.server and ctx.options.connection_strategy == "eager":
             logger.warning(_EAGER)
 

@@ -21,6 +21,7 @@ Part = Callable[[Plan, Path], Iterator[str]]
 PARTS = {
     "calls": ("costs:new_calls", "CPU time of other traffic, and of calls answered from Hub"),
     "cached": ("costs:cached_calls", "CPU time of calls answered from the cache"),
+    "waits": ("waits:waits", "how long one in a hundred calls takes, among many at once"),
     "lists": ("lists:registry_list", "15,000 tags: the time of skopeo and of a loop over pages"),
     "pages": ("lists:hub_list", "1,000 tags without the registry: the time of that loop"),
     "equal": ("equal:equal_calls", "200 equal calls at once: how many of them reach Hub"),

@@ -2,14 +2,18 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 from statistics import median
 from time import perf_counter
 
 import psutil
 
 from bench.load import send
+
+_TAIL = 0.025
+"""How likely the median may be beyond each of its bounds."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,32 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """The median of the rounds' ratios, so that a busy moment of the machine does not count."""
+
+    median: float
+    low: float
+    """The median of many rounds is not below this, nor above the next, with 95 % confidence."""
+    high: float
+
+
+def ratio_of(ratios: Sequence[float]) -> Ratio:
+    """By order statistics: how many ratios are below the true median is binomial, whatever they
+    are distributed like. With fewer than six rounds the bounds are the extremes."""
+    ordered, rounds = sorted(ratios), len(ratios)
+    below = 0
+    while sum(comb(rounds, few) for few in range(below + 2)) / 2**rounds <= _TAIL:
+        below += 1
+    return Ratio(median(ordered), ordered[below], ordered[-1 - below])
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Two costs, and the peer's as a share of ours: 1 is as cheap, above 1 is cheaper."""
 
     peer: Cost
     ours: Cost
-    ratio: float
-    """Median of the rounds' ratios, so that a busy moment of the machine does not count."""
+    ratio: Ratio
 
 
 def compare(
@@ -60,7 +83,7 @@ def compare(
     return Comparison(
         _median([theirs for theirs, _ in pairs]),
         _median([mine for _, mine in pairs]),
-        median(theirs.cpu_us / mine.cpu_us for theirs, mine in pairs),
+        ratio_of([theirs.cpu_us / mine.cpu_us for theirs, mine in pairs]),
     )
 
 

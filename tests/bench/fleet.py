@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.compare import Subject, compare
 from bench.history import cost_of, write
-from bench.lines import count_line, ratio_line
+from bench.lines import bounded_line, count_line
 from bench.plan import Plan
 from bench.standins import running_hosts
 from e2e.bridges import running_bridge
@@ -66,7 +66,7 @@ def _shipping(plan: Plan, folder: Path, server: Server) -> Iterator[str]:
             result = compare(*subjects, rounds=plan.rounds, calls=plan.calls, keep_alive=keep_alive)
             title = "kept alive" if keep_alive else "a connection each"
             costs = (f"alone {result.peer.cpu_us:,.0f} µs", f"ships {result.ours.cpu_us:,.0f} µs")
-            yield ratio_line(f"shipping, {title}", result.ratio, 0.95, *costs)
+            yield bounded_line(f"shipping, {title}", result.ratio, 0.95, *costs)
 
 
 def _subject(name: str, port: int, pid: int) -> Subject:

@@ -1,9 +1,17 @@
 """The lines that are printed."""
 
+from bench.compare import Ratio
+
 
 def ratio_line(title: str, ratio: float, goal: float, *costs: str) -> str:
     """A ratio beside its goal, both better when higher, and what it was made of."""
     shown = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+    return f"  {title:16} {shown} (goal {goal}): {', '.join(costs)}"
+
+
+def bounded_line(title: str, ratio: Ratio, goal: float, *costs: str) -> str:
+    """The same for a ratio whose bounds are known."""
+    shown = f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
     return f"  {title:16} {shown} (goal {goal}): {', '.join(costs)}"
 
 

@@ -30,7 +30,7 @@ def send_at_once(port: int, path: str, calls: int) -> list[bytes]:
     with ExitStack() as stack:
         connections = [stack.enter_context(_connected((_HERE, port))) for _ in range(calls)]
         for connection in connections:
-            connection.sendall(_request(path, "close"))
+            connection.sendall(request(path, "close"))
         return [_body(path, _to_its_end(connection)) for connection in connections]
 
 
@@ -38,7 +38,7 @@ def _one_connection_each(to: _Place, paths: list[str]) -> int:
     size = 0
     for path in paths:
         with _connected(to) as connection:
-            connection.sendall(_request(path, "close"))
+            connection.sendall(request(path, "close"))
             size += len(_body(path, _to_its_end(connection)))
     return size
 
@@ -47,7 +47,7 @@ def _over_one_connection(to: _Place, paths: list[str]) -> int:
     size = 0
     with _connected(to) as connection:
         for path in paths:
-            connection.sendall(_request(path, "keep-alive"))
+            connection.sendall(request(path, "keep-alive"))
             size += _one_answer(path, connection)
     return size
 
@@ -77,7 +77,8 @@ def _one_answer(path: str, connection: socket.socket) -> int:
     return size
 
 
-def _request(path: str, connection: str) -> bytes:
+def request(path: str, connection: str) -> bytes:
+    """What curl would send; `connection` is `close` or `keep-alive`."""
     return (
         f"GET {path} HTTP/1.1\r\nHost: index.docker.io\r\nUser-Agent: curl/8.1\r\n"
         f"Accept: */*\r\nConnection: {connection}\r\n\r\n"

@@ -10,7 +10,7 @@ MOST_BYTES = 64 * 1024 * 1024
 class Plan:
     """The sizes of all comparisons."""
 
-    rounds: int = 9
+    rounds: int = 15
     """Of each comparison by CPU time."""
     calls: int = 120
     """In each of these rounds."""
@@ -24,6 +24,10 @@ class Plan:
     """Tags of a list that the bridge has from the registry."""
     hub_list: int = 1_000
     """Tags of one that it has from the pages of Hub."""
+    callers: int = 100
+    """Who call at once, again and again, while the time of each call is measured."""
+    calls_each: int = 20
+    """By each of them."""
     equal_calls: int = 200
     """Made at once."""
     memory_calls: int = 100_000

@@ -10,8 +10,8 @@ from bench.standins import running_hosts
 from e2e.bridges import bridge_arguments, running_bridge, running_mitmdump
 
 IN_MEMORY = Path(__file__).with_name("in_memory.py")
-GOAL = 0.87
-"""Recording costs 15 % at most."""
+GOAL = 0.91
+"""Recording costs 10 % at most."""
 
 
 def recording(plan: Plan, folder: Path) -> Iterator[str]:

@@ -223,7 +223,8 @@ def test_no_call_is_lost_and_the_log_says_what_happened(
     if act is point_the_link_elsewhere:
         files.path.symlink_to("target-0")
     assert_nothing_is_lost(files, under_load(files, act))
-    assert any(str(files.path) in each for each in said(caplog))
+    if act is not overwrite:  # the older copy is the same, where the log was not emptied meanwhile
+        assert any(str(files.path) in each for each in said(caplog))
 
 
 @pytest.mark.parametrize("act", [move, empty, remove, remove_the_log], ids=name_of)

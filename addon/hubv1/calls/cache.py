@@ -47,6 +47,10 @@ class _Key(NamedTuple):
         return self.credentials, self.repository
 
 
+def _key(call: Call, credentials: Credentials) -> _Key:
+    return _Key(credentials, call.repository, call.route.listing, call.tag, call.target)
+
+
 class CachedAnswer(NamedTuple):
     """An answer that is kept; its moments are those of the monotonic clock."""
 
@@ -116,6 +120,13 @@ class AnswerCache:
         """What ends stale answers alone: one tag is not there, or the whole repository."""
         self._flights: dict[_Key, _Flight] = {}
 
+    def kept(self, call: Call, credentials: Credentials = ANONYMOUS) -> Result | None:
+        """The answer that is kept for `call`; None if there is none, or it is stale."""
+        kept = self._usable(_key(call, credentials))
+        if kept is None or self._seconds_left(kept) <= 0:
+            return None
+        return kept.again(upstream_calls=0, cache="hit")
+
     async def answer(
         self,
         call: Call,
@@ -125,10 +136,9 @@ class AnswerCache:
         """A kept answer to `call`, that of an equal call under way, or what `ask` gives."""
         if not call.is_possible:
             return await ask()  # nobody is asked
-        key = _Key(credentials, call.repository, call.route.listing, call.tag, call.target)
-        kept = self._usable(key)
-        if kept is not None and self._seconds_left(kept) > 0:
-            return kept.again(upstream_calls=0, cache="hit")
+        if kept := self.kept(call, credentials):
+            return kept
+        key = _key(call, credentials)
         flight = self._flights.get(key)
         if flight is not None:
             result = await self._join(key, flight)

@@ -94,6 +94,8 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
     trusted.
     """
     address = peer
+    if not trusted:
+        return address
     for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         here = parse_address(address)
         if here is None or not any(here in network for network in trusted):
