@@ -26,10 +26,9 @@ from bench import (
 )
 from bench.__main__ import main
 from bench.compare import ratio_of
-from bench.lines import BenchError
 from bench.load import CLIENTS
 from bench.memory import BEHIND
-from bench.plan import MOST_BYTES, Plan
+from bench.plan import MOST_BYTES, BenchError, Plan
 from bench.programs import bridged, loop, skopeo
 from bench.race import Times, Way, race
 from bench.standins import running_hosts
@@ -327,9 +326,9 @@ def test_a_soak_tells_which_calls_are_missing_or_twice() -> None:
     other = ("tls", "/v1/repositories/b/tags", 200)
     assert [*soak.missing(Counter([call]), Counter([call]), [])] == []
     assert [*soak.missing(Counter([call, call, other]), Counter([call, other, other]), ["x"])] == [
-        "1 calls got no answer, such as x.",
-        f"1 answered calls are not in the journal, such as {call}.",
-        f"1 calls are in the journal more often than they were answered, such as {other}.",
+        "Calls without an answer: 1, such as x.",
+        f"Answered calls without a row in the journal: 1, such as {call}.",
+        f"Rows in the journal for calls that were not answered so often: 1, such as {other}.",
     ]
 
 

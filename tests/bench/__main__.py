@@ -13,8 +13,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from bench.lines import BenchError
-from bench.plan import Plan
+from bench.plan import BenchError, Plan
 
 Part = Callable[[Plan, Path], Iterator[str]]
 

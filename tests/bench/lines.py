@@ -18,7 +18,3 @@ def bounded_line(title: str, ratio: Ratio, goal: float, *costs: str) -> str:
 def count_line(title: str, number: float, goal: float, remark: str) -> str:
     """A number that should not be above its goal."""
     return f"  {title:16} {number:,.5g} (goal {goal:,} at most): {remark}"
-
-
-class BenchError(Exception):
-    """What was measured is not as it has to be; the text says what."""

@@ -6,6 +6,10 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of the answers that the bridge keeps: that of hubv1.calls.cache."""
 
 
+class BenchError(Exception):
+    """What was measured is not as it has to be; the text says what."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The sizes of all comparisons."""

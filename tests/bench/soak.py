@@ -20,8 +20,7 @@ import psutil
 
 from bench.callers import HEADER, IMPATIENT, RULES, Answered, Callers
 from bench.history import COMMAND
-from bench.lines import BenchError
-from bench.plan import Plan
+from bench.plan import BenchError, Plan
 from bench.probe import HOST
 from bench.standins import Hosts, running_hosts
 from e2e.bridges import Mitmdump, eventually, query, running_bridge
@@ -129,12 +128,16 @@ class _Soak:
 
     def rounds(self) -> Iterator[str]:
         """A line for each; the first one warms up, so that the second is where all starts."""
-        helds = []
+        start = held = None
         for number in range(self.plan.soak_rounds):
-            helds.append(self._round(number))
+            held = self._round(number, start)
             answers = self.callers.answered.total()
-            yield f"  after {answers:,} answers: {helds[-1]}"
-        wrong = [*grown(helds[1], helds[-1]), *self._missing()]
+            yield f"  after {answers:,} answers: {held}"
+            if number == 1:
+                start = held
+        assert start, "there are two rounds at least"
+        assert held
+        wrong = [*grown(start, held), *self._missing()]
         if wrong:
             raise BenchError(f"soak: {' '.join(wrong)}")
         statuses = Counter[int]()
@@ -146,7 +149,7 @@ class _Soak:
             "the journal and once in the fleet"
         )
 
-    def _round(self, number: int) -> Held:
+    def _round(self, number: int, start: Held | None) -> Held:
         seconds = 60 * self.plan.minutes / self.plan.soak_rounds
         self._add_old_rows()
         self.callers.begin()
@@ -164,7 +167,7 @@ class _Soak:
         all_shipped(self.bridge.journal, self.fleet)
         self._ask_bridge({"days": DAYS + number % 2 + 1})  # it looks for old rows at once
         eventually(self._has_no_old_rows, "the old rows are gone")
-        return replace(self._held(), p99=p99, p99_of_hub=p99_of_hub)
+        return replace(self._held(start), p99=p99, p99_of_hub=p99_of_hub)
 
     def _make_trouble(self, number: int, step: int, trouble: dict[str, object]) -> None:
         self._steer("DELETE")
@@ -223,10 +226,11 @@ class _Soak:
             held: dict[str, int] = json.load(answer)
         return held
 
-    def _held(self) -> Held:
-        """Once it is the same for some seconds: connections take a moment to close."""
+    def _held(self, start: Held | None) -> Held:
+        """Once it is the same for some seconds, and what it was at the start: connections that are
+        no longer needed take a moment to close."""
         found, same, end = self._held_now(), 0, time.monotonic() + SETTLING
-        while same < 4 and time.monotonic() < end:
+        while time.monotonic() < end and (same < 4 or (start and [*grown(start, found)])):
             time.sleep(0.5)
             new = self._held_now()
             same = same + 1 if replace(new, megabytes=found.megabytes) == found else 0
@@ -284,10 +288,10 @@ def missing(
 ) -> Iterator[str]:
     """A sentence if calls were not answered, answered and not recorded, or recorded twice."""
     if unanswered:
-        yield f"{len(unanswered):,} calls got no answer, such as {unanswered[0]}."
+        yield f"Calls without an answer: {len(unanswered):,}, such as {unanswered[0]}."
     for which, what in (
-        (answered - recorded, "answered calls are not in the journal"),
-        (recorded - answered, "calls are in the journal more often than they were answered"),
+        (answered - recorded, "Answered calls without a row in the journal"),
+        (recorded - answered, "Rows in the journal for calls that were not answered so often"),
     ):
         if which:
-            yield f"{which.total():,} {what}, such as {which.most_common(1)[0][0]}."
+            yield f"{what}: {which.total():,}, such as {which.most_common(1)[0][0]}."
