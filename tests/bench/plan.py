@@ -58,9 +58,9 @@ class Plan:
     """Of the journal whose page is made."""
     page_callers: int = 2_000
     """Who made them."""
-    minutes: float = 10
+    minutes: float = 10.0
     """Of calls in a soak, beside what it takes to look at the bridge between its rounds."""
     soak_rounds: int = 10
     """The first is to warm up."""
-    soak_rate: float = 40
+    soak_rate: float = 40.0
     """Calls a second."""
