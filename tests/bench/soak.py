@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,9 +23,9 @@ from bench.history import COMMAND
 from bench.plan import BenchError, Plan
 from bench.probe import HOST
 from bench.standins import Hosts, running_hosts
-from e2e.bridges import Mitmdump, eventually, query, running_bridge
+from e2e.bridges import Mitmdump, query, running_bridge
 from e2e.clients import PATIENCE, clean_environment
-from fleet.asking import Fleet, all_shipped
+from fleet.asking import Fleet, waiting
 from fleet.postgres import Server, a_server
 from hubv1.journal import Journal, Place
 from samples import make_entry
@@ -43,8 +43,11 @@ TROUBLE: tuple[dict[str, object], ...] = (
 """What Hub and the registry do in each round, one after the other."""
 AWAY = range(1, 4)
 """During which of these PostgreSQL is not there."""
-REPORTED_AT = (2, 5)
-"""At the beginning of which of these a report is made: with PostgreSQL away, and with it back."""
+OWN_REPORT_AT, REPORT_AT = 2, 5
+"""At the beginning of which of these the bridge reports on its journal, with PostgreSQL away, and
+`scripts/report` on the fleet, with PostgreSQL back."""
+REPORT_SECONDS = 600
+"""In which it has to be made, on the busiest of machines."""
 CALM = 0.4
 """The share of a round in which all is well."""
 OLD = "old"
@@ -164,9 +167,9 @@ class _Soak:
         finally:
             self.callers.end()
         p99, p99_of_hub = self.callers.end_timing()
-        all_shipped(self.bridge.journal, self.fleet)
+        _until(self._is_shipped, "the fleet has all rows")
         self._ask_bridge({"days": DAYS + number % 2 + 1})  # it looks for old rows at once
-        eventually(self._has_no_old_rows, "the old rows are gone")
+        _until(self._has_no_old_rows, "the old rows are gone")
         return replace(self._held(start), p99=p99, p99_of_hub=p99_of_hub)
 
     def _make_trouble(self, number: int, step: int, trouble: dict[str, object]) -> None:
@@ -186,22 +189,25 @@ class _Soak:
             pass
 
     def _report(self, number: int, step: int) -> None:
-        if step not in REPORTED_AT:
+        if step == OWN_REPORT_AT:
+            page = self.folder / f"report-{number}.html"
+            self._ask_bridge({"report": str(page)})
+            _until(page.exists, f"the bridge's own report {page.name} is made")
+        if step != REPORT_AT:
             return
-        page = self.folder / f"report-{number}-{step}.html"
-        self._ask_bridge({"report": str(page)})
-        source = self.fleet.url if step >= AWAY.stop else str(self.bridge.journal)
-        done = subprocess.run(
-            [*COMMAND, "--format", "json", "--journal", source],
-            env=clean_environment(self.folder),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*COMMAND, "--format", "json", "--journal", self.fleet.url],
+                env=clean_environment(self.folder),
+                capture_output=True,
+                text=True,
+                timeout=REPORT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"soak: A report took more than {REPORT_SECONDS} s.") from error
         if done.returncode:
             raise BenchError(f"soak: A report failed: {done.stderr}")
-        eventually(page.exists, f"the bridge's own report {page.name}")
 
     def _add_old_rows(self) -> None:
         """As another bridge at this journal would have left them."""
@@ -212,6 +218,9 @@ class _Soak:
             days = 2 if number == 0 else 2 * DAYS
             other.record_unawaited(make_entry(caller=OLD, started_at=now - timedelta(days)))
         other.close()
+
+    def _is_shipped(self) -> bool:
+        return self.fleet.has_tables() and waiting(self.bridge.journal) == 0
 
     def _has_no_old_rows(self) -> bool:
         # One a round is from the day before yesterday.
@@ -270,6 +279,15 @@ class _Soak:
                 f"Of {len(rows):,} calls in the journal the fleet has {len(shipped):,}, and counts "
                 f"{there:,}."
             )
+
+
+def _until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait for it, as long as a report may take; BenchError says that it never came."""
+    end = time.monotonic() + REPORT_SECONDS
+    while not is_so():
+        if time.monotonic() > end:
+            raise BenchError(f"soak: Not within {REPORT_SECONDS} s: {what}.")
+        time.sleep(0.05)
 
 
 def grown(start: Held, end: Held) -> Iterator[str]:

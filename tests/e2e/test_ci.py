@@ -153,7 +153,11 @@ def test_they_bridge_a_job_and_leave_its_report(runner: Runner, hub: Standin, po
     assert "there" in said
     assert '{"layer": "", "name": "linux"}' in said
     assert runner.act(REPORT) == 0
-    assert "library/hello-world" in (runner.folder / "summary.md").read_text()
+    digest, _, whole = (runner.folder / "summary.md").read_text().partition("<details>")
+    assert "- They call: " in digest
+    assert len(digest.splitlines()) <= 12
+    assert "library/hello-world" in whole
+    assert whole.endswith("</details>\n")
     assert runner.report["schema"] == "hub-v1-report/1"
     calls = [call for call in hub.calls if call.path.startswith("/v2/")]
     assert len(calls) == 2
