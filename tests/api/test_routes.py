@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api.names import Repository
-from hubv1.api.routes import ROUTES, Listing, Route, Verdict, recognise, route_named
+from hubv1.api.routes import (
+    ROUTES,
+    Listing,
+    Route,
+    Verdict,
+    recognise,
+    recognise_retiring,
+    route_named,
+)
 from samples import recognised
 
 R = "/v1/repositories"
@@ -354,3 +362,17 @@ def test_a_tag_may_be_called_like_a_route(tag: str) -> None:
 )
 def test_reading_a_repository_of_an_impossible_name_is_not_passed_on(path: str) -> None:
     assert recognised(path).route.listing is Listing.NOTHING
+
+
+@pytest.mark.parametrize("query", ["", "?", "?page=1", "?page_size=100&page=1", "?page=1&name=a"])
+def test_the_first_page_of_tags_is_other_traffic(query: str) -> None:
+    assert recognise_retiring("GET", f"{V2_ACME}/tags{query}".encode()) is None
+
+
+@pytest.mark.parametrize(
+    "query", ["?page=2", "?page=11", "?page=", "?page=01", "?page=1&page=11", "?p%61ge=11"]
+)
+def test_any_other_page_is_watched_for_hubs_refusal(query: str) -> None:
+    call = recognise_retiring("GET", f"{V2_ACME}/tags{query}".encode())
+    assert call
+    assert call.route.listing is Listing.PAGE

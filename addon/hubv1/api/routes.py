@@ -307,6 +307,8 @@ def _patterns(routes: tuple[Route, ...]) -> list[tuple[Route, re.Pattern[str]]]:
 _PATTERNS, _RETIRING = _patterns(ROUTES), _patterns(RETIRING)
 RETIRING_PREFIXES = (b"/v2/repositories", b"/v2/namespaces/", b"/v2/users/login")
 """How the paths of calls to them begin: all that other traffic is held against."""
+_BEYOND_FIRST = re.compile(rb"(?:^|&)page=(?!1(?:&|$))|%")
+"""What a query has that asks for another page than the first, or may do so in an encoded form."""
 _QUERY = re.compile(rb"[!-~]*")
 """What may stand in a request line."""
 
@@ -366,7 +368,7 @@ def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Cal
     # Scripts put `$BASE/v1/` after a base that ends in a slash: several slashes mean one, but not
     # inside a name, where they are an unset variable.
     family, _, names = rest.strip(b"/").partition(b"/")
-    start, below = f"/v1/{_decoded(family)}", _decoded(*names.lstrip(b"/").split(b"/"))
+    start, below = f"/v1/{_decoded(family)}", _decoded(names.lstrip(b"/"))
     call = _first_match(method, f"{start}/{below}" if names else start, docker_token)
     if names.startswith(b"/") and call is not None and _lacks_name(call, below):
         return _first_match(method, f"{start}//{below}", docker_token)
@@ -381,10 +383,11 @@ def recognise_retiring(method: str, path: bytes) -> Call | None:
     if not path.startswith(RETIRING_PREFIXES):
         return None
     place, mark, query = path.partition(b"?")
-    bare = place.rstrip(b"/")
-    call = _match(_RETIRING, method, _decoded(*bare.split(b"/")), lambda: False)
+    call = _match(_RETIRING, method, _decoded(place.rstrip(b"/")), lambda: False)
     if call is None or call.route.listing is not Listing.PAGE:
         return call
+    if not _BEYOND_FIRST.search(query):
+        return None  # Hub refuses no first page for its offset
     names = call.repository
     if names is None or not _QUERY.fullmatch(query):
         return call
@@ -393,9 +396,11 @@ def recognise_retiring(method: str, path: bytes) -> Call | None:
     return replace(call, target=f"{asked}{slashes}{(mark + query).decode()}")
 
 
-def _decoded(*segments: bytes) -> str:
-    """A path of these segments. A slash that was encoded parts none, and no name may have one."""
-    return "/".join(decode_segment(segment).replace("/", "%") for segment in segments)
+def _decoded(path: bytes) -> str:
+    """A path, decoded. A slash that was encoded parts no segments, and no name may have one."""
+    if b"%" not in path:
+        return decode_segment(path)
+    return "/".join(decode_segment(each).replace("/", "%") for each in path.split(b"/"))
 
 
 def _first_match(method: str, path: str, docker_token: Callable[[], bool]) -> Call | None:
