@@ -267,7 +267,7 @@ def test_a_page_is_made_measured_and_shown(tmp_path: Path) -> None:
     assert "60 calls by 20 callers" in heading
     assert all("at most)" in line for line in (made, size, painted))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "60 legacy calls by " in text
+    assert "<dt>Calls<dd>60<dd>" in text
 
 
 def test_a_fleet_is_shipped_to_caught_up_with_and_reported(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_an_answer_that_is_no_list_stands_beside_its_status() -> None:
 def test_long_lists_are_cut_and_counted() -> None:
     body = json.dumps([{"layer": "", "name": str(number)} for number in range(15_000)]).encode()
     said = side_by_side(make_entry(), ASKED, body)
-    assert f"… and {15_000 - MOST_ELEMENTS} more" in said
+    assert f"… and {15_000 - MOST_ELEMENTS:,} more" in said
     assert len(said) < 20_000
 
 

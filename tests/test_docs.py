@@ -245,7 +245,7 @@ def test_the_reference_lists_everything_to_fail_on(fail_on: FailOn) -> None:
 
 
 def test_the_files_of_callers_that_the_report_page_shows_are_such(tmp_path: Path) -> None:
-    shown, of_owners = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
+    of_owners, shown = re.findall(r"```toml\n(.*?)```", REPORT, re.DOTALL)
     (tmp_path / "ignore.toml").write_text(shown, encoding="utf-8")
     [entry] = read_allowlist(tmp_path / "ignore.toml", date(2026, 6, 30)).in_force
     assert entry.caller == "legacy-mirror/*"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from e2e.bridges import ADDON
+from report.made import write_journal
+from samples import make_entry
 
 LEFT_ALONE = ("hubv1.report", "hubv1.doctor", "rich", "jinja2", "psycopg")
 START = """
@@ -48,3 +50,25 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_a_bridge_starts_without(loaded: set[str], module: str) -> None:
     assert "hubv1.addon" in loaded
     assert not {each for each in loaded if each == module or each.startswith(f"{module}.")}
+
+
+def test_a_report_of_journals_loads_nothing_that_only_recordings_need(tmp_path: Path) -> None:
+    journal = write_journal(tmp_path / "journal", make_entry())
+    script = (
+        "import sys\n"
+        "from hubv1.cli.main import execute\n"
+        "from hubv1.cli.report import report\n"
+        "assert execute(report, 'report', sys.argv[1:]) == 0\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+    arguments = ("--journal", str(journal), "--format", "json", "-o", str(tmp_path / "out.json"))
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={"PYTHONPATH": str(ADDON.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "hubv1.report.data" in loaded
+    assert not {"mitmproxy.http", "aiohttp", "jinja2", "rich"} & loaded

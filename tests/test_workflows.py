@@ -94,6 +94,15 @@ def test_a_release_is_of_the_version_that_its_tag_and_the_changelog_have(tmp_pat
     assert not checked("v1.2.3", "[1.2.3] (unreleased)", older)
 
 
+@pytest.mark.parametrize("name", ["release.yml", "newest.yml"])
+def test_the_pictures_that_the_tests_take_of_the_page_are_kept(name: str) -> None:
+    [at] = [at for at, step in enumerate(steps(FOLDER / name)) if ".ci/run" in step.get("run", "")]
+    tests, upload = steps(FOLDER / name)[at : at + 2]
+    assert upload["uses"].startswith("actions/upload-artifact@")
+    assert upload["if"] == "always()"
+    assert upload["with"]["path"] == tests["env"]["HUB_TEST_PICTURES"]
+
+
 def test_the_weekly_job_lets_any_mitmproxy_be_installed(tmp_path: Path) -> None:
     [lift] = [
         step["run"] for step in steps(FOLDER / "newest.yml") if "mitmproxy" in step.get("name", "")

@@ -120,7 +120,7 @@ def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[
         for name, value in element.items():
             yield f"[{number}].{name} = {json.dumps(value)}", sources.get(name, "")
     if len(elements) > MOST_ELEMENTS:
-        yield f"… and {len(elements) - MOST_ELEMENTS} more", ""
+        yield f"… and {len(elements) - MOST_ELEMENTS:,} more", ""
 
 
 def _elements(body: bytes) -> list[dict[str, object]] | None:

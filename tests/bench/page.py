@@ -11,7 +11,7 @@ from bench.history import DAYS, cost_of, write
 from bench.lines import count_line
 from bench.plan import Plan
 
-MADE, PAINTED, KILOBYTES = 3.0, 1.0, 400
+MADE, PAINTED, KILOBYTES = 2.0, 1.0, 400
 """The goals: seconds for the whole command, seconds until something is seen, and the size."""
 
 _FIRST_PAINT = """new Promise((tell) => {

@@ -9,9 +9,9 @@ from typing import Any
 
 from hubv1.journal import CallRecord, Gap, History, Journal, Place, Rejection, Seen, summarised
 from hubv1.report.build import build_report
-from hubv1.report.messages import message_to
+from hubv1.report.changes import by_caller
+from hubv1.report.messages import Addressee, message_to
 from hubv1.report.model import Report
-from hubv1.report.sections import by_caller
 from hubv1.text import bounded
 
 NOW = datetime(2026, 3, 1, 13, 5, 7, 654321, tzinfo=UTC)
@@ -42,7 +42,7 @@ def message(report: Report, caller: str, **how: Any) -> str:
     """What to write to the people behind that caller."""
     name = bounded(caller)  # as it is in a record
     use = next(use for use in report.callers if use.caller == name)
-    return message_to(use, by_caller(report, [name])[name], **how)
+    return message_to(Addressee([use]), by_caller(report, [name]), **how)
 
 
 def write_journal(

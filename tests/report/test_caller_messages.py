@@ -157,7 +157,10 @@ class TestOwnWords:
         assert "words.j2 cannot be used: " in complained
         assert "Traceback" not in complained
 
-    def test_need_a_caller(self, journal: Path, tmp_path: Path) -> None:
+    def test_need_messages(self, journal: Path, tmp_path: Path) -> None:
         done = report("--journal", journal, "--message-template", tmp_path)
         assert done.returncode == 2
-        assert "--message-template is for the messages that --caller writes" in done.stderr
+        assert (
+            "--message-template is for the messages that --caller and --messages write"
+            in done.stderr
+        )

@@ -1,9 +1,11 @@
 """The report as a page, as text: what it says and that nothing in it can act."""
 
 import re
+from dataclasses import replace
 
 from hubv1.api.routes import Outcome
 from hubv1.report.html import as_html
+from hubv1.report.model import Standing, Team
 from report.large import large_report
 from report.made import report_of
 from samples import make_entry
@@ -37,14 +39,28 @@ def test_2000_callers_fit_into_400_kilobytes() -> None:
     page = as_html(report)
     assert len(page.encode()) < 400_000
     assert all(use.caller in page for use in report.callers)
-    assert "--caller '*' -o messages.md</code> writes them all" in page
+    assert "--messages FOLDER</code> writes each into a file of its own" in page
 
 
-def test_every_caller_has_its_message_where_they_are_few() -> None:
-    page = as_html(large_report(callers=300))
-    calling = page.count("still calls Docker Hub API v1, which Docker ended in 2022")
-    quiet = page.count("has not called Docker Hub API v1, which Docker ended in 2022, since")
-    assert (calling + quiet, quiet > 0) == (300, True)
+def test_every_caller_that_is_not_quiet_has_its_message_where_they_are_few() -> None:
+    report = large_report(callers=300)
+    page = as_html(report)
+    calling = sum(use.standing is not Standing.QUIET for use in report.callers)
+    assert 0 < calling < 300
+    assert page.count("still calls Docker Hub API v1, which Docker ended in 2022") == calling
+    assert page.count("<a href=#m-") == calling
+    assert "has not called Docker Hub API v1" not in page
+
+
+def test_a_team_has_one_message_to_which_its_callers_lead() -> None:
+    report = report_of(*(make_entry(caller=name) for name in ("one", "two", "other")))
+    team = Team("<Web>", "web@example.com", "", ("one", "two"))
+    page = as_html(replace(report, teams=(Team("", "", "", ("other",)), team)))
+    messages = page[page.index("id=h-messages") :]
+    assert re.findall(r"<summary>(.*?)</summary>", messages) == ["&lt;Web&gt;", "other"]
+    assert "2 callers of &lt;Web&gt; still call" in messages
+    [anchor] = re.findall(r"<details id=(t-\w+)>", messages)
+    assert page.count(f"<a href=#{anchor}>Message</a>") == 2
 
 
 def test_2000_callers_that_do_much_fit_too() -> None:

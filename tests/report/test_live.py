@@ -33,7 +33,7 @@ class TestPage:
         with serving("--journal", journal) as served:
             answer = served.get()
         assert answer.status == 200
-        assert "1 legacy call by 1 caller" in answer.text
+        assert "The only caller has moved." in answer.text
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

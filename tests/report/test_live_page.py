@@ -48,7 +48,7 @@ def test_it_shows_what_was_written_down_meanwhile_and_keeps_what_was_chosen(
     page.get_by_label("Filter").first.fill("ne")
     page.get_by_text("Python 3").click()
     write_journal(journal, make_entry(caller="new", repository="node"), make_entry(caller="newer"))
-    wait_for(page, "5 legacy calls by 4 callers")
+    wait_for(page, "All 4 callers have moved.")
     assert callers(page) == ["newer", "new"]
     expect(page.get_by_label("Filter").first).to_have_value("ne")
     expect(page.locator("article details[open] summary")).to_have_text("Python 3")
@@ -65,7 +65,7 @@ def test_the_repository_that_was_chosen_for_the_replacements_stays(
     page.locator("h1").click()
     page.evaluate("document.activeElement.blur()")
     write_journal(journal, make_entry(caller="new"))
-    wait_for(page, "5 legacy calls by 4 callers")
+    wait_for(page, "All 4 callers have moved.")
     expect(page.get_by_label("Repository")).to_have_value("library/node")
     expect(page.locator("pre.old")).to_contain_text("/repositories/node/tags")
 
@@ -76,7 +76,7 @@ def test_what_somebody_has_selected_stays_as_it_is(
     page = open_page(served.url, installs_clock=True)
     page.locator("#rows-callers th").first.select_text()
     write_journal(journal, make_entry(caller="new"))
-    wait_for(page, "4 legacy calls by 3 callers")
+    wait_for(page, "All 3 callers have moved.")
     assert callers(page) == ["busy", "calm"]
     page.evaluate("getSelection().removeAllRanges()")
     page.clock.fast_forward(5_000)
@@ -95,7 +95,7 @@ def test_trouble_is_said_above_the_last_report_and_goes_away(
     assert callers(page) == ["busy", "calm"]
     aside.rename(journal)
     write_journal(journal, make_entry(caller="new"))
-    wait_for(page, "4 legacy calls")
+    wait_for(page, "All 3 callers have moved.")
     expect(page.locator("#trouble")).to_be_empty()
     served.end()
     wait_for(page, "Nothing answers any more; this is how things stood.")
@@ -113,7 +113,7 @@ def test_a_page_without_a_journal_becomes_the_report_by_itself(
         expect(page.locator(".lead")).to_contain_text("There is no journal at")
         assert objections(page) == []
         write_journal(journal, make_entry(caller="first"))
-        wait_for(page, "1 legacy call by 1 caller")
+        wait_for(page, "The only caller has moved.")
         assert callers(page) == ["first"]
         page.get_by_role("button", name="Calls", exact=True).click()
         page.context.close()

@@ -192,10 +192,15 @@ class TestManyCallers:
         said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert said == [[0, missing, ""], [0, "", ""]]
 
-    @pytest.mark.parametrize("suffix", ["html", "md", "txt"])
-    def test_who_reads_it_is_told(self, journal: Path, tmp_path: Path, suffix: str) -> None:
+    @pytest.mark.parametrize(
+        ("suffix", "of_all"),
+        [("html", "of 9 callers"), ("md", "by 9 callers to 9"), ("txt", "by 9 callers to 9")],
+    )
+    def test_who_reads_it_is_told(
+        self, journal: Path, tmp_path: Path, suffix: str, of_all: str
+    ) -> None:
         text = self.told(journal, tmp_path, suffix)
-        assert "by 9 callers to 9 repositories" in text
+        assert of_all in text
         assert "the 4 latest callers by name, the 5 others together" in text
 
     def test_as_many_as_have_a_name_are_all(self, journal: Path, tmp_path: Path) -> None:

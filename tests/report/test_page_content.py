@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from hubv1.api.routes import Outcome
 from hubv1.journal import Rejection, Seen
-from hubv1.report.model import Comparison, IgnoredCaller
+from hubv1.report.model import Comparison, IgnoredCaller, Team
 from report.conftest import Open
 from report.large import large_report
 from report.made import NOW, report_of
@@ -33,7 +33,7 @@ class TestExamples:
     def test_who_signs_in_has_replacements_of_its_own(self, open_page: Open) -> None:
         signed = make_entry(credentials="basic", repository="secret", caller="signs")
         page = open_page(report_of(make_entry(), signed))
-        titles = page.locator("h3").all_inner_texts()
+        titles = page.locator("article h3").all_inner_texts()
         route = "GET /v1/repositories/{name}/tags"
         assert titles == [route, f"{route}, with credentials"]
         first, second = page.locator("article").all()
@@ -46,7 +46,7 @@ class TestExamples:
         calls = [make_entry(route=f"GET /v1/repositories/{form}") for form in forms]
         page = open_page(report_of(*calls, make_entry(namespace="acme", route=calls[1].route)))
         route = "GET /v1/repositories/[{namespace}/]{name}/tags"
-        assert page.locator("h3").all_inner_texts() == [route]
+        assert page.locator("article h3").all_inner_texts() == [route]
         article = page.locator("article")
         expect(article.locator("> .note").first).to_contain_text("3 calls")
         article.get_by_label("Repository").select_option("acme/debian")
@@ -68,7 +68,7 @@ class TestContent:
     def test_the_parts_come_in_the_order_in_which_they_are_needed(self, open_page: Open) -> None:
         page = open_page(large_report(callers=40))
         assert page.locator("h2").all_inner_texts() == [
-            "Calls a day",
+            "Progress",
             "Callers",
             "What to change",
             "Messages to send",
@@ -76,47 +76,105 @@ class TestContent:
             "Clients that did not trust the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate",
             "What was seen",
         ]
-        assert "legacy calls by 40 callers" in page.locator(".lead").inner_text()
+        assert "of 40 callers" in page.locator(".lead").inner_text()
 
-    def test_a_day_tells_its_calls_and_how_many_callers_were_left(self, open_page: Open) -> None:
-        gone = make_entry(caller="gone", started_at=NOW - timedelta(days=2))
-        page = open_page(report_of(gone, make_entry(caller="here", started_at=NOW)))
-        titles = page.locator(".bars rect title").all_text_contents()
-        assert titles == [
-            "2026-02-27: 1 translated; 1 caller left",
-            "2026-02-28: no call; 1 caller left",
-            "2026-03-01: 1 translated; 2 callers left",
+    def test_a_day_tells_how_many_callers_were_left_and_its_calls(self, open_page: Open) -> None:
+        gone = make_entry(caller="gone", started_at=NOW - timedelta(days=32))
+        here = make_entry(caller="here", started_at=NOW - timedelta(days=31))
+        page = open_page(report_of(gone, here, make_entry(caller="here", started_at=NOW)))
+        callers, calls = (
+            plot.locator("rect title").all_text_contents() for plot in page.locator(".chart").all()
+        )
+        assert callers[:2] == [
+            "2026-01-28: 1 caller left; the last of gone",
+            "2026-01-29: 1 caller left",
+        ]
+        assert calls[:3] == [
+            "2026-01-28: 1 translated",
+            "2026-01-29: 1 translated",
+            "2026-01-30: no call",
         ]
         page.get_by_text("The same as a table").click()
         assert page.locator("#days tbody tr").all_inner_texts() == [
-            "2026-03-01\t1\t1\t2",
-            "2026-02-27\t1\t1\t1",
+            "2026-03-01\t1\t1\t1",
+            "2026-01-29\t1\t1\t1",
+            "2026-01-28\t1\t1\t1",
         ]
 
-    def test_the_headline_is_short_and_figures_explain_themselves(self, open_page: Open) -> None:
-        calls = [make_entry() for _ in range(1_234)]
-        page = open_page(report_of(*calls, make_entry(outcome=Outcome.REFUSED)))
-        expect(page.locator(".lead")).to_have_text(
-            "1,235 legacy calls by 1 caller to 1 repository."
-        )
-        assert page.locator(".figures div").all_inner_texts()[2:4] == [
-            "Bridged\n1,234\ncalls that were translated or redirected",
+    def test_progress_comes_first_in_a_short_sentence_and_in_figures_that_explain_themselves(
+        self, open_page: Open
+    ) -> None:
+        times = [NOW - timedelta(days=days) for days in (40, 39, 38)]
+        gone = [make_entry(caller="gone", started_at=at) for at in times]
+        calls = [make_entry(caller="here", started_at=NOW) for _ in range(1_234)]
+        once = make_entry(caller="once", started_at=NOW, outcome=Outcome.REFUSED)
+        page = open_page(report_of(*gone, *calls, once))
+        expect(page.locator(".lead")).to_have_text("1 of 3 callers has moved.")
+        far, calls_of = page.locator(".figures").all()
+        assert far.locator("div").all_inner_texts() == [
+            "Callers\n3\nthat called API v1 at least once",
+            "Moved\n1\nquiet for 14 days, and for three of their usual intervals",
+            "Left\n1\nstill call, or may call again",
+            "Too early to tell\n1\nfewer than 3 calls, and not yet quiet for 30 days",
+        ]
+        assert calls_of.locator("div").all_inner_texts()[:3] == [
+            (
+                "Calls\n1,238\nto 1 repository; 1,235 in this hour, which drops to 0 soon after a "
+                "fix that works"
+            ),
+            "Bridged\n1,237\ncalls that were translated or redirected",
             "Not bridged\n1\n1 refused",
         ]
-        assert page.locator(".legend li").all_inner_texts()[:2] == [
-            "translated 1,234\nanswered as v1 would have",
+        assert page.locator(".legend li").all_inner_texts() == [
+            "translated 1,237\nanswered as v1 would have",
             "refused 1\nan impossible name, too many requests, or a list that cannot be whole",
         ]
-        row = page.locator("#rows-callers td").all_inner_texts()
-        assert row[1:3] == ["1,235", "0"]
+        row = page.locator("#rows-callers tr:has-text('here') td").all_inner_texts()
+        assert row[1:3] == ["1,234", "1,234"]
+
+    def test_a_term_is_explained_to_whom_the_keyboard_brings_there(self, open_page: Open) -> None:
+        page = open_page(report_of(make_entry(outcome=Outcome.PASSED)))
+        term = page.locator("abbr")
+        term.focus()
+        shown = term.evaluate("each => getComputedStyle(each, '::after').content")
+        assert shown == '"a route that nothing replaces, passed on to Docker"'
+        assert objections(page) == []
+
+    def test_beside_the_standing_is_what_a_caller_needs_and_what_went_wrong_before(
+        self, open_page: Open
+    ) -> None:
+        days = [NOW - timedelta(days=day) for day in range(10)]
+        failed = make_entry(started_at=days[9], outcome=Outcome.FAILED)
+        calls = [make_entry(started_at=at, credentials="basic", tags_listed=300) for at in days]
+        page = open_page(report_of(failed, *calls))
+        assert page.locator("#rows-callers td").first.inner_text().split("\n") == [
+            "needs credentials",
+            "needs credentials and complete paging",
+            "1 of 11 calls failed, last on 2026-02-20",
+        ]
+
+    def test_teams_are_in_the_contents_and_beside_their_callers(self, open_page: Open) -> None:
+        team = Team("platform", "them@example.com", "", ("curl/8.1 at 10.0.0.7",))
+        page = open_page(replace(report_of(make_entry()), teams=(team,)))
+        links = page.get_by_role("navigation", name="Contents").get_by_role("link")
+        assert [each.inner_text() for each in links.all()][:3] == [
+            "Progress",
+            "Teams 1",
+            "Callers 1",
+        ]
+        expect(page.locator("#rows-callers th")).to_contain_text("platform")
+        assert objections(page) == []
 
     def test_times_are_those_of_the_reader_with_utc_beside_them(self, open_page: Open) -> None:
         late = make_entry(started_at=NOW.replace(hour=20))
         page = open_page(report_of(late), timezone_id="Asia/Kolkata")
         cell = page.locator("#rows-callers td:nth-child(5)")
-        expect(cell).to_have_text("2026-03-02 01:35 2026-03-01 20:05 UTC")
-        expect(page.locator("#made time")).to_have_text("2026-03-01 18:35 13:05 UTC")
+        expect(cell).to_have_text("2026-03-02 01:35 (2026-03-01 20:05 UTC)")
+        expect(page.locator("#made time")).to_have_text("2026-03-01 18:35 (13:05 UTC)")
         expect(page.locator("#zone")).to_contain_text("with UTC beside them")
+        seen = page.locator("#seen div:has-text('Period') dd")
+        moment = "2026-03-02 01:35 (2026-03-01 20:05 UTC)"
+        expect(seen).to_have_text(f"{moment} to {moment}")
         unzoned = open_page(report_of(late))
         expect(unzoned.locator("#rows-callers td:nth-child(5)")).to_have_text("2026-03-01 20:05")
         expect(unzoned.locator("#zone")).to_have_text("All times are UTC.")

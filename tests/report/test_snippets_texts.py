@@ -11,7 +11,7 @@ from e2e.clients import PATIENCE, tool
 from hubv1.api.names import Repository
 from hubv1.api.routes import ROUTES, Listing, Outcome, Route
 from hubv1.replacements import Replacement, replacement
-from hubv1.report.sections import replacement_of
+from hubv1.report.changes import replacement_of
 from report.made import report_of
 from report.pasted import IMAGES, TAG, TAGS
 from samples import make_entry

@@ -9,9 +9,9 @@ import pytest
 
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.journal import Gap, Rejection, Seen
+from hubv1.report.changes import replacement_of
 from hubv1.report.model import Comparison, IgnoredCaller, Report
 from hubv1.report.output import Look
-from hubv1.report.sections import replacement_of
 from hubv1.report.terminal import as_text
 from report.made import report_of
 from samples import make_entry

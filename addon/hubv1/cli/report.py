@@ -16,7 +16,6 @@ from click.core import ParameterSource
 import hubv1
 from hubv1 import report as reports
 from hubv1.api.routes import RETIRING, ROUTES, Outcome
-from hubv1.captures import STANDARD_INPUT, CaptureError
 from hubv1.cli.main import (
     DONE,
     FAILED,
@@ -41,13 +40,14 @@ ENVIRONMENT_PREFIX = "HUB_REPORT"
 
 _TROUBLES = (
     JournalError,
-    CaptureError,
     reports.AllowlistError,
     reports.BaselineError,
     reports.MessageTemplateError,
+    reports.MessagesError,
     reports.OwnersError,
     reports.UnknownNameError,
     reports.ProofError,
+    reports.RecordingError,
     OSError,
 )
 """Each but OSError says in one sentence what is wrong."""
@@ -158,7 +158,13 @@ _PARAMETERS: list[click.Parameter] = [
     _option(
         "--message-template",
         "FILE",
-        "Jinja2 template of the message that --caller writes.",
+        "Jinja2 template of the messages that --caller and --messages write.",
+        type=_FILE,
+    ),
+    _option(
+        "--messages",
+        "FOLDER",
+        "Write the message to each team or caller into a file of its own there, too.",
         type=_FILE,
     ),
     _option(
@@ -217,10 +223,16 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         raise click.UsageError(
             "--serve shows a page: --format, --columns, -o and --fail-on do not go with it"
         )
-    if options.serve and Path(STANDARD_INPUT) in options.captures:
+    if options.serve and reports.STANDARD_INPUT in options.captures:
         raise click.UsageError("--serve reads its sources again and again, standard input ends")
-    if options.message_template and not options.caller:
-        raise click.UsageError("--message-template is for the messages that --caller writes")
+    if options.message_template and not (options.caller or options.messages):
+        raise click.UsageError(
+            "--message-template is for the messages that --caller and --messages write"
+        )
+    if options.messages and (options.serve or options.owners_template):
+        raise click.UsageError(
+            "--messages writes files: --serve and --owners-template do not go with it"
+        )
     if options.owners_template and (options.serve or options.format or options.columns):
         raise click.UsageError(
             "--owners-template prints TOML: --format, --columns and --serve do not go with it"
@@ -248,11 +260,13 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
-        if options.message_template:
-            _own_words(options.message_template).check()
+        words = _own_words(options.message_template)
         with reports.reading_progress(options.captures) as advance:
             made = reports.make(options, datetime.now(UTC), _say, advance)
-        text = _text(options, made, form, look)
+        if options.messages:
+            is_markdown = form == "md"
+            _say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
+        text = _text(options, made, form, look, words)
     except _TROUBLES as error:
         is_usage = isinstance(error, reports.UnknownNameError)
         raise Failure(words_of(error), WRONG_USAGE if is_usage else FAILED) from error
@@ -274,22 +288,34 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     return FAILED if made.state is reports.State.NOTHING_SEEN else DONE
 
 
-def _text(options: Namespace, made: reports.Report, form: str, look: reports.Look) -> Iterable[str]:
+def _text(
+    options: Namespace,
+    made: reports.Report,
+    form: str,
+    look: reports.Look,
+    words: "MessageTemplate | None",
+) -> Iterable[str]:
     if options.owners_template:
         return [reports.owners_template(made)]
     is_for_people = options.caller and form in {"terminal", "md"}
-    wants_messages = is_for_people and not (options.columns or options.fail_on is not None)
-    if wants_messages and made.callers:
-        words = options.message_template and _own_words(options.message_template)
-        return [reports.messages_to_callers(made, markdown=form == "md", words=words)]
+    has_other_use = options.columns or options.messages or options.fail_on is not None
+    if is_for_people and not has_other_use:
+        messages = reports.messages_to_callers(made, markdown=form == "md", words=words)
+        if messages:
+            return [messages]
     fail_on = reports.FailOn(options.fail_on or reports.FailOn.NEVER)
     return reports.render_report(made, form, replace(look, fail_on=fail_on))
 
 
-def _own_words(path: Path) -> "MessageTemplate":
+def _own_words(path: Path | None) -> "MessageTemplate | None":
+    """The template in the file, if there is one; raises MessageTemplateError."""
+    if path is None:
+        return None
     from hubv1.report.own_words import MessageTemplate  # noqa: PLC0415  # loads Jinja2
 
-    return MessageTemplate(path)
+    words = MessageTemplate(path)
+    words.check()
+    return words
 
 
 def _serve(options: Namespace) -> int:

@@ -348,38 +348,53 @@ def _recent(
 ) -> list[DayCount]:
     """What `Summary.recent` has, of callers of these names alone if there are some."""
     period = _period(selection).c
-    kinds = _kinds(period) if selection.has_names else [period.caller, period.route, period.outcome]
-    sums = _sums(period)[2:]
-    rank = sa.func.dense_rank().over(partition_by=period.caller, order_by=period.day.desc())
-    rows = sa.select(period.day, *kinds, *sums, rank.label("rank")).group_by(period.day, *kinds)
-    rows = rows.where(schema.is_v1(period.route))
+    figures = period.calls, period.signed, period.paged
+    rows = sa.select(*_kinds(period), period.day, *figures).where(schema.is_v1(period.route))
     if names is not None:
         rows = rows.where(period.caller.in_(names))
-    if selection.has_names:
-        found = connection.execute(rows.order_by(period.day.desc()))
-        return [
-            DayCount(row[1], row[0], row[3], Outcome(row[5]), *map(int, row[6:9]))
-            for row in found
-            if _is_wanted(Kind(*row[1:6]), selection)
-        ]
-    callers = _period(selection).c
-    is_quiet = sa.func.max(callers.last_at) < hour - timedelta(days=QUIET_DAYS - 1)
+    if not selection.has_names:
+        since = _since_when(selection, hour, names)
+        rows = rows.join(since, period.caller == since.c.caller).where(period.day >= since.c.day)
+    return [
+        DayCount(row[0], row[5], intern(row[2]), Outcome(row[4]), *map(int, row[6:9]))
+        for row in connection.execute(rows.order_by(period.day.desc()))
+        if not selection.has_names or _is_wanted(Kind(*row[:5]), selection)
+    ]
+
+
+def _since_when(
+    selection: Selection, hour: datetime, names: Sequence[str] | sa.Select[Any] | None
+) -> sa.CTE:
+    """Callers whose days are of interest, each with the first of these: all of those that are
+    quiet, and the last days with a call of those whose calls were not all answered in one page
+    without credentials."""
+    period, days = _period(selection).c, _period(selection).c
     dead = [route.name for route in ROUTES if route.verdict is Verdict.DEAD]
     is_plain = sa.and_(
-        callers.outcome.in_(ANSWERED),
-        callers.route.not_in(dead),
-        callers.signed + callers.paged == 0,
+        period.outcome.in_(ANSWERED),
+        period.route.not_in(dead),
+        period.signed + period.paged == 0,
     )
     has_needs = sa.func.max(sa.case((is_plain, 0), else_=1)) > 0
-    quiet = sa.select(callers.caller).group_by(callers.caller).having(is_quiet)
-    wanted = sa.select(callers.caller).group_by(callers.caller).having(sa.or_(is_quiet, has_needs))
-    ranked = rows.where(period.caller.in_(wanted)).subquery().c
-    is_recent = sa.or_(ranked.rank <= RECENT_DAYS, ranked.caller.in_(quiet))
-    found = connection.execute(sa.select(*ranked).where(is_recent).order_by(ranked.day.desc()))
-    return [
-        DayCount(caller, day, intern(route), Outcome(outcome), *map(int, figures))
-        for day, caller, route, outcome, *figures, _ in found
-    ]
+    is_quiet = sa.func.max(period.last_at) < hour - timedelta(days=QUIET_DAYS - 1)
+    watched = sa.select(period.caller, is_quiet.label("is_quiet")).group_by(period.caller)
+    if names is not None:
+        watched = watched.where(period.caller.in_(names))
+    callers = watched.having(sa.or_(is_quiet, has_needs)).cte("watched")
+    active = sa.select(callers.c.caller).where(sa.not_(callers.c.is_quiet))
+    called = sa.select(days.caller, days.day).where(
+        schema.is_v1(days.route), days.caller.in_(active)
+    )
+    each = called.distinct().subquery().c
+    rank = sa.func.row_number().over(partition_by=each.caller, order_by=each.day.desc())
+    ranked = sa.select(each.caller, each.day, rank.label("rank")).subquery().c
+    first = sa.func.min(ranked.day).label("day")
+    recent = sa.select(ranked.caller, first).where(ranked.rank <= RECENT_DAYS)
+    always = sa.literal(date.min, schema.Day)
+    return sa.union_all(
+        recent.group_by(ranked.caller),
+        sa.select(callers.c.caller, always).where(callers.c.is_quiet),
+    ).cte("since")
 
 
 def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:

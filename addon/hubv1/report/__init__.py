@@ -10,6 +10,7 @@ from hubv1.report.compare import BaselineError, FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.known import UnknownNameError
 from hubv1.report.markdown import code_block, code_cell, code_span
+from hubv1.report.message_files import MessagesError, write_messages
 from hubv1.report.messages import MessageTemplateError, messages_to_callers
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
@@ -35,12 +36,19 @@ from hubv1.report.proof_file import (
 )
 from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.proven import Proof, ProofKey, ProofResult
-from hubv1.report.sources import DEFAULT_JOURNAL, make, selection_of
+from hubv1.report.sources import (
+    DEFAULT_JOURNAL,
+    STANDARD_INPUT,
+    RecordingError,
+    make,
+    selection_of,
+)
 
 __all__ = [
     "COLUMNS",
     "DEFAULT_JOURNAL",
     "FORMATS",
+    "STANDARD_INPUT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
     "AllowlistError",
@@ -49,11 +57,13 @@ __all__ = [
     "Finding",
     "Look",
     "MessageTemplateError",
+    "MessagesError",
     "OwnersError",
     "Proof",
     "ProofError",
     "ProofKey",
     "ProofResult",
+    "RecordingError",
     "Report",
     "State",
     "UnknownNameError",
@@ -81,6 +91,7 @@ __all__ = [
     "temporary_file",
     "with_proofs",
     "write",
+    "write_messages",
     "write_proofs",
     "write_whole",
 ]

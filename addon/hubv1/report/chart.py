@@ -5,7 +5,7 @@ the calls are the callers that have not moved, and who has.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
@@ -84,35 +84,36 @@ class BurnDown:
         return [(outcome, _FILLS[outcome]) for outcome in self.totals]
 
     @property
-    def paths(self) -> Mapping[Outcome, str]:
+    def call_paths(self) -> Mapping[Outcome, str]:
         """All bars of an outcome as strokes of one path: a rectangle each would make a large
         file."""
-        top, _ = self._scale
+        top, _ = _axis(bar.calls for bar in self.bars)
         paths = dict.fromkeys(self.totals, "")
         for at, bar in enumerate(self.bars):
             floor = 0
             for outcome in self.totals:
                 if calls := bar.outcomes[outcome]:
-                    low, high = (round(HEIGHT - HEIGHT * n / top) for n in (floor, floor + calls))
+                    paths[outcome] += _stroke(at, floor, floor + calls, top)
                     floor += calls
-                    # What was there at all is seen, if only as a hair.
-                    paths[outcome] += f"M{at} {low}V{min(high, low - 3)}"
         return paths
 
     @property
-    def ticks(self) -> Sequence[tuple[int, float]]:
-        """Calls, and how far from the top in percent."""
-        top, step = self._scale
-        return [(calls, 100 - 100 * calls / top) for calls in range(0, top + 1, step)]
+    def caller_path(self) -> str:
+        """The bars of callers, like those of calls."""
+        top, _ = _axis(bar.callers for bar in self.bars)
+        return "".join(
+            _stroke(at, 0, bar.callers, top) for at, bar in enumerate(self.bars) if bar.callers
+        )
 
     @property
-    def _scale(self) -> tuple[int, int]:
-        """The end of the axis and its step: at most five steps of 1, 2 or 5 times a power of
-        ten."""
-        most = max(bar.calls for bar in self.bars)
-        steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
-        step = next(step for step in steps if step * 5 >= most)
-        return max(1, -(-most // step)) * step, step
+    def call_ticks(self) -> Sequence[tuple[int, float]]:
+        """Calls, and how far from the top in percent."""
+        return _ticks(bar.calls for bar in self.bars)
+
+    @property
+    def caller_ticks(self) -> Sequence[tuple[int, float]]:
+        """Callers, and how far from the top in percent."""
+        return _ticks(bar.callers for bar in self.bars)
 
     def callers_drawn(self, bar: Bar, width: int) -> str:
         """The callers of a bar in at most `width` characters."""
@@ -139,6 +140,27 @@ class BurnDown:
             left = f"{bar.callers:>{callers},} {self.callers_drawn(bar, WIDTH):<{WIDTH}}"
             calls = f"{bar.first} {left} {bar.calls:>{figures},} {line:<{longest}}"
             yield f"{calls}  {bar.moved_shown}".rstrip()
+
+
+def _axis(figures: Iterable[int]) -> tuple[int, int]:
+    """The end of an axis for these figures, and its step: at most five steps of 1, 2 or 5 times a
+    power of ten."""
+    most = max(figures)
+    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    step = next(step for step in steps if step * 5 >= most)
+    return max(1, -(-most // step)) * step, step
+
+
+def _ticks(figures: Iterable[int]) -> Sequence[tuple[int, float]]:
+    top, step = _axis(figures)
+    return [(figure, 100 - 100 * figure / top) for figure in range(0, top + 1, step)]
+
+
+def _stroke(at: int, floor: int, figure: int, top: int) -> str:
+    """From one figure to another, as a part of a path."""
+    low, high = (round(HEIGHT - HEIGHT * each / top) for each in (floor, figure))
+    # What there is at all is seen, if only as a hair.
+    return f"M{at} {low}V{min(high, low - 3)}"
 
 
 def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:

@@ -13,8 +13,6 @@ from hubv1.report.model import Comparison, Report, State
 from hubv1.report.prose import listed
 from hubv1.text import number, plainly, read_text
 
-"""Exit codes; the last says that what --fail-on asked for is there."""
-
 _SHOWN = 5
 _NAMES = ("callers", "hosts", "routes", "repositories", "outcomes")
 """What two reports are to have in common; a period is no matter, it moves from one to the next."""

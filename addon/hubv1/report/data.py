@@ -177,7 +177,7 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
     states |= dict.fromkeys(earlier.new, "new") if earlier else {}
-    teams = {name: team.team for team in report.teams for name in team.callers}
+    teams = report.team_names
     of_finding, of_caller = attrgetter(*_OF_FINDING), attrgetter(*_OF_CALLER)
     names = (
         *_OF_FINDING,

@@ -6,47 +6,21 @@ of what a page of 2,000 callers may have, and would build that table once more b
 
 import base64
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+import re
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hubv1 import __version__
-from hubv1.api.names import repository_or_none
-from hubv1.api.routes import ANSWERED, ROUTES
-from hubv1.report.chart import HEIGHT, MOST_BARS, burn_down
-from hubv1.report.messages import message_to
-from hubv1.report.model import CallerUse, Finding, Report, Standing
-from hubv1.report.prose import (
-    EXPLAINED,
-    headline,
-    label,
-    minute,
-    outcomes_in_words,
-    report_command,
-    reservations,
-    what_was_seen,
-    without_namespace,
-)
-from hubv1.report.sections import (
-    advice,
-    by_caller,
-    changes,
-    ignored_table,
-    proofs_table,
-    rejecting_table,
-    replacement_of,
-    retiring_table,
-    teams_table,
-    unbridged,
-    unbridged_table,
-)
-from hubv1.report.standing import QUIET_DAYS
+from hubv1.api.routes import ANSWERED
+from hubv1.report.chart import HEIGHT
+from hubv1.report.model import Report, Standing
+from hubv1.report.page_content import MOST_LINKED, change_anchor, content_of, sound_names
+from hubv1.report.prose import EXPLAINED, beside_standing, label, minute, report_command
+from hubv1.report.standing import MOVED_AFTER, QUIET_DAYS
 from hubv1.text import number, printable
 
 _SCRIPTS = (("page.js",), ("page.js", "live.js"))
@@ -61,19 +35,8 @@ _CLASSES = {
 }
 """Whoever needs most help first; short, since each caller has one."""
 
-_CALLERS = 10_000
-"""Rows that a browser still sorts and filters at once."""
-_ROWS = 500
-"""Messages, and rows of what was not bridged."""
-_LINKED = 1_000
-"""Callers whose rows lead to what they are to change."""
-_MOST_LINKED = 10
-_EACH = 20
-_LINES = 3_000
-"""Findings in the row of a caller, and in all rows: so many can be read, and sent."""
-_ROUTE_NUMBERS = {route.name: at for at, route in enumerate(ROUTES)}
 _MOST_NAMES = 100
-_MOST_REPOSITORIES = 50
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d)(?: UTC)?")
 
 
 def as_html(report: Report, every: float = 0) -> str:
@@ -81,7 +44,7 @@ def as_html(report: Report, every: float = 0) -> str:
 
     With `every` it asks the server that it came from for a newer one, every so many seconds.
     """
-    return _page("page.html", _of_report(report), every)
+    return _page("page.html", content_of(report), every)
 
 
 def error_html(message: str, every: float = 0) -> str:
@@ -115,118 +78,6 @@ def _page(template: str, content: dict[str, Any], every: float) -> str:
     return _environment().get_template(template).render(content | around)
 
 
-def _of_report(report: Report) -> dict[str, Any]:
-    content = {
-        "report": report,
-        "sentence": headline(report),
-        "rest": " ".join(reservations(report)),
-        "rejecting": rejecting_table(report),
-        "ignored": ignored_table(report),
-        "teams": teams_table(report),
-        "retiring": retiring_table(report),
-        "advice": advice(report),
-        "facts": what_was_seen(report),
-    } | (_of_callers(report) if report.callers else {})
-    return content | {"contents": [*_contents(report, content)]}
-
-
-def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """Anchor and name of each section, and how many things are in it."""
-    if report.callers:
-        yield "h-chart", "Calls", report.seen.legacy
-        yield "h-callers", "Callers", report.caller_count
-        yield "h-change", "What to change", len(content["changes"])
-        yield "h-messages", "Messages", len(content["letters"])
-        yield "h-unbridged", "Not bridged", content["missed_calls"]
-    if report.seen.rejected_tls or report.seen.rejections:
-        yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
-    if report.retiring:
-        yield "h-retiring", "Retiring next", sum(use.calls for use in report.retiring)
-    if report.baseline:
-        yield "h-compared", "Since the earlier report", 0
-    if report.ignored:
-        yield "h-ignored", "Accepted", len(report.ignored)
-    yield "h-seen", "What was seen", 0
-
-
-def _of_callers(report: Report) -> dict[str, Any]:
-    callers = report.callers[:_CALLERS]
-    findings = by_caller(report, [use.caller for use in callers])
-    missed = unbridged(report)
-    found = [part for change in changes(report) for part in change.by_credentials()]
-    has_messages, is_linked = len(report.callers) <= _ROWS, len(report.callers) <= _LINKED
-    linked = {name for change in found for name in change.callers[:_MOST_LINKED]}
-    missed_calls = sum(sum(finding.unanswered.values()) for finding in missed)
-    return {
-        "tiles": [*_tiles(report, missed_calls)],
-        "has_messages": has_messages,
-        "is_linked": is_linked,
-        "anchors": {
-            name: _anchor(name)
-            for name in ((use.caller for use in callers) if is_linked else linked)
-        },
-        "chart": burn_down(report, MOST_BARS),
-        "callers": [(use, findings[use.caller]) for use in callers],
-        "most_each": max(1, min(_EACH, _LINES // len(callers))),
-        "standings": Counter(use.standing for use in report.callers),
-        "changes": found,
-        "letters": [*_letters(report, callers, findings)] if has_messages else [],
-        "proofs": proofs_table(report),
-        "missed": unbridged_table(missed[:_ROWS]),
-        "missed_lines": len(missed),
-        "missed_calls": missed_calls,
-    }
-
-
-def _letters(
-    report: Report, callers: Sequence[CallerUse], findings: Mapping[str, Sequence[Finding]]
-) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Each caller, the message to it, and the anchors of what it is to change."""
-    teams = {name: team for team in report.teams for name in team.callers}
-    for use in callers:
-        mine = findings[use.caller]
-        changed = {_change_anchor(finding): label(finding.route) for finding in mine}
-        yield use.caller, message_to(use, mine, team=teams.get(use.caller)), changed
-
-
-def _tiles(report: Report, missed_calls: int) -> Iterator[tuple[str, str, str]]:
-    """What is counted, the figure, and what the term means."""
-    calling = sum(use.standing is not Standing.QUIET for use in report.callers)
-    this_hour = sum(use.this_hour for use in report.callers)
-    bridged = report.seen.legacy - missed_calls
-    yield (
-        "Callers",
-        f"{calling:,} of {report.caller_count:,}",
-        f"called in the last {QUIET_DAYS} days; the others are quiet",
-    )
-    yield "Calls this hour", f"{this_hour:,}", "0 soon after a fix that works"
-    vain = f"; {report.in_vain:,} in vain, since the route is dead" if report.in_vain else ""
-    yield "Bridged", f"{bridged:,}", f"calls that were translated or redirected{vain}"
-    others = {name: calls for name, calls in report.totals.items() if name not in ANSWERED}
-    ends = outcomes_in_words(others) or "every call was translated or redirected"
-    yield "Not bridged", f"{missed_calls:,}", ends
-
-
-def _anchor(caller: str) -> str:
-    """What a link to a caller or its message ends in: the same in each report."""
-    return hashlib.blake2s(caller.encode(), digest_size=5).hexdigest()
-
-
-def _change_anchor(finding: Finding) -> str:
-    """That of a link to what is to be changed for such calls."""
-    route = without_namespace(finding.route)
-    at = _ROUTE_NUMBERS.get(route)
-    is_signed = finding.signed > 0 and replacement_of(finding).snippets
-    return f"w-{_anchor(route) if at is None else at}{'-signed' if is_signed else ''}"
-
-
-def _sound_names(findings: Sequence[Finding]) -> Sequence[str]:
-    """Repositories that a replacement may name, the one with the most calls first."""
-    named = dict.fromkeys(finding.repository.partition("/") for finding in findings)
-    sound = (repository_or_none(namespace, name) for namespace, _, name in named)
-    return [*map(str, islice(filter(None, sound), _MOST_REPOSITORIES))]
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -243,12 +94,16 @@ def _environment() -> Environment:
         "counted": number,
         "label": label,
         "explained": EXPLAINED,
-        "change_anchor": _change_anchor,
-        "most_linked": _MOST_LINKED,
-        "sound_names": _sound_names,
+        "answered": ANSWERED,
+        "beside_standing": beside_standing,
+        "moved_days": MOVED_AFTER.days,
+        "change_anchor": change_anchor,
+        "most_linked": MOST_LINKED,
+        "sound_names": sound_names,
         "minute": minute,
         "classes": _CLASSES,
         "code": _code,
+        "timed": _timed,
         "chart_height": HEIGHT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
@@ -262,6 +117,11 @@ def _environment() -> Environment:
 def _shown(value: object) -> object:
     """Every text on the page comes by here, so none can hide what it is."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _timed(text: str) -> Markup:
+    """A text whose moments in UTC are marked as such, for the reader's own zone."""
+    return Markup(_MOMENT.sub(r"<time>\1</time>", str(escape(printable(text)))))  # noqa: S704  # escaped
 
 
 def _code(text: str, repository: str = "") -> Markup:

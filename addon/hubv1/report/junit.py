@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from hubv1.api.routes import Verdict
+from hubv1.report.changes import by_caller
 from hubv1.report.compare import FailOn
 from hubv1.report.model import CallerUse, Progress, Report, Standing, State
 from hubv1.report.prose import sentence, standing_in_words, what_it_calls
-from hubv1.report.sections import by_caller
 from hubv1.text import number, printable
 
 _CALLED = 20
@@ -23,8 +23,8 @@ def as_junit(report: Report, fail_on: FailOn) -> str:
     suite = ET.Element(
         "testsuite", name=_SUITE, timestamp=f"{report.generated_at:%Y-%m-%dT%H:%M:%S}"
     )
-    teams = {name: team.team for team in report.teams for name in team.callers}
-    findings = by_caller(report, [use.caller for use in report.callers])
+    teams = report.team_names
+    findings = by_caller(report)
     for use in report.callers:
         case = _case(suite, teams.get(use.caller) or "callers", use.caller)
         said = standing_in_words(use)

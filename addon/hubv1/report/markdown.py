@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from hubv1.report.changes import Change
 from hubv1.report.chart import BurnDown
 from hubv1.report.model import Report, Standing
 from hubv1.report.progress import progress_in_words, progress_of_teams
 from hubv1.report.prose import fields_in_words, sentence
-from hubv1.report.sections import Change, Changes, Content, Facts, Name, Table, sections_of
+from hubv1.report.sections import Changes, Content, Facts, Name, Table, sections_of
 from hubv1.text import number, printable
 
 LARGEST = 1 << 20

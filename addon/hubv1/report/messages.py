@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote as shell_quoted
 
+from hubv1.journal import OTHERS
 from hubv1.replacements import SIGNED_NOTE
+from hubv1.report.changes import by_caller, replacement_of
 from hubv1.report.markdown import code_block, code_span
 from hubv1.report.model import CallerUse, Finding, Report, Standing, Team
 from hubv1.report.prose import minute, report_command
-from hubv1.report.sections import by_caller, replacement_of
 from hubv1.text import number, printable
 
-Words = Callable[[Sequence[CallerUse], Mapping[str, Sequence[Finding]], Team | None], str]
-"""A team's own words: make the message about callers with these findings."""
-
 PAGE = "https://docs.docker.com/reference/api/hub/deprecated/"
+_V1 = "Docker Hub API v1"
 _CONTACT = "Answer this message if something is unclear."
 _RULE = "\n---\n\n"
 
@@ -23,80 +22,94 @@ class MessageTemplateError(Exception):
     """A template of messages that cannot be used; the message is a sentence."""
 
 
-def messages_to_callers(report: Report, *, markdown: bool, words: Words | None = None) -> str:
-    """A message for each caller of the report, with a rule between them; with owners, for each
-    team.
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Whoever gets one message: a team, or the people behind one caller that has no owner."""
 
-    Quiet callers have none, unless they were asked for by name, or nobody else was.
+    callers: Sequence[CallerUse]
+    team: Team | None = None
+
+    @property
+    def name(self) -> str:
+        """The team's, or else the caller's."""
+        return self.team.team if self.team else self.callers[0].caller
+
+    @property
+    def subject(self) -> str:
+        """The subject line of the message."""
+        is_one = len(self.callers) == 1
+        who = printable(self.callers[0].caller) if is_one else number(len(self.callers), "caller")
+        of_team = f" of {printable(self.team.team)}" if self.team and not is_one else ""
+        if all(use.standing is Standing.QUIET for use in self.callers):
+            return f"{who}{of_team} {'has' if is_one else 'have'} stopped calling {_V1}?"
+        return f"{who}{of_team} still {'calls' if is_one else 'call'} the retired {_V1}"
+
+
+Findings = Mapping[str, Sequence[Finding]]
+"""What each caller calls, the busiest first."""
+Words = Callable[[Addressee, Findings], str]
+"""A team's own words: makes the message."""
+
+
+def addressees(report: Report) -> Sequence[Addressee]:
+    """Whoever is written to: each team, with owners, and the people behind each other caller.
+
+    Quiet callers get no message, unless they were asked for by name, or with others of which none
+    calls any more.
     """
-    asked = [
-        use
-        for use in report.callers
-        if use.standing is not Standing.QUIET or use.caller in report.filter.callers
-    ]
-    findings = by_caller(report, [use.caller for use in report.callers])
-    uses = {use.caller: use for use in asked or report.callers}
-    nobody = Team("", "", "", ())
-    groups = [
-        (team, [uses[name] for name in team.callers if name in uses])
+    named = [use for use in report.callers if use.caller != OTHERS]
+    asked = report.filter.callers
+    chosen = [use for use in named if use.standing is not Standing.QUIET or use.caller in asked]
+    uses = {use.caller: use for use in chosen or (named if asked else ())}
+    teams = [
+        Addressee([uses[name] for name in team.callers if name in uses], team)
         for team in report.teams
-        if team.team
+        if team.team and not uses.keys().isdisjoint(team.callers)
     ]
-    owned = {use.caller for _, those in groups for use in those}
-    groups += [(nobody, [use]) for name, use in uses.items() if name not in owned]
+    owned = {use.caller for each in teams for use in each.callers}
+    return [*teams, *(Addressee([use]) for name, use in uses.items() if name not in owned)]
+
+
+def messages_to_callers(report: Report, *, markdown: bool, words: Words | None = None) -> str:
+    """The message to each addressee, with a rule between them."""
+    findings = by_caller(report)
     return _RULE.join(
-        message_to(those, findings, markdown=markdown, team=team, words=words)
-        for team, those in groups
-        if those
+        message_to(each, findings, markdown=markdown, words=words) for each in addressees(report)
     )
 
 
 def message_to(
-    uses: CallerUse | Sequence[CallerUse],
-    findings: Mapping[str, Sequence[Finding]] | Sequence[Finding],
+    addressee: Addressee,
+    findings: Findings,
     *,
     markdown: bool = False,
-    team: Team | None = None,
     words: Words | None = None,
 ) -> str:
     """The message for the people behind callers with these findings, as plain text or Markdown."""
-    if isinstance(uses, CallerUse):
-        uses = [uses]
-    if not isinstance(findings, Mapping):
-        findings = {uses[0].caller: findings}
     if words is not None:
-        return words(uses, findings, team)
+        return words(addressee, findings)
     style = _Style(markdown)
-    subject = subject_of(uses, team)
-    parts = [f"Subject: {code_span(subject) if markdown else subject}"]
-    for use in uses:
+    parts = [subject_line(addressee, markdown=markdown)]
+    for use in addressee.callers:
         parts += _about(use, findings[use.caller], style)
+    team = addressee.team
+    ways = filter(None, (team.mail, team.link)) if team else ()
     parts += [
-        *(f"Write to {style.name(where)}." for where in _addresses(team)),
+        *(f"Write to {style.name(way)}." for way in ways),
         f"Docker's page on the end of v1: {PAGE}\n{_CONTACT}\n",
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def subject_of(uses: Sequence[CallerUse], team: Team | None = None) -> str:
-    """The subject line of a message about these callers."""
-    who = printable(uses[0].caller) if len(uses) == 1 else number(len(uses), "caller")
-    of_team = f" of {printable(team.team)}" if team and team.team and len(uses) > 1 else ""
-    if all(use.standing is Standing.QUIET for use in uses):
-        verb = "has" if len(uses) == 1 else "have"
-        return f"{who}{of_team} {verb} stopped calling Docker Hub API v1?"
-    verb = "calls" if len(uses) == 1 else "call"
-    return f"{who}{of_team} still {verb} the retired Docker Hub API v1"
+def subject_line(addressee: Addressee, *, markdown: bool = False) -> str:
+    """The first line of a message."""
+    return f"Subject: {code_span(addressee.subject) if markdown else addressee.subject}"
 
 
 def proof_of(use: CallerUse) -> str:
     """The command that ends with 0 once the caller makes no more calls."""
     name = shell_quoted(printable(use.caller))
     return f"{report_command()} --caller {name} --since 24h --fail-on any"
-
-
-def _addresses(team: Team | None) -> Iterable[str]:
-    return filter(None, (team.mail, team.link)) if team else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,3 +297,8 @@ class Report:
     state: State
     proofs: Mapping[ProofKey, Proof] = field(default_factory=dict)
     """Of the replacements of its findings."""
+
+    @property
+    def team_names(self) -> Mapping[str, str]:
+        """The team of each caller, with owners; empty for one that has none."""
+        return {name: team.team for team in self.teams for name in team.callers}

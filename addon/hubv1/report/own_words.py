@@ -1,6 +1,6 @@
 """A team's own words for the messages to callers: a Jinja2 template that sees nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from hubv1.report.messages import PAGE, MessageTemplateError, proof_of, subject_of
-from hubv1.report.model import CallerUse, Finding, Standing, Team
-from hubv1.report.sections import replacement_of
+from hubv1.report.changes import replacement_of
+from hubv1.report.messages import PAGE, Addressee, Findings, MessageTemplateError, proof_of
+from hubv1.report.model import CallerUse, Finding, Standing
 from hubv1.text import plainly, printable, read_text
 
 _TROUBLES = (
@@ -43,19 +43,15 @@ class MessageTemplate:
         """Raises MessageTemplateError if the file cannot be read or is no template."""
         _ = self._template
 
-    def __call__(
-        self,
-        uses: Sequence[CallerUse],
-        findings: Mapping[str, Sequence[Finding]],
-        team: Team | None,
-    ) -> str:
+    def __call__(self, addressee: Addressee, findings: Findings) -> str:
         """The message; raises MessageTemplateError."""
+        team = addressee.team
         content = {
-            "subject": subject_of(uses, team),
+            "subject": addressee.subject,
             "team": team.team if team else "",
             "mail": team.mail if team else "",
             "link": team.link if team else "",
-            "callers": [_for_template(use, findings[use.caller]) for use in uses],
+            "callers": [_for_template(use, findings[use.caller]) for use in addressee.callers],
             "page": PAGE,
         }
         try:

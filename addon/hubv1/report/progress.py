@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from hubv1.report.model import Progress, Report, Team
+from hubv1.report.standing import FEW_CALLS, MOVED_AFTER, MOVED_INTERVALS, MOVED_WITH_FEW
 from hubv1.text import number
+
+WHEN_MOVED = (
+    f"A caller has moved once it has been quiet for {MOVED_AFTER.days} days and for "
+    f"{MOVED_INTERVALS} of its usual intervals; with fewer than {FEW_CALLS} calls, for "
+    f"{MOVED_WITH_FEW.days} days."
+)
+"""What that means, for those who read it for the first time."""
 
 _FEWEST_CALLERS = 5
 _FEWEST_DAYS = 14
 """Below either no end is guessed."""
 _MOST_DAYS = 3_650
 _DAY = timedelta(days=1)
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +90,25 @@ def expected_end(report: Report) -> date | None:
     return today + timedelta(days=more) if more <= _MOST_DAYS else None
 
 
+def progress_headline(report: Report) -> str:
+    """`3 of 12 callers have moved.`, of a report that has callers."""
+    counts = progress_counts(report)
+    if counts.callers == 1:
+        return (
+            "The only caller has moved." if counts.moved else "The only caller has not moved yet."
+        )
+    if counts.moved == counts.callers:
+        return f"All {counts.callers:,} callers have moved."
+    if not counts.moved:
+        return f"None of {counts.callers:,} callers has moved yet."
+    return f"{counts.moved:,} of {counts.callers:,} callers {_have(counts.moved)} moved."
+
+
 def progress_in_words(report: Report) -> str:
     """`3 of 12 callers have moved, 8 are left, and of 1 it is too early to tell.`."""
     counts = progress_counts(report)
     of_all = f"{counts.moved:,} of {number(counts.callers, 'caller')}"
-    said = f"{of_all} {'has' if counts.moved == 1 else 'have'} moved"
+    said = f"{of_all} {_have(counts.moved)} moved"
     said += f", {counts.left:,} {'is' if counts.left == 1 else 'are'} left"
     if counts.too_early:
         said += f", and of {counts.too_early:,} it is too early to tell"

@@ -57,12 +57,22 @@ def report_command() -> str:
 
 def sentence(report: Report) -> str:
     """How many legacy calls there were and how they ended, or that there were none."""
-    return " ".join([_state(report), *reservations(report)])
+    return " ".join([state_in_words(report), *reservations(report)])
 
 
-def headline(report: Report) -> str:
-    """How many legacy calls there were, without how they ended, or that there were none."""
-    return f"{_calls(report)}." if report.caller_count else _state(report)
+def state_in_words(report: Report) -> str:
+    """What the calls mean for the migration, without what the figures do not hold."""
+    seen = report.seen
+    if report.state is State.NOTHING_SEEN:
+        return "No traffic recorded yet; this does not mean that v1 is unused."
+    if not report.caller_count:
+        which = "other " if report.ignored else "such " if report.filter.has_names else ""
+        return f"No {which}legacy call in {number(seen.flows, 'flow')}."
+    calls = number(seen.legacy, "legacy call")
+    callers = number(report.caller_count, "caller")
+    repositories = number(report.repository_count, "repository", "repositories")
+    who = f"{calls} by {callers} to {repositories}"
+    return f"{who}, {_period(report)}: {_ends(report)}."
 
 
 def reservations(report: Report) -> Iterator[str]:
@@ -95,8 +105,7 @@ def minute(moment: datetime) -> str:
 
 def standing_in_words(use: CallerUse) -> str:
     """The standing of a caller as people say it, with what it needs and what went wrong before."""
-    needs = " and ".join(_NEEDS[need] for need in use.needs)
-    needs = f"needs {needs}" if needs else ""
+    needs = _needs(use)
     if use.standing is Standing.QUIET:
         parts = [f"quiet since {use.last_seen:%Y-%m-%d}"]
     elif use.standing is Standing.NOT_BRIDGED:
@@ -104,6 +113,23 @@ def standing_in_words(use: CallerUse) -> str:
     else:
         parts = [needs or "ready to move"]
     return "; ".join(filter(None, [*parts, use.earlier]))
+
+
+def beside_standing(use: CallerUse) -> Iterator[str]:
+    """What there is to say of a caller whose standing is told in a word: why it is not bridged,
+    what else its replacements need, and what went wrong before."""
+    is_missed = use.standing is Standing.NOT_BRIDGED
+    if is_missed:
+        yield use.reason
+    if use.needs and (is_missed or len(use.needs) > 1):
+        yield _needs(use)
+    if use.earlier:
+        yield use.earlier
+
+
+def _needs(use: CallerUse) -> str:
+    needs = " and ".join(_NEEDS[need] for need in use.needs)
+    return f"needs {needs}" if needs else ""
 
 
 def without_namespace(route: str) -> str:
@@ -189,23 +215,6 @@ def named_in(report: Report) -> str:
 
 def _refused_unrecorded(calls: int) -> str:
     return f"{number(calls, 'call')} refused, since they could not be recorded"
-
-
-def _state(report: Report) -> str:
-    seen = report.seen
-    if report.state is State.NOTHING_SEEN:
-        return "No traffic recorded yet; this does not mean that v1 is unused."
-    if not report.caller_count:
-        which = "other " if report.ignored else "such " if report.filter.has_names else ""
-        return f"No {which}legacy call in {number(seen.flows, 'flow')}."
-    return f"{_calls(report)}, {_period(report)}: {_ends(report)}."
-
-
-def _calls(report: Report) -> str:
-    return (
-        f"{number(report.seen.legacy, 'legacy call')} by {number(report.caller_count, 'caller')} "
-        f"to {number(report.repository_count, 'repository', 'repositories')}"
-    )
 
 
 def _missing(report: Report) -> Iterator[str]:

@@ -4,20 +4,14 @@ text, tables and the like. Every renderer that people read makes them of what is
 Of long tables the first rows are made, and how many rows there are in all is told.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
-from operator import attrgetter
-from typing import NamedTuple, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Self, TypeVar
 
-import msgspec
-
-from hubv1.api.names import repository_or_none
-from hubv1.api.routes import Verdict, route_named
-from hubv1.replacements import Replacement, old_call, replacement
+from hubv1.api.routes import route_named
+from hubv1.report.changes import Change, by_caller, changes, unbridged
 from hubv1.report.chart import BurnDown, burn_down
 from hubv1.report.data import row_count, rows_of
 from hubv1.report.model import (
@@ -32,9 +26,15 @@ from hubv1.report.model import (
     Standing,
     Team,
 )
-from hubv1.report.progress import ProgressCounts, progress_in_words, progress_of_teams
+from hubv1.report.progress import (
+    WHEN_MOVED,
+    ProgressCounts,
+    progress_in_words,
+    progress_of_teams,
+)
 from hubv1.report.proof_file import unequal
 from hubv1.report.prose import (
+    EXPLAINED,
     Code,
     label,
     listed,
@@ -44,7 +44,6 @@ from hubv1.report.prose import (
     what_it_calls,
     what_was_seen,
     why_unanswered,
-    without_namespace,
 )
 from hubv1.report.proven import Proof
 from hubv1.text import number
@@ -96,93 +95,6 @@ class Table:
     """Whether it is what somebody wants to see, and not one table of a report."""
 
 
-class RepositoryUse(NamedTuple):
-    """What is asked of one repository by the same route, whoever asks."""
-
-    busiest: Finding
-    """Of whoever asks most."""
-    calls: int
-    callers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A route, in v1's form with a namespace, the one without, or both, and what was called by it,
-    the busiest first."""
-
-    verdict: Verdict
-    findings: Sequence[Finding]
-    is_signed: bool | None = None
-    """Whether with credentials; None if that makes no difference, or both are meant."""
-
-    @property
-    def route(self) -> str:
-        """Its name: as in the route table, `[{namespace}/]{name}` if it was called in both
-        forms."""
-        names = {finding.route for finding in self.findings}
-        if len(names) == 1:
-            return names.pop()
-        return max(names, key=len).replace("{namespace}/", "[{namespace}/]")
-
-    @property
-    def calls(self) -> int:
-        """All of them."""
-        return sum(finding.calls for finding in self.findings)
-
-    @property
-    def last_seen(self) -> datetime:
-        """When the last was made."""
-        return max(finding.last_seen for finding in self.findings)
-
-    @property
-    def callers(self) -> Sequence[str]:
-        """Who makes them, the busiest first."""
-        return [*dict.fromkeys(finding.caller for finding in self.findings)]
-
-    @property
-    def replacement(self) -> Replacement:
-        """What replaces the busiest finding, of a sound repository if there is one."""
-        sound = (finding for finding in self.findings if "/" in finding.repository)
-        return replacement_of(next(sound, self.findings[0]))
-
-    @property
-    def template(self) -> Replacement:
-        """What replaces the calls to any repository, with `NAMESPACE` and `REPOSITORY` where its
-        names are to be."""
-        # The form with a namespace takes library too.
-        route = route_named(max((finding.route for finding in self.findings), key=len))
-        return replacement(
-            route,
-            None,
-            signed=bool(self.is_signed),
-            paged=any(finding.paged for finding in self.findings),
-            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
-        )
-
-    @property
-    def repositories(self) -> Sequence[RepositoryUse]:
-        """Those that the calls name, the busiest first."""
-        busiest: dict[str, Finding] = {}
-        calls, callers = Counter[str](), defaultdict[str, set[str]](set)
-        for finding in self.findings:
-            if finding.repository:
-                busiest.setdefault(finding.repository, finding)
-                calls[finding.repository] += finding.calls
-                callers[finding.repository].add(finding.caller)
-        return [
-            RepositoryUse(busiest[name], n, len(callers[name])) for name, n in calls.most_common()
-        ]
-
-    def by_credentials(self) -> Sequence["Change"]:
-        """Those without credentials, and those with them, if their replacements differ."""
-        if not self.template.snippets:
-            return [self]
-        parts: dict[bool, list[Finding]] = {False: [], True: []}
-        for finding in self.findings:
-            parts[finding.signed > 0].append(finding)
-        return [Change(self.verdict, found, signed) for signed, found in parts.items() if found]
-
-
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What to change, route by route."""
@@ -216,11 +128,12 @@ def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iter
 
 def _sections(report: Report, code: Code) -> Iterator[Section]:
     if report.callers:
-        yield "Progress", progress_in_words(report)
+        yield "Progress", f"{progress_in_words(report)} {WHEN_MOVED}"
         if report.teams:
             yield "Teams", teams_table(report)
         bars = burn_down(report)
         yield bars.title, bars
+        yield "", "; ".join(f"{outcome}: {EXPLAINED[outcome]}" for outcome in bars.totals)
         yield "Callers", callers_table(report)
     if report.seen.rejections:
         title = "Clients that did not trust the bridge's certificate"
@@ -250,25 +163,27 @@ def _retiring_sections(report: Report, code: Code) -> Iterator[Section]:
 def callers_table(report: Report) -> Table:
     """Who calls, the latest and busiest first."""
     findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
-
+    teams = report.team_names
     has_proofs = bool(report.proofs)
 
     def row(use: CallerUse) -> Row:
+        team = [Name(teams[use.caller])] if teams else []
         proven = [use.proven.in_words if use.proven else ""] if has_proofs else []
         return (
-            *(Name(use.caller), StandingCell(use), *proven),
+            *(Name(use.caller), *team, StandingCell(use), *proven),
             *(f"{use.calls:,}", f"{use.this_hour:,}"),
             *(minute(use.last_seen), f"{use.first_seen:%Y-%m-%d}"),
             Name(what_it_calls(findings[use.caller], _CALLED)),
         )
 
-    def paragraph(name: str, standing: str, *more: str) -> Row:
-        *proven, calls, hour, last, since, called = more
+    def paragraph(name: str, *more: str) -> Row:
+        *about, calls, hour, last, since, called = more
         times = f"{calls} call{'s' * (calls != '1')} since {since}, {hour} this hour"
-        return name, standing, *filter(None, proven), f"{times}, the last {last}", called
+        return name, *filter(None, about), f"{times}, the last {last}", called
 
     figures = ("Calls:", "This hour:", "Last call", "Since", "What it calls")
-    columns = ("Caller", "Standing", *(["Replacements"] if has_proofs else []), *figures)
+    of_team, of_proof = ["Team"] if teams else [], ["Replacements"] if has_proofs else []
+    columns = ("Caller", *of_team, "Standing", *of_proof, *figures)
     return _table(columns, row, report.callers, paragraph, share=1 / 8)
 
 
@@ -389,71 +304,9 @@ def _table(
     return Table(columns, map(row, items[:ROWS]), len(items), paragraph, share)
 
 
-def changes(report: Report) -> Sequence[Change]:
-    """Each route that was called, the busiest first."""
-    findings: defaultdict[str, list[Finding]] = defaultdict(list)
-    verdicts: dict[str, Verdict] = {}
-    for use in report.routes:
-        verdicts.setdefault(without_namespace(use.route), use.verdict)
-    for finding in report.findings:
-        findings[without_namespace(finding.route)].append(finding)
-    found = [Change(verdict, findings[name]) for name, verdict in verdicts.items()]
-    return sorted(found, key=attrgetter("calls"), reverse=True)
-
-
-def by_caller(report: Report, callers: Collection[str]) -> Mapping[str, Sequence[Finding]]:
-    """The findings of these callers, the busiest first; one for both forms of a route."""
-    found: dict[str, list[Finding]] = {caller: [] for caller in callers}
-    for finding in report.findings:
-        mine = found.get(finding.caller)
-        if mine is not None:
-            mine.append(finding)
-    return {caller: _by_route(findings) for caller, findings in found.items()}
-
-
-def _by_route(findings: Sequence[Finding]) -> Sequence[Finding]:
-    """The findings, the busiest first, where those that differ in the form of the route alone are
-    one: that of the form which is called most."""
-    merged: dict[tuple[str, str, str], Finding] = {}
-    for one in findings if len(findings) > 1 else ():
-        key = one.caller, without_namespace(one.route), one.repository
-        merged[key] = _sum(merged[key], one) if key in merged else one
-    if len(merged) in (0, len(findings)):
-        return findings
-    return sorted(merged.values(), key=attrgetter("calls"), reverse=True)
-
-
-def _sum(busier: Finding, other: Finding) -> Finding:
-    return msgspec.structs.replace(
-        busier,
-        calls=busier.calls + other.calls,
-        last_seen=max(busier.last_seen, other.last_seen),
-        signed=busier.signed + other.signed,
-        paged=busier.paged + other.paged,
-        ended=tuple(map(sum, zip(busier.ended, other.ended, strict=True))),
-    )
-
-
-def unbridged(report: Report) -> Sequence[Finding]:
-    """Those that are neither answered nor redirected each time, the busiest first."""
-    return _by_route([finding for finding in report.findings if finding.unanswered])
-
-
 def left_out(count: int, shown: int) -> str:
     """How many rows of so many are not shown, and how to see them; empty for none."""
     if count <= shown:
         return ""
     more = number(count - shown, "more row")
     return f"{more}: --format csv and -o report.html have all, --caller NAME shows what one does"
-
-
-def replacement_of(finding: Finding) -> Replacement:
-    """What replaces the calls of a finding."""
-    namespace, _, name = finding.repository.partition("/")
-    return replacement(
-        route_named(finding.route),
-        repository_or_none(namespace, name),
-        signed=finding.signed > 0,
-        paged=finding.paged > 0,
-        old=finding.told.old,
-    )

@@ -25,10 +25,17 @@ from hubv1.report.proof_file import read_proofs, with_proofs
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
 """Where the bridge writes as long as neither hub_journal nor confdir is set."""
 
+STANDARD_INPUT = Path("-")
+"""Where a recording may come from."""
+
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+
+
+class RecordingError(Exception):
+    """A recording that cannot be read; the message is a sentence."""
 
 
 def make(
@@ -40,7 +47,7 @@ def make(
     """The report that the arguments of the command ask for, as of `now` (UTC).
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, CaptureError, AllowlistError, BaselineError,
+    recordings that were read. Raises JournalError, RecordingError, AllowlistError, BaselineError,
     OwnersError, ProofError, UnknownNameError and OSError.
     """
     selection = selection_of(options, now)
@@ -123,13 +130,13 @@ def _known(
 def _rereadable(captures: Sequence[Path], selection: Selection) -> Iterator[Sequence[Path]]:
     """The recordings, in which a file stands for standard input if names may have to be looked
     for once more."""
-    if Path("-") not in captures or not selection.has_names:
+    if STANDARD_INPUT not in captures or not selection.has_names:
         yield captures
         return
     with NamedTemporaryFile(prefix="standard-input-") as file:
         copyfileobj(sys.stdin.buffer, file)
         file.flush()
-        yield [Path(file.name) if path == Path("-") else path for path in captures]
+        yield [Path(file.name) if path == STANDARD_INPUT else path for path in captures]
 
 
 @contextmanager
@@ -158,13 +165,16 @@ def _read_sources(
             yield written
             return
         # Journals alone need nothing of mitmproxy, which takes longer to load than most to read.
-        from hubv1.captures import Capture, read_capture  # noqa: PLC0415  # see above
+        from hubv1.captures import Capture, CaptureError, read_capture  # noqa: PLC0415  # see above
 
         hosts, told = {*LEGACY_HOSTS, *legacy_hosts}, set[str]()
         recorded = [
             read_capture(Capture(path, hosts, selection, told, known, advance)) for path in captures
         ]
-        yield [*written, *recorded]
+        try:
+            yield [*written, *recorded]
+        except CaptureError as error:  # whoever names no recording need not know that class
+            raise RecordingError(str(error)) from error
 
 
 def selection_of(options: Namespace, now: datetime) -> Selection:

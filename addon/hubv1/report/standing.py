@@ -14,11 +14,11 @@ from hubv1.report.model import OUTCOMES, Need, Progress, Standing
 
 QUIET_DAYS = 7
 """Without a call for so long, a caller is quiet."""
-_MOVED_AFTER = timedelta(days=journal.QUIET_DAYS)
-_MOVED_INTERVALS = 3
+MOVED_AFTER = timedelta(days=journal.QUIET_DAYS)
+MOVED_INTERVALS = 3
 """A caller has moved after so long, and after so many median intervals of its own calls."""
-_MOVED_WITH_FEW = timedelta(days=30)
-_FEW_CALLS = 3
+MOVED_WITH_FEW = timedelta(days=30)
+FEW_CALLS = 3
 """With fewer calls there is no interval to go by, and it takes so long."""
 
 _PLACE_OF = {outcome: at for at, outcome in enumerate(OUTCOMES)}
@@ -169,13 +169,13 @@ def progress_of(sums: Sums, days: Collection[date], now: datetime) -> tuple[Prog
     moves_at = sums.last.last_at + _quiet_time(sums, days)
     if now >= moves_at:
         return Progress.MOVED, moves_at
-    return Progress.TOO_EARLY if sums.calls < _FEW_CALLS else Progress.LEFT, moves_at
+    return Progress.TOO_EARLY if sums.calls < FEW_CALLS else Progress.LEFT, moves_at
 
 
 def _quiet_time(sums: Sums, days: Collection[date]) -> timedelta:
-    if sums.calls < _FEW_CALLS:
-        return _MOVED_WITH_FEW
+    if sums.calls < FEW_CALLS:
+        return MOVED_WITH_FEW
     called = sorted(days)
     intervals = [(later - earlier).days for earlier, later in pairwise(called)]
     usual = timedelta(days=median(intervals) if intervals else 0)
-    return max(_MOVED_AFTER, _MOVED_INTERVALS * usual)
+    return max(MOVED_AFTER, MOVED_INTERVALS * usual)

@@ -13,21 +13,19 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from hubv1.api.routes import Outcome, Verdict
+from hubv1.report.changes import Change, RepositoryUse, replacement_of
 from hubv1.report.chart import WIDTH, BurnDown
 from hubv1.report.model import Report, Standing, State
 from hubv1.report.output import PLAIN, Look
 from hubv1.report.prose import fields_in_words, sentence
 from hubv1.report.sections import (
     ROWS,
-    Change,
     Changes,
     Content,
     Facts,
-    RepositoryUse,
     StandingCell,
     Table,
     left_out,
-    replacement_of,
     sections_of,
 )
 from hubv1.text import number, printable

@@ -213,7 +213,7 @@ function showLocal(cell) {
   const local = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
   if (local === utc) return;
   const beside = document.createElement("i");
-  beside.textContent = `${utc.startsWith(day) ? utc.slice(11) : utc} UTC`;
+  beside.textContent = `(${utc.startsWith(day) ? utc.slice(11) : utc} UTC)`;
   cell.dataset.utc = utc;
   cell.replaceChildren(`${local} `, beside);
 }

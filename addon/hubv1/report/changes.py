@@ -1,0 +1,170 @@
+"""Findings as people act on them: route by route what to change, and caller by caller what it
+calls, where both forms of a route are one."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import Verdict, route_named
+from hubv1.replacements import Replacement, old_call, replacement
+from hubv1.report.model import Finding, Report
+from hubv1.report.prose import without_namespace
+
+
+class RepositoryUse(NamedTuple):
+    """What is asked of one repository by the same route, whoever asks."""
+
+    busiest: Finding
+    """Of whoever asks most."""
+    calls: int
+    callers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A route, in v1's form with a namespace, the one without, or both, and what was called by it,
+    the busiest first."""
+
+    verdict: Verdict
+    findings: Sequence[Finding]
+    is_signed: bool | None = None
+    """Whether with credentials; None if that makes no difference, or both are meant."""
+
+    @property
+    def route(self) -> str:
+        """Its name: as in the route table, `[{namespace}/]{name}` if it was called in both
+        forms."""
+        names = {finding.route for finding in self.findings}
+        if len(names) == 1:
+            return names.pop()
+        return max(names, key=len).replace("{namespace}/", "[{namespace}/]")
+
+    @property
+    def calls(self) -> int:
+        """All of them."""
+        return sum(finding.calls for finding in self.findings)
+
+    @property
+    def last_seen(self) -> datetime:
+        """When the last was made."""
+        return max(finding.last_seen for finding in self.findings)
+
+    @property
+    def callers(self) -> Sequence[str]:
+        """Who makes them, the busiest first."""
+        return [*dict.fromkeys(finding.caller for finding in self.findings)]
+
+    @property
+    def replacement(self) -> Replacement:
+        """What replaces the busiest finding, of a sound repository if there is one."""
+        sound = (finding for finding in self.findings if "/" in finding.repository)
+        return replacement_of(next(sound, self.findings[0]))
+
+    @property
+    def template(self) -> Replacement:
+        """What replaces the calls to any repository, with `NAMESPACE` and `REPOSITORY` where its
+        names are to be."""
+        # The form with a namespace takes library too.
+        route = route_named(max((finding.route for finding in self.findings), key=len))
+        return replacement(
+            route,
+            None,
+            signed=bool(self.is_signed),
+            paged=any(finding.paged for finding in self.findings),
+            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
+        )
+
+    @property
+    def repositories(self) -> Sequence[RepositoryUse]:
+        """Those that the calls name, the busiest first."""
+        busiest: dict[str, Finding] = {}
+        calls, callers = Counter[str](), defaultdict[str, set[str]](set)
+        for finding in self.findings:
+            if finding.repository:
+                busiest.setdefault(finding.repository, finding)
+                calls[finding.repository] += finding.calls
+                callers[finding.repository].add(finding.caller)
+        return [
+            RepositoryUse(busiest[name], n, len(callers[name])) for name, n in calls.most_common()
+        ]
+
+    def by_credentials(self) -> Sequence["Change"]:
+        """Those without credentials, and those with them, if their replacements differ."""
+        if not self.template.snippets:
+            return [self]
+        parts: dict[bool, list[Finding]] = {False: [], True: []}
+        for finding in self.findings:
+            parts[finding.signed > 0].append(finding)
+        return [Change(self.verdict, found, signed) for signed, found in parts.items() if found]
+
+
+def changes(report: Report) -> Sequence[Change]:
+    """Each route that was called, the busiest first."""
+    findings: defaultdict[str, list[Finding]] = defaultdict(list)
+    verdicts: dict[str, Verdict] = {}
+    for use in report.routes:
+        verdicts.setdefault(without_namespace(use.route), use.verdict)
+    for finding in report.findings:
+        findings[without_namespace(finding.route)].append(finding)
+    found = [Change(verdict, findings[name]) for name, verdict in verdicts.items()]
+    return sorted(found, key=attrgetter("calls"), reverse=True)
+
+
+def by_caller(
+    report: Report, callers: Collection[str] | None = None
+) -> Mapping[str, Sequence[Finding]]:
+    """The findings of these callers or of all, the busiest first; one for both forms of a route."""
+    names = [use.caller for use in report.callers] if callers is None else callers
+    found: dict[str, list[Finding]] = {caller: [] for caller in names}
+    for finding in report.findings:
+        mine = found.get(finding.caller)
+        if mine is not None:
+            mine.append(finding)
+    return {caller: _by_route(findings) for caller, findings in found.items()}
+
+
+def _by_route(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings, the busiest first, where those that differ in the form of the route alone are
+    one: that of the form which is called most."""
+    merged: dict[tuple[str, str, str], Finding] = {}
+    for one in findings if len(findings) > 1 else ():
+        key = one.caller, without_namespace(one.route), one.repository
+        merged[key] = _sum(merged[key], one) if key in merged else one
+    if len(merged) in (0, len(findings)):
+        return findings
+    return sorted(merged.values(), key=attrgetter("calls"), reverse=True)
+
+
+def _sum(busier: Finding, other: Finding) -> Finding:
+    return msgspec.structs.replace(
+        busier,
+        calls=busier.calls + other.calls,
+        last_seen=max(busier.last_seen, other.last_seen),
+        signed=busier.signed + other.signed,
+        paged=busier.paged + other.paged,
+        ended=tuple(map(sum, zip(busier.ended, other.ended, strict=True))),
+    )
+
+
+def unbridged(report: Report) -> Sequence[Finding]:
+    """Those that are neither answered nor redirected each time, the busiest first."""
+    return _by_route([finding for finding in report.findings if finding.unanswered])
+
+
+def replacement_of(finding: Finding) -> Replacement:
+    """What replaces the calls of a finding."""
+    namespace, _, name = finding.repository.partition("/")
+    return replacement(
+        route_named(finding.route),
+        repository_or_none(namespace, name),
+        signed=finding.signed > 0,
+        paged=finding.paged > 0,
+        old=finding.told.old,
+    )

@@ -1,0 +1,143 @@
+"""Messages as files in a folder, one for each team or caller, to be sent from there.
+
+A file in the folder lists what was written, so that no other file is ever overwritten, nor one that
+somebody has changed since.
+"""
+
+import errno
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2s, sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from hubv1.report.changes import by_caller
+from hubv1.report.messages import Addressee, Words, addressees, message_to, subject_line
+from hubv1.report.model import Report
+from hubv1.report.output import write_whole
+from hubv1.report.prose import listed
+from hubv1.text import number, plainly
+
+LIST_NAME = ".hub-v1-messages.json"
+"""The file that lists the others."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST = 80
+_NAMED = 3
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+"""What no file on Windows may be called."""
+
+
+class MessagesError(Exception):
+    """Messages that cannot be written; the message is a sentence."""
+
+
+class _List(msgspec.Struct):
+    """What was written: the names, and the hashes of what the file may hold."""
+
+    files: dict[str, list[str]]
+    schema: Literal["hub-v1-messages/1"] = "hub-v1-messages/1"
+
+
+def write_messages(
+    report: Report, folder: Path, *, markdown: bool, words: Words | None = None
+) -> str:
+    """Write the message to each addressee of the report into a file of its own.
+
+    Returns a sentence that says what was written, and of what else an earlier report wrote. Raises
+    MessagesError, and writes nothing then if files that it did not write are in the way.
+    """
+    texts = dict(_texts(report, markdown=markdown, words=words))
+    try:
+        folder.mkdir(exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        listed = _listed(folder)
+        foreign = [name for name in texts if _is_foreign(folder / name, listed.get(name, ()))]
+        if foreign:
+            raise MessagesError(_in_the_way(folder, foreign))
+        hashes = {name: [_hash(text)] for name, text in texts.items()}
+        # Whatever ends this in between, each file is known then with its old and its new content.
+        both = {name: [*listed.get(name, ()), *new] for name, new in hashes.items()}
+        _write_list(folder, listed | both)
+        for name, text in texts.items():
+            write_whole([text], folder / name)
+        _write_list(folder, listed | hashes)
+    except OSError as error:
+        why = "there is no such folder to make it in" if _lacks_parent(folder) else plainly(error)
+        raise MessagesError(f"The messages cannot be written to {folder}: {why}.") from error
+    old = sum((folder / name).exists() for name in listed.keys() - texts.keys())
+    also = f", beside {number(old, 'message')} of earlier reports" if old else ""
+    return f"{number(len(texts), 'message')} written to {folder}{also}."
+
+
+def _texts(report: Report, *, markdown: bool, words: Words | None) -> Iterator[tuple[str, str]]:
+    """The name of each file and what it is to hold, the subject line first."""
+    findings = by_caller(report)
+    to_whom = addressees(report)
+    for name, each in zip(_file_names(to_whom), to_whom, strict=True):
+        text = message_to(each, findings, markdown=markdown, words=words)
+        if not text.startswith("Subject: "):  # a team's own words may do without
+            text = f"{subject_line(each, markdown=markdown)}\n\n{text}"
+        yield f"{name}.{'md' if markdown else 'txt'}", text
+
+
+def _file_names(to_whom: Sequence[Addressee]) -> Sequence[str]:
+    """A name for each that any system takes and that stays in the folder: that of the team or
+    caller as far as possible, with a part of its hash where it would be another's too."""
+    names = [_safe(each.name) for each in to_whom]
+    counts = Counter(name.lower() for name in names)  # as on systems that ignore case
+    return [
+        f"{name}-{blake2s(f'{bool(each.team)}{each.name}'.encode(), digest_size=4).hexdigest()}"
+        if counts[name.lower()] > 1 or name != _UNSAFE.sub("-", each.name)
+        else name
+        for name, each in zip(names, to_whom, strict=True)
+    ]
+
+
+def _safe(name: str) -> str:
+    safe = _UNSAFE.sub("-", name)[:_LONGEST].strip("-.")
+    return f"caller-{safe}".rstrip("-") if not safe or _RESERVED.match(safe) else safe
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _is_foreign(path: Path, hashes: Sequence[str]) -> bool:
+    """Whether there is something at the path that was not written here, or changed since."""
+    if not os.path.lexists(path):
+        return False
+    is_file = path.is_file() and not path.is_symlink()
+    return not is_file or sha256(path.read_bytes()).hexdigest() not in hashes
+
+
+def _in_the_way(folder: Path, names: Sequence[str]) -> str:
+    are = "is" if len(names) == 1 else "are"
+    return (
+        f"No message is written to {folder}, since {listed(names, _NAMED)} {are} not as an earlier "
+        "report wrote it: move it, or name another folder."
+    )
+
+
+def _listed(folder: Path) -> dict[str, list[str]]:
+    path = folder / LIST_NAME
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_List).files
+    except msgspec.DecodeError as error:
+        raise MessagesError(f"{path} is no list of messages: {error}.") from error
+
+
+def _write_list(folder: Path, files: Mapping[str, list[str]]) -> None:
+    text = msgspec.json.format(msgspec.json.encode(_List(dict(files))), indent=2).decode()
+    write_whole([f"{text}\n"], folder / LIST_NAME)
+
+
+def _lacks_parent(folder: Path) -> bool:
+    return not folder.absolute().parent.is_dir()

@@ -1,0 +1,173 @@
+"""What the page says, for its templates: tiles, contents, callers, messages, and the anchors that
+lead from one to another."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from hubv1.api.names import repository_or_none
+from hubv1.api.routes import ROUTES
+from hubv1.report.changes import by_caller, changes, replacement_of, unbridged
+from hubv1.report.chart import MOST_BARS, burn_down
+from hubv1.report.messages import addressees, message_to
+from hubv1.report.model import Finding, Report
+from hubv1.report.progress import expected_end, progress_counts, progress_headline
+from hubv1.report.prose import (
+    label,
+    reservations,
+    state_in_words,
+    what_was_seen,
+    without_namespace,
+)
+from hubv1.report.sections import (
+    advice,
+    ignored_table,
+    proofs_table,
+    rejecting_table,
+    retiring_table,
+    teams_table,
+    unbridged_table,
+)
+from hubv1.report.standing import FEW_CALLS, MOVED_AFTER, MOVED_WITH_FEW
+
+_CALLERS = 10_000
+"""Rows that a browser still sorts and filters at once."""
+_MESSAGES = 500
+"""Callers that a page has messages for, and rows of what was not bridged."""
+_MISSED = 100
+"""Such rows where callers are more: the page stays below 400 KB."""
+_LINKED = 1_000
+"""Callers whose rows lead to what they are to change."""
+MOST_LINKED = 10
+"""Callers that a change, or the message to a team, leads to."""
+_EACH = 20
+_LINES = 3_000
+"""Findings in the row of a caller, and in all rows: so many can be read, and sent."""
+_ROUTE_NUMBERS = {route.name: at for at, route in enumerate(ROUTES)}
+_MOST_REPOSITORIES = 50
+
+
+def content_of(report: Report) -> dict[str, Any]:
+    """What the templates show of a report, by name."""
+    content = {
+        "report": report,
+        "sentence": progress_headline(report) if report.callers else state_in_words(report),
+        "rest": " ".join(reservations(report)),
+        "rejecting": rejecting_table(report),
+        "ignored": ignored_table(report),
+        "teams": teams_table(report),
+        "retiring": retiring_table(report),
+        "advice": advice(report),
+        "facts": what_was_seen(report),
+    } | (_of_callers(report) if report.callers else {})
+    return content | {"contents": [*_contents(report, content)]}
+
+
+def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Anchor and name of each section, and how many things are in it."""
+    if report.callers:
+        yield "h-progress", "Progress", 0
+        if report.teams:
+            yield "h-teams", "Teams", sum(bool(each.team) for each in report.teams)
+        yield "h-callers", "Callers", report.caller_count
+        yield "h-change", "What to change", len(content["changes"])
+        yield "h-messages", "Messages", len(content["letters"])
+        if content["proofs"].count:
+            yield "h-proofs", "Not proven", content["proofs"].count
+        yield "h-unbridged", "Not bridged", content["missed_calls"]
+    if report.seen.rejected_tls or report.seen.rejections:
+        yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
+    if report.retiring:
+        yield "h-retiring", "Retiring next", sum(use.calls for use in report.retiring)
+    if report.baseline:
+        yield "h-compared", "Since the earlier report", 0
+    if report.ignored:
+        yield "h-ignored", "Accepted", len(report.ignored)
+    yield "h-seen", "What was seen", 0
+
+
+def _of_callers(report: Report) -> dict[str, Any]:
+    callers = report.callers[:_CALLERS]
+    findings = by_caller(report, [use.caller for use in callers])
+    missed = unbridged(report)
+    found = [part for change in changes(report) for part in change.by_credentials()]
+    is_linked, has_messages = (len(report.callers) <= most for most in (_LINKED, _MESSAGES))
+    linked = {name for change in found for name in change.callers[:MOST_LINKED]}
+    letters = [*_letters(report, findings)] if has_messages else []
+    return {
+        "far": [*_far(report)],
+        "this_hour": sum(use.this_hour for use in report.callers),
+        "is_linked": is_linked,
+        "anchors": {
+            name: _anchor(name)
+            for name in ((use.caller for use in callers) if is_linked else linked)
+        },
+        "chart": burn_down(report, MOST_BARS),
+        "callers": [(use, findings[use.caller]) for use in callers],
+        "team_of": report.team_names,
+        "most_each": max(1, min(_EACH, _LINES // len(callers))),
+        "standings": Counter(use.standing for use in report.callers),
+        "changes": found,
+        "has_messages": has_messages,
+        "letters": letters,
+        "letter_of": {name: letter.anchor for letter in letters for name in letter.callers},
+        "proofs": proofs_table(report),
+        "missed": unbridged_table(missed[: _MESSAGES if has_messages else _MISSED]),
+        "missed_lines": len(missed),
+        "missed_calls": sum(sum(finding.unanswered.values()) for finding in missed),
+    }
+
+
+class _Letter(NamedTuple):
+    """A message, and what it leads to."""
+
+    name: str
+    anchor: str
+    text: str
+    callers: Sequence[str]
+    changed: Mapping[str, str]
+    """What is to be changed, by its anchor."""
+
+
+def _letters(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iterator[_Letter]:
+    for each in addressees(report):
+        callers = [use.caller for use in each.callers]
+        mine = (finding for name in callers for finding in findings[name])
+        changed = {change_anchor(finding): label(finding.route) for finding in mine}
+        anchor = f"{'t' if each.team else 'm'}-{_anchor(each.name)}"
+        yield _Letter(each.name, anchor, message_to(each, findings), callers, changed)
+
+
+def _far(report: Report) -> Iterator[tuple[str, str, str]]:
+    """How far the migration is: what is counted, the figure, and what the term means."""
+    counts, end = progress_counts(report), expected_end(report)
+    yield "Callers", f"{counts.callers:,}", "that called API v1 at least once"
+    quiet = f"quiet for {MOVED_AFTER.days} days, and for three of their usual intervals"
+    yield "Moved", f"{counts.moved:,}", quiet
+    yield "Left", f"{counts.left:,}", "still call, or may call again"
+    few = f"fewer than {FEW_CALLS} calls, and not yet quiet for {MOVED_WITH_FEW.days} days"
+    yield "Too early to tell", f"{counts.too_early:,}", few
+    if end:
+        yield "Last to move by", str(end), "if callers go on moving at the rate until now"
+
+
+def _anchor(caller: str) -> str:
+    """What a link to a caller or its message ends in: the same in each report."""
+    return hashlib.blake2s(caller.encode(), digest_size=5).hexdigest()
+
+
+def change_anchor(finding: Finding) -> str:
+    """That of a link to what is to be changed for such calls."""
+    route = without_namespace(finding.route)
+    at = _ROUTE_NUMBERS.get(route)
+    is_signed = finding.signed > 0 and replacement_of(finding).snippets
+    return f"w-{_anchor(route) if at is None else at}{'-signed' if is_signed else ''}"
+
+
+def sound_names(findings: Sequence[Finding]) -> Sequence[str]:
+    """Repositories that a replacement may name, the one with the most calls first."""
+    named = dict.fromkeys(finding.repository.partition("/") for finding in findings)
+    sound = (repository_or_none(namespace, name) for namespace, _, name in named)
+    return [*map(str, islice(filter(None, sound), _MOST_REPOSITORIES))]
