@@ -195,6 +195,7 @@ class _Soak:
             _until(page.exists, f"the bridge's own report {page.name} is made")
         if step != REPORT_AT:
             return
+        _until(lambda: self.fleet.calls() > 0, "the fleet has rows")
         try:
             done = subprocess.run(
                 [*COMMAND, "--format", "json", "--journal", self.fleet.url],
