@@ -4,13 +4,13 @@
 
 - `all` is everything, for the newest Python;
 - `quick` is what starts no process: `scripts/test --quick`;
-- `oldest` is that, and what is listed in ON_OLDEST: whatever meets an interface of mitmproxy, each
-  proxy mode, the bytes that clients get, and the journal.
+- `oldest` is what may differ with the oldest Python and its mitmproxy: what is listed in ON_OLDEST,
+  and the quick tests but for those in ON_NEWEST_ALONE. So it has whatever meets an interface of
+  mitmproxy or asyncio, each proxy mode, the bytes that clients get, and the journal.
 
 A test that starts a process, and is not listed in PROCESSES, fails in the part `quick` and says so.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -23,9 +23,11 @@ class Part(StrEnum):
 
     def has(self, test: str) -> bool:
         """Whether a test belongs to it; `test` is its id, relative to the folder of the tests."""
-        if self is Part.ALL or not is_listed(test, PROCESSES):
-            return True
-        return self is Part.OLDEST and is_listed(test, ON_OLDEST)
+        is_quick = not is_listed(test, PROCESSES)
+        if self is Part.QUICK:
+            return is_quick
+        on_oldest = is_listed(test, ON_OLDEST) or not is_listed(test, ON_NEWEST_ALONE)
+        return self is Part.ALL or (on_oldest if is_quick else is_listed(test, ON_OLDEST))
 
 
 PROCESSES = (
@@ -76,7 +78,8 @@ PROCESSES = (
     "standin_tests/test_running.py",
     "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",
-    "test_loading.py",
+    "test_loading.py::test_a_bridge_starts_without",
+    "test_loading.py::test_a_report_of_journals",
     "test_pages.py::test_every_argument_that_is_shown_exists",
     "test_workflows.py",
 )
@@ -112,18 +115,33 @@ ON_OLDEST = (
     "e2e/test_upstream_shown.py",
     "e2e/test_ways_to_hub.py",
     "e2e/test_written_down.py",
-    "test_loading.py",
+    "test_loading.py::test_a_bridge_starts_without",
+    "test_loading.py::test_a_report_of_journals",
 )
 """Of those, the ones that are run with the oldest Python too."""
 
+ON_NEWEST_ALONE = (
+    "api/",
+    "proof/",
+    "report/",
+    "source/",
+    "standin_tests/",
+    "test_docs.py",
+    "test_licenses.py",
+    "test_pages.py",
+    "test_parts.py",
+    "test_text.py",
+)
+"""Quick tests of what meets no interface but the standard library's; that its modules load with the
+oldest Python is seen by test_loading.py."""
 
-def is_listed(test: str, names: Iterable[str]) -> bool:
-    return any(test.startswith(name) for name in names)
+
+def is_listed(test: str, names: tuple[str, ...]) -> bool:
+    return test.startswith(names)
 
 
 def place(test: str) -> int:
     """Where it stands in the order in which tests are begun."""
-    for number, name in enumerate(PROCESSES):
-        if test.startswith(name):
-            return number
-    return len(PROCESSES)
+    if not is_listed(test, PROCESSES):
+        return len(PROCESSES)
+    return next(number for number, name in enumerate(PROCESSES) if test.startswith(name))

@@ -22,6 +22,7 @@ from bench import (
     recording,
     shared,
     soak,
+    stalls,
     waits,
 )
 from bench.__main__ import main
@@ -62,6 +63,10 @@ SMALL = Plan(
     page_callers=20,
     minutes=0.1,
     soak_rounds=3,
+    stall_rounds=1,
+    quiet_seconds=0.1,
+    stall_lists=((450, 128, 50),),
+    stall_images=110,
 )
 
 
@@ -94,6 +99,7 @@ def test_help_names_every_part(tmp_path: Path) -> None:
         "cached",
         "waits",
         "lists",
+        "stalls",
         "pages",
         "equal",
         "page",
@@ -151,7 +157,19 @@ def test_lists_are_read_by_all_programs_that_there_are(
     assert not [line for line in lines if "left out" in line]
     assert [line for line in lines if "curl and jq" in line and "the bridge" in line]
     assert bool(asked) == any("skopeo" in line for line in lines)
-    assert asked in lines[-1]
+    assert any(asked in line for line in lines)
+    assert bool(asked) == any("the first list" in line for line in lines)
+
+
+def test_other_traffic_is_measured_beside_each_long_list(tmp_path: Path) -> None:
+    tool("curl")
+    _, *lines = stalls.stalls(SMALL, tmp_path)
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "450 tags of 128 letters, 0.1 MB:",
+        "images of 110 tags, 0.0 MB:",
+    ]
+    assert len([line for line in lines if "ms above quiet" in line and "quiet" in line]) == 2
+    assert len([line for line in lines if "MB more" in line]) == 2
 
 
 def test_every_way_finds_every_tag(tmp_path: Path) -> None:
@@ -216,7 +234,7 @@ def test_a_ratio_is_the_peers_share() -> None:
     way = Way("x", (), lambda _: [])
     peer, ours = Times(way, (8.0, 2.0, 9.0)), Times(way, (2.0, 1.0, 1.0))
     assert ours.ratio_to(peer) == 4
-    assert ours.shown == "x 1,000 ms"
+    assert ours.shown == "x 1,000 ms (1,000 to 2,000)"
 
 
 def test_equal_calls_are_counted_where_they_arrive(tmp_path: Path) -> None:

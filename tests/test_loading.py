@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
+import hubv1
 from e2e.bridges import ADDON
 from report.made import write_journal
 from samples import make_entry
@@ -72,3 +75,9 @@ def test_a_report_of_journals_loads_nothing_that_only_recordings_need(tmp_path: 
     loaded = set(done.stdout.split())
     assert "hubv1.report.data" in loaded
     assert not {"mitmproxy.http", "aiohttp", "jinja2", "rich"} & loaded
+
+
+def test_every_module_can_be_loaded_with_this_python() -> None:
+    names = [each.name for each in walk_packages(hubv1.__path__, "hubv1.")]
+    assert [name for name in names if not import_module(name).__doc__] == []
+    assert len(names) > 50

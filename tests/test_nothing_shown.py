@@ -13,7 +13,7 @@ from hubv1.config import OPTIONS, read_config
 from hubv1.hub import Connections, HubClient, RequestBudget, Transport
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer, read_credentials
-from hubv1.hub.messages import Reply, Request
+from hubv1.hub.exchange import Reply, Request
 from hubv1.hub.registry import Registry
 from onstage import answered, make_flow, on_stage
 from samples import VIA

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -119,24 +120,33 @@ def test_a_refusal_is_read_however_it_is_encoded(tmp_path: Path, hub: Standin, c
     ],
     ids=lambda upstream: str(getattr(upstream, "status_code", upstream)),
 )
-@pytest.mark.parametrize(("path", "row"), PAGES)
 def test_any_other_answer_to_a_page_is_other_traffic(
-    tmp_path: Path, hub: Standin, upstream: http.Response | str, path: str, row: str
+    tmp_path: Path, hub: Standin, upstream: http.Response | str
 ) -> None:
-    flow = make_flow(f"{path}?page=11", host="hub.docker.com")
-    played(tmp_path, hub, flow, upstream)
+    async def playing() -> None:
+        async with on_stage(tmp_path, hub.url) as stage:
+            for flow in flows:
+                await stage.play(flow, deepcopy(upstream))
+
+    flows = [make_flow(f"{path}?page=11", host="hub.docker.com") for path, _ in PAGES]
+    asyncio.run(playing())
     assert entries(tmp_path / "journal.sqlite3") == []
-    assert KEY not in flow.metadata, row
-    assert (flow.marked, flow.comment) == ("", "")
-    assert traffic(tmp_path / "journal.sqlite3").flows == 1
+    for flow in flows:
+        assert KEY not in flow.metadata
+        assert (flow.marked, flow.comment) == ("", "")
+    assert traffic(tmp_path / "journal.sqlite3").flows == len(flows)
 
 
-@pytest.mark.parametrize(("method", "path"), OTHERS)
-def test_other_calls_to_v2_are_other_traffic(
-    tmp_path: Path, hub: Standin, method: str, path: str
-) -> None:
-    played(tmp_path, hub, make_flow(path, method=method, host="hub.docker.com"), refusal())
-    assert entries(tmp_path / "journal.sqlite3") == []
+def test_other_calls_to_v2_are_other_traffic(tmp_path: Path, hub: Standin) -> None:
+    async def playing() -> None:
+        async with on_stage(tmp_path, hub.url) as stage:
+            for method, path in OTHERS:
+                flow = make_flow(path, method=method, host="hub.docker.com")
+                await stage.play(flow, refusal())
+
+    asyncio.run(playing())
+    assert [entry.url_path for entry in entries(tmp_path / "journal.sqlite3")] == []
+    assert traffic(tmp_path / "journal.sqlite3").flows == len(OTHERS)
 
 
 @pytest.mark.parametrize("host", ["index.docker.io", "registry-1.docker.io", "mirror.example"])

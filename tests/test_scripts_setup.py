@@ -26,6 +26,15 @@ def bare(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path / "bare checkout", requirements="# nothing\n")
 
 
+@pytest.fixture(scope="module")
+def untested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout whose tests have an environment without linters and without pytest."""
+    folder = tmp_path_factory.mktemp("untested") / "bare checkout"
+    checkout = copy_checkout(folder, requirements="# nothing\n")
+    (checkout / "tests" / "requirements.txt").write_text("# no linters, no pytest\n")
+    return checkout
+
+
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     return plain_tools(tmp_path)
@@ -93,9 +102,8 @@ def test_a_shim_that_fails_is_passed_over_for_a_python_of_pyenv(bare: Path, tool
     assert (done.stdout.strip(), done.stderr) == (str(real.resolve()), "")
 
 
-def test_all_parts_of_the_tests_are_run_though_the_first_fails(bare: Path) -> None:
-    (bare / "tests" / "requirements.txt").write_text("# no linters, no pytest\n")
-    done = start(bare / "scripts" / "test", "--python", VERSION)
+def test_all_parts_of_the_tests_are_run_though_the_first_fails(untested: Path) -> None:
+    done = start(untested / "scripts" / "test", "--python", VERSION)
     summary = done.stdout.partition("== summary\n")[2]
     endings = {line[17:]: line.split()[0] for line in lines(summary)}
     assert done.returncode == 1
@@ -106,9 +114,8 @@ def test_all_parts_of_the_tests_are_run_though_the_first_fails(bare: Path) -> No
     assert any(name.startswith("tests with Python") for name in endings)
 
 
-def test_the_quick_tests_are_with_one_python_and_beside_the_linters(bare: Path) -> None:
-    (bare / "tests" / "requirements.txt").write_text("# no linters, no pytest\n")
-    done = start(bare / "scripts" / "test", "--quick", "--python", VERSION)
+def test_the_quick_tests_are_with_one_python_and_beside_the_linters(untested: Path) -> None:
+    done = start(untested / "scripts" / "test", "--quick", "--python", VERSION)
     summary = done.stdout.partition("== summary\n")[2]
     assert f"quick tests with Python {VERSION}" in summary
     assert summary.count("tests with") == 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubv1.api.names import Repository, decode_segment, is_tag, repository_or_none
+from hubv1.api.names import Repository, decode_segment, is_tag, odd_tag, repository_or_none
 
 ALLOWED = [
     ("library", "debian"),
@@ -63,6 +63,11 @@ def test_tags_that_hub_allows_pass(tag: str) -> None:
 )
 def test_tags_that_hub_does_not_allow_fail(tag: str) -> None:
     assert not is_tag(tag)
+
+
+@given(st.lists(st.text(alphabet="aZ9_.-\n :", max_size=3) | st.just("t" * 128), max_size=5))
+def test_of_many_tags_the_first_is_told_that_hub_does_not_allow(names: list[str]) -> None:
+    assert odd_tag(names) == next((name for name in names if not is_tag(name)), None)
 
 
 @given(st.from_regex(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+){0,3}", fullmatch=True))

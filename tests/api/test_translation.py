@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hubv1.api import translation, v2
 from hubv1.api.translation import Answer
 from hubv1.api.v2 import Image, Nonsense, Tag, TooLong
+from samples import whole
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
@@ -23,7 +24,7 @@ def sha256(digits: str) -> str:
 
 def test_latest_comes_first_and_the_rest_ascends_by_bytes() -> None:
     names = ["bookworm", "a-1", "9", "B", "latest", "10", "_x", "a.1", "1"]
-    assert translation.tag_list(names).body == (
+    assert whole(translation.tag_list(names)).body == (
         b'[{"layer": "", "name": "latest"}, {"layer": "", "name": "1"}, '
         b'{"layer": "", "name": "10"}, {"layer": "", "name": "9"}, {"layer": "", "name": "B"}, '
         b'{"layer": "", "name": "_x"}, {"layer": "", "name": "a-1"}, '
@@ -32,8 +33,8 @@ def test_latest_comes_first_and_the_rest_ascends_by_bytes() -> None:
 
 
 def test_an_empty_repository_is_an_empty_list() -> None:
-    assert translation.tag_list([]).body == b"[]"
-    assert translation.image_list([]).body == b"[]"
+    assert whole(translation.tag_list([])).body == b"[]"
+    assert whole(translation.image_list([])).body == b"[]"
 
 
 def test_a_tag_is_a_list_of_one_with_its_id_and_eight_hex_digits() -> None:
@@ -73,7 +74,7 @@ def test_every_image_is_listed_once_in_the_order_of_the_tags() -> None:
         Tag("d", 4, sha256(A), None),
     ]
     assert (
-        translation.image_list(tags).body
+        whole(translation.image_list(tags)).body
         == (
             f'[{{"checksum": "", "id": "{A}"}}, {{"checksum": "", "id": "{C}"}}, '
             f'{{"checksum": "", "id": "{B}"}}]'
@@ -93,13 +94,17 @@ def test_every_image_is_listed_once_in_the_order_of_the_tags() -> None:
     ],
 )
 def test_tags_that_lack_images_or_digests_break_no_list(tag: Tag, ids: list[str]) -> None:
-    listed = json.loads(translation.image_list([tag]).body)
+    listed = json.loads(whole(translation.image_list([tag])).body)
     assert listed == [{"checksum": "", "id": each} for each in ids]
 
 
 @pytest.mark.parametrize(
     "answer",
-    [translation.tag_list([]), translation.image_list([]), translation.one_tag(Tag("x", 1))],
+    [
+        whole(translation.tag_list([])),
+        whole(translation.image_list([])),
+        translation.one_tag(Tag("x", 1)),
+    ],
 )
 def test_answers_say_json_and_vary_by_cookie_as_v1_did(answer: Answer) -> None:
     assert answer.status == 200
@@ -107,27 +112,27 @@ def test_answers_say_json_and_vary_by_cookie_as_v1_did(answer: Answer) -> None:
 
 
 def test_an_answer_has_32_megabytes_at_most() -> None:
-    around = len(translation.tag_list(["x"]).body) - 1
+    around = len(whole(translation.tag_list(["x"])).body) - 1
     longest = "x" * (32 * 1024 * 1024 - around)
-    assert len(translation.tag_list([longest]).body) == 32 * 1024 * 1024
+    assert len(whole(translation.tag_list([longest])).body) == 32 * 1024 * 1024
     with pytest.raises(TooLong, match="larger than 32 MB"):
-        translation.tag_list([longest + "x"])
+        whole(translation.tag_list([longest + "x"]))
 
 
 def test_the_size_of_a_list_is_known_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["latest", "1", "1.0", "bookworm"]
-    size = len(translation.tag_list(names).body)
+    size = len(whole(translation.tag_list(names)).body)
     monkeypatch.setattr(translation, "MOST_BYTES", size)
-    assert translation.tag_list(names).status == 200
+    assert whole(translation.tag_list(names)).status == 200
     monkeypatch.setattr(translation, "MOST_BYTES", size - 1)
     with pytest.raises(TooLong):
-        translation.tag_list(names)
+        whole(translation.tag_list(names))
 
 
 def test_a_list_that_is_written_in_pieces_is_one() -> None:
     names = [f"{number:05}" for number in range(20_001)]
     expected = [{"layer": "", "name": name} for name in names]
-    assert translation.tag_list(names).body == json.dumps(expected).encode()
+    assert whole(translation.tag_list(names)).body == json.dumps(expected).encode()
 
 
 def test_an_unknown_tag_is_an_unquoted_text() -> None:
@@ -162,7 +167,10 @@ def tags(names: st.SearchStrategy[str]) -> st.SearchStrategy[list[Tag]]:
 
 @given(tags(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)))
 def test_python_and_json_read_the_same_and_nothing_needs_a_second_look(found: list[Tag]) -> None:
-    listings = [translation.tag_list(tag.name for tag in found), translation.image_list(found)]
+    listings = [
+        whole(translation.tag_list([tag.name for tag in found])),
+        whole(translation.image_list(found)),
+    ]
     for answer in [*listings, *map(translation.one_tag, found)]:
         text = answer.body.decode("ascii")
         value = json.loads(text)
@@ -179,7 +187,7 @@ def test_python_and_json_read_the_same_and_nothing_needs_a_second_look(found: li
 
 @given(tags(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_even_a_name_that_no_hub_allows_stays_ascii_on_one_line(found: list[Tag]) -> None:
-    body = translation.tag_list(tag.name for tag in found).body
+    body = whole(translation.tag_list([tag.name for tag in found])).body
     assert body.isascii()
     assert b"\n" not in body
     assert sorted(each["name"] for each in json.loads(body)) == sorted(tag.name for tag in found)
@@ -215,10 +223,10 @@ def test_odd_values_of_the_right_type_become_an_answer_that_v1_could_have_given(
     tags: list[dict[str, Any]], count: int
 ) -> None:
     payload = json.dumps({"count": count, "results": tags}).encode()
-    named, whole = v2.read_names(payload), v2.read_tags(payload)
-    listed = json.loads(translation.tag_list(each.name for each in named.results).body)
+    named, tagged = v2.read_names(payload), v2.read_tags(payload)
+    listed = json.loads(whole(translation.tag_list([each.name for each in named.results])).body)
     assert sorted(each["name"] for each in listed) == sorted(tag["name"] for tag in tags)
-    ids = [each["id"] for each in json.loads(translation.image_list(whole.results).body)]
+    ids = [each["id"] for each in json.loads(whole(translation.image_list(tagged.results)).body)]
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in ids)
     for given_tag in tags:
         answer = translation.one_tag(v2.read_tag(json.dumps(given_tag).encode()))

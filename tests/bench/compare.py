@@ -96,15 +96,15 @@ def _batches(calls: int) -> Iterator[range]:
 
 def _cost(subject: Subject, numbers: range, *, keep_alive: bool) -> Cost:
     paths = [subject.path(number) for number in numbers]
-    before, start = _cpu_seconds(subject.pid), perf_counter()
+    before, start = cpu_seconds(subject.pid), perf_counter()
     send(subject.port, paths, keep_alive=keep_alive)
     wall = perf_counter() - start
-    cpu = _cpu_seconds(subject.pid) - before
+    cpu = cpu_seconds(subject.pid) - before
     return Cost(cpu / len(paths) * 1e6, wall / len(paths) * 1e6)
 
 
-def _cpu_seconds(pid: int) -> float:
-    """By the clock of the process where there is one; other counts are in steps of 10 ms."""
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process, by its own clock where it has one: others count in steps of 10 ms."""
     if sys.platform == "linux":
         return time.clock_gettime(~pid << 3 | 2)  # as clock_getcpuclockid(3) makes it
     times = psutil.Process(pid).cpu_times()

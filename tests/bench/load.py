@@ -48,7 +48,7 @@ def _over_one_connection(to: _Place, paths: list[str]) -> int:
     with _connected(to) as connection:
         for path in paths:
             connection.sendall(request(path, "keep-alive"))
-            size += _one_answer(path, connection)
+            size += one_answer(path, connection)
     return size
 
 
@@ -63,7 +63,8 @@ def _to_its_end(connection: socket.socket) -> bytes:
     return bytes(answer)
 
 
-def _one_answer(path: str, connection: socket.socket) -> int:
+def one_answer(path: str, connection: socket.socket) -> int:
+    """Read an answer on a connection that goes on; gives the bytes of its body."""
     answer = bytearray()
     while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
         answer += chunk

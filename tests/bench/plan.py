@@ -64,3 +64,18 @@ class Plan:
     """The first is to warm up."""
     soak_rate: float = 40.0
     """Calls a second."""
+    stall_rounds: int = 7
+    """How often each long list is read beside other traffic."""
+    quiet_seconds: float = 1
+    """How long other traffic is looked at without one, in each of these rounds."""
+    stall_lists: tuple[tuple[int, int, int], ...] = (
+        (15_000, 0, 50),
+        (100_000, 0, 50),
+        (100_000, 128, 50),
+        (200_000, 128, 100),
+        (250_000, 0, 100),
+    )
+    """Tags of each of these lists, letters of each name at least, and milliseconds above the quiet
+    that others may wait. 200,000 names of 128 letters are about as many as an answer may hold."""
+    stall_images: int = 75_000
+    """Tags of a list of images, which is then of 15 MB."""

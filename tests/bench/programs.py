@@ -21,14 +21,19 @@ done
 """One jq for each page, where most scripts start two."""
 
 
-def bridged(bridge: Mitmdump) -> Way:
-    """The v1 call through the bridge."""
+def bridged(bridge: Mitmdump, again: str = "") -> Way:
+    """The v1 call through the bridge, for the repository `again` each time if that is given."""
 
     def tags(repository: str) -> list[str]:
-        url = f"{bridge.url}/v1/repositories/{repository}/tags"
-        return [tag["name"] for tag in json.loads(_output(bridge.confdir, "curl", "-fsS", url))]
+        return called(bridge, again or repository)
 
-    return Way("the bridge", ("curl",), tags)
+    return Way("the bridge, again" if again else "the bridge", ("curl",), tags)
+
+
+def called(bridge: Mitmdump, repository: str) -> list[str]:
+    """The tags of the v1 call, made with curl."""
+    url = f"{bridge.url}/v1/repositories/{repository}/tags"
+    return [tag["name"] for tag in json.loads(_output(bridge.confdir, "curl", "-fsS", url))]
 
 
 def skopeo(hosts: Hosts, home: Path) -> Way:

@@ -32,8 +32,9 @@ class Times:
 
     @property
     def shown(self) -> str:
-        """The median, for people."""
-        return f"{self.way.name} {median(self.seconds) * 1e3:,.0f} ms"
+        """The median and the spread, for people."""
+        most, least = max(self.seconds) * 1e3, min(self.seconds) * 1e3
+        return f"{self.way.name} {median(self.seconds) * 1e3:,.0f} ms ({least:,.0f} to {most:,.0f})"
 
     def ratio_to(self, peer: "Times") -> float:
         """The peer's time as a share of ours, the median of all rounds: above 1 is faster."""

@@ -1,6 +1,7 @@
 """The server behind `e2e.forked`, a program: reads requests line by line, and forks.
 
-It loads what every mitmdump with the bridge loads from other projects, and nothing of this one.
+It loads what every mitmdump with the bridge loads: of other projects, and of the addon in this
+checkout, which a fork forgets that is to load another one.
 """
 
 import gc
@@ -19,7 +20,10 @@ LOADED = (
     "msgspec",
     "prometheus_client",
     "sqlalchemy.dialects.sqlite",
+    "hubv1.addon",
+    "hubv1.report",
 )
+ADDON = Path(__file__).parents[2] / "addon"
 
 
 def serve() -> None:
@@ -46,13 +50,18 @@ def become_mitmdump(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     sys.argv = request["start"]
     sys.path[0] = str(Path(sys.argv[0]).parent)
+    if str(ADDON / "bridge.py") not in sys.argv:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "hubv1"]:
+            del sys.modules[name]
     main = importlib.import_module("mitmproxy.tools.main")
     sys.exit(main.mitmdump())
 
 
 if __name__ == "__main__":
+    sys.path.insert(1, str(ADDON))
     for name in LOADED:
         importlib.import_module(name)
+    del sys.path[1]
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "a thread would not be in the forks"
     gc.freeze()
     serve()

@@ -63,9 +63,8 @@ def test_a_list_of_any_size_is_complete_in_four_calls(
     assert answer.body == expected(list(hub.catalog[f"large/of-{size}"].shelf.names))
     row = bridge.new_row()
     source = "registry" if size > 400 else "hub"
-    assert (row["outcome"], row["source"], row["upstream_calls"]) == ("translated", source, 4)
-    assert row["tags_listed"] == size
-    assert len(hub.calls) == 4
+    assert (row["outcome"], row["source"], row["tags_listed"]) == ("translated", source, size)
+    assert row["upstream_calls"] == len(hub.calls) <= 4
 
 
 def test_a_private_repository_is_absent_and_the_registry_is_not_asked(
@@ -85,7 +84,13 @@ def test_where_the_registry_is_no_help_hub_gives_the_list_and_the_log_says_why(
         list(hub.catalog["large/of-401"].shelf.names)
     )
     row = bridge.new_row()
-    assert (row["source"], row["upstream_calls"]) == ("hub", 1 + 1 + 4)
+    assert (row["source"], row["upstream_calls"]) == ("hub", len(hub.calls))
+    # A bridge that knows where tokens are to be had has got one before.
+    assert [call.listener for call in hub.calls if call.listener != "auth"] == [
+        "hub",
+        "registry",
+        *["hub"] * 4,
+    ]
     assert "The registry does not list large/of-401: " in bridge.log
 
 

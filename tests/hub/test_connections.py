@@ -10,7 +10,7 @@ from hub.secured import client_certificate, rehashed, secured
 from hubv1.api.names import Repository
 from hubv1.api.v2 import Unreachable
 from hubv1.hub import Connections, RequestBudget, Transport
-from hubv1.hub.messages import Reply, Request
+from hubv1.hub.exchange import Reply, Request
 from samples import VIA, with_client
 from standin import Standin
 from standin.tls import CA_FILE, server_context

@@ -14,7 +14,7 @@ from hub.gate import PATIENCE, until
 from hubv1.calls import Limits, Result
 from hubv1.hub import http, throttle
 from hubv1.hub.credentials import ANONYMOUS, Credentials
-from hubv1.hub.messages import Key, RequestBudget
+from hubv1.hub.exchange import Key, RequestBudget
 from hubv1.hub.throttle import SHARES, FairSemaphore
 from standin import Standin, faults
 from visitors import ACME, JOE, V1, Visitors, played

@@ -46,6 +46,9 @@ FORMS: dict[str, Callable[[str], str]] = {
     "many": lambda text: text * 1_000,
 }
 
+SOME = ("plain", "URL that is half encoded", "base64", "far behind")
+"""What is masked in one place is masked in every other: each place has some of the forms."""
+
 
 @pytest.fixture
 def hub() -> Iterator[Standin]:
@@ -89,8 +92,8 @@ def has_none(text: str, *secrets: str) -> bool:
     return not any(form in text for form in forms_of(*secrets))
 
 
-@pytest.mark.parametrize("form", FORMS)
 class TestHubRepeats:
+    @pytest.mark.parametrize("form", FORMS)
     def test_a_secret_that_it_was_given_to_sign_in(
         self, hub: Standin, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
     ) -> None:
@@ -99,6 +102,7 @@ class TestHubRepeats:
         text = everything_shown(hub, tmp_path, caplog, f"{V1}/acme/app/images", BASIC)
         assert has_none(text, SECRET, PAIR)
 
+    @pytest.mark.parametrize("form", FORMS)
     def test_the_token_that_it_gave_for_it(
         self, hub: Standin, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
     ) -> None:
@@ -109,6 +113,7 @@ class TestHubRepeats:
         assert has_none(text, SECRET, PAIR, *tokens)
         assert tokens
 
+    @pytest.mark.parametrize("form", SOME)
     def test_the_secret_of_a_caller_who_sent_it_as_basic(
         self, hub: Standin, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
     ) -> None:
@@ -117,6 +122,7 @@ class TestHubRepeats:
         text = everything_shown(hub, tmp_path, caplog, f"{V1}/acme/app/tags", BASIC)
         assert has_none(text, SECRET, PAIR)
 
+    @pytest.mark.parametrize("form", SOME)
     def test_a_callers_own_token(
         self, hub: Standin, tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
     ) -> None:
@@ -125,6 +131,7 @@ class TestHubRepeats:
         text = everything_shown(hub, tmp_path, caplog, f"{V1}/acme/app/tags", f"Bearer {token}")
         assert has_none(text, token)
 
+    @pytest.mark.parametrize("form", SOME)
     @pytest.mark.parametrize("what", ["token", "secret"])
     def test_what_is_the_bridges_own_to_an_anonymous_caller(
         self,
@@ -164,7 +171,7 @@ def with_words(words: str, form: Callable[[str], str]) -> Action:
 
 
 class TestTheRegistryRepeats:
-    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("form", SOME)
     @pytest.mark.parametrize("match", ["/token", "/tags/list"])
     def test_what_it_was_sent(
         self,

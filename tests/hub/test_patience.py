@@ -236,12 +236,12 @@ class TestPages:
     def test_a_deadline_between_two_tries_leaves_none_behind(
         self, hub: Standin, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(http, "FIRST_WAIT", 0.3)
+        monkeypatch.setattr(http, "FIRST_WAIT", 0.8)
         hub.faults.add(REST, faults.status(500))
 
         async def use(client: HubClient) -> None:
             call = recognised("/v1/repositories/many/images")
-            result = await answer_call(call, client, Limits(0.8))
+            result = await answer_call(call, client, Limits(2))
             assert (result.answer.status, result.error_type) == (502, "unreachable")
             assert "answered 500" in result.error
             await until(lambda: tasks_left() == 0)

@@ -1,16 +1,20 @@
 """Long lists of names: from the registry where it helps, from Hub's pages where it does not."""
 
+import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
+from aiohttp import web
 
+from hub.gate import until
 from hubv1.api.names import Repository
-from hubv1.api.v2 import Incomplete, NotFound
-from hubv1.hub import RequestBudget
+from hubv1.api.v2 import Incomplete, NotFound, Unauthorized
+from hubv1.hub import Basic, HubClient, RequestBudget
 from samples import with_client
 from standin import Catalog, Settings, Standin, bodies, faults
-from standin.rules import Action
+from standin.rules import Action, Proceed
 
 MANY = Repository("library", "many")
 LIST = "/v2/library/many/tags/list"
@@ -236,3 +240,126 @@ def test_a_registry_that_never_answers_leaves_time_for_hubs_pages(
     hub.faults.add("/tags/list", faults.hang(), listener="registry")
     assert names_of(hub) == present(hub)
     assert "no answer within 0.2 s" in caplog.text
+
+
+class TestTheNextLongList:
+    """What was learned from an earlier one saves calls and time, and costs no promise."""
+
+    def play(self, hub: Standin, using: Callable[[HubClient], Coroutine[Any, Any, None]]) -> None:
+        """Use a client that has read one long list."""
+
+        async def after_one(client: HubClient) -> None:
+            await client.tag_names(MANY, RequestBudget())
+            hub.forget_calls()
+            await using(client)
+
+        with_client(hub.url, after_one, hub.registry_url)
+
+    def test_of_another_repository_takes_three_calls(self, hub: Standin) -> None:
+        hub.catalog.add_generated("library/more", 15_000)
+
+        async def use(client: HubClient) -> None:
+            budget = RequestBudget()
+            names = await client.tag_names(Repository("library", "more"), budget)
+            assert len(names) == 15_000
+            assert (budget.upstream_calls, budget.source) == (3, "registry")
+
+        self.play(hub, use)
+        assert [call.listener for call in hub.calls] == ["hub", "auth", "registry"]
+
+    def test_of_the_same_one_asks_for_the_token_while_hubs_page_is_on_its_way(
+        self, hub: Standin
+    ) -> None:
+        hub.faults.add("/namespaces/", waits_for(hub, "auth"), listener="hub", skip=1)
+
+        async def use(client: HubClient) -> None:
+            budget = RequestBudget()
+            assert len(await client.tag_names(MANY, budget)) == HUB_CAN
+            assert (budget.upstream_calls, budget.source) == (3, "registry")
+
+        self.play(hub, use)
+
+    def test_is_no_concern_of_other_callers(self, hub: Standin) -> None:
+        hub.catalog.accounts["joe"] = "geheim"
+
+        async def use(client: HubClient) -> None:
+            for given in (Basic("joe", "wrong"), Basic("nobody", "x")):
+                with pytest.raises(Unauthorized):
+                    await client.tag_names(MANY, RequestBudget(given))
+            assert asked(hub, "auth") == []
+            joes = RequestBudget(Basic("joe", "geheim"))
+            assert len(await client.tag_names(MANY, joes)) == HUB_CAN
+
+        self.play(hub, use)
+        (token,) = [call for call in hub.calls if call.listener == "auth"]
+        assert token.headers["authorization"] == Basic("joe", "geheim").header
+
+    def test_that_has_become_short_is_read_from_hub(self, hub: Standin) -> None:
+        async def use(client: HubClient) -> None:
+            hub.catalog.add_generated("many", 5)
+            for calls in (2, 1):
+                budget = RequestBudget()
+                assert len(await client.tag_names(MANY, budget)) == 5
+                assert (budget.source, budget.upstream_calls <= calls) == ("hub", True)
+
+        self.play(hub, use)
+
+    def test_that_is_gone_is_absent(self, hub: Standin) -> None:
+        async def use(client: HubClient) -> None:
+            hub.catalog.remove("many")
+            with pytest.raises(NotFound):
+                await client.tag_names(MANY, RequestBudget())
+
+        self.play(hub, use)
+        assert asked(hub, "registry") == []
+
+    def test_meets_a_registry_that_wants_its_tokens_from_elsewhere_by_now(
+        self, hub: Standin
+    ) -> None:
+        async def use(client: HubClient) -> None:
+            elsewhere = {
+                "WWW-Authenticate": f'Bearer realm="{hub.registry_url}/token?new",service="other"'
+            }
+            moved = faults.status(401, headers=elsewhere)
+            hub.faults.add(LIST, moved, listener="registry", times=1)
+            for calls in (5, 3):
+                budget = RequestBudget()
+                assert len(await client.tag_names(MANY, budget)) == HUB_CAN
+                assert (budget.upstream_calls, budget.source) == (calls, "registry")
+
+        self.play(hub, use)
+        assert ["service=other" in path for path in asked(hub, "auth")] == [False, True, True]
+
+    @pytest.mark.parametrize(("_listener", "action", "words"), [*TOKEN.values()], ids=[*TOKEN])
+    def test_meets_a_token_service_in_trouble_and_is_read_from_hub(
+        self,
+        hub: Standin,
+        caplog: pytest.LogCaptureFixture,
+        _listener: str,
+        action: Action,
+        words: str,
+    ) -> None:
+        async def use(client: HubClient) -> None:
+            trouble = hub.faults.add("/token", action, listener="auth", times=4)
+            budget = RequestBudget()
+            assert len(await client.tag_names(MANY, budget)) == HUB_CAN
+            assert budget.source == "hub"
+            trouble.times = 0
+            budget = RequestBudget()
+            assert len(await client.tag_names(MANY, budget)) == HUB_CAN
+            assert budget.source == "registry"
+
+        self.play(hub, use)
+        assert words in caplog.text
+        gc.collect()
+        assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+def waits_for(hub: Standin, listener: str) -> Action:
+    """Holds an answer back until another host was asked."""
+
+    async def act(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        await until(lambda: bool(asked(hub, listener)))
+        return await proceed()
+
+    return act

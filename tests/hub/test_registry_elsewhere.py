@@ -8,7 +8,7 @@ import pytest
 from hubv1.api.names import Repository
 from hubv1.api.v2 import Nonsense
 from hubv1.hub import RequestBudget, Transport
-from hubv1.hub.messages import Reply, Request
+from hubv1.hub.exchange import Reply, Request
 from hubv1.hub.registry import MOST_PAGES, Registry
 from samples import VIA, with_client
 from standin import Catalog, Standin, faults

@@ -101,9 +101,11 @@ def cut(files: Files) -> None:
     os.truncate(files.path, files.path.stat().st_size // 2)
 
 
-def overwrite(files: Files) -> None:
-    """With an older copy of its own."""
+def overwrite(files: Files) -> Iterator[None]:
+    """With an older copy of its own, which takes a while."""
     files.keep_a_copy()
+    os.truncate(files.path, 0)
+    yield
     shutil.copyfile(files.kept[0], files.path)
 
 
@@ -134,7 +136,7 @@ def use_it_as_intended(files: Files) -> None:
     asked(files.path, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-Act = Callable[[Files], None]
+Act = Callable[[Files], Iterator[None] | None]
 MOVING = (move, move_the_folder, point_the_link_elsewhere)
 REMOVING = (move_and_compress, remove, remove_all, replace)
 CUTTING = (empty, cut, overwrite, empty_the_log, cut_the_log, remove_the_log, remove_the_index)
@@ -200,7 +202,7 @@ def under_load(files: Files, act: Act) -> Load:
     def acting() -> Iterator[None]:
         for _ in range(ROUNDS):
             with suppress(FileNotFoundError):  # nobody has called since the last time
-                act(files)
+                yield from act(files) or ()
             yield
 
     asyncio.run(load.meanwhile(acting))

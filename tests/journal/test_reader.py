@@ -121,9 +121,12 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 @pytest.fixture(scope="module")
 def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal, Place]]:
     place = Place(str(tmp_path_factory.mktemp("journal") / "journal.sqlite3"))
-    journal = Journal(place, "bridge-1")
-    yield journal, place
-    journal.close()
+    with pytest.MonkeyPatch.context() as patched:
+        # However long it takes, what is old stays.
+        patched.setattr("hubv1.journal.retention._FIRST_SECONDS", 86_400)
+        journal = Journal(place, "bridge-1")
+        yield journal, place
+        journal.close()
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

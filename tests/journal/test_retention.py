@@ -14,6 +14,10 @@ from samples import make_entry
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+LOOKS = 30
+"""How often the journal looks for what is old, and takes a step, until all of it must be gone."""
+PATIENCE = 60
+"""Seconds after which a test gives up."""
 
 
 @pytest.fixture
@@ -23,9 +27,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hubv1.journal.retention._FIRST_SECONDS", 0.02)
-    monkeypatch.setattr("hubv1.journal.retention._EVERY_SECONDS", 0.02)
-    monkeypatch.setattr("hubv1.journal.retention._PAUSE_SECONDS", 0.01)
+    for name in ("_FIRST_SECONDS", "_EVERY_SECONDS", "_PAUSE_SECONDS"):
+        monkeypatch.setattr(f"hubv1.journal.retention.{name}", 0.005)
 
 
 def write(path: Path, *entries: CallRecord) -> None:
@@ -49,23 +52,37 @@ def aged(*days: float) -> list[CallRecord]:
 def idle(
     path: Path,
     days: int = 90,
-    until: Callable[[], bool] = lambda: False,
+    until: Callable[[], bool] | None = None,
     now: datetime = NOW,
-    seconds: float = 0.4,
 ) -> None:
-    """A bridge without calls for some time."""
-    journal = Journal(Place(str(path)), "bridge-2", days, lambda: now)
-    deadline = time.monotonic() + seconds
-    while not until() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    """A bridge without calls, until it is so or it has looked for what is old thirty times."""
+    clock = Clock(now)
+    journal = Journal(Place(str(path)), "bridge-2", days, clock)
+    wait(until or (lambda: clock.asked >= LOOKS))
     journal.close()
 
 
-def eventually_ages(path: Path, expected: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    while ages(path) != expected:
+def wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not until():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.005)
+
+
+def eventually_ages(path: Path, expected: list[int]) -> None:
+    wait(lambda: ages(path) == expected)
+
+
+class Clock:
+    """The time as the test says it is."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+        self.asked = 0
+
+    def __call__(self) -> datetime:
+        self.asked += 1
+        return self.now
 
 
 def test_rows_go_when_they_are_older_than_the_days_given(path: Path) -> None:
@@ -155,22 +172,10 @@ def test_a_call_that_goes_soon_after_it_was_recorded_does_not_come_back(
 
 def test_space_of_old_rows_is_used_again(path: Path) -> None:
     write(path, *aged(*[100] * 3_000, 1.01))
-    idle(path, seconds=5, until=lambda: len(ages(path)) == 1)
+    idle(path, until=lambda: len(ages(path)) == 1)
     before = path.stat().st_size
     write(path, *aged(*[0] * 2_500))
     assert path.stat().st_size <= before * 1.05
-
-
-class Clock:
-    """The time as the test says it is."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.asked = 0
-
-    def __call__(self) -> datetime:
-        self.asked += 1
-        return self.now
 
 
 class TestClock:
@@ -194,12 +199,10 @@ class TestClock:
         journal = Journal(Place(str(path)), "bridge-2", days, clock)
         seen = clock.asked
         clock.now = NOW + ahead
-        while clock.asked < seen + 20:
-            time.sleep(0.02)
+        wait(lambda: clock.asked >= seen + LOOKS)
         asyncio.run(journal.record(make_entry(started_at=clock.now)))
-        seen = clock.asked
-        while clock.asked < seen + 20:
-            time.sleep(0.02)
+        later = clock.asked
+        wait(lambda: clock.asked >= later + LOOKS)
         clock.now = NOW
         journal.close()
         assert [age for age in ages(path) if age >= 0] == before
@@ -235,8 +238,9 @@ def test_trouble_with_it_is_said_once_and_calls_are_recorded(
         path,
         "CREATE TRIGGER no BEFORE DELETE ON calls BEGIN SELECT raise(ABORT, 'not allowed'); END",
     )
-    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
-    time.sleep(0.3)
+    clock = Clock()
+    journal = Journal(Place(str(path)), "bridge-2", 90, clock)
+    wait(lambda: clock.asked >= LOOKS)
     asyncio.run(journal.record(make_entry(started_at=NOW)))
     journal.close()
     assert ages(path) == [100, 1, 0]

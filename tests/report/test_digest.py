@@ -1,5 +1,6 @@
 """What fits on one screen: the digest of a week, a CI job's summary, and its tests."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -37,10 +38,9 @@ def last(tmp_path: Path, journal: Path) -> Path:
     """The report as it was a week ago."""
     file = tmp_path / "last.json"
     report("--journal", journal, "--until", "7d", "-o", file)
-    text = file.read_text()
-    made = f"{NOW:%Y-%m-%dT%H}"
-    then = f"{NOW - timedelta(days=7):%Y-%m-%dT%H}"
-    file.write_text(text.replace(f'"generated_at": "{made}', f'"generated_at": "{then}', 1))
+    body = json.loads(file.read_text())
+    body["generated_at"] = f"{NOW - timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"
+    file.write_text(json.dumps(body))
     return file
 
 

@@ -20,7 +20,7 @@ from report.pasted import (
     run,
     snippet,
 )
-from samples import answer_from
+from samples import answer_from, whole
 from standin import Quirk, Settings, Standin, make_tag
 
 ALL = ("curl", "skopeo", "Python 3")
@@ -36,14 +36,14 @@ def running() -> Iterator[Standin]:
 
 def v1_names(hub: Standin, name: str) -> list[str]:
     """The list of tags as the bridge translates it."""
-    names = hub.catalog[f"acme/{name}"].shelf.names
-    return [tag["name"] for tag in json.loads(translation.tag_list(names).body)]
+    names = list(hub.catalog[f"acme/{name}"].shelf.names)
+    return [tag["name"] for tag in json.loads(whole(translation.tag_list(names)).body)]
 
 
 def v1_images(hub: Standin, name: str) -> set[str]:
     """The list of images, likewise."""
     tags = [v2.read_tag(tag.as_json()) for tag in hub.catalog[f"acme/{name}"].tags()]
-    return {image["id"] for image in json.loads(translation.image_list(tags).body)}
+    return {image["id"] for image in json.loads(whole(translation.image_list(tags)).body)}
 
 
 class TestTags:

@@ -54,3 +54,24 @@ def test_a_call_is_found_once_at_its_line(tmp_path: Path, name: str, line: int, 
 def test_what_is_no_call_of_hubs_is_not_found(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert scan_trees(Tree([tmp_path], [], tmp_path)).findings == []
+
+
+URL = "https://index.docker.io/v1/repositories/a/b/tags"
+ENDLESS = {
+    "or.js": f"x = {'a || ' * 46}f('{URL}')\n",
+    "spaces.js": f"const x = '{URL}';\n" + f"{'fetch' * 40}{' ' * 30}( x\n" * 2000,
+    "names.py": f"H = '{URL}/'\n" + "".join(f"get(H + v{n})\n" for n in range(1500)) + "x = 1\n" * 400_000,
+    "ignored.sh": f"curl -s {URL} # hub-v1: ignore {('a' + ' ' * 1200) * 3}\n",
+    "fence.md": "`" * 60_000 + "\n" + "x " * 30_000 + URL,
+    "shell.mk": "a = $(shell curl \n" * 20_000 + f"b = {URL}",
+    "here.Dockerfile": "RUN <<E\n" * 8_000 + f"curl -s {URL}\n",
+    "read.sh": "".join(f"v{n}=$(curl -s {URL}/{n})\n" for n in range(1500)),
+}  # fmt: skip
+
+
+@pytest.mark.timeout(60)  # each is done in a second or so, or would not be done for hours
+@pytest.mark.parametrize(("name", "text"), ENDLESS.items())
+def test_nothing_in_a_file_makes_a_scan_endless(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    scan = scan_trees(Tree([tmp_path], [], tmp_path))
+    assert scan.findings or scan.looked.mentions or scan.looked.ignored

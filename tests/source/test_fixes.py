@@ -75,3 +75,23 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None
     write_fixes(found, said.append)
     assert (found.fixed, len(found.findings), len(said)) == (0, 1, 1)
     assert (tmp_path / "a.sh").read_text() == "changed\n"
+
+
+def test_empty_quotes_in_a_string_of_yaml_stay_what_they_are(tmp_path: Path) -> None:
+    found = scan(tmp_path, f"""run: "V='' && {NAMES}" """, "ci.yml")
+    write_fixes(found, pytest.fail)
+    assert found.fixed == 1
+    assert "V='' && curl -fsSi " in (tmp_path / "ci.yml").read_text()
+
+
+def test_new_lines_are_indented_as_the_old_one_and_none_where_a_here_document_follows(
+    tmp_path: Path,
+) -> None:
+    text = f"if true; then\n\t{NAMES}\n\tcat - <(  {NAMES} ) << END\nEND\nfi"
+    write_fixes(scan(tmp_path, text, "a.bash"), pytest.fail)
+    lines = (tmp_path / "a.bash").read_text().splitlines()
+    begin = next(number for number, line in enumerate(lines) if "curl" in line)
+    end = next(number for number, line in enumerate(lines) if "cat -" in line)
+    assert end - begin > 5
+    assert all(line.startswith("\t") and len(line) <= 100 for line in lines[begin:end])
+    assert lines[end].endswith(" ) << END")

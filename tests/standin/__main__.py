@@ -23,8 +23,8 @@ def main() -> int:
     options = _parser().parse_args()
     settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
     catalog = Catalog.default()
-    for prefix, tags in options.rule:
-        catalog.add_rule(prefix, tags)
+    for rule in options.rule:
+        catalog.add_rule(*rule)
     try:
         asyncio.run(_serve(State(catalog, settings)))
     except OSError as error:
@@ -50,15 +50,17 @@ def _parser() -> argparse.ArgumentParser:
         type=_rule,
         action="append",
         default=[],
-        metavar="PREFIX=TAGS",
-        help="any name that begins so is a repository of that many tags (bench/=100 is there)",
+        metavar="PREFIX=TAGS[xLETTERS]",
+        help="any name that begins so is a repository of that many tags, whose names may be long "
+        "(bench/=100 is there)",
     )
     return parser
 
 
-def _rule(text: str) -> tuple[str, int]:
-    prefix, _, tags = text.rpartition("=")
-    return prefix, int(tags)
+def _rule(text: str) -> tuple[str, int, int]:
+    prefix, _, size = text.rpartition("=")
+    tags, _, letters = size.partition("x")
+    return prefix, int(tags), int(letters or 0)
 
 
 async def _serve(state: State) -> None:

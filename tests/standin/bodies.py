@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -16,6 +17,7 @@ from .rules import Action, BadFault, Proceed
 from .state import STATE
 
 BLOCK = b" " * 1_000_000
+GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 NOTHING = b'{"count":0,"next":null,"previous":null,"results":[]}'
 ENCODERS: dict[str, Callable[..., bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
@@ -110,8 +112,14 @@ def _blanks(megabytes: int, coding: str = "gzip") -> bytes:
 
 
 def _compressed(megabytes: int) -> Iterator[bytes]:
-    packer = zlib.compressobj(9, wbits=31)  # 31: with the header of gzip
+    """The same compressed block again and again, as gzip wants it: packed once, however many."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    block = packer.compress(BLOCK) + packer.flush(zlib.Z_FULL_FLUSH)
+    yield GZIP_HEADER
+    checksum = 0
     for _ in range(megabytes):
-        yield packer.compress(BLOCK)
-    yield packer.compress(NOTHING)
-    yield packer.flush()
+        checksum = zlib.crc32(BLOCK, checksum)
+        yield block
+    yield packer.compress(NOTHING) + packer.flush()
+    size = megabytes * len(BLOCK) + len(NOTHING)
+    yield struct.pack("<II", zlib.crc32(NOTHING, checksum), size & 0xFFFFFFFF)

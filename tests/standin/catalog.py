@@ -62,7 +62,7 @@ class Catalog:
     seed: int = 0
     accounts: dict[str, str] = field(default_factory=dict)
     _repositories: dict[str, Repository] = field(default_factory=dict)
-    _rules: dict[str, int] = field(default_factory=dict)
+    _rules: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def default(cls) -> Self:
@@ -109,10 +109,11 @@ class Catalog:
         shelf = generated(tags, self.seed)
         return self._keep(Repository(namespace, short, shelf, namespace if private else None))
 
-    def add_rule(self, prefix: str, tags: int) -> None:
+    def add_rule(self, prefix: str, tags: int, letters: int = 0) -> None:
         """From now on any name beginning with `prefix`, say "bench/", is a public repository of
-        that many generated tags. It is made for each question and never kept."""
-        self._rules[prefix] = tags
+        that many generated tags, each of at least so many letters but for `latest`. It is made for
+        each question and never kept."""
+        self._rules[prefix] = tags, letters
 
     def add_tag(self, name: str, tag: str | Tag) -> None:
         """Adds a tag, or replaces the one of that name."""
@@ -141,9 +142,9 @@ class Catalog:
         full = f"{namespace}/{name}"
         if kept := self._repositories.get(full):
             return kept
-        for prefix, tags in self._rules.items():
+        for prefix, (tags, letters) in self._rules.items():
             if name and "/" not in name and full.startswith(prefix):
-                return Repository(namespace, name, generated(tags, self.seed))
+                return Repository(namespace, name, generated(tags, self.seed, letters))
         return None
 
     def __getitem__(self, name: str) -> Repository:

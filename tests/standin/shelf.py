@@ -32,7 +32,8 @@ class Shelf:
 
 
 @lru_cache(maxsize=32)
-def generated(count: int, seed: int) -> Shelf:
-    """`count` names, one Shelf for all repositories of that size."""
-    names = ("latest", *(f"1.{i // 100}.{i % 100}" for i in range(1, count)))
+def generated(count: int, seed: int, letters: int = 0) -> Shelf:
+    """`count` names of at least so many letters, one Shelf for all repositories of that size."""
+    numbered = (f"1.{i // 100}.{i % 100}" for i in range(1, count))
+    names = ("latest", *(name.ljust(letters, "x") for name in numbered))
     return Shelf(frozenset(names[:count]), seed)

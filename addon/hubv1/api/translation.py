@@ -11,12 +11,14 @@ RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+js
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from hubv1.api import v2
 from hubv1.api.v2 import Nonsense, TooLong
+from hubv1.turns import Steps, in_order, pieces
 
 MOST_BYTES = 32 * 1024 * 1024  # of an answer's body
 
@@ -32,7 +34,7 @@ _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_PIECE = 10_000  # values that are written at a stretch
+_FEW = 200  # tags whose images are looked at in a step
 _SHORT_ID = 8  # hex digits of the layer ids that v1 showed in the answer for one tag
 
 Headers = tuple[tuple[str, str], ...]
@@ -61,9 +63,10 @@ UNAUTHORIZED = answer(401, JSON, b'{"error": "Requires authorization"}', _VARY, 
 """With the challenge that v1 clients wait for before they send credentials."""
 
 
-def tag_list(names: Iterable[str]) -> Answer:
+def tag_list(names: Sequence[str]) -> Steps[Answer]:
     """`/tags`: every name once, with the empty layer of v1's last years."""
-    return _listing('{"layer": "", "name": ', _in_order(names))
+    ordered = yield from _in_order(names)
+    return (yield from _listing('{"layer": "", "name": ', ordered))
 
 
 def one_tag(tag: v2.Tag) -> Answer:
@@ -75,18 +78,26 @@ def one_tag(tag: v2.Tag) -> Answer:
     if tag.id is None:
         raise Nonsense("Docker Hub answered 200 for a tag, but without its id")
     layer = next(_hex(tag.digest, *(image.digest for image in tag.images or ())), "")
-    return _listing(f'{{"pk": {tag.id}, "id": ', [layer[:_SHORT_ID]])
+    body = f'[{{"pk": {tag.id}, "id": "{layer[:_SHORT_ID]}"}}]'
+    return answer(200, JSON, body.encode(), _VARY)
 
 
-def image_list(tags: Iterable[v2.Tag]) -> Answer:
+def image_list(tags: Sequence[v2.Tag]) -> Steps[Answer]:
     """`/images`: every image of the repository once, in the order of the tags.
 
     An image's id is the hex part of its digest; a tag that lists no images is its own image.
     Which of a tag's digests v1 would have listed nobody can say: there was one platform then.
     """
-    by_name = {tag.name: tag for tag in tags}
-    ids = dict.fromkeys(image for name in _in_order(by_name) for image in _images(by_name[name]))
-    return _listing('{"checksum": "", "id": ', list(ids))
+    by_name: dict[str, v2.Tag] = {}
+    for some in pieces(tags):
+        by_name.update((tag.name, tag) for tag in some)
+        yield
+    del tags  # each goes once it was looked at: all at once would take another 50 ms
+    ids: dict[str, None] = {}
+    for names in pieces((yield from _in_order(list(by_name))), _FEW):
+        ids.update(dict.fromkeys(image for name in names for image in _images(by_name.pop(name))))
+        yield
+    return (yield from _listing('{"checksum": "", "id": ', list(ids)))
 
 
 def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
@@ -119,31 +130,36 @@ def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str
     return replace(plain, headers=plain.headers + marks)
 
 
-def _listing(before: str, values: Sequence[str]) -> Answer:
+def _listing(before: str, values: Sequence[str]) -> Steps[Answer]:
     """A list of objects that differ in the last of their values alone; `before` opens each.
 
-    Raises TooLong. A piece at a time, so that other threads get their turn.
+    Raises TooLong.
     """
-    if sum(map(len, values)) + len(values) * (len(before) + 5) > MOST_BYTES:
-        raise TooLong(f"the answer would be larger than {MOST_BYTES // 1024**2} MB")
     joint = f"}}, {before}"
-    pieces = (
-        json.dumps(values[start : start + _PIECE], separators=(joint, ": "))[1:-1]
-        for start in range(0, len(values), _PIECE)
-    )
-    body = f"[{before}{joint.join(pieces)}}}]" if values else "[]"
-    return answer(200, JSON, body.encode(), _VARY)
+    made: list[bytes] = []
+    size = 0
+    for some in pieces(values):
+        size += sum(map(len, some)) + len(some) * (len(before) + 5)
+        if size > MOST_BYTES:
+            raise TooLong(f"the answer would be larger than {MOST_BYTES // 1024**2} MB")
+        made.append(json.dumps(some, separators=(joint, ": "))[1:-1].encode())
+        yield
+    if not made:
+        return answer(200, JSON, b"[]", _VARY)
+    made[0] = f"[{before}".encode() + made[0]
+    made[-1] += b"}]"
+    return answer(200, JSON, joint.encode().join(made), _VARY)
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
+def _in_order(names: Sequence[str]) -> Steps[list[str]]:
     """`latest` first, the others ascending by their bytes.
 
     Text sorts by code points, which is the order of its bytes in UTF-8.
     """
-    ordered = sorted(names)
-    if "latest" in ordered:
-        ordered.remove("latest")
-        ordered.insert(0, "latest")
+    ordered = yield from in_order(names)
+    place = bisect_left(ordered, "latest")
+    if ordered[place : place + 1] == ["latest"]:
+        ordered.insert(0, ordered.pop(place))
     return ordered
 
 

@@ -2,21 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from hubv1.api import translation, v2
 from hubv1.api.names import Repository
 from hubv1.api.routes import Call, Listing, Outcome
 from hubv1.api.translation import PLAIN, Answer, Headers, answer, problem
 from hubv1.hub import ANONYMOUS, Anonymous, Credentials, HubClient, RequestBudget
+from hubv1.turns import in_turns
 
 logger = logging.getLogger(__name__)
 
-_SHORT_LIST = 5_000
 _NEVER_SHORTENED = "A shortened list is never given"
-_T = TypeVar("_T")
 
 _CACHE_STATUS = {
     "hit": "; hit",
@@ -180,22 +177,13 @@ async def _translated(
         case Listing.TAG:
             return translation.one_tag(await hub.tag(repository, str(call.tag), budget))
         case Listing.IMAGES:
-            tags = await hub.tags(repository, budget)
-            return await _in_turns(translation.image_list, tags)
+            return await in_turns(translation.image_list(await hub.tags(repository, budget)))
         case Listing.PAGE:
             page = await hub.page(repository, call.target, budget)
             kind = page.headers.get("Content-Type", translation.JSON)
             return answer(page.status, kind, page.body)
         case _:
-            names = await hub.tag_names(repository, budget)
-            return await _in_turns(translation.tag_list, names)
-
-
-async def _in_turns(translate: Callable[[list[_T]], Answer], values: list[_T]) -> Answer:
-    """The translation; that of a long list in a thread, where other traffic gets its turns."""
-    if len(values) <= _SHORT_LIST:
-        return translate(values)
-    return await asyncio.to_thread(translate, values)
+            return await in_turns(translation.tag_list(await hub.tag_names(repository, budget)))
 
 
 def _absence(call: Call) -> Answer:

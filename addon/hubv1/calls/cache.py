@@ -20,6 +20,7 @@ from hubv1.api.names import Repository
 from hubv1.api.routes import Call, Listing
 from hubv1.calls import Result
 from hubv1.hub import ANONYMOUS, LONGEST_SECRET, Credentials
+from hubv1.turns import Steps, in_turns
 
 MOST_BYTES = 64 * 1024 * 1024  # of all answers that are kept
 STALE_SECONDS = 3_600  # age of the oldest answer that is shown where Hub is down
@@ -158,8 +159,10 @@ class AnswerCache:
             # Hub's own, which a walk asks for once: to keep it would push out v1's answers.
             return replace(result, cache="bypass")
         self._note_refusal(key, result)
-        if result.is_complete and not flight.is_overtaken:
-            self._keep(key, result, began)
+        if self._seconds and result.is_complete:
+            body = await in_turns(_mapped(result.answer.body))
+            if not flight.is_overtaken:
+                self._keep(key, result, body, began)
         kept = self._usable(key) if result.error_type == "unreachable" else None
         if kept is None or kept.asked_at <= self._absent.last(*key.who):
             return replace(result, cache="miss" if self._seconds else "bypass")
@@ -171,17 +174,11 @@ class AnswerCache:
             upstream_calls=result.upstream_calls,
         )
 
-    def _keep(self, key: _Key, result: Result, asked_at: float) -> None:
-        body = result.answer.body
+    def _keep(self, key: _Key, result: Result, body: bytes | mmap, asked_at: float) -> None:
         size = len(body) + _OVERHEAD_BYTES + LONGEST_SECRET * (key.credentials != ANONYMOUS)
         if size <= self._kept.maxsize:
-            kept: bytes | mmap = body
-            if len(body) >= _LONG_BYTES:
-                kept = mmap(-1, len(body))
-                kept.write(body)
-            now = time.monotonic()
             bare = replace(result, answer=replace(result.answer, body=b""))
-            self._kept[key] = CachedAnswer(bare, kept, size, asked_at, now)
+            self._kept[key] = CachedAnswer(bare, body, size, asked_at, time.monotonic())
 
     def _usable(self, key: _Key) -> CachedAnswer | None:
         """A kept answer, unless Hub has refused since it was asked for."""
@@ -229,3 +226,14 @@ class AnswerCache:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
                 flight.task.cancel()
+
+
+def _mapped(body: bytes) -> Steps[bytes | mmap]:
+    """The body as it is kept: a long one in a mapping of its own."""
+    if len(body) < _LONG_BYTES:
+        return body
+    mapping = mmap(-1, len(body))
+    for start in range(0, len(body), _LONG_BYTES):
+        mapping.write(body[start : start + _LONG_BYTES])
+        yield
+    return mapping

@@ -30,29 +30,24 @@ def _read_url(_: click.Context, __: click.Parameter, value: str) -> str:
 
 def host_options(command: _Command) -> _Command:
     """The options `--hub`, `--registry` and `--username`."""
-    for option in (
-        click.option(
-            "--username",
-            metavar="NAME",
-            help=f"Docker account, with its secret in {SECRET}. Default: nobody signs in.",
-        ),
-        click.option(
-            "--registry",
-            metavar="URL",
-            default=DOCKERS.registry,
-            callback=_read_url,
-            help=f"Where the registry is. Default: {DOCKERS.registry}.",
-        ),
-        click.option(
-            "--hub",
-            metavar="URL",
-            default=DOCKERS.hub,
-            callback=_read_url,
-            help=f"Where Docker Hub is. Default: {DOCKERS.hub}.",
-        ),
-    ):
-        command = option(command)
-    return command
+    account = f"Docker account, with its secret in {SECRET}. Default: nobody signs in."
+    command = click.option("--username", metavar="NAME", help=account)(command)
+    command = _url_option("--registry", DOCKERS.registry, "the registry")(command)
+    return _url_option("--hub", DOCKERS.hub, "Docker Hub")(command)
+
+
+def _url_option(flag: str, default: str, host: str) -> Callable[[_Command], _Command]:
+    text = f"Where {host} is. Default: {default}."
+    return click.option(flag, metavar="URL", default=default, callback=_read_url, help=text)
+
+
+form_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "json"]),
+    default="terminal",
+    help="Default: terminal.",
+)
 
 
 def hosts_at(hub: str, registry: str) -> Hosts:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
+from hubv1.cli.dockers_hosts import account_of, form_option, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, FOUND, Command, say
 from hubv1.proof import (
     FACTS,
@@ -37,17 +37,9 @@ a fact differs.
 
 @click.command(cls=Command, help=_HELP, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @host_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "json"]),
-    default="terminal",
-    help="Default: terminal.",
-)
+@form_option
 @click.option("--list", "is_list", is_flag=True, help="Ask nobody: print the table, as Markdown.")
-@click.pass_context
 def facts(  # noqa: D103  # its help is above, with a figure in it
-    context: click.Context,
     hub: str,
     registry: str,
     username: str | None,
@@ -56,20 +48,22 @@ def facts(  # noqa: D103  # its help is above, with a figure in it
     is_list: bool,
 ) -> int:
     if is_list:
-        click.echo(as_markdown_table(), nl=False)
+        click.echo(as_markdown_table(FACTS), nl=False)
         return DONE
     hosts, account = hosts_at(hub, registry), account_of(username)
     transport = open_transport(hosts)
     probes = Probes(hosts, transport, account, pace=0 if hosts.are_here else PACE)
     asked_at = datetime.now(UTC)
     is_json = form == "json"
-    checked = asyncio.run(_checked(probes, (lambda _: None) if is_json else _tell))
-    if is_json:
-        click.echo(as_json(checked, probes, asked_at), nl=False)
-    else:
-        click.echo(in_sum(checked, probes.calls))
+    checked = asyncio.run(
+        _checked(probes, (lambda _: None) if is_json else (lambda fact: click.echo(as_line(fact))))
+    )
+    click.echo(
+        as_json(checked, probes, asked_at) if is_json else in_sum(checked, probes.calls),
+        nl=not is_json,
+    )
     if not probes.replies:
-        say(context.command_path, f"Neither {hosts.hub} nor {hosts.registry} answered.")
+        say(f"Neither {hosts.hub} nor {hosts.registry} answered.")
         return FAILED
     return FOUND if any(each.result is FactResult.DIFFERS for each in checked) else DONE
 
@@ -79,7 +73,3 @@ async def _checked(probes: Probes, tell: Callable[[CheckedFact], object]) -> lis
         return await check_facts(FACTS, probes, tell)
     finally:
         await probes.transport.close()
-
-
-def _tell(checked: CheckedFact) -> None:
-    click.echo(as_line(checked))

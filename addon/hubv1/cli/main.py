@@ -132,15 +132,16 @@ def execute(command: click.Command, program: str, arguments: Sequence[str] | Non
         _explain_usage(error)
         return WRONG_USAGE
     except Failure as error:
-        say(error.program, error.format_message())
+        say(error.format_message(), error.program)
         return error.code
     except click.Abort:
         return INTERRUPTED
     return code if isinstance(code, int) else DONE
 
 
-def say(program: str, message: str) -> None:
-    """A line on standard error."""
+def say(message: str, program: str = "") -> None:
+    """A line on standard error, of the command that runs unless another one is named."""
+    program = program or click.get_current_context().command_path
     click.echo(f"{program}: {harmless(message)}", err=True)
 
 
@@ -159,4 +160,4 @@ def _explain_usage(error: click.UsageError) -> None:
     if context.command is bridge and isinstance(error, click.NoSuchOption):
         hint = f" To start the bridge: {PROGRAM} run …"
     click.echo(context.get_usage(), err=True)
-    say(context.command_path, origin + error.format_message() + hint)
+    say(origin + error.format_message() + hint, context.command_path)

@@ -5,13 +5,12 @@ from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, host_options, hosts_at, open_transport
+from hubv1.cli.dockers_hosts import account_of, form_option, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, FOUND, WRONG_USAGE, Command, Failure, say, words_of
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
@@ -92,13 +91,7 @@ replacement differs.
     default=LIMIT,
     help=f"Compare no more than that, those first that never were. Default: {LIMIT}.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "json"]),
-    default="terminal",
-    help="Default: terminal.",
-)
+@form_option
 @click.option(
     "-o",
     "--output",
@@ -139,7 +132,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     if more and not left:
         left = f"{number(more, 'replacement')} more: run it again, or with a higher --limit."
     if left:
-        say(context.command_path, left)
+        say(left)
     return _exit_code({proof.result for proof in proofs.values()})
 
 
@@ -185,9 +178,8 @@ def _files_beside(journals: Sequence[str]) -> list[Path]:
 
 def _candidates(options: Namespace) -> list[Candidate]:
     """What can be proven of the journals, in the order in which it is worth it."""
-    tell = partial(say, click.get_current_context().command_path)
     named = [options.output] if options.output and options.output.exists() else []
-    known = read_proofs(() if options.output else options.journal, named, tell)
+    known = read_proofs(() if options.output else options.journal, named, say)
     everything = Namespace(**dict.fromkeys(_NARROWING), **vars(options))
     try:
         made = make(everything, datetime.now(UTC), lambda _: None)

@@ -262,10 +262,10 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     try:
         words = _own_words(options.message_template)
         with reports.reading_progress(options.captures) as advance:
-            made = reports.make(options, datetime.now(UTC), _say, advance)
+            made = reports.make(options, datetime.now(UTC), say, advance)
         if options.messages:
             is_markdown = form == "md"
-            _say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
+            say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
         text = _text(options, made, form, look, words)
     except _TROUBLES as error:
         is_usage = isinstance(error, reports.UnknownNameError)
@@ -281,9 +281,9 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         made.seen.elsewhere and not made.callers
     )
     if is_doubtful and (options.output or form != "terminal"):
-        _say(reports.sentence(made))
+        say(reports.sentence(made))
     if found:
-        _say(found)
+        say(found)
         return FOUND
     return FAILED if made.state is reports.State.NOTHING_SEEN else DONE
 
@@ -327,12 +327,12 @@ def _serve(options: Namespace) -> int:
     def say_once(message: str) -> None:
         if message not in said:
             said.add(message)
-            _say(message)
+            say(message)
 
     host, port = options.serve
     try:
         serve_report(
-            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, _say
+            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, say
         )
     except OSError as error:
         why = Listener("report", host, port).why_not(error)
@@ -340,7 +340,3 @@ def _serve(options: Namespace) -> int:
     except UnicodeError as error:  # of a host that no name can be
         raise Failure(f"--serve: {host!r} is not a host name.", WRONG_USAGE) from error
     return DONE
-
-
-def _say(message: str) -> None:
-    say(click.get_current_context().command_path, message)

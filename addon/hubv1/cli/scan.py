@@ -113,7 +113,7 @@ def scan(
     try:
         earlier = source.read_baseline(baseline) if baseline else None
         usages = source.read_report(report) if report else None
-        usages = source.read_journals(journal, _say) if journal else usages
+        usages = source.read_journals(journal, say) if journal else usages
         tree = source.Tree(paths, exclude, Path.cwd())
     except (source.InputError, JournalError) as error:
         raise Failure(str(error)) from error
@@ -121,12 +121,12 @@ def scan(
         raise click.UsageError(f"--exclude: {error}") from error
     found = source.scan_trees(tree, skopeo=prefer == "skopeo")
     if usages is not None:
-        found.not_found = source.join(found.findings, usages).not_found
+        found.not_found = source.join(found.findings, usages)
     if fix:
-        source.write_fixes(found, _say)
+        source.write_fixes(found, say)
     _write(source.render(found, form), output, is_bytes=form == "diff")
     if form != "terminal" or output is not None:
-        _say(f"{source.summary(found)} {source.what_was_looked_at(found.looked)}")
+        say(f"{source.summary(found)} {source.what_was_looked_at(found.looked)}")
     return _ending(found, fail_on, source.found_by(source.Gate(fail_on), found, earlier))
 
 
@@ -146,13 +146,13 @@ def _load() -> ModuleType:
 def _ending(found: "Scan", fail_on: str, met: str) -> int:
     looked = found.looked
     for path in looked.unreadable:
-        _say(f"{path} cannot be read.")
+        say(f"{path} cannot be read.")
     if looked.unreadable or not looked.files:
         if not looked.unreadable:
-            _say("there is no file to look at.")
+            say("there is no file to look at.")
         return FAILED
     if met:
-        _say(f"--fail-on {fail_on}: {met}.")
+        say(f"--fail-on {fail_on}: {met}.")
     return FOUND if met else DONE
 
 
@@ -184,7 +184,3 @@ def _write(text: str, output: Path | None, *, is_bytes: bool) -> None:
         raise Failure(
             f"{output or 'standard output'} cannot be written: {error.strerror}."
         ) from error
-
-
-def _say(message: str) -> None:
-    say(click.get_current_context().command_path, message)

@@ -36,10 +36,8 @@ local = sa.MetaData()
 shipping = sa.Table(
     "shipping",
     local,
-    sa.Column("journal_id", sa.Text, nullable=False),
-    sa.Column("fleet_id", sa.Text, nullable=False),
-    sa.Column("filled_to", sa.Text, nullable=False),
-    sa.Column("is_joined", sa.Boolean, nullable=False),
+    *schema.filled(sa.Text, "journal_id", "fleet_id", "filled_to"),
+    *schema.filled(sa.Boolean, "is_joined"),
 )
 """One row: which journal is shipped to which fleet, empty before it was ever reached; up to which
 id the fleet has the calls that were there before; and whether it has the counts of the rows that
@@ -48,12 +46,7 @@ had gone by then."""
 FILLED = "~"
 """Is `filled_to` once no call is left from before: it sorts after every id."""
 
-unshipped = sa.Table(
-    "unshipped",
-    local,
-    sa.Column("id", sa.Text, primary_key=True),
-    sqlite_with_rowid=False,
-)
+unshipped = sa.Table("unshipped", local, *schema.keys(sa.Text, "id"), sqlite_with_rowid=False)
 """Ids of the gaps, and of the calls recorded since shipping began, that the fleet does not have,
 as far as is known here."""
 

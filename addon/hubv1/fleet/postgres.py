@@ -58,17 +58,16 @@ _RENEW_CALLERS = schema.renewing(insert(schema.callers))
 shared = sa.MetaData()
 """In the fleet's database, beside the journal's own tables."""
 
-fleet = sa.Table("fleet", shared, sa.Column("id", sa.Text, primary_key=True))
+fleet = sa.Table("fleet", shared, *schema.keys(sa.Text, "id"))
 """One row, which tells this fleet from every other."""
 
 journals = sa.Table(
     "journals",
     shared,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("bridge_id", sa.Text, nullable=False),
-    sa.Column("joined_at", schema.UtcDateTime, nullable=False),
-    sa.Column("shipped_at", schema.UtcDateTime, nullable=False),
-    sa.Column("waiting", sa.Integer, nullable=False),
+    *schema.keys(sa.Text, "id"),
+    *schema.filled(sa.Text, "bridge_id"),
+    *schema.filled(schema.UtcDateTime, "joined_at", "shipped_at"),
+    *schema.filled(sa.Integer, "waiting"),
 )
 """The journals that are shipped here: since when, by which bridge and when last, and how many rows
 waited then."""
@@ -76,11 +75,10 @@ waited then."""
 rejections_of_journals = sa.Table(
     "rejections_of_journals",
     shared,
-    sa.Column("journal_id", sa.Text, primary_key=True),
-    sa.Column("day", schema.Day, primary_key=True),
-    sa.Column("client_address", sa.Text, primary_key=True),
-    sa.Column("server_address", sa.Text, primary_key=True),
-    sa.Column("times", sa.Integer, nullable=False),
+    *schema.keys(sa.Text, "journal_id"),
+    *schema.keys(schema.Day, "day"),
+    *schema.keys(sa.Text, "client_address", "server_address"),
+    *schema.filled(sa.Integer, "times"),
 )
 """How much of `rejections` came from which journal: without it nobody could tell what is new."""
 

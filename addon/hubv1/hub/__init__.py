@@ -13,8 +13,8 @@ from hubv1.hub.credentials import (
     Credentials,
     read_credentials,
 )
+from hubv1.hub.exchange import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.http import Connections, Transport
-from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 
 __all__ = [

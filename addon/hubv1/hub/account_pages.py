@@ -11,8 +11,8 @@ from hubv1.api.names import Repository
 from hubv1.api.v2 import Forbidden, Incomplete, NotFound, Unauthorized
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
+from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.http import Transport
-from hubv1.hub.messages import Reply, Request, RequestBudget
 
 logger = logging.getLogger(__name__)
 

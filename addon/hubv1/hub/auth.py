@@ -15,8 +15,8 @@ from cachetools import TTLCache
 
 from hubv1.api.v2 import Nonsense, PersonalTokenRefused, Unauthorized
 from hubv1.hub.credentials import Basic, Bearer
+from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.http import Transport
-from hubv1.hub.messages import Reply, Request, RequestBudget
 
 PATH = "/v2/auth/token"
 TOKEN_SECONDS = 540

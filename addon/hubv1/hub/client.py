@@ -3,21 +3,23 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
+from cachetools import TTLCache
 
 from hubv1.api import v2
-from hubv1.api.names import Repository, is_tag
+from hubv1.api.names import Repository, odd_tag
 from hubv1.hub.account_pages import AccountPages
 from hubv1.hub.auth import HubAuth
-from hubv1.hub.credentials import Basic, Bearer
+from hubv1.hub.credentials import Basic, Bearer, Credentials
+from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.http import Transport, Value
-from hubv1.hub.messages import Reply, Request, RequestBudget
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore
+from hubv1.turns import Steps, in_turns
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ PAGES_AT_ONCE = 9
 """All that follow the first of 1,000 tags, which is about what Hub gives to anonymous callers."""
 REGISTRY_SECONDS = 10
 """How long the registry may take: Hub's pages are left to fall back on."""
+LONG_SECONDS = 3_600
+"""How long a list that was long is taken to be so still."""
 READINGS = 3
 """How often a list that changes under the reader's hands is read again."""
 MOST_IMAGES = 500_000
@@ -38,6 +42,7 @@ TAGS_AT_ONCE = 150_000
 """In memory, of all lists that are being read page by page; the others wait."""
 
 _SHORT_LIST = 1_000
+_MOST_LONG = 10_000
 _LARGEST_COUNT = 10**9
 """What is beyond is no count of anything."""
 _MOST_OBJECTS = 30_000
@@ -69,6 +74,10 @@ class HubClient:
         self._registry = Registry(registry_url, transport) if registry_url else None
         self._account = account
         self._lists = FairSemaphore(TAGS_AT_ONCE)
+        self._long: TTLCache[tuple[Credentials, Repository], bool] = TTLCache(
+            _MOST_LONG, LONG_SECONDS
+        )
+        """Whose lists of what were long."""
         self._account_pages: AccountPages | None = None
         if account is not None:
             transport.secrets.keep(account)
@@ -95,15 +104,32 @@ class HubClient:
         is. Where Hub cannot be had, or will not have a personal access token, the registry is
         asked with the caller's own credentials.
         """
-        pages = self._pages(repository, v2.read_names, budget)
         if self._registry is None:
-            return _names(await pages.all())
+            return _names(await self._pages(repository, v2.read_names, budget).all())
+        token = self._early_token(self._registry, repository, budget)
+        try:
+            return await self._long_list(self._registry, token, repository, budget)
+        finally:
+            if token is not None:
+                token.cancel()
+
+    async def _long_list(
+        self,
+        registry: Registry,
+        token: asyncio.Task[Credentials] | None,
+        repository: Repository,
+        budget: RequestBudget,
+    ) -> list[str]:
+        """All names; `token` is the one for the registry, where it was asked for already."""
+        pages = self._pages(repository, v2.read_names, budget)
+        whose = budget.credentials, repository
         first, failure = None, None
         seconds = budget.seconds_left
         try:
             async with budget.within(seconds - min(REGISTRY_SECONDS, seconds / 3)):
                 first = await pages.first()
                 if (_count(first) or 0) <= FEW_PAGES * v2.PAGE_SIZE:
+                    self._long.pop(whose, None)
                     return _names(await pages.all(first))
         except (v2.Unreachable, v2.PersonalTokenRefused, v2.Incomplete) as error:
             failure = error
@@ -111,10 +137,27 @@ class HubClient:
             at_last = f"; at last {budget.trouble}" if budget.trouble else ""
             failure = v2.Unreachable(f"Docker Hub gave no complete answer in time{at_last}")
         is_for_hub = failure is not None
-        names = await _from_registry(self._registry, repository, budget, is_for_hub=is_for_hub)
-        if names is None and failure is not None:
+        names = await _from_registry(registry, token, repository, budget, is_for_hub=is_for_hub)
+        if names is not None:
+            if len(names) > FEW_PAGES * v2.PAGE_SIZE:
+                self._long[whose] = True
+            return names
+        if failure is not None:
             raise failure
-        return _names(await pages.all(first)) if names is None else names
+        return _names(await pages.all(first))
+
+    def _early_token(
+        self, registry: Registry, repository: Repository, budget: RequestBudget
+    ) -> asyncio.Task[Credentials] | None:
+        """The registry's token while Hub's first page is on its way, where this caller has had a
+        long list before."""
+        whose = budget.credentials, repository
+        if whose not in self._long or not registry.is_token_known(budget.credentials):
+            return None
+        budget.repository = str(repository)
+        token = asyncio.ensure_future(registry.token(repository, budget))
+        token.add_done_callback(_noticed)
+        return token
 
     async def page(self, repository: Repository, target: str, budget: RequestBudget) -> Reply:
         """Hub's answer for a page of tags that it refuses to anonymous callers, read with the
@@ -169,10 +212,10 @@ class HubClient:
     ) -> v2.Page[v2.Item]:
         """A page whose names Hub allows: others could break the bytes that clients take apart."""
         page = decoder(body)
-        for tag in page.results:
-            if not is_tag(tag.name):
-                shown = self.transport.masked(tag.name, budget)
-                raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
+        odd = odd_tag([tag.name for tag in page.results])
+        if odd is not None:
+            shown = self.transport.masked(odd, budget)
+            raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
 
@@ -251,8 +294,8 @@ class _Pages(Generic[v2.Item]):
                     f"Docker Hub never comes to an end of the tags of {self._repository}"
                 )
             return None
-        found = {tag.name: tag for page in pages if page for tag in page.results}
-        return list(found.values()) if len(found) >= (_count(first) or 0) else None
+        tags = await in_turns(_each_once(page.results for page in pages if page))
+        return tags if len(tags) >= (_count(first) or 0) else None
 
     def _expected(self, first: v2.Page[v2.Item]) -> int:
         """How many pages there can be, going by the first."""
@@ -302,7 +345,12 @@ class _Pages(Generic[v2.Item]):
 
 
 async def _from_registry(
-    registry: Registry, repository: Repository, budget: RequestBudget, *, is_for_hub: bool
+    registry: Registry,
+    token: asyncio.Task[Credentials] | None,
+    repository: Repository,
+    budget: RequestBudget,
+    *,
+    is_for_hub: bool,
 ) -> list[str] | None:
     """All names, or None where the registry does not have them.
 
@@ -311,7 +359,7 @@ async def _from_registry(
     count = budget.tags_listed
     try:
         async with budget.within(REGISTRY_SECONDS):
-            names = await registry.tag_names(repository, budget)
+            names = await registry.tag_names(repository, budget, token)
         # Hub counts what it has just listed; a shorter list elsewhere is not the whole.
         if len(names) < (count or 0):
             raise v2.Incomplete(f"it lists {len(names)} tags where Hub counts {count}")
@@ -331,24 +379,40 @@ async def _from_registry(
     return names
 
 
+def _noticed(token: asyncio.Task[Credentials]) -> None:
+    if not token.cancelled():
+        token.exception()  # perhaps nobody waits for it any more
+
+
 def _names(tags: Iterable[v2.Tag | v2.Named]) -> list[str]:
     return [tag.name for tag in tags]
 
 
-async def _side_by_side(requests: Iterable[Callable[[], Coroutine[Any, Any, _T]]]) -> list[_T]:
+def _each_once(pages: Iterable[list[v2.Item]]) -> Steps[list[v2.Item]]:
+    """The tags of all pages, by their names."""
+    found: dict[str, v2.Item] = {}
+    for tags in pages:
+        found.update((tag.name, tag) for tag in tags)
+        yield
+    return list(found.values())
+
+
+async def _side_by_side(requests: Iterable[Callable[[], Awaitable[_T]]]) -> list[_T]:
     """The results in order; the first failure ends the other requests too."""
-    free = asyncio.Semaphore(PAGES_AT_ONCE)
+    results: dict[int, _T] = {}
+    numbered = enumerate(requests)
 
-    async def in_turn(request: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        async with free:
-            return await request()
+    async def one_after_the_other() -> None:
+        for number, request in numbered:
+            results[number] = await request()
 
-    tasks = [asyncio.ensure_future(in_turn(request)) for request in requests]
+    tasks = [asyncio.ensure_future(one_after_the_other()) for _ in range(PAGES_AT_ONCE)]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
+    return [results[number] for number in sorted(results)]
 
 
 def _read_bounded(decoder: Callable[[bytes], Value], body: bytes) -> Value:

@@ -9,7 +9,7 @@ import zlib
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,7 @@ from yarl import URL
 
 from hubv1.api import v2
 from hubv1.hub.credentials import Basic, Secrets
-from hubv1.hub.messages import Exchange, Observer, Reply, Request, RequestBudget, Room
+from hubv1.hub.exchange import Exchange, Observer, Reply, Request, RequestBudget, Room
 from hubv1.hub.throttle import (
     FairSemaphore,
     Throttle,
@@ -83,8 +83,16 @@ class Connections:
         """Without the proxy's credentials."""
         return f"<connections through {self.proxy or 'no proxy'}>"
 
-    def context_for(self, host: str) -> ssl.SSLContext:
-        """The TLS settings for connections to `host`.
+    def certificate_for(self, host: str) -> Path | None:
+        """The certificate to show to `host`, if there is one."""
+        path = Path(_expanded(self.client_certs) or "")
+        if self.client_certs and path.is_dir():
+            path /= f"{host}.pem"
+        return path if path.is_file() else None
+
+    def context(self, certificate: Path | None) -> ssl.SSLContext:
+        """The TLS settings for connections on which that certificate is shown. Reading the CAs
+        takes 50 ms, most of it without Python's lock.
 
         Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
         """
@@ -96,10 +104,7 @@ class Connections:
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        certificate = Path(_expanded(self.client_certs) or "")
-        if self.client_certs and certificate.is_dir():
-            certificate /= f"{host}.pem"
-        if certificate.is_file():
+        if certificate is not None:
             context.load_cert_chain(certificate)
         return context
 
@@ -134,7 +139,8 @@ class Transport:
             if self._connections.proxy:
                 coded = b64encode(given.encode()).decode()
                 self._for_proxy["Proxy-Authorization"] = f"Basic {coded}"
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._contexts: dict[Path | None, ssl.SSLContext] = {}
+        self._is_reading = asyncio.Lock()
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -192,10 +198,17 @@ class Transport:
         self, reply: Reply, decoder: Callable[[bytes], Value], budget: RequestBudget
     ) -> Value:
         """The value in a 200 reply; any other reply is raised as the failure it means."""
+        with self.reading(reply, budget) as body:
+            return decoder(body)
+
+    @contextmanager
+    def reading(self, reply: Reply, budget: RequestBudget) -> Iterator[bytes]:
+        """The body of a 200 reply while it is being decoded; any other reply is raised as the
+        failure it means, and so is a body that cannot be decoded."""
         if reply.status != 200:
             raise self.failure_of(reply, budget)
         try:
-            return decoder(reply.body)
+            yield reply.body
         except _UNREADABLE as error:
             said = f"{reply.url} answered 200, but not as documented: {error}"
             raise v2.Nonsense(said) from error
@@ -290,7 +303,7 @@ class Transport:
             headers={**request.headers, **for_proxy},
             json=request.body,
             allow_redirects=False,
-            ssl=self._context_for(target),
+            ssl=await self._context_for(target),
             proxy=self._connections.proxy or None,
             proxy_headers=self._for_proxy,
             timeout=aiohttp.ClientTimeout(sock_connect=silence, sock_read=silence),
@@ -327,7 +340,9 @@ class Transport:
             if is_answer:
                 said = f"{request.place} cannot be decoded: {error}"
                 raise v2.Nonsense(said) from error
-        return b"".join(pieces)
+        if size <= LONG_BYTES:
+            return b"".join(pieces)
+        return await asyncio.to_thread(b"".join, pieces)  # which does not hold Python's lock
 
     async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:
         """Wait for a place in memory where an answer has become too large to go without."""
@@ -347,13 +362,16 @@ class Transport:
             )
         return self._session
 
-    def _context_for(self, target: URL) -> ssl.SSLContext | bool:
-        """TLS settings, made once for each host since reading the CAs takes a while."""
+    async def _context_for(self, target: URL) -> ssl.SSLContext | bool:
+        """TLS settings, made once for all hosts that are shown the same certificate."""
         if target.scheme != "https" and not self._connections.proxy.startswith("https:"):
             return True
-        if target.host not in self._contexts:
-            self._contexts[target.host] = self._connections.context_for(target.host or "")
-        return self._contexts[target.host]
+        certificate = self._connections.certificate_for(target.host or "")
+        async with self._is_reading:
+            if certificate not in self._contexts:
+                context = await asyncio.to_thread(self._connections.context, certificate)
+                self._contexts[certificate] = context
+        return self._contexts[certificate]
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

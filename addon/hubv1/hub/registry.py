@@ -4,24 +4,22 @@ Where Hub's pages are many, end early for anonymous callers, or cannot be had, t
 the same names in one list: the OCI distribution API, with Docker's token service in front.
 """
 
-import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from operator import lt
-from typing import TypeVar
 from urllib.parse import urljoin
 
 import msgspec
 from yarl import URL
 
-from hubv1.api.names import Repository, is_tag
-from hubv1.api.v2 import MOST_TAGS, Incomplete, Nonsense, TooLong
+from hubv1.api.names import Repository, odd_tag
+from hubv1.api.v2 import MOST_TAGS, HubFailure, Incomplete, Nonsense, TooLong
 from hubv1.hub.auth import Logins, checked_token
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.hub.http import SHORT_BYTES, Transport
-from hubv1.hub.messages import Reply, Request, RequestBudget
+from hubv1.hub.exchange import Reply, Request, RequestBudget
+from hubv1.hub.http import Transport
+from hubv1.turns import Steps, each_once, in_turns, pieces
 
 MOST_PAGES = 100
 """Docker's registry gives all in one; others may page."""
@@ -42,7 +40,14 @@ class _Token(msgspec.Struct):
     """The token under the name that OAuth 2.0 gives it."""
 
 
-_T = TypeVar("_T")
+@dataclass(frozen=True, slots=True)
+class _Challenge:
+    """Where the registry says that tokens are to be had."""
+
+    realm: URL
+    """One that may be asked."""
+    service: str
+
 
 _read_tag_list = msgspec.json.Decoder(_TagList).decode
 _read_token = msgspec.json.Decoder(_Token).decode
@@ -56,23 +61,50 @@ class Registry:
         self._url = URL(url.rstrip("/"))
         self._transport = transport
         self._logins = Logins("the registry's token service")
+        self._challenge: _Challenge | None = None
+        """The last that the registry gave, which spares the next caller the refusal."""
 
-    async def tag_names(self, repository: Repository, budget: RequestBudget) -> list[str]:
-        """The names of all tags, ascending; raises a HubFailure where they cannot all be had."""
+    def is_token_known(self, given: Credentials) -> bool:
+        """Whether it is known where a token is to be had, and that no secret is tried for it which
+        the token service may reject."""
+        is_accepted = not isinstance(given, Basic) or self._logins.is_accepted(given) is True
+        return self._challenge is not None and is_accepted
+
+    async def token(self, repository: Repository, budget: RequestBudget) -> Credentials:
+        """What to ask for the list with: nothing as long as the registry has wanted nothing."""
+        if self._challenge is None:
+            return ANONYMOUS
+        try:
+            return await self._token(repository, self._challenge, budget)
+        except HubFailure:
+            self._challenge = None  # perhaps there is another by now
+            raise
+
+    async def tag_names(
+        self,
+        repository: Repository,
+        budget: RequestBudget,
+        token: Awaitable[Credentials] | None = None,
+    ) -> list[str]:
+        """The names of all tags, each once; raises a HubFailure where they cannot all be had.
+
+        `token` is what `token` gives, where that was asked before.
+        """
         first = URL(f"{self._url}/v2/{repository}/tags/list")
-        token: Credentials = ANONYMOUS
+        shown = await (token or self.token(repository, budget))
+        is_new = shown != ANONYMOUS
         names: list[str] = []
         url = str(first)
         for _ in range(MOST_PAGES):
-            reply, token = await self._page(url, repository, token, budget)
-            is_long = len(reply.body) > SHORT_BYTES
-            read = partial(self._read, budget)
-            names += await _somewhere(self._transport.decode, reply, read, budget, is_long=is_long)
+            reply, shown = await self._page(url, repository, shown, budget, is_new=is_new)
+            is_new = False
+            with self._transport.reading(reply, budget) as body:
+                names += await in_turns(self._read(body, budget))
             if len(names) > MOST_TAGS:
                 raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags of {repository}")
             link = _NEXT.search(reply.headers.get("Link", ""))
             if link is None:
-                return await _somewhere(_in_order, names, is_long=is_long)
+                return await in_turns(each_once(names))
             url = self._following(first, link[1])
         raise Incomplete(f"the registry's list of {repository} has more than {MOST_PAGES} pages")
 
@@ -80,38 +112,58 @@ class Registry:
         """End the logins that are under way."""
         self._logins.close()
 
-    def _read(self, budget: RequestBudget, body: bytes) -> list[str]:
+    def _read(self, body: bytes, budget: RequestBudget) -> Steps[list[str]]:
         # A name has two quotes; beyond all bounds not even the decoding is worth it.
         if body.count(b'"') > 2 * MOST_TAGS + 100:
             raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags")
+        yield
         names = _read_tag_list(body).tags or []
-        for name in names:
-            if not is_tag(name):
-                shown = self._transport.masked(name, budget)
+        yield
+        for some in pieces(names):
+            odd = odd_tag(some)
+            if odd is not None:
+                shown = self._transport.masked(odd, budget)
                 raise Nonsense(f"the registry lists a tag that cannot be one: {shown}")
+            yield
         return names
 
     async def _page(
-        self, url: str, repository: Repository, token: Credentials, budget: RequestBudget
+        self,
+        url: str,
+        repository: Repository,
+        token: Credentials,
+        budget: RequestBudget,
+        *,
+        is_new: bool,
     ) -> tuple[Reply, Credentials]:
-        """One list, and the token that it was read with: a new one where it was challenged."""
+        """One list, and the token that it was read with: another one where it was challenged."""
         request = Request("GET", url, token, is_list=True)
         reply = await self._transport.fetch(request, budget)
-        if reply.status == 401:
-            token = await self._token(repository, reply, budget)
-            request = Request("GET", url, token, is_list=True)
-            reply = await self._transport.fetch(request, budget)
+        if reply.status != 401:
+            return reply, token
+        challenge = self._read_challenge(reply)
+        if is_new and challenge == self._challenge:
+            return reply, token  # the next would be no better
+        self._challenge = None
+        token = await self._token(repository, challenge, budget)
+        request = Request("GET", url, token, is_list=True)
+        reply = await self._transport.fetch(request, budget)
+        if reply.status == 200:
+            self._challenge = challenge
         return reply, token
 
+    def _read_challenge(self, refusal: Reply) -> _Challenge:
+        scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
+        found = dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
+        return _Challenge(self._checked_realm(found.get("realm", "")), found.get("service", ""))
+
     async def _token(
-        self, repository: Repository, refusal: Reply, budget: RequestBudget
+        self, repository: Repository, challenge: _Challenge, budget: RequestBudget
     ) -> Credentials:
         """What the registry's challenge asks for, given what opens a private repository."""
-        scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
-        challenge = dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
         scope = f"repository:{repository}:pull"
-        query = {"service": challenge.get("service", ""), "scope": scope}
-        realm = str(self._checked_realm(challenge.get("realm", "")).with_query(query))
+        query = {"service": challenge.service, "scope": scope}
+        realm = str(challenge.realm.with_query(query))
         given = budget.credentials
         if isinstance(given, Basic):
             request = Request("GET", realm, given, f"registry login {given.user.lower()}")
@@ -160,14 +212,3 @@ class Registry:
 
 def _origin(url: URL) -> tuple[str, str | None, int | None]:
     return url.scheme, url.host, url.port
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Each once, ascending. A registry gives them so, as a rule."""
-    is_ascending = all(map(lt, names, islice(names, 1, None)))
-    return names if is_ascending else sorted(set(names))
-
-
-async def _somewhere(work: Callable[..., _T], *given: object, is_long: bool) -> _T:
-    """What `work` returns; in a thread where it takes long, so that other traffic goes on."""
-    return await asyncio.to_thread(work, *given) if is_long else work(*given)

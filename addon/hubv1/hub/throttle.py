@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from hubv1.api.v2 import RateLimited
-from hubv1.hub.messages import Key, RequestBudget
+from hubv1.hub.exchange import Key, RequestBudget
 
 LONGEST_REST = 3_600
 """Seconds after which a host is asked again, whatever it had said."""

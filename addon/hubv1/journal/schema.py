@@ -71,41 +71,41 @@ def _table(name: str, *columns: sa.Column[Any], has_rowid: bool = True) -> sa.Ta
     return sa.Table(name, metadata, *columns, sqlite_strict=True, sqlite_with_rowid=has_rowid)
 
 
-def _keys(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # a type of SQLAlchemy's
+def keys(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # a type of SQLAlchemy's
+    """Columns of a primary key."""
     return [sa.Column(name, kind, primary_key=True) for name in names]
 
 
-def _filled(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # as above
+def filled(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # as above
+    """Columns that are never NULL."""
     return [sa.Column(name, kind, nullable=False) for name in names]
 
 
-journal = _table("journal", *_filled(sa.Integer, "schema_version"))
+journal = _table("journal", *filled(sa.Integer, "schema_version"))
 
 calls = _table(
     "calls",
-    *_keys(sa.Text, "id"),
+    *keys(sa.Text, "id"),
     sa.Column("started_at", UtcDateTime, nullable=False, index=True),
-    *_filled(_REAL, "duration_ms"),
-    *_filled(
-        sa.Text, "caller", "client_address", "user_agent_original", "credentials", "user_name"
-    ),
-    *_filled(sa.Text, "http_request_method", "url_scheme", "server_address", "url_path", "route"),
-    *_filled(sa.Text, "namespace", "repository", "tag", "verdict", "outcome"),
+    *filled(_REAL, "duration_ms"),
+    *filled(sa.Text, "caller", "client_address", "user_agent_original", "credentials", "user_name"),
+    *filled(sa.Text, "http_request_method", "url_scheme", "server_address", "url_path", "route"),
+    *filled(sa.Text, "namespace", "repository", "tag", "verdict", "outcome"),
     sa.Column("http_response_status_code", sa.Integer),
-    *_filled(sa.Integer, "upstream_calls"),
-    *_filled(sa.Text, "source", "cache"),
+    *filled(sa.Integer, "upstream_calls"),
+    *filled(sa.Text, "source", "cache"),
     sa.Column("tags_listed", sa.Integer),
-    *_filled(sa.Text, "error_type", "error", "proxy_mode", "flow_id", "bridge_id"),
+    *filled(sa.Text, "error_type", "error", "proxy_mode", "flow_id", "bridge_id"),
 )
 
 
 def _counts(period: str, kind: Any) -> sa.Table:  # noqa: ANN401  # as above
     return _table(
         f"{period}s",
-        *_keys(kind, period),
-        *_keys(sa.Text, "caller", "server_address", "route", "repository", "outcome"),
-        *_filled(sa.Integer, *SUMS),
-        *_filled(UtcDateTime, "first_at", "last_at"),
+        *keys(kind, period),
+        *keys(sa.Text, "caller", "server_address", "route", "repository", "outcome"),
+        *filled(sa.Integer, *SUMS),
+        *filled(UtcDateTime, "first_at", "last_at"),
         has_rowid=False,
     )
 
@@ -117,43 +117,43 @@ days = _counts("day", Day)
 
 callers = _table(
     "callers",
-    *_keys(sa.Text, "caller"),
-    *_filled(sa.Text, "client_address", "user_agent_original", "user_name", "credentials"),
-    *_filled(UtcDateTime, "first_seen", "last_seen"),
+    *keys(sa.Text, "caller"),
+    *filled(sa.Text, "client_address", "user_agent_original", "user_name", "credentials"),
+    *filled(UtcDateTime, "first_seen", "last_seen"),
 )
 """Each caller as its last call showed it."""
 
 seen = _table(
     "seen",
-    *_keys(UtcDateTime, "hour"),
-    *_keys(sa.Text, "bridge_id"),
-    *_filled(sa.Integer, "flows", "still_served", "rejected_tls"),
+    *keys(UtcDateTime, "hour"),
+    *keys(sa.Text, "bridge_id"),
+    *filled(sa.Integer, "flows", "still_served", "rejected_tls"),
 )
 """All traffic by the hour, so that a report can tell no legacy call from nothing seen."""
 
 rejections = _table(
     "rejections",
-    *_keys(Day, "day"),
-    *_keys(sa.Text, "client_address", "server_address"),
-    *_filled(sa.Integer, "times"),
-    *_filled(UtcDateTime, "first_at", "last_at"),
+    *keys(Day, "day"),
+    *keys(sa.Text, "client_address", "server_address"),
+    *filled(sa.Integer, "times"),
+    *filled(UtcDateTime, "first_at", "last_at"),
 )
 """Clients that reject the bridge's certificate, by the day: nothing else is known of them."""
 
 refusals = _table(
     "refusals",
-    *_keys(UtcDateTime, "hour"),
-    *_keys(sa.Text, "bridge_id"),
-    *_filled(sa.Integer, "calls"),
+    *keys(UtcDateTime, "hour"),
+    *keys(sa.Text, "bridge_id"),
+    *filled(sa.Integer, "calls"),
 )
 """Calls that were refused because they could not be recorded, by the hour."""
 
 gaps = _table(
     "gaps",
-    *_keys(sa.Text, "id"),
-    *_filled(UtcDateTime, "started_at", "ended_at"),
-    *_filled(sa.Integer, "calls"),
-    *_filled(sa.Text, "reason", "bridge_id"),
+    *keys(sa.Text, "id"),
+    *filled(UtcDateTime, "started_at", "ended_at"),
+    *filled(sa.Integer, "calls"),
+    *filled(sa.Text, "reason", "bridge_id"),
 )
 """Times in which calls were answered that have no row."""
 

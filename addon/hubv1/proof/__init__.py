@@ -1,8 +1,20 @@
 """Proof: facts about Docker's hosts, looked for where they are, and replacements held against what
 callers get today."""
 
-from hubv1.proof.fact import CheckedFact, Fact, FactResult, check_facts
-from hubv1.proof.facts_text import FACTS, as_json, as_line, as_markdown_table, in_sum
+from collections.abc import Sequence
+from operator import attrgetter
+
+from hubv1.proof import hub_facts, registry_facts, tag_facts
+from hubv1.proof.fact import (
+    CheckedFact,
+    Fact,
+    FactResult,
+    as_json,
+    as_line,
+    as_markdown_table,
+    check_facts,
+    in_sum,
+)
 from hubv1.proof.probes import DOCKERS, MOST_CALLS, PACE, Hosts, NotAsked, Probes
 from hubv1.proof.proving import (
     MOST_TAGS,
@@ -42,3 +54,8 @@ __all__ = [
     "prove_all",
     "urls_of",
 ]
+
+FACTS: Sequence[Fact] = sorted(
+    [*hub_facts.TABLE, *tag_facts.TABLE, *registry_facts.TABLE], key=attrgetter("id")
+)
+"""All of them. The last is about what may come while the others are asked."""

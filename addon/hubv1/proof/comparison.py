@@ -15,8 +15,6 @@ CHANGING_ROUNDS = 6
 """So often where what they give changes from reading to reading, until they are equal once."""
 MOST_ROUNDS = 10
 """So often before a difference is believed in such a list."""
-
-
 MOST_DISTURBANCES = 2
 """After so many readings without an answer there are no more."""
 
@@ -137,12 +135,9 @@ def _concluded(readings: _Readings, *, in_order: bool) -> Compared:
     if first == {Answered.ABSENT} and second == {Answered.FOUND}:
         return Compared(Conclusion.DIFFERENT, reason="it finds what the bridge does not")
     if Answered.FAILED in second:
-        return Compared(Conclusion.UNSETTLED, reason=f"nothing is there ({_why(readings.second)})")
+        why = next(each.reason for each in readings.second if each.reason)
+        return Compared(Conclusion.UNSETTLED, reason=f"nothing is there ({why})")
     return Compared(Conclusion.UNSETTLED, reason="it came and went while it was read")
-
-
-def _why(readings: Sequence[Reading]) -> str:
-    return next(each.reason for each in readings if each.reason)
 
 
 def _without_answer(second: set[Answered], last: Reading) -> Compared:

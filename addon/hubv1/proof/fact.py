@@ -1,12 +1,17 @@
 """What a fact about Docker's hosts is, and what comes of looking whether it holds."""
 
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
 from hubv1.hub import Reply
 from hubv1.proof.probes import NotAsked, Probes, json_of
+from hubv1.text import number, printable
 
 
 class Certainty(StrEnum):
@@ -39,6 +44,15 @@ class Evidence:
 Check = Callable[[Probes], Awaitable[Evidence]]
 
 
+class Source(NamedTuple):
+    """Where a fact is from."""
+
+    text: str
+    """In Markdown."""
+    date: str
+    """Of what it tells: a year at least, `2026-08-11` at best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """An assumption of the code about Docker's hosts, a row of the table."""
@@ -46,10 +60,7 @@ class Fact:
     id: int
     sentence: str
     certainty: Certainty
-    source: str
-    """Where it is from, in Markdown."""
-    date: str
-    """Of what the source tells: a year at least, `2026-08-11` at best."""
+    source: Source
     file: str
     """What depends on it, below `addon/hubv1`."""
     check: Check
@@ -64,27 +75,17 @@ class CheckedFact:
     seen: str
 
 
-class FactTable:
+class FactTable(list[Fact]):
     """Facts, as they are written down one after the other."""
 
-    def __init__(self) -> None:
-        """An empty table."""
-        self.facts: list[Fact] = []
-
     def fact(
-        self,
-        id_: int,
-        sentence: str,
-        source: str,
-        date: str,
-        file: str,
-        *,
-        known: Certainty = Certainty.CONFIRMED,
+        self, id_: int, source: Source, file: str, known: Certainty = Certainty.CONFIRMED
     ) -> Callable[[Check], Check]:
-        """Put the fact that the decorated function looks for into the table."""
+        """Put the fact that the decorated function looks for, its docstring, into the table."""
 
         def add(check: Check) -> Check:
-            self.facts.append(Fact(id_, sentence, known, source, date, file, check))
+            sentence = " ".join((check.__doc__ or "").split())
+            self.append(Fact(id_, sentence, known, source, file, check))
             return check
 
         return add
@@ -130,3 +131,59 @@ def found_in(reply: Reply, probes: Probes, **kinds: type) -> Evidence:
         text = f"without a sound {', '.join(wrong)}: " if wrong and reply.status == 200 else ""
         return Evidence(holds=False, text=text + probes.shown(reply))
     return Evidence(holds=True, text=f"200 with {', '.join(kinds)}")
+
+
+# The table, and what came of looking, as text
+
+
+def as_markdown_table(facts: Sequence[Fact]) -> str:
+    """The table that docs/facts.md has."""
+    rows = [
+        f"| {fact.id} | {fact.sentence} | {fact.certainty} | {' | '.join(fact.source)} | "
+        f"{f'`{fact.file}`' if fact.file else 'none yet'} |"
+        for fact in facts
+    ]
+    head = ["| # | fact | known | source | of | leaned on by |", "|---:|---|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def as_line(checked: CheckedFact) -> str:
+    """One fact and what came of looking, for a terminal."""
+    fact = checked.fact
+    plain = fact.sentence.replace("`", "")
+    return f"{checked.result:<8} {fact.id:>2}  {plain}  [{printable(checked.seen)}]"
+
+
+def in_sum(checked: Sequence[CheckedFact], calls: int) -> str:
+    """How many facts hold, as a sentence."""
+    found = Counter(each.result for each in checked)
+    said = (
+        f"{number(found[FactResult.HOLDS], 'fact holds', 'facts hold')}",
+        f"{number(found[FactResult.DIFFERS], 'differs', 'differ')}",
+        f"{found[FactResult.UNKNOWN]:,} unknown",
+    )
+    return f"{', '.join(said)}; {number(calls, 'request')}."
+
+
+def as_json(checked: Sequence[CheckedFact], probes: Probes, asked_at: datetime) -> str:
+    """All of it for programs."""
+    facts = [
+        {
+            "id": each.fact.id,
+            "fact": each.fact.sentence,
+            "result": each.result,
+            "seen": each.seen,
+            "certainty": each.fact.certainty,
+            "source": each.fact.source.text,
+            "date": each.fact.source.date,
+            "file": each.fact.file,
+        }
+        for each in checked
+    ]
+    about = {
+        "asked_at": f"{asked_at:%Y-%m-%dT%H:%M:%SZ}",
+        "hub": probes.hosts.hub,
+        "registry": probes.hosts.registry,
+        "requests": probes.calls,
+    }
+    return json.dumps({"facts": facts, **about}, indent=2) + "\n"

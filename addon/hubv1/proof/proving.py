@@ -84,7 +84,9 @@ class Prover:
     async def prove(self, candidate: Candidate) -> Proof:
         """What came of it. Raises RateLimitReached."""
         listing, repository, is_signed = candidate.key
-        told = partial(Proof, listing=listing, repository=repository, signed=is_signed, at=_now())
+        told = partial(
+            Proof, listing=listing, repository=repository, signed=is_signed, at=datetime.now(UTC)
+        )
         snippet = snippet_to_run(self._replacement(candidate, ""), self.tools)
         if is_signed and self.account is None:
             return told(result=ProofResult.UNPROVEN, reason=_NO_ACCOUNT)
@@ -132,19 +134,15 @@ class Prover:
         finished = await self.runner.run(self.urls.put_into(snippet), is_signed=is_signed)
         found = reading_of(finished, is_list=listing is not Listing.TAG)
         if listing is Listing.IMAGES:
-            return Reading(found.answered, tuple(map(_hex_of, found.names)), found.reason)
+            digests = (name.removeprefix("sha256:") for name in found.names)
+            return Reading(found.answered, tuple(digests), found.reason)
         return _as_name(found, tag) if tag else found
 
     def _replacement(self, candidate: Candidate, tag: str) -> Replacement:
         _, repository, is_signed = candidate.key
         named = repository_or_none(*repository.split("/", 1))
-        return replacement(
-            candidate.route,
-            named,
-            tag,
-            signed=is_signed,
-            paged=False,  # what that changes is in the key
-        )
+        # Whether the list is paged is in the key already.
+        return replacement(candidate.route, named, tag, signed=is_signed, paged=False)
 
 
 async def urls_of(hosts: Hosts, transport: Transport) -> Urls:
@@ -248,11 +246,3 @@ def _as_name(found: Reading, tag: str) -> Reading:
     if found.answered in (Answered.FOUND, Answered.ABSENT):
         return Reading(Answered.FOUND, (tag,) if found.answered is Answered.FOUND else ())
     return found
-
-
-def _hex_of(digest: str) -> str:
-    return digest.removeprefix("sha256:")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

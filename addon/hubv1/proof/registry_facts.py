@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlencode, urlsplit
 
 from hubv1.hub import Reply
-from hubv1.proof.fact import Certainty, Evidence, FactTable, found_in, status_is
+from hubv1.proof.fact import Certainty, Evidence, FactTable, Source, found_in, status_is
 from hubv1.proof.probes import LARGE, SMALL, Hosts, NotAsked, Probes, json_of
 from hubv1.proof.tag_facts import FIRST_PAGE
 
@@ -14,82 +14,58 @@ AUTH = "https://auth.docker.io"
 TABLE = FactTable()
 """Filled by what follows."""
 
-_CHALLENGES = "[token authentication](https://distribution.github.io/distribution/spec/auth/token/)"
-_DISTRIBUTION = "[OCI distribution](https://github.com/opencontainers/distribution-spec)"
+_CHALLENGES = Source(
+    "[token authentication](https://distribution.github.io/distribution/spec/auth/token/)", "2026"
+)
+_DISTRIBUTION = Source(
+    "[OCI distribution](https://github.com/opencontainers/distribution-spec)", "2026"
+)
+_GO = "[go-containerregistry](https://github.com/google/go-containerregistry)"
+_DEFAULT = Source(f"{_GO} has it as default", "2026")
+_SEEN = Source("15,590 names of library/php came in one answer", "2026")
 _NOWHERE = "library/no-such-repository-0f2c"
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
-@TABLE.fact(
-    40,
-    "`tags/list` without a token is 401, with `WWW-Authenticate: Bearer` and the token service.",
-    _CHALLENGES,
-    "2026",
-    "hub/registry.py",
-)
-async def _challenge(probes: Probes) -> Evidence:
+@TABLE.fact(40, _CHALLENGES, "hub/registry.py")
+async def _challenged(probes: Probes) -> Evidence:
+    """`tags/list` without a token is 401, with `WWW-Authenticate: Bearer` and the token service."""
     reply = await probes.registry(f"/v2/{SMALL}/tags/list")
     given = reply.headers.get("WWW-Authenticate", "no WWW-Authenticate")
     holds = reply.status == 401 and {*challenge_of(reply)} >= {"realm", "service", "scope"}
     return Evidence(holds, f"{reply.status}: {given}")
 
 
-@TABLE.fact(
-    41,
-    "The token service is https://auth.docker.io/token, or has the registry's own origin.",
-    _CHALLENGES,
-    "2026",
-    "hub/registry.py",
-)
+@TABLE.fact(41, _CHALLENGES, "hub/registry.py")
 async def _realm(probes: Probes) -> Evidence:
-    realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "missing")
+    """The token service is https://auth.docker.io/token, or has the registry's own origin."""
+    realm = (await _challenge(probes)).get("realm", "missing")
     return Evidence(is_trusted(realm, probes.hosts), realm)
 
 
-@TABLE.fact(
-    42,
-    "The registry calls itself `registry.docker.io` there.",
-    _CHALLENGES,
-    "2026",
-    "replacements/tags.curl",
-)
+@TABLE.fact(42, _CHALLENGES, "replacements/tags.curl")
 async def _service(probes: Probes) -> Evidence:
-    challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
-    return Evidence(challenge.get("service") == SERVICE, challenge.get("service", "missing"))
+    """The registry calls itself `registry.docker.io` there."""
+    service = (await _challenge(probes)).get("service", "missing")
+    return Evidence(service == SERVICE, service)
 
 
-@TABLE.fact(
-    43,
-    "The token service gives anybody a `token` for a public repository.",
-    _CHALLENGES,
-    "2026",
-    "hub/registry.py",
-)
+@TABLE.fact(43, _CHALLENGES, "hub/registry.py")
 async def _token(probes: Probes) -> Evidence:
+    """The token service gives anybody a `token` for a public repository."""
     reply = await _asked_for_token(probes, SMALL)
     return found_in(reply, probes, token=str)
 
 
-@TABLE.fact(
-    44,
-    "With it `tags/list` is 200: JSON with `name` and `tags`.",
-    _DISTRIBUTION,
-    "2026",
-    "hub/registry.py",
-)
+@TABLE.fact(44, _DISTRIBUTION, "hub/registry.py")
 async def _list(probes: Probes) -> Evidence:
+    """With it `tags/list` is 200: JSON with `name` and `tags`."""
     return found_in(await _listed(probes, SMALL), probes, name=str, tags=list)
 
 
-@TABLE.fact(
-    45,
-    "`tags/list` has all names of a long list at once: no `Link` to a next page.",
-    "15,590 names of library/php came in one answer",
-    "2026",
-    "replacements/tags.curl",
-    known=Certainty.ONE_SOURCE,
-)
+@TABLE.fact(45, _SEEN, "replacements/tags.curl", Certainty.ONE_SOURCE)
 async def _at_once(probes: Probes) -> Evidence:
+    """`tags/list` has all names of a long list at once: no `Link` to a next page."""
     reply = await _listed(probes, LARGE)
     if reply.status != 200:
         return Evidence(holds=False, text=probes.shown(reply))
@@ -97,15 +73,9 @@ async def _at_once(probes: Probes) -> Evidence:
     return Evidence(not link, f"{_length(reply):,} names, {f'Link: {link}' if link else 'no Link'}")
 
 
-@TABLE.fact(
-    46,
-    "The registry lists no fewer names than Hub counts.",
-    "15,590 names of library/php came in one answer",
-    "2026",
-    "hub/client.py",
-    known=Certainty.ONE_SOURCE,
-)
+@TABLE.fact(46, _SEEN, "hub/client.py", Certainty.ONE_SOURCE)
 async def _as_many(probes: Probes) -> Evidence:
+    """The registry lists no fewer names than Hub counts."""
     count = json_of(await probes.hub(FIRST_PAGE)).get("count")
     found = _length(await _listed(probes, LARGE))
     if not isinstance(count, int):
@@ -113,26 +83,15 @@ async def _as_many(probes: Probes) -> Evidence:
     return Evidence(found >= count, f"{found:,} names, Hub counts {count:,}")
 
 
-@TABLE.fact(
-    47,
-    "A repository that is not there is no list: 401, 403 or 404, also with a token for it.",
-    _DISTRIBUTION,
-    "2026",
-    "hub/client.py",
-    known=Certainty.ONE_SOURCE,
-)
+@TABLE.fact(47, _DISTRIBUTION, "hub/client.py", Certainty.ONE_SOURCE)
 async def _nowhere(probes: Probes) -> Evidence:
+    """A repository that is not there is no list: 401, 403 or 404, also with a token for it."""
     return status_is(await _listed(probes, _NOWHERE), probes, 401, 403, 404)
 
 
-@TABLE.fact(
-    48,
-    "`index.docker.io/v2/` is the registry API, not Hub's API v2: 401 with a Bearer challenge.",
-    "[go-containerregistry](https://github.com/google/go-containerregistry) has it as default",
-    "2026",
-    "api/routes.py",
-)
+@TABLE.fact(48, _DEFAULT, "api/routes.py")
 async def _index(probes: Probes) -> Evidence:
+    """`index.docker.io/v2/` is the registry API, not Hub's API v2: 401 with a Bearer challenge."""
     reply = await probes.index("/v2/")
     is_challenged = reply.status == 401 and "realm" in challenge_of(reply)
     return Evidence(is_challenged, str(reply.status) if is_challenged else probes.shown(reply))
@@ -144,6 +103,11 @@ def challenge_of(reply: Reply) -> dict[str, str]:
     return dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
 
 
+async def _challenge(probes: Probes) -> dict[str, str]:
+    """What the registry challenges those with who have no token."""
+    return challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
+
+
 def is_trusted(realm: str, hosts: Hosts) -> bool:
     """Whether the bridge would send credentials there."""
     parts, registry = urlsplit(realm), urlsplit(hosts.registry)
@@ -153,7 +117,7 @@ def is_trusted(realm: str, hosts: Hosts) -> bool:
 
 async def token_service(probes: Probes) -> str:
     """The URL that `/token` is added to; raises NotAsked where the registry's is another."""
-    realm = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list")).get("realm", "")
+    realm = (await _challenge(probes)).get("realm", "")
     if not is_trusted(realm, probes.hosts) or not realm.endswith("/token"):
         raise NotAsked(f"{probes.hosts.registry} names no token service of its own or Docker's")
     return realm.removesuffix("/token")
@@ -161,7 +125,7 @@ async def token_service(probes: Probes) -> str:
 
 async def _asked_for_token(probes: Probes, repository: str) -> Reply:
     """The token service's answer to who wants to pull; raises NotAsked where none is known."""
-    challenge = challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
+    challenge = await _challenge(probes)
     realm = challenge.get("realm", "")
     if not is_trusted(realm, probes.hosts):
         raise NotAsked("the registry names no token service that is its own or Docker's")

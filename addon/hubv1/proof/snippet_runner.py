@@ -225,9 +225,8 @@ async def _read(stream: asyncio.StreamReader) -> str:
 
 
 def _interpreter(snippet: Snippet) -> Sequence[str]:
-    if snippet.language == "python":
-        return (sys.executable, "-I")
-    return (shutil.which("bash") or "bash",)
+    is_python = snippet.language == "python"
+    return (sys.executable, "-I") if is_python else (shutil.which("bash") or "bash",)
 
 
 def _is_here(snippet: Snippet) -> bool:

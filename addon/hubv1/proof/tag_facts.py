@@ -6,14 +6,31 @@ from urllib.parse import parse_qs, urlsplit
 
 from hubv1.api import v2
 from hubv1.hub import Reply
-from hubv1.proof.fact import Certainty, Evidence, FactTable, found_in, status_is
+from hubv1.proof.fact import Certainty, Evidence, FactTable, Source, found_in, status_is
 from hubv1.proof.probes import LARGE, SMALL, Json, Probes, json_of
 
-REFERENCE = "[Docker Hub API](https://docs.docker.com/reference/api/hub/latest/)"
+REFERENCE = Source("[Docker Hub API](https://docs.docker.com/reference/api/hub/latest/)", "2026-08")
+PAGING = Source("[dotCMS #37025](https://github.com/dotCMS/core/issues/37025)", "2026-08-11")
 
 TABLE = FactTable()
 """Filled by what follows."""
 
+_ANONYMOUS = Source(
+    "[hub-feedback #689](https://github.com/docker/hub-feedback/issues/689)", "2025-11"
+)
+_SILENT = REFERENCE._replace(text=f"{REFERENCE.text} says nothing of it")
+_CAP = PAGING._replace(
+    text=f"{PAGING.text}, [Harbor #23819](https://github.com/goharbor/harbor/issues/23819)"
+)
+_CAP_TEXT = PAGING._replace(
+    text=f"{PAGING.text}, [shields #12111](https://github.com/badges/shields/issues/12111)"
+)
+_FILTER = Source("[eve #6340](https://github.com/lf-edge/eve/pull/6340)", "2026-08")
+_IMAGES = Source(
+    "[docs #18760](https://github.com/docker/docs/pull/18760), "
+    "[hub-feedback #2362](https://github.com/docker/hub-feedback/issues/2362)",
+    "2023-12-11",
+)
 _CAP_OFFSET = 1_000
 _PUSHED_MEANWHILE = 50
 """Tags that may come or go between two requests."""
@@ -35,25 +52,15 @@ FIRST_PAGE, _SECOND = _page(1), _page(2)
 _LAST_OPEN, CAPPED = _page(_CAP_OFFSET // v2.PAGE_SIZE), _page(_CAP_OFFSET // v2.PAGE_SIZE + 1)
 
 
-@TABLE.fact(
-    7,
-    "Tags of a public repository can be read without a token.",
-    "[hub-feedback #689](https://github.com/docker/hub-feedback/issues/689)",
-    "2025-11",
-    "hub/client.py",
-)
-async def _anonymous(probes: Probes) -> Evidence:
+@TABLE.fact(7, _ANONYMOUS, "hub/client.py")
+async def _without_token(probes: Probes) -> Evidence:
+    """Tags of a public repository can be read without a token."""
     return status_is(await probes.hub(FIRST_PAGE), probes, 200)
 
 
-@TABLE.fact(
-    8,
-    "A page has `count`, the number of all tags, and the list `results`.",
-    REFERENCE,
-    "2026-08",
-    "api/v2.py",
-)
+@TABLE.fact(8, REFERENCE, "api/v2.py")
 async def _page_form(probes: Probes) -> Evidence:
+    """A page has `count`, the number of all tags, and the list `results`."""
     reply = await probes.hub(FIRST_PAGE)
     seen = found_in(reply, probes, count=int, results=list)
     if seen.holds and len(_names(reply)) > _count(reply):
@@ -61,14 +68,9 @@ async def _page_form(probes: Probes) -> Evidence:
     return seen
 
 
-@TABLE.fact(
-    9,
-    "`next` is the URL of the next page on the same host, of the same size.",
-    REFERENCE,
-    "2026-08",
-    "replacements/images.curl",
-)
+@TABLE.fact(9, REFERENCE, "replacements/images.curl")
 async def _next(probes: Probes) -> Evidence:
+    """`next` is the URL of the next page on the same host, of the same size."""
     following = json_of(await probes.hub(FIRST_PAGE)).get("next")
     parts = urlsplit(following) if isinstance(following, str) else urlsplit("")
     query = parse_qs(parts.query)
@@ -77,41 +79,27 @@ async def _next(probes: Probes) -> Evidence:
     return Evidence(is_here and sizes == (["2"], [str(v2.PAGE_SIZE)]), str(following))
 
 
-@TABLE.fact(
-    10,
-    "`next` is null on the last page.",
-    REFERENCE,
-    "2026-08",
-    "hub/client.py",
-)
+@TABLE.fact(10, REFERENCE, "hub/client.py")
 async def _last(probes: Probes) -> Evidence:
-    page = json_of(await probes.hub(_page(1, SMALL)))
-    if not isinstance(page.get("count"), int) or _count_of(page) > v2.PAGE_SIZE:
+    """`next` is null on the last page."""
+    reply = await probes.hub(_page(1, SMALL))
+    page = json_of(reply)
+    if not isinstance(page.get("count"), int) or _count(reply) > v2.PAGE_SIZE:
         return Evidence(None, f"{SMALL} has more than a page of tags")
     following = page.get("next", "missing")
     return Evidence(following is None, f"next is {following}")
 
 
-@TABLE.fact(
-    11,
-    f"`page_size={v2.PAGE_SIZE}` is honoured: a page of a long list has so many tags.",
-    REFERENCE,
-    "2026-08",
-    "api/v2.py",
-)
+@TABLE.fact(11, REFERENCE, "api/v2.py")
 async def _size(probes: Probes) -> Evidence:
+    """`page_size=100` is honoured: a page of a long list has so many tags."""
     found = len(_names(await probes.hub(FIRST_PAGE)))
     return Evidence(found == v2.PAGE_SIZE, f"{found} tags")
 
 
-@TABLE.fact(
-    12,
-    f"A page never has more than {v2.PAGE_SIZE} tags, whatever `page_size` says.",
-    REFERENCE,
-    "2026-08",
-    "api/v2.py",
-)
+@TABLE.fact(12, REFERENCE, "api/v2.py")
 async def _largest_size(probes: Probes) -> Evidence:
+    """A page never has more than 100 tags, whatever `page_size` says."""
     reply = await probes.hub(tags_path(LARGE, "?page_size=250"))
     found = len(_names(reply))
     if reply.status != 200:
@@ -119,26 +107,16 @@ async def _largest_size(probes: Probes) -> Evidence:
     return Evidence(0 < found <= v2.PAGE_SIZE, f"{found} tags")
 
 
-@TABLE.fact(
-    13,
-    "A page has 10 tags where no `page_size` is asked for.",
-    REFERENCE,
-    "2026-08",
-    "replacements/__init__.py",
-)
+@TABLE.fact(13, REFERENCE, "replacements/__init__.py")
 async def _default_size(probes: Probes) -> Evidence:
+    """A page has 10 tags where no `page_size` is asked for."""
     found = len(_names(await probes.hub(tags_path(LARGE))))
     return Evidence(found == 10, f"{found} tags")
 
 
-@TABLE.fact(
-    14,
-    "The second page has other tags than the first; its `count` is of all tags too.",
-    REFERENCE,
-    "2026-08",
-    "hub/client.py",
-)
+@TABLE.fact(14, REFERENCE, "hub/client.py")
 async def _pages(probes: Probes) -> Evidence:
+    """The second page has other tags than the first; its `count` is of all tags too."""
     first, second = await probes.hub(FIRST_PAGE), await probes.hub(_SECOND)
     twice = {*_names(first)} & {*_names(second)}
     changed = abs(_count(first) - _count(second))
@@ -149,79 +127,58 @@ async def _pages(probes: Probes) -> Evidence:
     )
 
 
-@TABLE.fact(
-    15,
-    "The order of `results`: nobody may rely on it.",
-    "[Docker Hub API](https://docs.docker.com/reference/api/hub/latest/) says nothing of it",
-    "2026-08",
-    "api/translation.py",
-    known=Certainty.UNKNOWN,
-)
+@TABLE.fact(15, _SILENT, "api/translation.py", Certainty.UNKNOWN)
 async def _order(probes: Probes) -> Evidence:
+    """The order of `results`: nobody may rely on it."""
     reply = await probes.hub(FIRST_PAGE)
     return Evidence(None, f"{_ordered(reply)}: {', '.join(_names(reply)[:4])} …")
 
 
-@TABLE.fact(
-    16,
-    "A page past the end of the list is 404.",
-    "seen on Hub",
-    "2025",
-    "hub/client.py",
-)
+@TABLE.fact(16, Source("seen on Hub", "2025"), "hub/client.py")
 async def _past_the_end(probes: Probes) -> Evidence:
+    """A page past the end of the list is 404."""
     if _count(await probes.hub(_page(1, SMALL))) > 4 * v2.PAGE_SIZE:
         return Evidence(None, f"{SMALL} has grown beyond that page")
     return status_is(await probes.hub(_page(5, SMALL)), probes, 404)
 
 
-@TABLE.fact(
-    17,
-    "Who does not sign in may page up to offset 1000.",
-    "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025)",
-    "2026-08-11",
-    "hub/client.py",
-    known=Certainty.ONE_SOURCE,
-)
+@TABLE.fact(17, PAGING, "hub/client.py", Certainty.ONE_SOURCE)
 async def _below_the_cap(probes: Probes) -> Evidence:
+    """Who does not sign in may page up to offset 1000."""
     return status_is(await probes.hub(_LAST_OPEN), probes, 200)
 
 
 @TABLE.fact(
     18,
-    "From offset 1000 on, who does not sign in gets 403.",
-    "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), "
-    "[Harbor #23819](https://github.com/goharbor/harbor/issues/23819)",
-    "2026-08-11",
+    Source(
+        "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), [Harbor #23819](https://github.com/goharbor/harbor/issues/23819)",
+        "2026-08-11",
+    ),
     "hub/client.py",
 )
-async def _cap(probes: Probes) -> Evidence:
+async def _from_the_cap_on(probes: Probes) -> Evidence:
+    """From offset 1000 on, who does not sign in gets 403."""
     return status_is(await probes.hub(CAPPED), probes, 403)
 
 
 @TABLE.fact(
     19,
-    "That 403 says `pagination offset too large for anonymous requests`.",
-    "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), "
-    "[shields #12111](https://github.com/badges/shields/issues/12111)",
-    "2026-08-11",
+    Source(
+        "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), [shields #12111](https://github.com/badges/shields/issues/12111)",
+        "2026-08-11",
+    ),
     "hub/client.py",
 )
-async def _cap_text(probes: Probes) -> Evidence:
+async def _reason(probes: Probes) -> Evidence:
+    """That 403 says `pagination offset too large for anonymous requests`."""
     said = str(json_of(await probes.hub(CAPPED)).get("message", ""))
     holds = "pagination offset too large for anonymous requests" in said
     return Evidence(holds, said or probes.shown(await probes.hub(CAPPED)))
 
 
-@TABLE.fact(
-    20,
-    "`name=` gives the tags whose name has that in it, so that a long list stays below the cap.",
-    "[eve #6340](https://github.com/lf-edge/eve/pull/6340)",
-    "2026-08",
-    "calls/answering.py",
-    known=Certainty.ONE_SOURCE,
-)
-async def _filter(probes: Probes) -> Evidence:
+@TABLE.fact(20, _FILTER, "calls/answering.py", Certainty.ONE_SOURCE)
+async def _by_name(probes: Probes) -> Evidence:
+    """`name=` gives the tags whose name has that in it, so that a long list stays below the cap."""
     reply = await probes.hub(tags_path(LARGE, "?page_size=100&name=latest"))
     names = _names(reply)
     others = [name for name in names if "latest" not in name]
@@ -230,14 +187,9 @@ async def _filter(probes: Probes) -> Evidence:
     return Evidence(not others, f"{len(names)} tags, {len(others)} of them without it")
 
 
-@TABLE.fact(
-    21,
-    "A tag by itself is an object with `name`, and `id`, an integer.",
-    REFERENCE,
-    "2026-08",
-    "api/translation.py",
-)
+@TABLE.fact(21, REFERENCE, "api/translation.py")
 async def _tag(probes: Probes) -> Evidence:
+    """A tag by itself is an object with `name`, and `id`, an integer."""
     reply = await probes.hub(tags_path(SMALL, "/latest"))
     seen = found_in(reply, probes, name=str, id=int)
     name = json_of(reply).get("name")
@@ -246,26 +198,16 @@ async def _tag(probes: Probes) -> Evidence:
     return seen
 
 
-@TABLE.fact(
-    22,
-    "A tag's `digest` is `sha256:` and 64 hex digits.",
-    REFERENCE,
-    "2026-08",
-    "api/translation.py",
-)
+@TABLE.fact(22, REFERENCE, "api/translation.py")
 async def _digest(probes: Probes) -> Evidence:
+    """A tag's `digest` is `sha256:` and 64 hex digits."""
     digest = str(json_of(await probes.hub(tags_path(SMALL, "/latest"))).get("digest"))
     return Evidence(_DIGEST.fullmatch(digest) is not None, digest)
 
 
-@TABLE.fact(
-    23,
-    "A tag's `images` is an array, and each image has a `digest` of its own, or null.",
-    REFERENCE,
-    "2026-08",
-    "api/translation.py",
-)
-async def _images(probes: Probes) -> Evidence:
+@TABLE.fact(23, REFERENCE, "api/translation.py")
+async def _digests(probes: Probes) -> Evidence:
+    """A tag's `images` is an array, and each image has a `digest` of its own, or null."""
     reply = await probes.hub(tags_path(SMALL, "/latest"))
     images = json_of(reply).get("images")
     if not isinstance(images, list):
@@ -275,38 +217,22 @@ async def _images(probes: Probes) -> Evidence:
     return Evidence(is_sound and len(digests) == len(images), f"{len(images)} images")
 
 
-@TABLE.fact(
-    24,
-    "An unknown tag is 404, in other words than a route that there is not.",
-    REFERENCE,
-    "2026-08",
-    "hub/http.py",
-)
+@TABLE.fact(24, REFERENCE, "hub/http.py")
 async def _unknown_tag(probes: Probes) -> Evidence:
+    """An unknown tag is 404, in other words than a route that there is not."""
     return _absent(await probes.hub(tags_path(SMALL, f"/{_NOWHERE}")), probes)
 
 
-@TABLE.fact(
-    25,
-    "An unknown repository, which a private one is to strangers, is 404, likewise.",
-    REFERENCE,
-    "2026-08",
-    "hub/http.py",
-)
+@TABLE.fact(25, REFERENCE, "hub/http.py")
 async def _unknown_repository(probes: Probes) -> Evidence:
+    """An unknown repository, which a private one is to strangers, is 404, likewise."""
     return _absent(await probes.hub(_page(1, f"library/{_NOWHERE}")), probes)
 
 
-@TABLE.fact(
-    26,
-    "The v2 route for a repository's images is retired: 404 with the message "
-    "`404: Page Not Found`.",
-    "[docs #18760](https://github.com/docker/docs/pull/18760), "
-    "[hub-feedback #2362](https://github.com/docker/hub-feedback/issues/2362)",
-    "2023-12-11",
-    "hub/http.py",
-)
+@TABLE.fact(26, _IMAGES, "hub/http.py")
 async def _images_route(probes: Probes) -> Evidence:
+    """The v2 route for a repository's images is retired: 404 with the message `404: Page Not
+    Found`."""
     reply = await probes.hub(tags_path(SMALL).replace("/tags", "/images"))
     said = json_of(reply).get("message")
     return Evidence(reply.status == 404 and said == "404: Page Not Found", probes.shown(reply))
@@ -328,11 +254,7 @@ def _names(reply: Reply) -> Sequence[str]:
 
 
 def _count(reply: Reply) -> int:
-    return _count_of(json_of(reply))
-
-
-def _count_of(page: Json) -> int:
-    count = page.get("count")
+    count = json_of(reply).get("count")
     return count if isinstance(count, int) else 0
 
 

@@ -1,6 +1,7 @@
 """Shell, parsed: the commands of a piece, what goes into them and where their output goes."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -93,6 +94,8 @@ class Script:
         # In `$2 > file` the grammar takes the 2 for a descriptor, so it gets letters to see.
         seen = re.sub(r"\$\d", "$x", piece.text)
         self._tree = _PARSER.parse(seen.encode("latin-1", "replace"))
+        self._readers: defaultdict[str, list[Node]] | None = None
+        """The commands that each variable is put into."""
         self.comments: list[tuple[int, int]] = []
         self.commands: list[Node] = []
         for node in _all(self._tree.root_node):
@@ -153,11 +156,13 @@ class Script:
 
     def uses(self, name: str) -> Iterator[Stage]:
         """The commands that a variable is put into the arguments or the input of."""
-        pattern = re.compile(rf"\$\{{?{re.escape(name)}\b")
-        for node in self.commands:
-            redirects = self._redirected(node)[1]
-            if any(map(pattern.search, (self.text_at(node), *redirects))):
-                yield self.stage(node)
+        if self._readers is None:
+            self._readers = defaultdict(list)
+            for node in self.commands:
+                texts = self.text_at(node), *self._redirected(node)[1]
+                for read in {*re.findall(r"\$\{?(\w+)", "\n".join(texts))}:
+                    self._readers[read].append(node)
+        yield from map(self.stage, self._readers.get(name, ()))
 
     def _in_quotes(self, node: Node) -> Iterator[Atom]:
         at = node.start_byte + self.text_at(node).index('"') + 1

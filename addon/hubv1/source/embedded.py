@@ -6,9 +6,10 @@ that is, and how to write a change back.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 _SHEBANG = re.compile(r"#!.*\b(?:ba|da|k|z|a|)sh\b")
 _SHELL_SUFFIXES = {".sh", ".bash", ".zsh", ".ksh", ".dash", ".bats", ".ebuild", ".env", ".envrc"}
@@ -89,48 +90,69 @@ def _without_templates(piece: Piece) -> Piece:
     return piece
 
 
+def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
+    """A piece of texts, each with the place in the file of what it stands for and is not longer
+    than."""
+    made, origin = [], list[int]()
+    for at, part in parts:
+        made.append(part)
+        origin += range(at, at + len(part))
+    return Piece("".join(made), [*origin, end], **more)
+
+
+def _unescaped(
+    text: str,
+    span: tuple[int, int],
+    special: str,
+    meaning: Callable[[str], str],
+    **more: Any,  # noqa: ANN401  # likewise
+) -> Piece:
+    """A part of the file in which what matches `special` has another meaning."""
+    units = re.compile(rf"({special})|[^\n]|\n").finditer(text, *span)
+    read = ((each.start(), meaning(each[1]) if each[1] else each[0]) for each in units)
+    return _gathered(read, span[1], **more)
+
+
+def _verbatim(text: str, start: int, end: int, indent: str | None = None) -> Piece:
+    return Piece(text[start:end], [*range(start, end + 1)], indent=indent)
+
+
 def _shell(text: str) -> Iterator[Piece]:
-    yield Piece(text, [*range(len(text) + 1)], indent="")
+    yield _verbatim(text, 0, len(text), "")
 
 
-_OF_MAKE = re.compile(r"\$\((\w+)\)|\$\{(\w+)\}|\$\(((?:[^()]|\([^()]*\))*)\)")
+_OF_MAKE = r"\$\$|\$\(\w+\)|\$\{\w+\}|\$\((?:[^()]|\([^()]*\))*\)"
 
 
 def _make(text: str) -> Iterator[Piece]:
     """Recipe lines, and what $(shell …) runs."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
         if _CLIENT.search(match[1]):
-            yield _make_piece(text, match.start(1), match.end(1))
+            yield _make_piece(text, *match.span(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
-        while end < len(text) and depth:
+        while end < len(text) and depth and (text[end] != "\n" or text[end - 1] == "\\"):
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        yield _make_piece(text, match.end(), end - 1)
+        yield _make_piece(text, match.end(), end - (not depth))
 
 
 def _make_piece(text: str, start: int, end: int) -> Piece:
     """Shell as make passes it on: `$$` is a dollar, and variables of make's are put in."""
-    made, origin, textual = [], [], set()
-    at = start
-    while at < end:
-        reference = _OF_MAKE.match(text, at, end)
-        if text.startswith("$$", at):
-            made.append("$")
-            origin.append(at)
-            at += 2
-        elif reference is not None:
-            length = len(reference[0]) - 3
-            name = reference[1] or reference[2] or "_" * length
-            textual.add(name)
-            made += [*("${" + name + "}")]
-            origin += range(at, at + len(reference[0]))
-            at = reference.end()
-        else:
-            made.append(text[at])
-            origin.append(at)
-            at += 1
-    return Piece("".join(made), [*origin, end], _for_make, textual=frozenset(textual))
+    textual = set()
+
+    def meaning(reference: str) -> str:
+        if reference == "$$":
+            return "$"
+        name = reference[2:-1]
+        if not re.fullmatch(r"\w+", name):
+            name = "_" * len(name)
+        textual.add(name)
+        return "${" + name + "}"
+
+    piece = _unescaped(text, (start, end), _OF_MAKE, meaning, escape=_for_make)
+    piece.textual = frozenset(textual)
+    return piece
 
 
 def _for_make(new: str) -> str:
@@ -144,27 +166,16 @@ def _docker(text: str) -> Iterator[Piece]:
         r"((?:--\w+=\S+\s+)*)((?:[^\n\\]|\\[^\n]|\\[ \t]*\n(?:[ \t]*#.*\n)*)*)",
         re.MULTILINE | re.IGNORECASE,
     )
-    for match in instruction.finditer(text):
+    at = 0
+    while match := instruction.search(text, at):
+        at = match.end()
         here = re.match(r"<<-?[\"']?(\w+)[\"']?", match[2])
         if here is not None:
-            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, match.end())
-            stop = end.start() if end else len(text)
-            yield _part(text, match.end(), stop)
+            end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, at)
+            begin, at = at, end.start() if end else len(text)
+            yield _verbatim(text, begin, at, "")
         elif not match[2].startswith("["):
-            made, origin = "", list[int]()
-            comments = [
-                range(match.start(2) + each.start(), match.start(2) + each.end())
-                for each in re.finditer(r"(?<=\n)[ \t]*#.*\n", match[2])
-            ]
-            for at in range(match.start(2), match.end(2)):
-                if not any(at in each for each in comments):
-                    made += text[at]
-                    origin.append(at)
-            yield Piece(made, [*origin, match.end(2)])
-
-
-def _part(text: str, start: int, end: int) -> Piece:
-    return Piece(text[start:end], [*range(start, end + 1)], indent="")
+            yield _unescaped(text, match.span(2), r"(?<=\n)[ \t]*#[^\n]*\n", lambda _comment: "")
 
 
 def _groovy(text: str) -> Iterator[Piece]:
@@ -175,19 +186,17 @@ def _groovy(text: str) -> Iterator[Piece]:
         re.DOTALL,
     )
     for match in step.finditer(text):
-        made, origin = [], []
-        at = match.start(2)
-        while at < match.end(2):
-            is_escape = text[at] == "\\" and at + 1 < match.end(2)
-            char = text[at + is_escape]
-            if is_escape:
-                char = {"n": "\n", "t": "\t", "\n": ""}.get(char, char)
-            if char:
-                made.append(char)
-                origin.append(at)
-            at += 1 + is_escape
         textual = frozenset(re.findall(r"(?<!\\)\$\{?(\w+)", match[2]) if '"' in match[1] else ())
-        yield Piece("".join(made), [*origin, match.end(2)], _for_groovy(match[1]), textual=textual)
+        escape = _for_groovy(match[1])
+        yield _unescaped(text, match.span(2), _BACKSLASHED, _meant, escape=escape, textual=textual)
+
+
+_BACKSLASHED = r"\\[\s\S]"
+
+
+def _meant(escaped: str) -> str:
+    """What a backslash and a character mean in strings of Groovy and YAML."""
+    return {"n": "\n", "t": "\t", "r": "\r", "\n": ""}.get(escaped[1], escaped[1])
 
 
 def _for_groovy(quote: str) -> Callable[[str], str]:
@@ -203,33 +212,35 @@ def _for_groovy(quote: str) -> Callable[[str], str]:
 def _markdown(text: str) -> Iterator[Piece]:
     """Fenced blocks for a shell, without prompts, and code within lines."""
     fence = re.compile(
-        r"^([ \t>]*)(`{3,}|~{3,})[ \t{.]*([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2", re.MULTILINE | re.DOTALL
+        r"^([ \t>]*+)(`{3,}+|~{3,}+)[ \t{.]*+([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2",
+        re.MULTILINE | re.DOTALL,
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
         if match[3].lower() in shells and _CLIENT.search(match[4]):
-            yield _block(text, match.start(4), match.end(4), len(match[1]))
+            yield _gathered(_without_prompts(text, match.span(4), len(match[1])), match.end(4))
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
         if _CLIENT.match(match[1]):
-            yield Piece(match[1], [*range(match.start(1), match.end(1) + 1)])
+            yield _verbatim(text, *match.span(1))
     for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
         if _CLIENT.search(match[0]):
-            yield _block(text, match.start(), match.end(), 0)
+            yield _gathered(_without_prompts(text, match.span(), 0), match.end())
 
 
-def _block(text: str, start: int, end: int, indent: int) -> Piece:
-    made, origin, at = "", list[int](), start
-    has_prompts = re.search(r"^[ \t>]*\$ ", text[start:end], re.MULTILINE) is not None
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+def _without_prompts(text: str, span: tuple[int, int], indent: int) -> Iterator[tuple[int, str]]:
+    """The lines of a block that somebody types, each with its place."""
+    has_prompts = re.search(r"^[ \t>]*\$ ", text[slice(*span)], re.MULTILINE) is not None
     was_continued = False
-    for line in text[start:end].splitlines(keepends=True):
+    for match in _LINE.finditer(text, *span):
+        line = match[0]
         prompt = re.match(r"[ \t>]*[$#%>] ", line)
         skip = len(prompt[0]) if prompt else min(indent, len(line) - len(line.lstrip()))
         if prompt or was_continued or not has_prompts:
-            made += line[skip:]
-            origin += range(at + skip, at + len(line))
+            yield match.start() + skip, line[skip:]
             was_continued = line.rstrip().endswith(("\\", "|"))
-        at += len(line)
-    return Piece(made, [*origin, end])
 
 
 _KEY = r"(?:[\w./-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*:(?=[ \t]|$)"
@@ -240,31 +251,22 @@ _BLOCK_SCALAR = re.compile(r"([|>])[+-]?\d?[+-]?[ \t]*(?:#.*)?$")
 def _yaml(text: str) -> Iterator[Piece]:
     """Scalars of every style."""
     at = 0
-    while at < len(text):
-        entry = _ENTRY.match(text, at)
-        if entry is None:  # the end of the text alone
-            return
-        value, indent = entry[3], len(re.match(r" *", entry[1])[0])  # type: ignore[index]  # matches nothing too
-        indent += 0 if entry[2] else len(entry[1]) - indent - 1
+    while at < len(text) and (entry := _ENTRY.match(text, at)):
+        value, start = entry[3], entry.start(3)
         end = _end_of_value(text, entry.end(), len(entry[1]) - len(entry[1].lstrip(" ")))
-        scalar = _BLOCK_SCALAR.match(value)
-        if scalar is not None:
+        at = entry.end() + 1
+        if scalar := _BLOCK_SCALAR.match(value):
             if _CLIENT.search(text, entry.end(), end):
-                start = min(entry.end() + 1, end)
-                yield _block_scalar(text, start, end, is_folded=scalar[1] == ">")
+                yield _block_scalar(text, min(at, end), end, is_folded=scalar[1] == ">")
+            at = max(end, at)
         elif value[:1] in {"'", '"'}:
-            yield from _quoted(text, entry.start(3), entry.start(), value[0])
-            end = entry.end() + 1
+            yield from _quoted(text, start, value[0])
         elif value and value[0] not in "#{[&*":
             following = text[entry.end() : end]
             is_plain = not re.search(rf"^[ ]*(?:- |{_KEY})", following, re.MULTILINE)
-            start = entry.start(3)
             stop = start + len(text[start : end if is_plain else entry.end()].rstrip())
             yield from _plain(text, start, stop, len(entry[1]))
-            end = end if is_plain else entry.end() + 1
-        else:
-            end = entry.end() + 1
-        at = max(end, entry.end() + 1)
+            at = max(end, at) if is_plain else at
 
 
 def _end_of_value(text: str, at: int, indent: int) -> int:
@@ -275,63 +277,51 @@ def _end_of_value(text: str, at: int, indent: int) -> int:
 
 
 def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
-    lines = text[start:end].splitlines(keepends=True)
-    indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-    indent = min(indents[:1] or [0])
-    made, origin, at = "", list[int](), start
-    for line in lines:
-        skip = min(indent, len(line) - len(line.lstrip(" ")))
-        content = line[skip:]
+    lines = [*_LINE.finditer(text, start, end)]
+    indents = [len(line[0]) - len(line[0].lstrip(" ")) for line in lines]
+    indent = next((each for each, line in zip(indents, lines, strict=True) if line[0].strip()), 0)
+    parts = []
+    for line, own in zip(lines, indents, strict=True):
+        content = line[0][min(indent, own) :]
         if is_folded and content.strip() and content.endswith("\n"):
             content = content[:-1] + " "
-        made += content
-        origin += range(at + skip, at + len(line))
-        at += len(line)
-    return Piece(made, [*origin, end], indent=None if is_folded else " " * indent)
+        parts.append((line.start() + min(indent, own), content))
+    return _gathered(parts, end, indent=None if is_folded else " " * indent)
 
 
 def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
     """A plain scalar; it ends before a comment, and lines are folded."""
-    if not _CLIENT.search(text, start, end):
-        return
-    comment = re.search(r"\s#", text[start:end])
-    end = start + comment.start() if comment else end
-    made, origin = "", []
-    for match in re.finditer(r"[^\n]|\n[ \t]*", text[start:end]):
-        made += " " if match[0][0] == "\n" else match[0]
-        origin.append(start + match.start())
+    comment = re.compile(r"\s#").search(text, start, end)
+    stop = comment.start() if comment else end
 
     def convert(new: str) -> tuple[int, int, str]:
         lines = new.rstrip("\n").split("\n")
-        return start, end, "|-" + "".join(f"\n{' ' * (indent + 2)}{line}" for line in lines)
+        return start, stop, "|-" + "".join(f"\n{' ' * (indent + 2)}{line}" for line in lines)
 
-    if made:
-        yield Piece(
-            made,
-            [*origin, end],
+    if _CLIENT.search(text, start, end) and stop > start:
+        yield _unescaped(
+            text,
+            (start, stop),
+            r"\n[ \t]*",
+            lambda _fold: " ",
             convert=None if comment else convert,
             needs_conversion=lambda new: bool(re.search(r":(\s|$)|\s#|^[\[\]{}&*!|>%@`\"']", new)),
         )
 
 
-def _quoted(text: str, start: int, line_start: int, quote: str) -> Iterator[Piece]:
-    del line_start
-    pattern = r"'((?:[^']|'')*)'" if quote == "'" else r"\"((?:[^\\\"]|\\.)*)\""
+def _quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
+    is_single = quote == "'"
+    pattern = r"'((?:[^']|'')*)'" if is_single else r"\"((?:[^\\\"]|\\.)*)\""
     match = re.compile(pattern, re.DOTALL).match(text, start)
-    if match is None or not _CLIENT.search(match[0]):
-        return
-    made, origin, at = [], [], match.start(1)
-    while at < match.end(1):
-        is_escape = (quote == '"' and text[at] == "\\") or text.startswith("''", at)
-        char = text[at + is_escape]
-        if is_escape and quote == '"':
-            char = {"n": "\n", "t": "\t", "r": "\r", "\n": ""}.get(char, char)
-        if char:
-            made.append(" " if char == "\n" and not is_escape else char)
-            origin.append(at)
-        at += 1 + is_escape
-    escape = _for_single_quotes if quote == "'" else _for_double_quotes
-    yield Piece("".join(made), [*origin, match.end(1)], escape)
+    if match is not None and _CLIENT.search(match[0]):
+        escaped = r"''|\n" if is_single else rf"{_BACKSLASHED}|\n"
+        escape = _for_single_quotes if is_single else _for_double_quotes
+        yield _unescaped(text, match.span(1), escaped, _meant_in_quotes, escape=escape)
+
+
+def _meant_in_quotes(escaped: str) -> str:
+    """What an escape or the end of a line means in a quoted scalar."""
+    return {"\n": " ", "''": "'"}.get(escaped) or _meant(escaped)
 
 
 def _for_single_quotes(new: str) -> str:

@@ -57,14 +57,19 @@ _DEFAULT = re.compile(r"^\$\{(\w+):?[-=](.*)\}$")
 _WRAP = (
     r"(?:[\w.:]*(?:environ\.get|getenv|ENV\.fetch|\benv|URI(?:\.create|\.parse)?|[uU]r[li]|"
     r"URL|from|Sprintf|sprintf|format!?|[jJ]oin\w*|coalesce|lookup)\(\s*(?:[\"']\w+[\"']\s*,\s*)?|"
-    r"[\w.$\[\]\"']+\s*(?:\|\||\?\?|\bor\b)\s*|\$\{\w+:?[-=]|[(\[]|new\s|[A-Za-z@$&]{0,2}[\"'`]|\s)*"
+    r"[\w.$\[\]\"']+\s*(?:\|\||\?\?|\bor\b)\s*|\$\{\w+:?[-=]|[(\[]|new\s|[A-Za-z@$&]{0,2}[\"'`]|\s)*+"
 )
 _ASSIGNED = re.compile(
-    r"([A-Za-z_]\w*)[\"'\]]?[ \t]*(?::[ \t]*[&\w<>\[\]'.,?| ]+?)?[ \t]*"
+    r"(?<![A-Za-z_])([A-Za-z_]\w*+)[\"'\]]?[ \t]*+(?::[ \t]*+[&\w<>\[\]'.,?| ]+?)?[ \t]*"
     rf"(?::=|\?=|\+=|=>|(?<![=!<>~])=(?!=)|:(?!:))\s*{_WRAP}$"
 )
 _DECLARED = re.compile(
     r"(?:\b(?:ENV|ARG|setenv|set(?:\s+-\w+)*|define\(|#define)|@)\s*[\"']?(\w+)[\"']?\s*,?\s+[\"']?$"
+)
+_LITERAL_VALUE = re.compile(
+    r"^[ \t-]*(?:[\w<>\[\]]+[ \t]+){0,5}\$?(\w+)[\"']?(?::\s*&?\w+)?"
+    r"[ \t]*[:?]?[:=][ \t]*(?:[\"']?([\w./-]+)[\"']?[;,]?[ \t]*(?:#.*)?$)?",
+    re.MULTILINE,
 )
 _ARGUMENTS = re.compile(r"[\"'`]\s*(?:%\s*\(?|,|\.format\(|\.formatted\(|\)?\s+-f\s)\s*")
 _TEMPLATE = re.compile(
@@ -122,7 +127,7 @@ class Expressions:
         self.text = text
         self.found: list[Expression] = []
         self.constants: dict[str, list[Expression]] = {}
-        self._literals: dict[str, str] = {}
+        self._literals: dict[str, str] | None = None
         self._starts: set[int] = set()
         end = 0
         places = _PLACE.finditer(text)
@@ -169,14 +174,13 @@ class Expressions:
 
     def literal(self, name: str) -> str:
         """The one plain value that is ever assigned to a name at the beginning of a line."""
-        if name not in self._literals:
-            pattern = (
-                rf"^[ \t-]*(?:[\w<>\[\]]+[ \t]+){{0,5}}\$?{re.escape(name)}[\"']?(?::\s*&?\w+)?"
-                r"[ \t]*[:?]?[:=][ \t]*(?:[\"']?([\w./-]+)[\"']?[;,]?[ \t]*(?:#.*)?$)?"
-            )
-            values = {match[1] for match in re.finditer(pattern, self.text, re.MULTILINE)}
-            self._literals[name] = (values.pop() or "") if len(values) == 1 else ""
-        return self._literals[name]
+        if self._literals is None:
+            self._literals = {}
+            for found in _LITERAL_VALUE.finditer(self.text):
+                known = self._literals.setdefault(found[1], found[2] or "")
+                if known != found[2]:
+                    self._literals[found[1]] = ""
+        return self._literals.get(name, "")
 
     def requests(self, expression: Expression) -> list[int]:
         """Where a URL that is assigned to a variable is asked for, if that can be told."""

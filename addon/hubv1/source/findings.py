@@ -19,7 +19,6 @@ from hubv1.source.expressions import Expression, Expressions, Part, Resolved, in
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
 from hubv1.source.targets import (
-    RETIRING,
     Target,
     asks_hub,
     base_target,
@@ -29,10 +28,11 @@ from hubv1.source.targets import (
 )
 from hubv1.source.tree import Looked, SourceFile
 from hubv1.source.uses import Does, does, words
+from hubv1.text import readable as from_wire
 
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
-_IGNORE = re.compile(r"hub-v1:\s*ignore\b[\s:=(\[,\u2014\u2013-]*(.*?)[\s)\]]*(?:\*/|-->|#>)?\s*$")
+_IGNORE = re.compile(r"hub-v1:\s*ignore\b(.*)")
 _LONGEST_LINE = 1_000
 _LARGEST_PARSED = 1 << 20
 """Characters of a file that is parsed: what is larger was written by no person."""
@@ -202,11 +202,8 @@ class _FileScan:
         for each in self.expressions.found:
             if each.start < end and start < each.end and each.start not in self._done:
                 self._done.add(each.start)
-                self.looked.mentions += is_mention and self._is_call(each)
+                self.looked.mentions += is_mention and self._target(each) is not None
         self._done |= {each.start for each in of}
-
-    def _is_call(self, expression: Expression) -> bool:
-        return self._target(expression) is not None
 
     # Everything else.
 
@@ -329,7 +326,7 @@ class _Prose:
         self._text, self._language = text, language
         self._spans = _docstrings(text) if language == "py" and len(text) <= _LARGEST_PARSED else []
         if language == "markdown":
-            fences = r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
+            fences = r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
             self._code = [
                 match.span() for match in re.finditer(fences, text, re.MULTILINE | re.DOTALL)
             ]
@@ -435,16 +432,11 @@ def replacement_for(target: Target, what: Does, language: str) -> str:
         sentences.append("Sort the names: v2 has no dependable order.")
     wanted = "python" if language == "py" else "bash"
     codes = [each.code for each in found.snippets if each.language == wanted]
-    if not codes and not found.snippets:
-        sentences.append(change_of(row, repository) if not found.instead else "")
+    if not found.snippets and not found.instead:
+        sentences.append(change_of(row, repository))
     return "\n\n".join([" ".join(filter(None, sentences)), *codes[:1]]).rstrip("\n")
 
 
 def readable(text: str) -> str:
     """Bytes of a file, a character each, as the text that they are."""
-    return text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
-
-
-def is_retiring(finding: Finding) -> bool:
-    """Whether it is about a route that still answers."""
-    return finding.target.kind == RETIRING
+    return from_wire(text.encode("latin-1", "replace"))

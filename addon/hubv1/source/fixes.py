@@ -5,7 +5,7 @@ The new lines use what the script uses already: curl or wget, and jq where it ha
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import Listing
@@ -17,29 +17,29 @@ from hubv1.source.matching import Fetch, canonical, fetch_of, reader_of
 from hubv1.source.targets import Target
 from hubv1.source.uses import words
 
-_SORTED = (
-    'if test("\\r\\nlink:"; "i") then error("the list has more pages") '
-    'else split("\\r\\n\\r\\n")[-1] | fromjson end | if has("tags") then .tags // [] '
-    'else error("no list of tags") end | sort_by(. != "latest", .)'
-)
-_NAMES_OF = (
-    'awk \'tolower($1) == "link:" { exit } sub(/.*"tags": *(\\[|null)/, "") '
-    '{ gsub(/[]}].*|[" ]/, ""); gsub(/,/, "\\n"); print }\' | LC_ALL=C sort | '
-    'awk \'NF { names[++n] = $0 } $0 == "latest" { %(line)s; names[n--] = "" } '
-    "END { for (i = 1; i <= n; i++) { $0 = names[i]; %(line)s }; exit !NR }'"
-)
-_COUNT_OF = (
-    'awk \'tolower($1) == "link:" { exit } sub(/.*"tags": *(\\[|null)/, "") '
-    '{ gsub(/[]}].*/, ""); n = split($0, names, ","); found = 1 } '
-    "END { if (!found) exit 1; print n }'"
-)
+_SORTED = """\
+if test("\\r\\nlink:"; "i") then error("the list has more pages")
+    else split("\\r\\n\\r\\n")[-1] | fromjson end |
+    if has("tags") then .tags // [] else error("no list of tags") end |
+    sort_by(. != "latest", .)"""
+_NAMES_OF = """\
+awk 'tolower($1) == "link:" { exit }
+    sub(/.*"tags": *(\\[|null)/, "") { gsub(/[]}].*|[" ]/, ""); gsub(/,/, "\\n"); print }' |
+  LC_ALL=C sort |
+  awk 'NF { names[++n] = $0 } $0 == "latest" { %(line)s; names[n--] = "" }
+    END { for (i = 1; i <= n; i++) { $0 = names[i]; %(line)s }; exit !NR }'"""
+_COUNT_OF = """\
+awk 'tolower($1) == "link:" { exit }
+    sub(/.*"tags": *(\\[|null)/, "") { gsub(/[]}].*/, ""); n = split($0, names, ","); found = 1 }
+    END { if (!found) exit 1; print n }'"""
 _NO_ANSWER = "Docker Hub did not say whether the tag exists"
 _AUTH = "https://auth.docker.io/token?service=registry.docker.io&scope=repository:"
 _REGISTRY = "https://registry-1.docker.io/v2/"
 _HUB = "https://hub.docker.com/v2/namespaces/"
 
 Text = tuple[str | Part, ...]
-"""New text: of ours, and parts that stay as they stand."""
+"""New text: of ours, and parts that stay as they stand. Where ours has a line break, all of it may
+be on one line as well; a backslash before it goes with it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,33 +155,26 @@ def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Tex
     last = context.stage.after[0]
     last = last if last is not None and last.name == "jq" and "." not in last.arguments else None
     # Of jq's arguments all stay but the program.
-    options = (
-        [each for each in last.arguments if re.fullmatch(r"-\w+|--raw-output", each)]
-        if last
-        else ["-r"]
+    options = re.findall(
+        r"(?m)^-\w+$|^--raw-output$", "\n".join(last.arguments if last else ["-r"])
     )
     raw = "r" if any("r" in each for each in options) else ""
     has_jq = bool(re.search(r"\bjq\b", context.expressions.text))
     variable: Text = ()
     if idiom.name == "list-jq-contains" and last is not None:
-        variable = (" --arg s ", *_word(context, last.words[_index(last.arguments, "--arg") + 2]))
+        variable = (" --arg s ", *_word(context, last.words[last.arguments.index("--arg") + 2]))
     if context.skopeo and has_jq:
-        program = f"'.Tags | sort_by(. != \"latest\", .){idiom.jq}'"
-        return (
-            "skopeo list-tags docker://docker.io/",
-            *repository,
-            f" | jq{' -r' * bool(raw)}",
-            *variable,
-            f" {program}",
-        )
-    if not has_jq and not idiom.awk:
-        return None
+        jq = f" |\n  jq{' -r' * bool(raw)}"
+        program = f" '.Tags | sort_by(. != \"latest\", .){idiom.jq}'"
+        return ("skopeo list-tags docker://docker.io/", *repository, jq, *variable, program)
     if has_jq:
         ending: Text = (f"jq -R{raw}s", *variable, f" '{_SORTED}{idiom.jq}'")
         reader = "jq -r .token"
-    else:
+    elif idiom.awk:
         ending = (_COUNT_OF if idiom.awk == COUNT else _NAMES_OF % {"line": idiom.awk},)
         reader = 'sed \'s/.*"token" *: *"\\([^"]*\\)".*/\\1/\''
+    else:
+        return None
     kept = "".join(f" {each}" for each in fetch.kept)
     follow = "L" if "L" in fetch.flags else ""
     if fetch.tool == "curl":
@@ -189,17 +182,13 @@ def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Tex
     else:
         token, get = f"wget -q -O -{kept}", f"wget -q --save-headers -O -{kept} --header"
     return (
-        f'{get} "Authorization: Bearer $({token} "{_AUTH}',
+        f'{get} "Authorization: Bearer $({token} \\\n    "{_AUTH}',
         *repository,
-        f':pull" | {reader})" "{_REGISTRY}',
+        f':pull" |\n    {reader})" \\\n  "{_REGISTRY}',
         *repository,
-        '/tags/list" | ',
+        '/tags/list" |\n  ',
         *ending,
     )
-
-
-def _index(words: Sequence[str], word: str) -> int:
-    return list(words).index(word)
 
 
 def _word(context: Context, atoms: Sequence[Atom]) -> Text:
@@ -223,18 +212,16 @@ def _in_new_text(context: Context, part: Part) -> str | Part:
 
 def _repository(context: Context) -> tuple[list[Text], Text]:
     """What has to stand before, and the name of the repository with its namespace."""
-    segments = context.target.segments
-    pieces = [tuple(_fill(context, each)) for each in segments]
-    if len(pieces) == 2:
-        return [], (*pieces[0], "/", *pieces[1])
-    literal = _literal(context, segments[0])
-    if literal is not None and "/" not in literal:
-        return [], (f"{OFFICIAL_NAMESPACE}/", *pieces[0])
+    segments = [tuple(_fill(context, each)) for each in context.target.segments]
+    if len(segments) == 2:
+        return [], (*segments[0], "/", *segments[1])
+    literal = _literal(context, context.target.segments[0])
     if literal is not None:
-        return [], pieces[0]
+        official = (OFFICIAL_NAMESPACE, "/") if "/" not in literal else ()
+        return [], (*official, *segments[0])
     name = _free_name(context, "repository")
     return [
-        (f"{name}=", *pieces[0]),
+        (f"{name}=", *segments[0]),
         (f"case ${name} in */*) ;; *) {name}={OFFICIAL_NAMESPACE}/${name} ;; esac",),
     ], (f"${{{name}}}",)
 
@@ -254,21 +241,14 @@ def _literal(context: Context, pieces: Sequence[str | Part]) -> str | None:
 
 
 def _tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
-    segments = context.target.segments
+    """What has to stand before, and the URL of a tag of v2."""
     prefix, repository = _repository(context)
-    if len(segments) == 2:
-        namespace, name = (tuple(_fill(context, each)) for each in segments)
-    elif prefix or (literal := _literal(context, segments[0])) is None or "/" in literal:
-        variable = _free_name(context, "repository")
-        prefix = prefix or [(f"{variable}=", *repository)]
-        namespace, name = (f"${{{variable}%/*}}",), (f"${{{variable}#*/}}",)
-        literal = _literal(context, segments[0])
-        if literal and all(isinstance(each, str) for each in segments[0]):
-            prefix = []
-            namespace, name = ((each,) for each in literal.split("/", 1))
-    else:
-        namespace, name = (OFFICIAL_NAMESPACE,), tuple(_fill(context, segments[0]))
-    return prefix, (_HUB, *namespace, "/repositories/", *name, "/tags/", *tag)
+    if "/" not in repository:
+        name = _free_name(context, "repository")
+        prefix = prefix or [(f"{name}=", *repository)]
+        repository = (f"${{{name}%/*}}", "/", f"${{{name}#*/}}")
+    path = ("/repositories/" if each == "/" else each for each in repository)
+    return prefix, (_HUB, *path, "/tags/", *tag)
 
 
 def _code_of(fetch: Fetch, url: Text) -> Text:
@@ -278,13 +258,13 @@ def _code_of(fetch: Fetch, url: Text) -> Text:
         pattern = "awk '$1 ~ /^HTTP/ { code = $2 } END { print code }'"
         return (f'wget -q -S --spider{kept} "', *url, f'" 2>&1 | {pattern}')
     follow = "L" if "L" in fetch.flags else ""
-    return (f"curl -sS{follow}{kept} -o /dev/null -w '%{{http_code}}' \"", *url, '"')
+    return (f"curl -sS{follow}{kept} -o /dev/null -w '%{{http_code}}' \\\n    \"", *url, '"')
 
 
 def _case(fetch: Fetch, url: Text, missing: int) -> Text:
     absent = "false" if missing == 1 else f"(exit {missing})"
-    ending = f") in 200) ;; 404) {absent} ;; *) echo '{_NO_ANSWER}' >&2; exit 1 ;; esac"
-    return ("case $(", *_code_of(fetch, url), ending)
+    cases = f"  200) ;;\n  404) {absent} ;;\n  *) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
+    return ("case $(", *_code_of(fetch, url), f") in\n{cases}\nesac")
 
 
 def _status(context: Context, fetch: Fetch) -> Change | None:
@@ -425,11 +405,11 @@ def _placed(context: Context, prefix: Sequence[Text], text: Text, end: int) -> t
 
 
 def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edit, ...]:
+    edit = replace(edit, text=_laid_out(context, edit.text))
     if not prefix:
         return (edit,)
     stage, script = context.stage, context.script.text
-    in_test = stage.is_captured
-    if not stage.is_leftmost and not in_test:
+    if not stage.is_leftmost and not stage.is_captured:
         opening, between, closing = "{ ", "; ", "; }"
     else:
         line = script[script.rfind("\n", 0, stage.start) + 1 : stage.start]
@@ -438,7 +418,7 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
         opening, between, closing = "", "\n" + line if is_alone else "; ", ""
     before: list[str | Part] = [opening]
     for each in prefix:
-        before += [*each, between]
+        before += [*_laid_out(context, each), between]
     end = max(stage.end, edit.end)
     closed = (Edit(end, end, (closing,)),) if closing else ()
     if edit.start == stage.start:
@@ -446,3 +426,21 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
             return (Edit(edit.start, end, (*before, *edit.text, closing)),)
         return (Edit(edit.start, edit.end, (*before, *edit.text)), *closed)
     return (Edit(stage.start, stage.start, tuple(before)), edit, *closed)
+
+
+def _laid_out(context: Context, text: Text) -> Text:
+    """The text with its lines indented as the one that it is put into; on one line where the file
+    has no lines of shell, or where a here-document would follow the first of them."""
+    script, start = context.script.text, context.stage.start
+    around = (
+        script[:start].replace("\\\n", "").rpartition("\n")[2] + script[start:].partition("\n")[0]
+    )
+    if context.piece.indent is None or "<<" in around:
+        return tuple(
+            re.sub(r"(?: \\)?\n *", " ", each) if isinstance(each, str) else each for each in text
+        )
+    line = script[script.rfind("\n", 0, start) + 1 : start]
+    indent = line[: len(line) - len(line.lstrip())]
+    return tuple(
+        each.replace("\n", f"\n{indent}") if isinstance(each, str) else each for each in text
+    )

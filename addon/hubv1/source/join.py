@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -23,8 +23,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Calls of one caller for one route and repository; so much of a finding of a JSON report."""
 
     route: str
-    caller: str
     repository: str
+    caller: str
     calls: int
     last_seen: datetime
 
@@ -34,22 +34,27 @@ class _Report(msgspec.Struct):
     findings: list[Usage]
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Findings that know who calls them, and calls that no finding explains."""
+class _Input(Protocol):
+    schema: str
 
-    not_found: tuple[Usage, ...]
+
+_I = TypeVar("_I", bound=_Input)
+
+
+def read_input(path: Path, what: str, schema: str, kind: type[_I]) -> _I:
+    """What a file of JSON with a schema of that name holds; raises InputError."""
+    try:
+        found = msgspec.convert(json.loads(read_text(path)), kind)
+    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise InputError(f"The {what} {path} cannot be read: {plainly(error)}.") from error
+    if not found.schema.startswith(schema):
+        raise InputError(f"The {what} {path} is no {schema}, but {found.schema}.")
+    return found
 
 
 def read_report(path: Path) -> list[Usage]:
     """The calls in a JSON report; raises InputError."""
-    try:
-        report = msgspec.convert(json.loads(read_text(path)), _Report)
-    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"The report {path} cannot be read: {plainly(error)}.") from error
-    if not report.schema.startswith("hub-v1-report/"):
-        raise InputError(f"The report {path} is none of hub-v1-report, but {report.schema}.")
-    return report.findings
+    return read_input(path, "report", "hub-v1-report/", _Report).findings
 
 
 def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:
@@ -59,14 +64,14 @@ def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[U
     with read_all([*places.values()], EVERYTHING, say) as histories:
         summaries = [history.summary(hour) for history in histories]
     return [
-        Usage(count.route, count.caller, count.repository, count.calls, count.last_at)
+        Usage(count.route, count.repository, count.caller, count.calls, count.last_at)
         for summary in summaries
         for count in (*summary.counts, *summary.retiring)
     ]
 
 
-def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> Joined:
-    """Tell each finding what was called of it.
+def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> tuple[Usage, ...]:
+    """Tell each finding what was called of it; returns the calls that no finding explains.
 
     A call belongs to the findings that name its repository most exactly: a variable may stand for
     any, but not for one that is named elsewhere.
@@ -86,7 +91,7 @@ def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> Joined:
         if not fitting:
             not_found.append(usage)
     not_found.sort(key=lambda usage: (-usage.calls, usage.route, usage.repository, usage.caller))
-    return Joined(tuple(not_found))
+    return tuple(not_found)
 
 
 def _count(finding: Finding, usage: Usage) -> None:

@@ -1,14 +1,16 @@
 """Whether parsed shell equals an idiom: what is fetched, and what of the answer is read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from hubv1.source.bash import Command, Script, Stage
 from hubv1.source.embedded import Piece
 from hubv1.source.expressions import HOLE
 from hubv1.source.idioms import READERS, Idiom
+from hubv1.source.uses import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,80 +26,74 @@ class Fetch:
     """Options that stay."""
 
 
-_SHORT = re.compile(r"-([sSfLlgiI46]*)([owX])?(.*)", re.DOTALL)
-_VALUES = {"--output": "o", "--write-out": "w", "--request": "X"}
-_LONG = {
-    "--silent": "s", "--show-error": "S", "--fail": "f", "--location": "L", "--compressed": "",
-    "--head": "I", "--ipv4": "", "--ipv6": "", "--quiet": "s", "--no-verbose": "S", "--spider": "I",
-}  # fmt: skip
-_KEPT = {
-    "--retry", "--retry-delay", "--max-time", "--connect-timeout", "--tries", "--timeout", "-m",
+class _Tool(NamedTuple):
+    """What curl or wget takes and a change can do without or keep."""
+
+    short: re.Pattern[str]
+    """Flags in a word, perhaps an option, and the option's value."""
+    flags: Mapping[str, str]
+    """Long ones, and the letter that stands for each."""
+    values: Mapping[str, str]
+    """Likewise, of options with a value."""
+    kept: frozenset[str]
+    """Options with a value that stay."""
+
+
+_TOOLS = {
+    "curl": _Tool(
+        re.compile(r"-([sSfLlgiI46]*)([owX])?(.*)", re.DOTALL),
+        {
+            "--silent": "s", "--show-error": "S", "--fail": "f", "--location": "L", "--head": "I",
+            "--compressed": "", "--ipv4": "4", "--ipv6": "6",
+        },
+        {"--output": "o", "--write-out": "w", "--request": "X"},
+        words("--retry --retry-delay --max-time --connect-timeout -m"),
+    ),
+    "wget": _Tool(
+        re.compile(r"-(q?)(O)?(.*)", re.DOTALL),
+        {"--quiet": "q", "--no-verbose": "", "-nv": "", "--spider": "I"},
+        {"--output-document": "O"},
+        words("--tries --timeout --connect-timeout"),
+    ),
 }  # fmt: skip
 
 
 def fetch_of(command: Command, number: int) -> Fetch | None:
     """What a command fetches, whose word of that number is the URL; None where it does more."""
-    if command.name not in {"curl", "wget"}:
+    arguments = [text for at, text in enumerate(command.arguments) if at != number]
+    found = _fetch(command.name, iter(arguments)) if command.name in _TOOLS else None
+    if found is None or not all(map(_is_harmless, command.redirects)):
         return None
-    words = [text for at, text in enumerate(command.arguments) if at != number]
-    read = _curl if command.name == "curl" else _wget
-    found = read(iter(words))
-    if found is None or any(not _is_harmless(each) for each in command.redirects):
-        return None
-    if command.is_silent:
-        found = replace(found, output="/dev/null")
-    return found
+    return replace(found, output="/dev/null") if command.is_silent else found
 
 
 def _is_harmless(redirect: str) -> bool:
     return bool(re.fullmatch(r"[12&]?>>?\s*/dev/null|2>\s*&1|&>>?\s*/dev/null", redirect))
 
 
-def _curl(words: Iterator[str]) -> Fetch | None:
-    flags, kept, values = set[str](), list[str](), {"X": "GET", "o": "-", "w": ""}
-    for word in words:
-        short = _SHORT.fullmatch(word)
-        if word in _KEPT:
-            kept += [word, next(words, "")]
-        elif word in _LONG:
-            flags.add(_LONG[word])
-        elif word in _VALUES:
-            values[_VALUES[word]] = next(words, "")
+def _fetch(name: str, arguments: Iterator[str]) -> Fetch | None:
+    tool, flags, kept = _TOOLS[name], set[str](), list[str]()
+    values = {"X": "GET", "o": "-", "O": "", "w": ""}
+    for word in arguments:
+        long, is_joined, value = word.partition("=")
+        short = tool.short.fullmatch(word)
+        if long in tool.kept:
+            kept += [word] if is_joined else [word, next(arguments, "")]
+        elif word in tool.flags:
+            flags.add(tool.flags[word])
+        elif long in tool.values:
+            values[tool.values[long]] = value or next(arguments, "")
         elif short and word != "-" and (short[2] or not short[3]):
             flags |= {*short[1]}
             if short[2]:
-                values[short[2]] = short[3] or next(words, "")
+                values[short[2]] = short[3] or next(arguments, "")
         else:
             return None
-    is_clean = all(re.fullmatch(r"[\w.:/-]+", each) for each in kept) and "i" not in flags
-    if not is_clean or values["X"] != "GET":
-        return None
-    return Fetch("curl", frozenset(flags), values["o"], values["w"], tuple(kept))
-
-
-def _wget(words: Iterator[str]) -> Fetch | None:
-    flags, output, kept = set[str](), "", list[str]()
-    for word in words:
-        name, _, value = word.partition("=")
-        if name == "--output-document" and value:
-            output = value
-        elif word in {"-O", "-qO", "--output-document"}:
-            output = next(words, "")
-            flags |= {"s"} if word == "-qO" else set()
-        elif word in {"-qO-", "-O-", "-q"}:
-            output = "-" if "O" in word else output
-            flags |= {"s"} if "q" in word else set()
-        elif word in {"-qO/dev/null", "-O/dev/null"}:
-            output = "/dev/null"
-        elif word == "-nv" or word in _LONG:
-            flags.add(_LONG.get(word, ""))
-        elif name in _KEPT:
-            kept.append(word if value else f"{word}={next(words, '')}")
-        else:
-            return None
+    output = values["o"] if name == "curl" else "/dev/null" if "I" in flags else values["O"]
     is_clean = all(re.fullmatch(r"[\w.:/=-]+", each) for each in kept)
-    output = "/dev/null" if "I" in flags else output
-    return Fetch("wget", frozenset(flags), output, "", tuple(kept)) if is_clean and output else None
+    if not is_clean or not output or "i" in flags or values["X"] != "GET":
+        return None
+    return Fetch(name, frozenset(flags), output, values["w"], tuple(kept))
 
 
 @cache
@@ -109,35 +105,32 @@ def _shape(text: str) -> tuple[tuple[str, ...], ...]:
 
 def canonical(command: Command) -> tuple[str, ...]:
     """A command in a form that is the same however it is written."""
-    name, words = command.name, [*command.arguments]
+    name, given = command.name, [*command.arguments]
     name = re.sub(r"^python[23]?$", "python3", re.sub(r"^[gm]awk$", "awk", name))
     if name in {"fgrep", "egrep"}:
-        words.insert(0, "-F" if name == "fgrep" else "-E")
+        given.insert(0, "-F" if name == "fgrep" else "-E")
         name = "grep"
     if name in {"grep", "jq"}:
-        words = [word for each in words for word in _split_flags(each, name)]
-        flags = sorted(each for each in words if re.fullmatch(r"-\w", each))
-        words = flags + [each for each in words if not re.fullmatch(r"-\w", each)]
-    if name == "cut":
-        words = re.sub(r"(-[df])\n", r"\1", "\n".join(words)).split("\n")
-    if name == "awk":
-        words = re.sub(r"(-F)\n", r"\1", "\n".join(words)).split("\n")
-    if name == "sed" and words[:1] != ["-e"] and len(words) == 1:
-        words = ["-e", *words]
+        given = [flag for each in given for flag in _split_flags(each, name)]
+        flags = sorted(each for each in given if re.fullmatch(r"-\w", each))
+        given = flags + [each for each in given if not re.fullmatch(r"-\w", each)]
+    if name in {"cut", "awk"}:
+        options = "df" if name == "cut" else "F"
+        given = re.sub(rf"(-[{options}])\n", r"\1", "\n".join(given)).split("\n")
+    if name == "sed" and given[:1] != ["-e"] and len(given) == 1:
+        given = ["-e", *given]
     if name in {"jq", "awk"}:
-        words = [re.sub(r"\s+", "", each) for each in words]
+        given = [re.sub(r"\s+", "", each) for each in given]
     if name == "python3":
-        words = [re.sub(r"\s*([,;])\s*|\s+", r"\1", each).replace("'", '"') for each in words]
-    return name, *words
+        given = [re.sub(r"\s*([,;])\s*|\s+", r"\1", each).replace("'", '"') for each in given]
+    return name, *given
 
 
 def _split_flags(word: str, name: str) -> list[str]:
-    word = {"--raw-output": "-r", "--only-matching": "-o", "--quiet": "-q", "--silent": "-q"}.get(
-        word, word
-    )
-    if name == "grep" and re.fullmatch(r"-[A-Za-z]{2,}", word):
-        return [f"-{each}" for each in word[1:]]
-    return [word]  # fmt: skip
+    short = {"--raw-output": "-r", "--only-matching": "-o", "--quiet": "-q", "--silent": "-q"}
+    word = short.get(word, word)
+    is_several = name == "grep" and re.fullmatch(r"-[A-Za-z]{2,}", word)
+    return [f"-{each}" for each in word[1:]] if is_several else [word]
 
 
 def reader_of(stage: Stage) -> tuple[Idiom, int] | None:

@@ -45,15 +45,10 @@ def fix_of(change: Change, piece: Piece, source: SourceFile) -> Fix | None:
         edits: tuple[FileEdit, ...] = (FileEdit(*piece.convert(new)),)
     else:
         edits = tuple(
-            FileEdit(piece.origin[each.start], _end(piece, each.end), _written(piece, each.text))
+            FileEdit(piece.origin[each.start], piece.origin[each.end], _written(piece, each.text))
             for each in change.edits
         )
     return Fix(change.idiom, edits, change.differs, diff_of(source, edits))
-
-
-def _end(piece: Piece, end: int) -> int:
-    # What is after a part may be of the host: the end is that of the last character.
-    return piece.origin[end]
 
 
 def _plain(text: Text) -> str:
@@ -109,17 +104,10 @@ def _name(side: str, name: str) -> str:
     if re.fullmatch(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]+", raw):
         # A tab ends a name that has blanks in it.
         return raw.decode() + "\t" * (b" " in raw)
-    special = {
-        7: "\\a",
-        8: "\\b",
-        9: "\\t",
-        10: "\\n",
-        11: "\\v",
-        12: "\\f",
-        13: "\\r",
-        34: '\\"',
-        92: "\\\\",
-    }
-    return '"' + "".join(
-        special.get(byte, chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in raw
-    ) + '"'  # fmt: skip
+    special = {**dict(zip(range(7, 14), "abtnvfr", strict=True)), 34: '"', 92: "\\"}
+    escaped = (
+        f"\\{special[byte]}" if byte in special
+        else chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+        for byte in raw
+    )  # fmt: skip
+    return f'"{"".join(escaped)}"'

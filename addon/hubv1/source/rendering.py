@@ -3,18 +3,20 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
+import msgspec
+
 import hubv1
-from hubv1.source.findings import Finding, is_retiring, readable
+from hubv1.source.findings import Finding, readable
 from hubv1.source.join import Usage
-from hubv1.source.patches import diff_of, without_overlaps
-from hubv1.source.targets import LOOKED_FOR, TABLE_DATE
+from hubv1.source.patches import apply, diff_of, without_overlaps
+from hubv1.source.targets import LOOKED_FOR, RETIRING, TABLE_DATE
 from hubv1.source.tree import Looked, SourceFile
 from hubv1.text import bounded, harmless, number
 
@@ -48,8 +50,7 @@ def render(scan: Scan, form: str) -> str:
 
 def summary(scan: Scan) -> str:
     """What was found, in a sentence."""
-    calls = [each for each in scan.findings if not is_retiring(each)]
-    retiring = len(scan.findings) - len(calls)
+    retiring = sum(each.target.kind == RETIRING for each in scan.findings)
     if not scan.findings:
         return (
             "Nothing found: no call to Docker Hub API v1, and none to a route that is retired next."
@@ -57,7 +58,7 @@ def summary(scan: Scan) -> str:
     fixable = sum(each.fix is not None for each in scan.findings)
     done = f"{scan.fixed} fixed now" if scan.fixed else f"{fixable} with a fix"
     return (
-        f"{number(len(calls), 'call')} to Docker Hub API v1 and "
+        f"{number(len(scan.findings) - retiring, 'call')} to Docker Hub API v1 and "
         f"{number(retiring, 'call')} to routes that are retired next, {done}."
     )
 
@@ -88,16 +89,10 @@ def standing_of(finding: Finding) -> str:
     if not finding.calls:
         return "found, never called"
     callers = ", ".join(finding.callers[:_MOST_CALLERS])
-    more = len(finding.callers) - _MOST_CALLERS
-    last = (
-        finding.last_seen.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        if finding.last_seen
-        else ""
-    )
-    others = f" and {more} more" if more > 0 else ""
-    return (
-        f"called and found here: {number(finding.calls, 'call')} by {callers}{others}, last {last}"
-    )
+    if (more := len(finding.callers) - _MOST_CALLERS) > 0:
+        callers += f" and {more} more"
+    last = f"{finding.last_seen.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if finding.last_seen else ""
+    return f"called and found here: {number(finding.calls, 'call')} by {callers}, last {last}"
 
 
 def _terminal(scan: Scan) -> str:
@@ -166,10 +161,8 @@ def _markdown(scan: Scan) -> str:
             lines += ["", code_block(readable(finding.fix.diff).splitlines(), "diff")]
             lines += ["", finding.fix.differs] if finding.fix.differs else []
         elif code:
-            lines += [
-                "",
-                code_block(code.splitlines(), "python" if "import" in code[:8] else "bash"),
-            ]
+            language = "python" if "import" in code[:8] else "bash"
+            lines += ["", code_block(code.splitlines(), language)]
     if scan.not_found:
         lines += ["", "## Called, but in no file that was given", ""]
         lines += [f"- {code_span(_usage_line(usage))}" for usage in scan.not_found[:_MOST_ROWS]]
@@ -178,35 +171,25 @@ def _markdown(scan: Scan) -> str:
 
 def _json(scan: Scan) -> str:
     looked = scan.looked
+    about = asdict(looked) | {
+        "skipped": dict(sorted((+looked.skipped).items())),
+        "unreadable": [*map(_shown, looked.unreadable)],
+        "unexplained": [*map(_shown, looked.unexplained)],
+        "patterns": len(LOOKED_FOR),
+        "table": TABLE_DATE.isoformat(),
+    }
     made = {
         "schema": SCHEMA,
         "generated_at": _time(datetime.now(UTC)),
-        "looked": {
-            "files": looked.files,
-            "bytes": looked.bytes,
-            "skipped": dict(sorted((+looked.skipped).items())),
-            "unreadable": [_shown(each) for each in looked.unreadable],
-            "mentions": looked.mentions,
-            "ignored": looked.ignored,
-            "unexplained": [_shown(each) for each in looked.unexplained],
-            "patterns": len(LOOKED_FOR),
-            "table": TABLE_DATE.isoformat(),
-        },
-        "findings": [_json_of(each) for each in scan.findings],
-        "not_found": None
-        if scan.not_found is None
-        else [
-            {
-                "route": usage.route,
-                "repository": usage.repository,
-                "caller": usage.caller,
-                "calls": usage.calls,
-                "last_seen": _time(usage.last_seen),
-            }
-            for usage in scan.not_found
-        ],
+        "looked": about,
+        "findings": [*map(_json_of, scan.findings)],
+        "not_found": None if scan.not_found is None else [*map(_json_of_usage, scan.not_found)],
     }
     return json.dumps(made, indent=2) + "\n"
+
+
+def _json_of_usage(usage: Usage) -> dict[str, Any]:
+    return msgspec.structs.asdict(usage) | {"last_seen": _time(usage.last_seen)}
 
 
 def _json_of(finding: Finding) -> dict[str, Any]:
@@ -251,25 +234,15 @@ def _sarif(scan: Scan) -> str:
         for name, text, level in _RULES.values()
     ]
     driver = {"name": "hub-v1-bridge", "version": hubv1.__version__, "rules": rules}
+    said = {"level": "note", "message": {"text": what_was_looked_at(scan.looked)}}
     run = {
         "tool": {"driver": driver},
         "columnKind": "utf16CodeUnits",
         "results": [_sarif_of(each, scan) for each in scan.findings],
-        "invocations": [
-            {
-                "executionSuccessful": True,
-                "toolExecutionNotifications": [
-                    {"level": "note", "message": {"text": what_was_looked_at(scan.looked)}}
-                ],
-            }
-        ],
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": [said]}],
     }
-    made = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [run],
-    }
-    return json.dumps(made, indent=2) + "\n"
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
 def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
@@ -277,30 +250,21 @@ def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
     location = {"uri": quote(os.fsencode(finding.file))}
     said = (f"{finding.target.route} ({finding.does}).", standing_of(finding).capitalize())
     message = " ".join(filter(None, (*said, finding.replacement.partition("\n\n")[0])))
+    place = {"artifactLocation": location, "region": {"startLine": finding.line}}
     result: dict[str, Any] = {
         "ruleId": rule,
         "level": level,
         "message": {"text": message},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": location,
-                    "region": {"startLine": finding.line},
-                }
-            }
-        ],
+        "locations": [{"physicalLocation": place}],
     }
     if finding.calls:
         result["occurrenceCount"] = finding.calls
     if finding.fix is not None:
         region, text = _changed_lines(finding, scan.sources[finding.file].text)
         change = {"deletedRegion": region, "insertedContent": {"text": text}}
-        result["fixes"] = [
-            {
-                "description": {"text": f"As {finding.fix.idiom}. {finding.fix.differs}".rstrip()},
-                "artifactChanges": [{"artifactLocation": location, "replacements": [change]}],
-            }
-        ]
+        about = {"text": f"As {finding.fix.idiom}. {finding.fix.differs}".rstrip()}
+        files = [{"artifactLocation": location, "replacements": [change]}]
+        result["fixes"] = [{"description": about, "artifactChanges": files}]
     return result
 
 
@@ -309,9 +273,8 @@ def _changed_lines(finding: Finding, text: str) -> tuple[dict[str, int], str]:
     edits = sorted(finding.fix.edits if finding.fix else (), key=lambda each: each.start)
     begin = text.rfind("\n", 0, edits[0].start) + 1
     end = text.find("\n", max(each.end for each in edits)) + 1 or len(text)
-    made, at = "", begin
-    for edit in edits:
-        made, at = made + text[at : edit.start] + edit.text, edit.end
+    new = apply(text, edits)
+    new = new[begin : len(new) - len(text) + end]
     start, old = text.count("\n", 0, begin) + 1, text[begin:end]
     last = readable(old.rpartition("\n")[2])  # empty where the line has an end
     region = {
@@ -320,7 +283,7 @@ def _changed_lines(finding: Finding, text: str) -> tuple[dict[str, int], str]:
         "endLine": start + old.count("\n"),
         "endColumn": len(last.encode("utf-16-le")) // 2 + 1,
     }
-    return region, readable(made + text[at:end])
+    return region, readable(new)
 
 
 def _junit(scan: Scan) -> str:

@@ -1,6 +1,5 @@
 """A scan from beginning to end: trees read, fixes written, gates asked."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -11,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from hubv1.source.findings import Finding, find
-from hubv1.source.join import InputError
+from hubv1.source.join import read_input
 from hubv1.source.patches import apply, without_overlaps
 from hubv1.source.rendering import SCHEMA, Scan
 from hubv1.source.tree import SourceFile, Tree
-from hubv1.text import number, plainly, read_text
+from hubv1.text import number, plainly
 
 Key = tuple[str, str, str, str, str]
 
@@ -94,12 +93,7 @@ def _rewrite(source: SourceFile, text: str) -> None:
 
 def read_baseline(path: Path) -> Counter[Key]:
     """The findings of an earlier scan's JSON; raises InputError."""
-    try:
-        earlier = msgspec.convert(json.loads(read_text(path)), _Baseline)
-    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"The baseline {path} cannot be read: {plainly(error)}.") from error
-    if earlier.schema != SCHEMA:
-        raise InputError(f"The baseline {path} is no {SCHEMA}, but {earlier.schema}.")
+    earlier = read_input(path, "baseline", SCHEMA, _Baseline)
     return Counter(
         (each.file, each.kind, each.route, each.repository, each.does) for each in earlier.findings
     )
@@ -107,13 +101,12 @@ def read_baseline(path: Path) -> Counter[Key]:
 
 def found_by(gate: Gate, scan: Scan, baseline: Counter[Key] | None) -> str:
     """What the gate asks for and is there, in a few words; empty where nothing is."""
-    findings = scan.findings
-    if gate is Gate.NEVER:
-        return ""
+    count, what = len(scan.findings), "call"
     if gate is Gate.UNFIXED:
-        findings = [each for each in findings if each.fix is None]
-        return number(len(findings), "call") + " without a fix" if findings else ""
-    if gate is Gate.NEW:
-        new = Counter(each.key for each in findings) - (baseline or Counter())
-        return number(new.total(), "new call") if new else ""
-    return number(len(findings), "call") if findings else ""
+        count = sum(each.fix is None for each in scan.findings)
+    elif gate is Gate.NEW:
+        new = Counter(each.key for each in scan.findings) - (baseline or Counter())
+        count, what = new.total(), "new call"
+    if gate is Gate.NEVER or not count:
+        return ""
+    return number(count, what) + " without a fix" * (gate is Gate.UNFIXED)

@@ -1,7 +1,7 @@
 """What a URL asks for: a retired route of v1, or a route that Docker retires next."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -75,35 +75,34 @@ def target_of(
     if url is None or url["path"] is None:
         return None
     path, _, query = url["path"].partition("?")
-    known = _with_values(path, resolved, expressions)
+    holes = resolved.holes[resolved.text.count(HOLE) - path.count(HOLE) :]
+    known = _with_values(path, holes, expressions)
     if re.match(r"/+v1/", known):
-        target = _v1(path, known, resolved, method, docker_token=docker_token)
+        target = _v1(path, known, holes, method, docker_token=docker_token)
         # What a query asks for no change can keep.
         return replace(target, segments=()) if target and query else target
-    if url["host"].lower() == REGISTRY_HOST:
-        return None
-    return _v2(known, method)
+    return None if url["host"].lower() == REGISTRY_HOST else _v2(known, method)
 
 
 def asks_hub(resolved: Resolved) -> bool:
     """Whether it is a URL of a legacy host and no mere beginning of one."""
-    return (
-        _URL.fullmatch(resolved.text) is not None
-        and not is_base(resolved)
-        and not is_host(resolved)
-    )
+    is_url = _URL.fullmatch(resolved.text) is not None
+    return is_url and not is_base(resolved) and not is_host(resolved)
 
 
 def is_base(resolved: Resolved) -> bool:
     """Whether it is the beginning of v1's URLs that is called nowhere in its file."""
-    url = _URL.fullmatch(resolved.text)
-    return url is not None and bool(re.fullmatch(r"/+v1/+repositories/*", url["path"] or ""))
+    return _has_path(resolved, r"/+v1/+repositories/*")
 
 
 def is_host(resolved: Resolved) -> bool:
     """Whether it is a host that paths elsewhere in its file may be relative to."""
+    return _has_path(resolved, r"/*(?:v1/*)?")
+
+
+def _has_path(resolved: Resolved, pattern: str) -> bool:
     url = _URL.fullmatch(resolved.text)
-    return url is not None and bool(re.fullmatch(r"/*(?:v1/*)?", url["path"] or ""))
+    return url is not None and bool(re.fullmatch(pattern, url["path"] or ""))
 
 
 def base_target() -> Target:
@@ -112,22 +111,17 @@ def base_target() -> Target:
     return Target(V1, row.name, "", row)
 
 
-def _with_values(path: str, resolved: Resolved, expressions: Expressions) -> str:
+def _with_values(path: str, holes: Sequence[Part], expressions: Expressions) -> str:
     """The path with the values of variables that have but one."""
-    before = resolved.text.count(HOLE) - path.count(HOLE)
-    holes = iter(resolved.holes[before:])
-    return re.sub(
-        HOLE, lambda _: _value(next(holes, None), expressions), path, count=len(resolved.holes)
+    values = (
+        expressions.literal(hole.name) if hole.name and not hole.name.isdigit() else ""
+        for hole in holes
     )
-
-
-def _value(hole: Part | None, expressions: Expressions) -> str:
-    name = hole.name if hole else ""
-    return (expressions.literal(name) if name and not name.isdigit() else "") or HOLE
+    return re.sub(HOLE, lambda _: next(values, "") or HOLE, path)
 
 
 def _v1(
-    path: str, known: str, resolved: Resolved, method: str, *, docker_token: bool
+    path: str, known: str, holes: Sequence[Part], method: str, *, docker_token: bool
 ) -> Target | None:
     found = _REPOSITORIES.fullmatch(known)
     call = recognise(method, known.replace(HOLE, "x").encode("utf-8"), lambda: docker_token)
@@ -139,14 +133,13 @@ def _v1(
         repository = f"{OFFICIAL_NAMESPACE}/{repository}"
     if call.repository is None and call.route.listing is not Listing.NOTHING:
         repository = "*" if HOLE in found[1] else ""
-    holes = iter(resolved.holes[resolved.text.count(HOLE) - path.count(HOLE) :])
+    target = Target(V1, call.route.name, repository, call.route)
     written = _REPOSITORIES.fullmatch(path)
-    segments: tuple[tuple[str | Part, ...], ...] = ()
-    tag: tuple[str | Part, ...] = ()
-    if written is not None:
-        segments = tuple(_pieces(each, holes) for each in written[1].split("/") if each)
-        tag = _pieces(written[3] or "", holes)
-    return Target(V1, call.route.name, repository, call.route, "", segments, tag)
+    if written is None:
+        return target
+    left = iter(holes)
+    segments = tuple(_pieces(each, left) for each in written[1].split("/") if each)
+    return replace(target, segments=segments, tag=_pieces(written[3] or "", left))
 
 
 def _pieces(text: str, holes: Iterator[Part]) -> tuple[str | Part, ...]:
