@@ -24,7 +24,7 @@ use_venv .venv "" requirements.txt
 
 def copy_checkout(folder: Path, requirements: str | None = None) -> Path:
     """What a clone has that the scripts need; `requirements` in the place of the real ones."""
-    for part in ("scripts", "addon", "tests/standin", "tests/demo", "tests/bench"):
+    for part in ("scripts", "addon", "tests/standin", "tests/demo", "tests/bench", "tests/lab"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     shutil.copy(ROOT / "requirements.txt", folder)

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,15 @@ from bench import (
     page,
     recording,
     shared,
+    soak,
     stalls,
     waits,
 )
+from bench.__main__ import main
 from bench.compare import ratio_of
 from bench.load import CLIENTS
 from bench.memory import BEHIND
-from bench.plan import MOST_BYTES, Plan
+from bench.plan import MOST_BYTES, BenchError, Plan
 from bench.programs import bridged, loop, skopeo
 from bench.race import Times, Way, race
 from bench.standins import running_hosts
@@ -57,6 +61,8 @@ SMALL = Plan(
     fill_bytes=600_000,
     page_calls=60,
     page_callers=20,
+    minutes=0.1,
+    soak_rounds=3,
     stall_rounds=1,
     quiet_seconds=0.1,
     stall_lists=((450, 128, 50),),
@@ -101,6 +107,7 @@ def test_help_names_every_part(tmp_path: Path) -> None:
         "history",
         "growth",
         "memory",
+        "soak",
     ):
         assert f"\n  {name} " in shown
 
@@ -294,6 +301,68 @@ def test_three_bridges_that_share_by_path_ask_for_each_list_once(tmp_path: Path)
     assert int(one.split()[-1]) == lists
     assert int(by_path.split()[3].rstrip(",")) == lists
     assert int(by_turns.split()[3].rstrip(",")) > lists
+
+
+def test_in_a_soak_nothing_grows_and_every_answered_call_is_recorded_once(tmp_path: Path) -> None:
+    _, *rounds, last = soak.soak(SMALL, tmp_path)
+    assert len(rounds) == SMALL.soak_rounds
+    assert all("MB," in line and "descriptors," in line and "tasks," in line for line in rounds)
+    assert last.endswith("each once in the journal and once in the fleet")
+    assert "with 200" in last
+
+
+LEAK = """
+kept = []
+class Leak:
+    def request(self, flow):
+        kept.append(open("/dev/null"))
+addons = [Leak()]
+"""
+
+
+def test_a_soak_fails_where_something_grows(tmp_path: Path) -> None:
+    (tmp_path / "leak.py").write_text(LEAK)
+    with pytest.raises(BenchError, match=r"Descriptors grew from \d+ to \d+\."):
+        [*soak.soak(replace(SMALL, minutes=0.02), tmp_path, "-s", str(tmp_path / "leak.py"))]
+
+
+def test_a_soak_tells_what_grew() -> None:
+    start = soak.Held(100.0, 20, 4, 10, 0, p99=20.0, p99_of_hub=5.0)
+    assert [*soak.grown(start, replace(start, megabytes=109.0, threads=5, p99=80.0))] == []
+    end = replace(start, megabytes=111.0, processes=1, p99=200.0)
+    assert [*soak.grown(start, end)] == [
+        "Megabytes grew from 100 to 111.",
+        "Processes grew from 0 to 1.",
+        "Answers were slower: 99 % came in 20 ms, then in 200 ms.",
+    ]
+    # On a machine that has become four times as slow.
+    assert [*soak.grown(start, replace(start, p99=200.0, p99_of_hub=20.0))] == []
+
+
+def test_a_soak_tells_which_calls_are_missing_or_twice() -> None:
+    call = ("nightly", "/v1/repositories/a/tags", 200)
+    other = ("tls", "/v1/repositories/b/tags", 200)
+    assert [*soak.missing(Counter([call]), Counter([call]), [])] == []
+    assert [*soak.missing(Counter([call, call, other]), Counter([call, other, other]), ["x"])] == [
+        "Calls without an answer: 1, such as x.",
+        f"Answered calls without a row in the journal: 1, such as {call}.",
+        f"Rows in the journal for calls that were not answered so often: 1, such as {other}.",
+    ]
+
+
+def test_what_is_not_as_it_has_to_be_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(plan: Plan, _folder: Path) -> Iterator[str]:
+        yield f"{plan.minutes:g} minutes"
+        raise BenchError("soak: Threads grew from 3 to 30.")
+
+    monkeypatch.setattr(soak, "soak", failing)
+    monkeypatch.setattr(sys, "argv", ["bench", "soak", "--minutes=0.5"])
+    assert main() == 1
+    said = capsys.readouterr()
+    assert "== soak\n0.5 minutes\n" in said.out
+    assert said.err == "scripts/bench: soak: Threads grew from 3 to 30.\n"
 
 
 def test_it_is_the_cache_of_the_bridge_that_is_filled() -> None:

@@ -254,7 +254,9 @@ def test_the_files_of_callers_that_the_report_page_shows_are_such(tmp_path: Path
     assert owner.team == "Platform"
 
 
-@pytest.mark.parametrize("script", ["run", "demo", "report", "scan", "prove", "test", "bench"])
+@pytest.mark.parametrize(
+    "script", ["run", "demo", "report", "scan", "prove", "lab", "test", "bench"]
+)
 def test_readme_names_every_script(script: str) -> None:
     assert f"scripts/{script}" in README
     assert (ROOT / "scripts" / script).stat().st_mode & 0o111

@@ -1,15 +1,19 @@
 """What the pages show exists: links, options, commands, scripts and their arguments."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
 from functools import cache
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from hubv1.cli.main import COMMANDS, command_of
 from hubv1.commands import Commands
@@ -19,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, *DOCS]
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 # The programs whose arguments are looked at, and the parser that each has.
@@ -50,6 +55,14 @@ def text_of(page: Path) -> str:
 @pytest.mark.parametrize("page", DOCS, ids=name_of)
 def test_every_page_is_linked_from_readme(page: Path) -> None:
     assert f"](docs/{page.name}" in text_of(README)
+
+
+def test_the_index_leads_to_every_symptom() -> None:
+    index = text_of(ROOT / "docs" / "README.md")
+    headings = re.findall(r"^## (.*)$", text_of(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
+    for heading in headings:
+        [anchor] = anchors(f"## {heading}")
+        assert f"](troubleshooting.md#{anchor})" in index
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -175,6 +188,40 @@ def said(argument: str) -> str:
     # `--help` ends with 1.
     done = subprocess.run([MITMDUMP, argument], capture_output=True, text=True, check=False)
     return str(done.stdout)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_a_form_for_issues_is_one_that_github_shows(form: Path) -> None:
+    vendored = resources.files("check_jsonschema.builtin_schemas.vendor")
+    known = vendored / "github-issue-forms.json"
+    content = YAML(typ="safe").load(form)
+    jsonschema.validate(content, json.loads(known.read_text(encoding="utf-8")))
+    fields = [each for each in content["body"] if each["type"] != "markdown"]
+    ids = [each["id"] for each in fields]
+    labels = [each["attributes"]["label"] for each in fields]
+    assert len({*ids}) == len(ids)
+    assert len({*labels}) == len(labels)
+    assert any(each.get("validations", {}).get("required") for each in fields)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_a_form_for_issues_names_pages_programs_and_commands_that_there_are(form: Path) -> None:
+    text = text_of(form)
+    for target in re.findall(r"\]\((.*?)\)", text):
+        path, _, anchor = target.removeprefix("../blob/HEAD/").partition("#")
+        assert (ROOT / path).is_file(), target
+        assert not anchor or anchor in anchors(text_of(ROOT / path)), target
+    for program, command in re.findall(r"`(scripts/\w+|hub-v1-bridge) ?([\w-]*)", text):
+        if program == "hub-v1-bridge":
+            assert command in {*COMMANDS, "--version"}
+        else:
+            assert (ROOT / program).exists()
+
+
+def test_who_has_trouble_is_asked_for_version_and_check() -> None:
+    text = text_of(next(form for form in FORMS if form.name == "trouble.yml"))
+    for asked in ("hub-v1-bridge --version", "scripts/run --check", "hub-v1-bridge check"):
+        assert f"`{asked}`" in text
 
 
 def test_the_arguments_that_are_looked_at_are_many() -> None:

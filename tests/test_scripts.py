@@ -1,6 +1,8 @@
 """The scripts as a user starts them, in a checkout of their own whose path has spaces in it."""
 
+import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,8 @@ from checkouts import (
     plain_tools,
     start,
 )
+from demo import picture
+from e2e.clients import tool
 from standin import Standin
 
 
@@ -158,7 +162,31 @@ def test_the_demo_goes_as_told_and_leaves_nothing_behind(checkout: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", ["run", "report", "demo", "bench", "test"])
+def test_the_picture_of_the_demo_is_what_it_shows_on_a_terminal(
+    checkout: Path, tmp_path: Path
+) -> None:
+    for program in picture.PROGRAMS.split():
+        tool(program)
+    (tmp_path / "bin").mkdir()
+    said = picture.record(
+        [str(checkout / "scripts" / "demo")], picture.environment(tmp_path / "bin")
+    )
+    kept = picture.PICTURE.read_text(encoding="utf-8")
+    made_anew = "PYTHONPATH=addon:tests python -m demo.picture"
+    assert _story(picture.words(picture.picture(said))) == _story(picture.words(kept)), made_anew
+    assert "The bridge is killed with kill -9" in said
+    assert all(
+        heading in kept.replace("&#160;", " ") for heading in ("What to change", "15 clients")
+    )
+
+
+def _story(lines: Sequence[str]) -> list[str]:
+    """What is told of the clients; not what programs of other versions say of errors."""
+    told = itertools.takewhile(lambda line: "kill -9" not in line, lines)
+    return [re.sub(r"\(.*\)?$", "(…)", line).rstrip() for line in told]
+
+
+@pytest.mark.parametrize("script", ["run", "report", "demo", "bench", "lab", "test"])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_is_there_before_any_environment(tmp_path: Path, script: str, flag: str) -> None:
     bare = copy_checkout(tmp_path / "bare checkout")
@@ -168,7 +196,7 @@ def test_help_is_there_before_any_environment(tmp_path: Path, script: str, flag:
     assert list(bare.glob(".venv*")) == []
 
 
-@pytest.mark.parametrize("script", ["demo", "bench"])
+@pytest.mark.parametrize("script", ["demo", "bench", "lab"])
 def test_wrong_arguments_are_told_before_any_environment_is_made(
     tmp_path: Path, script: str
 ) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from bench.plan import Plan
+from bench.plan import BenchError, Plan
 
 Part = Callable[[Plan, Path], Iterator[str]]
 
@@ -33,10 +33,11 @@ PARTS = {
     "trees": ("trees:trees", "a scan of a large source tree: time and memory"),
     "shared": ("shared:shared", "upstream calls of three bridges behind nginx, against one's"),
     "memory": ("memory:memory", "what 100,000 calls add; takes ten minutes, so only if asked for"),
+    "soak": ("soak:soak", "a long run in trouble: nothing may grow or be missing; if asked for"),
 }
 """Each with its function and its meaning. What it needs is loaded when it is measured, so that the
 help is there before anything is installed."""
-ON_DEMAND = "memory"
+ON_DEMAND = {"memory", "soak"}
 SIZES = {
     "rounds": "of each comparison by CPU time",
     "calls": "in each of these rounds",
@@ -47,12 +48,15 @@ SIZES = {
     "files": "of the tree in the part `trees`",
     "kinds": "of calls, in each hour of the part `growth`",
     "memory_calls": "in the part `memory`",
+    "minutes": "of the part `soak`",
+    "soak_rate": "of calls a second in it",
 }
 """Those of a plan that may be set, with their meaning."""
 
 
 def main() -> int:
-    """Measure and print; the figures are for reading, so nothing fails."""
+    """Measure and print. The figures are for reading, and fail nothing; 1 if a part says that
+    something is not as it has to be."""
     plan, names = read_options()
     from mitmproxy.version import VERSION
 
@@ -62,12 +66,17 @@ def main() -> int:
         f"rounds of {plan.calls} calls in turns, repositories of {plan.tags} tags. Docker's hosts "
         f"answer {plan.latency * 1e3:.0f} ms late, in `calls` and `memory` at once."
     )
+    code = 0
     for name in names:
         print(f"\n== {name}", flush=True)
         with tempfile.TemporaryDirectory(prefix="hub-v1-bench-") as folder:
-            for line in _part(name)(plan, Path(folder)):
-                print(line, flush=True)
-    return 0
+            try:
+                for line in _part(name)(plan, Path(folder)):
+                    print(line, flush=True)
+            except BenchError as error:
+                print(f"scripts/bench: {error}", file=sys.stderr)
+                code = 1
+    return code
 
 
 def _part(name: str) -> Part:
@@ -86,18 +95,21 @@ def read_options() -> tuple[Plan, list[str]]:
         epilog=f"parts:\n{parts}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help="see below")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="see below; default: most")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help="the same")
     parser.add_argument("--memory", action="store_true", help="the part of that name too")
     for name, meaning in SIZES.items():
         default = getattr(plan, name)
         option = "--" + name.replace("_", "-")
         parser.add_argument(
-            option, type=int, default=default, help=f"{meaning} (default {default})"
+            option, type=type(default), default=default, help=f"{meaning} (default {default})"
         )
     given = parser.parse_args()
-    wanted = set(given.only or PARTS.keys() - {ON_DEMAND}) | (
-        {ON_DEMAND} if given.memory else set()
-    )
+    if unknown := set(given.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    wanted = {*given.parts, *(given.only or ())} or PARTS.keys() - ON_DEMAND
+    if given.memory:
+        wanted |= {"memory"}
     chosen = [name for name in PARTS if name in wanted]
     return replace(plan, **{name: getattr(given, name) for name in SIZES}), chosen
 

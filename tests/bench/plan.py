@@ -6,6 +6,10 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of the answers that the bridge keeps: that of hubv1.calls.cache."""
 
 
+class BenchError(Exception):
+    """What was measured is not as it has to be; the text says what."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The sizes of all comparisons."""
@@ -54,6 +58,12 @@ class Plan:
     """Of the journal whose page is made."""
     page_callers: int = 2_000
     """Who made them."""
+    minutes: float = 10.0
+    """Of calls in a soak, beside what it takes to look at the bridge between its rounds."""
+    soak_rounds: int = 10
+    """The first is to warm up."""
+    soak_rate: float = 40.0
+    """Calls a second."""
     stall_rounds: int = 7
     """How often each long list is read beside other traffic."""
     quiet_seconds: float = 1

@@ -19,7 +19,7 @@ import pytest
 
 from e2e.bridges import PATIENCE, Mitmdump, Row, eventually, running_mitmdump, with_authority
 from e2e.clients import clean_environment, output, tool
-from e2e.networks import SETTINGS, Network, as_if_run, blocks, network, standin
+from e2e.networks import Network, as_if_run, blocks, network
 
 PAGE = "modes.md"
 INDEX, REGISTRY = "index.docker.io", "registry.hub.docker.com"
@@ -29,7 +29,7 @@ LOCAL_SINCE = (11, 1)
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with network(tmp_path_factory.mktemp("modes")) as made, standin(made):
+    with network(tmp_path_factory.mktemp("modes")) as made:
         yield made
 
 
@@ -56,9 +56,8 @@ class Desk:
     def bridge(self, command: str, *more: str, under: Sequence[str] = ()) -> Iterator[Mitmdump]:
         """The bridge that a line starts, led to the stand-in."""
         _, *arguments = shlex.split(command.removesuffix("&").removeprefix("sudo "))
-        hub = ["hub_url=https://hub.docker.com:8443", "hub_registry_url="]
-        hub.append(f"ssl_verify_upstream_trusted_ca={self.lab.folder / 'tls' / 'ca.pem'}")
-        everything = [*arguments, *(word for each in hub for word in ("--set", each)), *more]
+        trust = f"ssl_verify_upstream_trusted_ca={self.lab.lab.hub_authority}"
+        everything = [*arguments, "--set", trust, *more]
         on_host = [*self.lab.inside("bridge"), *under]
         with as_if_run(self.home / ".mitmproxy", on_host, everything, port=8080) as bridge:
             yield bridge
@@ -117,8 +116,6 @@ def test_the_lines_of_a_section_work(
 
 def test_the_lines_about_a_parent_proxy_work(desk: Desk, authority: Path) -> None:
     lab = desk.lab
-    (SETTINGS / f"{lab.prefix}hub").mkdir(exist_ok=True)
-    (SETTINGS / f"{lab.prefix}hub" / "hosts").write_text("10.77.2.2 hub.docker.com\n")
     desk.type("echo '10.77.2.2 proxy.example' >> /etc/hosts")
     confdir = with_authority(desk.home / "parent", authority)
     # It only tunnels, as most of them do.

@@ -52,5 +52,5 @@ def _address(runner: web.AppRunner) -> str:
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls is None:
         return None
-    names = [name.strip() for name in settings.tls_names.split(",") if name.strip()]
-    return tls.server_context(settings.tls, [settings.host, *tls.NAMES, *names])
+    names = [settings.host, *tls.NAMES, *settings.tls_names.split(",")]
+    return tls.server_context(settings.tls, [name.strip() for name in names if name.strip()])

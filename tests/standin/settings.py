@@ -13,7 +13,7 @@ from . import uncertain
 class Settings:
     """May be changed while the stand-in serves, but for addresses, TLS and `calls_kept`."""
 
-    host: Annotated[str, "address that all three listeners are bound to"] = "127.0.0.1"
+    host: Annotated[str, "address that all three listeners are bound to; empty: all"] = "127.0.0.1"
     hub_port: Annotated[int, "port of the stand-in for hub.docker.com; 0 takes a free one"] = 0
     registry_port: Annotated[int, "port of the stand-in for registry-1 and index.docker.io"] = 0
     auth_port: Annotated[int, "port of the stand-in for auth.docker.io"] = 0
