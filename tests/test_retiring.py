@@ -97,6 +97,15 @@ def test_a_page_of_tags_is_written_down_where_hub_refuses_its_offset(
     assert (entry.namespace, entry.repository) == ("acme", "app")
 
 
+@pytest.mark.parametrize("query", ["", "?page=1&page_size=100"])
+def test_a_first_page_is_other_traffic_however_it_is_answered(
+    tmp_path: Path, hub: Standin, query: str
+) -> None:
+    flow = make_flow(f"/v2/repositories/acme/app/tags{query}", host="hub.docker.com")
+    played(tmp_path, hub, flow, refusal())
+    assert entries(tmp_path / "journal.sqlite3") == []
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_a_refusal_is_read_however_it_is_encoded(tmp_path: Path, hub: Standin, coding: str) -> None:
     response = refusal()

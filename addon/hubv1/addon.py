@@ -6,7 +6,8 @@ import os
 from collections.abc import Awaitable
 
 from mitmproxy import connection, ctx, exceptions, http, tls
-from mitmproxy.addonmanager import Loader
+from mitmproxy.addonmanager import AddonManager, Loader
+from mitmproxy.log import LegacyLogEvents
 
 from hubv1 import contentview
 from hubv1.api.anonymity import network_of
@@ -18,12 +19,12 @@ from hubv1.lifecycle import Lifecycle, answer_loop
 from hubv1.metrics import Readings
 from hubv1.mitm import upstream
 from hubv1.mitm.flows import accept_connect, header, is_replay, is_turned_away, is_upstream_flow
-from hubv1.mitm.log_events import spare_log_events
 from hubv1.text import harmless
 
 logger = logging.getLogger(__name__)
 
 _NAMES = frozenset(option.name for option in OPTIONS)
+_PACKAGE = f"{__package__}."
 _EAGER = (
     "connection_strategy=eager connects to a host before the bridge sees the call. Behind CONNECT "
     "the bridge prevents that. Elsewhere, if a legacy host is dead or its name no longer resolves, "
@@ -70,7 +71,7 @@ class Bridge(Commands):
     def running(self) -> None:
         """Warn of a set-up that will fail."""
         self.is_running = True
-        spare_log_events(ctx.master.addons)
+        _spare_log_events(ctx.master.addons)
         if ctx.options.server and ctx.options.connection_strategy == "eager":
             logger.warning(_EAGER)
 
@@ -178,3 +179,32 @@ class Bridge(Commands):
     def _readings(self) -> Readings:
         components = self.components
         return components.readings if components is not None else Readings()
+
+
+class _IfHeard(logging.Filter):
+    """Fires mitmproxy's deprecated `add_log` event for lines of this package only where an addon
+    has the hook.
+
+    For each line mitmproxy formats it a second time, wakes the event loop and asks all of its
+    addons, none of which listens: more CPU time than all else that a cached answer takes here.
+    """
+
+    def __init__(self, addons: AddonManager) -> None:
+        super().__init__()
+        self._addons = addons
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the event is fired for this record."""
+        if not record.name.startswith(_PACKAGE):
+            return True
+        return any(hasattr(addon, "add_log") for addon in self._addons.lookup.values())
+
+
+def _spare_log_events(addons: AddonManager) -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LegacyLogEvents):
+            # Of a package that was loaded before, perhaps, whose class is another.
+            of_ours = [each for each in handler.filters if type(each).__name__ == _IfHeard.__name__]
+            for each in of_ours:
+                handler.removeFilter(each)
+            handler.addFilter(_IfHeard(addons))

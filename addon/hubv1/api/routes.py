@@ -386,14 +386,18 @@ def recognise_retiring(method: str, path: bytes) -> Call | None:
     call = _match(_RETIRING, method, _decoded(place.rstrip(b"/")), lambda: False)
     if call is None or call.route.listing is not Listing.PAGE:
         return call
-    if not _BEYOND_FIRST.search(query):
-        return None  # Hub refuses no first page for its offset
     names = call.repository
     if names is None or not _QUERY.fullmatch(query):
         return call
     asked = call.route.path.format(namespace=names.namespace, name=names.name)
     slashes = "/" if place.endswith(b"/") else ""
     return replace(call, target=f"{asked}{slashes}{(mark + query).decode()}")
+
+
+def is_first_page(path: bytes) -> bool:
+    """Whether a request for a page of tags is for the first, which Hub refuses nobody for its
+    offset."""
+    return not _BEYOND_FIRST.search(path.partition(b"?")[2])
 
 
 def _decoded(path: bytes) -> str:
