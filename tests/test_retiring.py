@@ -101,8 +101,8 @@ def test_a_page_of_tags_is_written_down_where_hub_refuses_its_offset(
 def test_a_first_page_is_other_traffic_however_it_is_answered(
     tmp_path: Path, hub: Standin, query: str
 ) -> None:
-    flow = make_flow(f"/v2/repositories/acme/app/tags{query}", host="hub.docker.com")
-    played(tmp_path, hub, flow, refusal())
+    path = f"/v2/namespaces/acme/repositories/app/tags{query}"
+    played(tmp_path, hub, make_flow(path, host="hub.docker.com"), refusal())
     assert entries(tmp_path / "journal.sqlite3") == []
 
 

@@ -14,7 +14,7 @@ from mitmproxy import connection, http
 from mitmproxy.connection import ConnectionState
 
 from hubv1.api.anonymity import anonymized
-from hubv1.api.routes import Call, Listing, Outcome, Verdict, is_first_page
+from hubv1.api.routes import Call, Outcome, Verdict, is_first_page
 from hubv1.api.translation import as_deprecated
 from hubv1.api.v2 import with_links_to
 from hubv1.calls import (
@@ -162,12 +162,12 @@ class Lifecycle:
 
     def _open_retiring(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
         """Recognise a call to what Docker retires next, unless it is the bridge's own."""
+        if is_first_page(flow.request.data.path):
+            return None  # other traffic, however it is answered
         config = components.config
         call = retiring_call(flow, config.url)
         if call is None or components.environment.bridge_id in header(flow, "Via"):
             return None
-        if call.route.listing is Listing.PAGE and is_first_page(flow.request.data.path):
-            return None  # other traffic, however it is answered
         imposed = components.environment.imposed_authorization
         request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
         pending = PendingCall(flow, call, Outcome.OBSERVED, request)

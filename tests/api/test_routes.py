@@ -374,3 +374,10 @@ def test_a_first_page_of_tags_can_be_told(query: str) -> None:
 )
 def test_what_may_be_another_page_is_no_first_page(query: str) -> None:
     assert not is_first_page(f"{V2_ACME}/tags{query}".encode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/repositories/acme/tags", "/v2/repositories/acme/app/tags", V2_ACME, f"{R}/a/tags"]
+)
+def test_a_call_by_another_route_is_no_first_page(path: str) -> None:
+    assert not is_first_page(path.encode())

@@ -64,7 +64,7 @@ def main() -> int:
         f"Python {platform.python_version()}, mitmproxy {VERSION}; ratios of the peer's cost to "
         f"the bridge's. CPU time is that of the mitmdump process for each call, in {plan.rounds} "
         f"rounds of {plan.calls} calls in turns, repositories of {plan.tags} tags. Docker's hosts "
-        f"answer {plan.latency * 1e3:.0f} ms late, in `calls` and `memory` at once."
+        f"answer at once, and {plan.latency * 1e3:.0f} ms late in `lists`, `pages` and `equal`."
     )
     code = 0
     for name in names:

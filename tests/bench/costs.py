@@ -50,7 +50,7 @@ def new_calls(plan: Plan, folder: Path) -> Iterator[str]:
 def cached_calls(plan: Plan, folder: Path) -> Iterator[str]:
     """The same call again and again, which the bridge answers from its cache."""
     with ExitStack() as stack:
-        hosts = stack.enter_context(running_hosts(folder, *rules(plan), latency=plan.latency))
+        hosts = stack.enter_context(running_hosts(folder, *rules(plan)))
         reverse = ["--mode", f"reverse:{hosts.hub}"]
         kept = ["--set", "hub_cache_ttl=3600"]  # longer than any measurement
         bare = stack.enter_context(running_mitmdump(folder / "bare", *reverse))

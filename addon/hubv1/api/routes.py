@@ -395,9 +395,12 @@ def recognise_retiring(method: str, path: bytes) -> Call | None:
 
 
 def is_first_page(path: bytes) -> bool:
-    """Whether a request for a page of tags is for the first, which Hub refuses nobody for its
-    offset."""
-    return not _BEYOND_FIRST.search(path.partition(b"?")[2])
+    """Whether a request target is for the first page of a repository's tags, by the route that
+    stays: Hub refuses nobody that page for its offset."""
+    if not path.startswith(b"/v2/namespaces/"):
+        return False
+    place, _, query = path.partition(b"?")
+    return place.rstrip(b"/").endswith(b"/tags") and not _BEYOND_FIRST.search(query)
 
 
 def _decoded(path: bytes) -> str:
