@@ -11,8 +11,8 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
-import jsonschema
 import pytest
+from jsonschema_rs import validate
 from ruamel.yaml import YAML
 
 from hubv1.cli.main import COMMANDS, command_of
@@ -195,7 +195,7 @@ def test_a_form_for_issues_is_one_that_github_shows(form: Path) -> None:
     vendored = resources.files("check_jsonschema.builtin_schemas.vendor")
     known = vendored / "github-issue-forms.json"
     content = YAML(typ="safe").load(form)
-    jsonschema.validate(content, json.loads(known.read_text(encoding="utf-8")))
+    validate(json.loads(known.read_text(encoding="utf-8")), content)
     fields = [each for each in content["body"] if each["type"] != "markdown"]
     ids = [each["id"] for each in fields]
     labels = [each["attributes"]["label"] for each in fields]
