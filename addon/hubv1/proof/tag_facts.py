@@ -148,27 +148,13 @@ async def _below_the_cap(probes: Probes) -> Evidence:
     return status_is(await probes.hub(_LAST_OPEN), probes, 200)
 
 
-@TABLE.fact(
-    18,
-    Source(
-        "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), [Harbor #23819](https://github.com/goharbor/harbor/issues/23819)",
-        "2026-08-11",
-    ),
-    "hub/client.py",
-)
+@TABLE.fact(18, _CAP, "hub/client.py")
 async def _from_the_cap_on(probes: Probes) -> Evidence:
     """From offset 1000 on, who does not sign in gets 403."""
     return status_is(await probes.hub(CAPPED), probes, 403)
 
 
-@TABLE.fact(
-    19,
-    Source(
-        "[dotCMS #37025](https://github.com/dotCMS/core/issues/37025), [shields #12111](https://github.com/badges/shields/issues/12111)",
-        "2026-08-11",
-    ),
-    "hub/client.py",
-)
+@TABLE.fact(19, _CAP_TEXT, "hub/client.py")
 async def _reason(probes: Probes) -> Evidence:
     """That 403 says `pagination offset too large for anonymous requests`."""
     said = str(json_of(await probes.hub(CAPPED)).get("message", ""))
