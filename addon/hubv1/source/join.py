@@ -42,19 +42,19 @@ _I = TypeVar("_I", bound=_Input)
 
 
 def read_input(path: Path, what: str, schema: str, kind: type[_I]) -> _I:
-    """What a file of JSON with a schema of that name holds; raises InputError."""
+    """What a file of JSON holds whose schema is `schema`, perhaps a pattern; raises InputError."""
     try:
         found = msgspec.convert(json.loads(read_text(path)), kind)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise InputError(f"The {what} {path} cannot be read: {plainly(error)}.") from error
-    if not found.schema.startswith(schema):
+    if not fnmatchcase(found.schema, schema):
         raise InputError(f"The {what} {path} is no {schema}, but {found.schema}.")
     return found
 
 
 def read_report(path: Path) -> list[Usage]:
     """The calls in a JSON report; raises InputError."""
-    return read_input(path, "report", "hub-v1-report/", _Report).findings
+    return read_input(path, "report", "hub-v1-report/*", _Report).findings
 
 
 def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:
