@@ -85,8 +85,10 @@ class Connections:
 
     def certificate_for(self, host: str) -> Path | None:
         """The certificate to show to `host`, if there is one."""
+        if not self.client_certs:
+            return None
         path = Path(_expanded(self.client_certs) or "")
-        if self.client_certs and path.is_dir():
+        if path.is_dir():
             path /= f"{host}.pem"
         return path if path.is_file() else None
 
