@@ -10,7 +10,7 @@ from hubv1.api.routes import Call, Outcome, Verdict, recognise
 from hubv1.calls import Limits, Result, answer_call
 from hubv1.hub import HubClient, Transport
 from hubv1.journal import CallRecord, new_id
-from hubv1.turns import Steps
+from hubv1.turns import Steps, in_turns
 
 VIA = "1.1 hub-v1-bridge-0a1b2c3d"
 
@@ -62,12 +62,7 @@ def recognised(path: str, method: str = "GET", *, docker_token: bool = False) ->
 
 def whole(steps: Steps[_T]) -> _T:
     """The result of some work, all of it at once."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
+    return asyncio.run(in_turns(steps))
 
 
 def with_client(url: str, use: Callable[[HubClient], Awaitable[_T]], registry_url: str = "") -> _T:
