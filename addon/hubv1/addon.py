@@ -69,7 +69,7 @@ class Bridge(Commands):
             logger.error(str(error))
 
     def running(self) -> None:
-        """Warn of a set-up that will fail."""
+        """Warn of a set-up that will fail, and spare mitmproxy events that nobody hears."""
         self.is_running = True
         _spare_log_events(ctx.master.addons)
         if ctx.options.server and ctx.options.connection_strategy == "eager":
@@ -186,7 +186,7 @@ class _IfHeard(logging.Filter):
     has the hook.
 
     For each line mitmproxy formats it a second time, wakes the event loop and asks all of its
-    addons, none of which listens: more CPU time than all else that a cached answer takes here.
+    addons, none of which listens: about 200 µs, a tenth of what a cached answer costs in all.
     """
 
     def __init__(self, addons: AddonManager) -> None:

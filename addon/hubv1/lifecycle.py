@@ -251,8 +251,7 @@ def _is_heard(flow: http.HTTPFlow) -> bool:
 
 
 def _result_at_once(pending: PendingCall, components: Components) -> Result | None:
-    """The result for a call that nobody has to be asked for: without a task, which costs a tenth of
-    what mitmproxy needs for such a call."""
+    """The result for a call of which nobody has to be asked, so that it needs no task."""
     if components.environment.bridge_id in pending.request.via:
         return failure("loop")
     if pending.flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:

@@ -69,7 +69,7 @@ class Reporter:
     """Makes reports while the bridge goes on answering, and the last ones at its end."""
 
     def __init__(self) -> None:
-        """Idle."""
+        """No report is being made yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 

@@ -22,8 +22,8 @@ addons = [Empty()]
 V2 = "/v2/namespaces/bench/repositories/{}/tags?page_size=100&page=1"
 V1 = "/v1/repositories/bench/{}/tags"
 FEW_TAGS = 5
-"""Of another namespace's repositories: an answer of a hundred flatters the bridge, since v2's is a
-hundred times as long as v1's."""
+"""Of another namespace's repositories: with a hundred, v2's answer is so much longer than v1's that
+it flatters the bridge."""
 _serial = count()
 
 

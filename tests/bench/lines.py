@@ -10,7 +10,7 @@ def ratio_line(title: str, ratio: float, goal: float, *costs: str) -> str:
 
 
 def bounded_line(title: str, ratio: Ratio, goal: float, *costs: str) -> str:
-    """The same for a ratio whose bounds are known."""
+    """A ratio between the bounds of its median beside its goal, and what it was made of."""
     shown = f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
     return f"  {title:16} {shown} (goal {goal}): {', '.join(costs)}"
 

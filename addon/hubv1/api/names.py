@@ -62,4 +62,4 @@ def odd_tag(names: Sequence[str]) -> str | None:
     lines = "\n".join([*names, ""])
     if lines.count("\n") == len(names) and _TAGS.fullmatch(lines):
         return None
-    return next(name for name in names if not is_tag(name))
+    return next((name for name in names if not is_tag(name)), None)

@@ -93,9 +93,9 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
     may be made up. So the list is read from its end, as long as whoever wrote an address is
     trusted.
     """
-    address = peer
     if not trusted:
-        return address
+        return peer
+    address = peer
     for hop in reversed(",".join(forwarded_for).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
         here = parse_address(address)
         if here is None or not any(here in network for network in trusted):

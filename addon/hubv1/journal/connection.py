@@ -59,7 +59,6 @@ _KNOWN = (
     "WHERE value IN (SELECT id FROM calls) OR value IN (SELECT id FROM gaps)"
 )
 _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WHERE day = ?"
-_TIMES = frozenset({datetime, date})
 _SIZES = (64, 8, 1)
 """Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
 for it again."""
@@ -341,9 +340,7 @@ def insert(cursor: sqlite3.Cursor, table: str, rows: Sequence[Sequence[object]])
     for size in _SIZES:
         while len(rows) - start >= size:
             some = rows[start : start + size]
-            values = [
-                stored(value) if type(value) in _TIMES else value for row in some for value in row
-            ]
+            values = [stored(value) for row in some for value in row]
             cursor.execute(_insert_text(table, size), values)
             start += size
 

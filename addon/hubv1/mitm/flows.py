@@ -9,7 +9,6 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,7 +113,6 @@ def _asked_origin(flow: http.HTTPFlow) -> str:
     return _origin(request.scheme, request.host.lower(), request.port)
 
 
-@lru_cache(maxsize=4)
 def _origin_of(url: str) -> str:
     parts = urlsplit(url)
     return _origin(parts.scheme, parts.hostname or "", parts.port)

@@ -56,21 +56,21 @@ def write_messages(
         folder.mkdir(exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        listed = _listed(folder)
-        foreign = [name for name in texts if _is_foreign(folder / name, listed.get(name, ()))]
+        earlier = _listed(folder)
+        foreign = [name for name in texts if _is_foreign(folder / name, earlier.get(name, ()))]
         if foreign:
             raise MessagesError(_in_the_way(folder, foreign))
         hashes = {name: [_hash(text)] for name, text in texts.items()}
         # Whatever ends this in between, each file is known then with its old and its new content.
-        both = {name: [*listed.get(name, ()), *new] for name, new in hashes.items()}
-        _write_list(folder, listed | both)
+        both = {name: [*earlier.get(name, ()), *new] for name, new in hashes.items()}
+        _write_list(folder, earlier | both)
         for name, text in texts.items():
             write_whole([text], folder / name)
-        _write_list(folder, listed | hashes)
+        _write_list(folder, earlier | hashes)
     except OSError as error:
         why = "there is no such folder to make it in" if _lacks_parent(folder) else plainly(error)
         raise MessagesError(f"The messages cannot be written to {folder}: {why}.") from error
-    old = sum((folder / name).exists() for name in listed.keys() - texts.keys())
+    old = sum((folder / name).exists() for name in earlier.keys() - texts.keys())
     also = f", beside {number(old, 'message')} of earlier reports" if old else ""
     return f"{number(len(texts), 'message')} written to {folder}{also}."
 
