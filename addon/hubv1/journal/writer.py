@@ -232,9 +232,6 @@ class Journal:
         self._now = now
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         """None is the last in it."""
-        self._incoming: list[_Waiting] = []
-        """Not in it yet: a thread that is woken for each of several calls that come together
-        commits the first alone."""
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
         self._retention = Retention(days, now())
         # The rest belongs to the thread.
@@ -245,7 +242,7 @@ class Journal:
     @property
     def waiting(self) -> int:
         """How many entries wait to be written."""
-        return self._queue.qsize() + len(self._incoming)
+        return self._queue.qsize()
 
     @property
     def lost(self) -> int:
@@ -257,11 +254,8 @@ class Journal:
 
         `is_required` tells that the call is refused then; else it is answered, and lost.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        if not self._incoming:
-            loop.call_soon(self._hand_over)
-        self._incoming.append(_Waiting(entry, done, is_required))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Waiting(entry, done, is_required))
         await done
 
     def record_unawaited(self, entry: CallRecord) -> None:
@@ -279,15 +273,8 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits and end the thread."""
-        self._hand_over()
         self._queue.put(None)
         self._thread.join(_CLOSING_SECONDS)
-
-    def _hand_over(self) -> None:
-        """Give the thread what came in this turn of the event loop."""
-        for each in self._incoming:
-            self._queue.put(each)
-        self._incoming.clear()
 
     def _run(self) -> None:
         is_last = False
