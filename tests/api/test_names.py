@@ -1,7 +1,7 @@
 """Names: what Hub allows passes unchanged, nothing else reaches a URL."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hubv1.api.names import Repository, decode_segment, is_tag, odd_tag, repository_or_none
@@ -65,6 +65,7 @@ def test_tags_that_hub_does_not_allow_fail(tag: str) -> None:
     assert not is_tag(tag)
 
 
+@example(["a\nb"])
 @given(st.lists(st.text(alphabet="aZ9_.-\n :", max_size=3) | st.just("t" * 128), max_size=5))
 def test_of_many_tags_the_first_is_told_that_hub_does_not_allow(names: list[str]) -> None:
     assert odd_tag(names) == next((name for name in names if not is_tag(name)), None)

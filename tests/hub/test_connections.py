@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,21 +18,27 @@ from standin.tls import CA_FILE, server_context
 
 PATIENCE = 30
 SECRET = "geheimnis"
+HOSTS = ("127.0.0.1", "localhost")
 
 
-def get(url: str, connections: Connections) -> Reply:
-    """The reply to one request, with these settings."""
+def get_all(urls: Sequence[str], connections: Connections) -> Sequence[Reply]:
+    """The replies to these requests, one after the other, with these settings."""
 
-    async def asking() -> Reply:
+    async def asking() -> Sequence[Reply]:
         transport = Transport(VIA, "tests", connections)
         try:
-            return await asyncio.wait_for(
-                transport.send(Request("GET", url), RequestBudget()), PATIENCE
-            )
+            async with asyncio.timeout(PATIENCE):
+                return [await transport.send(Request("GET", url), RequestBudget()) for url in urls]
         finally:
             await transport.close()
 
     return asyncio.run(asking())
+
+
+def get(url: str, connections: Connections) -> Reply:
+    """The reply to one request."""
+    [reply] = get_all([url], connections)
+    return reply
 
 
 class TestWhomToTrust:
@@ -113,6 +120,15 @@ class TestAsWhom:
             assert server.shown == [None]
         with secured(tmp_path / "tls", demanded=file) as server, pytest.raises(Unreachable):
             get(server.url, connections)
+
+    def test_each_host_is_shown_its_own(self, tmp_path: Path) -> None:
+        folder, both = tmp_path / "certificates", tmp_path / "both.pem"
+        files = [client_certificate(folder / f"{host}.pem", host) for host in HOSTS]
+        both.write_text("".join(file.read_text() for file in files))
+        with secured(tmp_path / "tls", demanded=both) as server:
+            urls = [server.url.replace("127.0.0.1", host) for host in HOSTS]
+            get_all(urls, Connections(insecure=True, client_certs=str(folder)))
+            assert server.shown == [*HOSTS]
 
     def test_one_that_cannot_be_read_is_a_failure(self, tmp_path: Path) -> None:
         file = tmp_path / "bridge.pem"

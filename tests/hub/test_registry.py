@@ -1,5 +1,6 @@
 """Long lists of names: from the registry where it helps, from Hub's pages where it does not."""
 
+import asyncio
 import gc
 import logging
 from collections.abc import Callable, Coroutine, Iterator
@@ -307,8 +308,11 @@ class TestTheNextLongList:
     def test_that_is_gone_is_absent(self, hub: Standin) -> None:
         async def use(client: HubClient) -> None:
             hub.catalog.remove("many")
+            hub.faults.add("/token", faults.hang(), listener="auth")
             with pytest.raises(NotFound):
                 await client.tag_names(MANY, RequestBudget())
+            # Nobody waits for the token any more.
+            await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
         self.play(hub, use)
         assert asked(hub, "registry") == []
@@ -329,6 +333,33 @@ class TestTheNextLongList:
 
         self.play(hub, use)
         assert ["service=other" in path for path in asked(hub, "auth")] == [False, True, True]
+
+    def test_finds_the_tokens_elsewhere_once_they_are_not_where_they_were(
+        self, hub: Standin
+    ) -> None:
+        elsewhere = f'Bearer realm="{hub.registry_url}/token?new",service="other"'
+        moved = faults.status(401, headers={"WWW-Authenticate": elsewhere})
+
+        async def use(client: HubClient) -> None:
+            hub.faults.add("service=registry", faults.drop())
+            hub.faults.add(LIST, moved, listener="registry", times=1)
+            for source in ("hub", "registry"):
+                budget = RequestBudget()
+                assert len(await client.tag_names(MANY, budget)) == HUB_CAN
+                assert budget.source == source
+
+        self.play(hub, use)
+
+    def test_that_a_new_token_does_not_open_takes_no_other(self, hub: Standin) -> None:
+        challenge = f'Bearer realm="{hub.registry_url}/token",service="registry.docker.io"'
+        refused = faults.status(401, headers={"WWW-Authenticate": challenge})
+
+        async def use(client: HubClient) -> None:
+            hub.faults.add(LIST, refused, listener="registry")
+            assert len(await client.tag_names(MANY, RequestBudget())) == HUB_CAN
+
+        self.play(hub, use)
+        assert (len(asked(hub, "auth")), len(asked(hub, "registry"))) == (1, 1)
 
     @pytest.mark.parametrize(("_listener", "action", "words"), [*TOKEN.values()], ids=[*TOKEN])
     def test_meets_a_token_service_in_trouble_and_is_read_from_hub(

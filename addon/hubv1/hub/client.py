@@ -152,7 +152,7 @@ class HubClient:
         """The registry's token while Hub's first page is on its way, where this caller has had a
         long list before."""
         whose = budget.credentials, repository
-        if whose not in self._long or not registry.is_token_known(budget.credentials):
+        if whose not in self._long or not registry.is_challenge_known:
             return None
         budget.repository = str(repository)
         token = asyncio.ensure_future(registry.token(repository, budget))

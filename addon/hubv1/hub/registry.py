@@ -64,11 +64,10 @@ class Registry:
         self._challenge: _Challenge | None = None
         """The last that the registry gave, which spares the next caller the refusal."""
 
-    def is_token_known(self, given: Credentials) -> bool:
-        """Whether it is known where a token is to be had, and that no secret is tried for it which
-        the token service may reject."""
-        is_accepted = not isinstance(given, Basic) or self._logins.is_accepted(given) is True
-        return self._challenge is not None and is_accepted
+    @property
+    def is_challenge_known(self) -> bool:
+        """Whether it is known where a token is to be had."""
+        return self._challenge is not None
 
     async def token(self, repository: Repository, budget: RequestBudget) -> Credentials:
         """What to ask for the list with: nothing as long as the registry has wanted nothing."""
