@@ -1,5 +1,7 @@
 """How far a caller is: by what it did of late, not by what once went wrong."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +59,13 @@ def test_a_caller_that_has_not_called_for_a_week_is_quiet_whatever_it_was() -> N
     assert use_of(ago(6.99)).standing is Standing.READY
 
 
+def written(path: Path, entries: Sequence[CallRecord]) -> Path:
+    """A journal of calls that were made as long before now as these before NOW."""
+    now = datetime.now(UTC)
+    moved = [replace(each, started_at=now - (NOW - each.started_at)) for each in entries]
+    return write_journal(path, *moved, seen=Seen(flows=300))
+
+
 class TestOneFailureLongAgo:
     """240 calls in a month, one of which failed 25 days ago; lists are long, and it signs in."""
 
@@ -77,15 +86,7 @@ class TestOneFailureLongAgo:
         self.check(use_of(*self.ENTRIES))
 
     def test_in_a_journal_too(self, tmp_path: Path) -> None:
-        now = datetime.now(UTC)
-        moved = [
-            make_entry(
-                started_at=now - (NOW - each.started_at),
-                **{name: getattr(each, name) for name in ("outcome", "tags_listed", "credentials")},
-            )
-            for each in self.ENTRIES
-        ]
-        path = write_journal(tmp_path / "journal", *moved, seen=Seen(flows=300))
+        path = written(tmp_path / "journal", self.ENTRIES)
         for asked in ((), ("--caller", "curl"), ("--since", "60d")):
             [use] = told("--journal", path, *asked)["callers"]
             assert (use["standing"], use["needs"]) == (
@@ -97,13 +98,24 @@ class TestOneFailureLongAgo:
 
 
 class TestFailuresOfLate:
+    EVERY_SECOND_DAY = (
+        *(ago(2 * at) for at in range(10) for _ in range(3)),
+        ago(12, outcome=Outcome.FAILED),
+        ago(14, outcome=Outcome.REFUSED),
+    )
+    """The last seven days with calls go back two weeks."""
+    REASON = "1 of 22 calls failed on its last 7 days with calls"
+
     def test_have_a_share_of_the_last_seven_days_on_which_it_called(self) -> None:
-        """It calls every second day, so that these seven days go back two weeks."""
-        calls = [ago(2 * at) for at in range(10) for _ in range(3)]
-        use = use_of(*calls, ago(12, outcome=Outcome.FAILED), ago(14, outcome=Outcome.REFUSED))
-        assert use.standing is Standing.NOT_BRIDGED
-        assert use.reason == "1 of 22 calls failed on its last 7 days with calls"
+        use = use_of(*self.EVERY_SECOND_DAY)
+        assert (use.standing, use.reason) == (Standing.NOT_BRIDGED, self.REASON)
         assert use.unbridged_share == round(1 / 22, 3)
+
+    def test_in_a_journal_too(self, tmp_path: Path) -> None:
+        path = written(tmp_path / "journal", self.EVERY_SECOND_DAY)
+        for asked in ((), ("--caller", "curl")):
+            [use] = told("--journal", path, *asked)["callers"]
+            assert (use["standing"], use["reason"]) == ("not_bridged", self.REASON)
 
     def test_what_it_needs_is_said_beside_them(self) -> None:
         use = use_of(ago(1, tags_listed=101), ago(0, outcome=Outcome.FAILED), ago(0))
@@ -133,3 +145,11 @@ def test_the_reason_of_a_refusal_and_its_cure_stand_in_the_report(
     assert "Hub gives" in shown
     if form != "json":
         assert "hub_username" in shown
+
+
+@pytest.mark.parametrize(("days", "moved"), [(29, 0), (31, 1)])
+def test_in_a_journal_a_caller_has_moved_after_three_of_its_usual_intervals(
+    tmp_path: Path, days: int, moved: int
+) -> None:
+    path = written(tmp_path / "journal", [ago(days + 10 * at) for at in range(5)])
+    assert told("--journal", path)["progress"]["moved"] == moved
