@@ -148,9 +148,11 @@ class TestExitCodes:
         Path("a.sh").write_text(CALL + CALL)
         assert scan("a.sh", "--fail-on", "new", "--baseline", "base.json")[0] == 4
         assert scan("a.sh", "--fail-on", "new")[0] == 2
-        Path("base.json").write_text("{}")
-        code, _, said = scan("a.sh", "--fail-on", "new", "--baseline", "base.json")
-        assert (code, said.count("\n")) == (1, 1)
+        later = Path("base.json").read_text().replace("hub-v1-scan/1", "hub-v1-scan/10")
+        for other in (later, "{}"):
+            Path("base.json").write_text(other)
+            code, _, said = scan("a.sh", "--fail-on", "new", "--baseline", "base.json")
+            assert (code, said.count("\n")) == (1, 1)
 
     def test_without_the_parsers_one_sentence_says_what_to_install(
         self, scan: Scan, monkeypatch: pytest.MonkeyPatch
