@@ -162,7 +162,10 @@ def test_they_bridge_a_job_and_leave_its_report(runner: Runner, hub: Standin, po
     (runner.folder / "last.json").write_text(json.dumps(runner.report))
     summary.unlink()
     assert runner.act(REPORT, arguments=f"--baseline {runner.folder}/last.json") == 0
-    assert "- Still there: 2: `Wget/" in summary.read_text()
+    digest, _, whole = summary.read_text().partition("- They call: 2: `Wget/")
+    assert "- Still there: 2: `Wget/" in digest
+    assert "`library/hello-world`" in whole
+    assert len(summary.read_text().splitlines()) <= 13
 
 
 def test_a_gate_fails_the_job_and_the_report_is_there_all_the_same(

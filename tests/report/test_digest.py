@@ -74,6 +74,20 @@ def test_a_summary_is_one_screen_however_many_call(tmp_path: Path) -> None:
     assert "- For: 1: `library/debian`" in lines
 
 
+def test_a_summary_says_what_changed_before_who_calls(journal: Path, last: Path) -> None:
+    done = report("--journal", journal, "--baseline", last, "--format", "summary")
+    lines = [line.partition(":")[0] for line in done.stdout.splitlines() if line[:1] == "-"]
+    since = f"since {NOW - timedelta(days=7):%Y-%m-%d}"
+    assert lines == [
+        f"- Came {since}",
+        f"- Moved {since}",
+        "- Still there",
+        "- They call",
+        "- For",
+        "- Not bridged",
+    ]
+
+
 class TestJunit:
     def cases(self, *arguments: object, code: int = 0) -> dict[str, str]:
         """Of each test, what became of it."""

@@ -35,9 +35,7 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
 
 def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
     """The report; with `columns` a table of findings that has these, in place of its parts."""
-    # Names that were asked for may stand in the sentence.
-    said = _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
-    parts = ["# Who still calls Docker Hub API v1", f"**{said}**"]
+    parts = ["# Who still calls Docker Hub API v1", f"**{_escaped_sentence(report)}**"]
     for title, content in sections_of(report, code_cell, columns):
         parts += [f"## {title}"] if title else []
         parts += _parts(content)
@@ -45,27 +43,43 @@ def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
 
 
 def as_digest(report: Report) -> str:
-    """What there is to know in ten lines, for a CI job's summary or a weekly mail: with an earlier
-    report who came, who moved and who is still there, else who calls."""
-    said = _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
-    lines = ["# Who still calls Docker Hub API v1", "", f"**{said}**", ""]
+    """What changed since an earlier report, in ten lines: who came, who moved, who still calls."""
+    return _brief(report, _what_changed(report))
+
+
+def as_summary(report: Report) -> str:
+    """One screen for the summary of a CI job: what changed since an earlier report, if there is
+    one, and then who calls."""
+    repositories = dict.fromkeys(finding.repository for finding in report.findings)
+    now = [
+        f"- They call: {_names([use.caller for use in report.callers])}",
+        f"- For: {_names([*filter(None, repositories)], 'no repository')}",
+    ]
+    return _brief(report, [*_what_changed(report), *now])
+
+
+def _brief(report: Report, who: Iterable[str]) -> str:
+    lines = ["# Who still calls Docker Hub API v1", "", f"**{_escaped_sentence(report)}**", ""]
     if report.callers:
         lines += [progress_in_words(report), ""]
-    earlier = report.baseline
-    if earlier:
-        since = f"since {earlier.generated_at:%Y-%m-%d}"
-        lines.append(f"- Came {since}: {_names(earlier.new)}")
-        lines.append(f"- Moved {since}: {_names(earlier.moved)}")
-        lines.append(f"- Still there: {_names(earlier.still)}")
-    else:
-        lines.append(f"- They call: {_names([use.caller for use in report.callers])}")
-        repositories = dict.fromkeys(finding.repository for finding in report.findings)
-        lines.append(f"- For: {_names([*filter(None, repositories)], 'no repository')}")
+    lines += who
     if report.teams:
         lines.append(f"- Teams: {'; '.join(_progress_of_teams(report))}")
-    missed = [use for use in report.callers if use.standing is Standing.NOT_BRIDGED]
-    lines.append(f"- Not bridged: {_names([use.caller for use in missed])}")
-    return "\n".join(lines) + "\n"
+    missed = [use.caller for use in report.callers if use.standing is Standing.NOT_BRIDGED]
+    return "\n".join([*lines, f"- Not bridged: {_names(missed)}"]) + "\n"
+
+
+def _what_changed(report: Report) -> Iterator[str]:
+    if earlier := report.baseline:
+        since = f"since {earlier.generated_at:%Y-%m-%d}"
+        yield f"- Came {since}: {_names(earlier.new)}"
+        yield f"- Moved {since}: {_names(earlier.moved)}"
+        yield f"- Still there: {_names(earlier.still)}"
+
+
+def _escaped_sentence(report: Report) -> str:
+    """The state in a sentence, which may contain names that somebody filtered by."""
+    return _MARKUP.sub(r"\\\g<0>", printable(sentence(report)))
 
 
 def _progress_of_teams(report: Report) -> Iterator[str]:

@@ -77,8 +77,9 @@ def render_report(report: Report, form: str, look: Look = PLAIN) -> Iterable[str
     if form in {"md", "summary"}:
         from hubv1.report import markdown  # noqa: PLC0415  # see above
 
-        is_digest = report.baseline and report.filter.since and not look.columns
-        if form == "summary" or is_digest:
+        if form == "summary":
+            return [markdown.as_summary(report)]
+        if report.baseline and report.filter.since and not look.columns:
             return [markdown.as_digest(report)]
         return [markdown.as_markdown(report, look.columns)]
     if form == "junit":
