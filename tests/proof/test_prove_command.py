@@ -242,7 +242,7 @@ class TestReport:
         file = Path(f"{journal}{SUFFIX}")
         file.write_text("{")
         code, _, err = run("report", "--journal", journal)
-        assert (code, "is no file of proofs" in err) == (0, True)
+        assert (code, "It is left out." in err) == (0, True)
         prove(hub, journal)
         assert len(told(journal)["proofs"]) == 3
 

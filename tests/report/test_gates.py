@@ -140,12 +140,12 @@ class TestBaseline:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (b"", "is no JSON report"),
-            (b"{", "is no JSON report"),
-            (b"[]", "is no JSON report"),
-            (b"\xff\xfe", "is no JSON report"),
-            (b'{"callers":' + b"[" * 100_000, "is no JSON report"),
-            (b'{"schema": "hub-v1-report/1"}', "is no JSON report"),
+            (b"", "The earlier JSON report "),
+            (b"{", "The earlier JSON report "),
+            (b"[]", "The earlier JSON report "),
+            (b"\xff\xfe", "The earlier JSON report "),
+            (b'{"callers":' + b"[" * 100_000, "The earlier JSON report "),
+            (b'{"schema": "hub-v1-report/1"}', "The earlier JSON report "),
             (b'{"schema": "hub-v1-report/2", "callers": {}}', "'hub-v1-report/2'"),
         ],
         ids=lambda text: repr(text[:30]),
@@ -160,7 +160,7 @@ class TestBaseline:
     def test_one_that_is_not_there_is_named(self, tmp_path: Path, bridged: Path) -> None:
         done = report("--journal", bridged, "--baseline", tmp_path / "no-such")
         path = tmp_path / "no-such"
-        sentence = f"The earlier report {path} cannot be read: No such file or directory."
+        sentence = f"The earlier JSON report {path} cannot be read: No such file or directory."
         assert sentence in refused(done)
 
 

@@ -214,7 +214,9 @@ class TestWhatIsThere:
     def test_a_list_that_is_damaged_is_an_error(self, journal: Path, folder: Path) -> None:
         self.written(journal, folder)
         (folder / LIST).write_text("{")
-        assert f"{folder / LIST} is no list of messages" in self.written(journal, folder, code=1)
+        assert f"The list of messages {folder / LIST} cannot be read" in self.written(
+            journal, folder, code=1
+        )
 
 
 @pytest.mark.parametrize("other", [("--serve", "0"), ("--owners-template",)])

@@ -31,9 +31,9 @@ from hubv1.proof import (
 from hubv1.report import (
     DEFAULT_JOURNAL,
     Proof,
-    ProofError,
     ProofKey,
     ProofResult,
+    ReportError,
     UnknownNameError,
     as_proof_text,
     file_beside,
@@ -108,7 +108,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     try:
         files = [options.output] if options.output else _files_beside(options.journal)
         candidates = _candidates(options)
-    except (JournalError, ProofError, OSError) as error:
+    except (JournalError, ReportError, OSError) as error:
         raise Failure(words_of(error)) from error
     if not candidates:
         raise Failure("There is no finding that a replacement could be held against.")
@@ -197,7 +197,7 @@ def _keep(proofs: Mapping[ProofKey, Proof], files: Sequence[Path]) -> None:
     try:
         for file in files if proofs else ():
             write_proofs(file, proofs)
-    except OSError as error:
+    except (ReportError, OSError) as error:
         raise Failure(
             f"The proofs cannot be kept: {words_of(error)} Name a file: -o FILE."
         ) from error

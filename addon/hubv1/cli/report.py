@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -33,23 +33,9 @@ from hubv1.listen import Listener, split_address
 from hubv1.reporting import SUFFIXES, format_of
 from hubv1.text import plainly
 
-if TYPE_CHECKING:
-    from hubv1.report.own_words import MessageTemplate
-
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
-_TROUBLES = (
-    JournalError,
-    reports.AllowlistError,
-    reports.BaselineError,
-    reports.MessageTemplateError,
-    reports.MessagesError,
-    reports.OwnersError,
-    reports.UnknownNameError,
-    reports.ProofError,
-    reports.RecordingError,
-    OSError,
-)
+_TROUBLES = (JournalError, reports.ReportError, OSError)
 """Each but OSError says in one sentence what is wrong."""
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
@@ -293,7 +279,7 @@ def _text(
     made: reports.Report,
     form: str,
     look: reports.Look,
-    words: "MessageTemplate | None",
+    words: reports.Words | None,
 ) -> Iterable[str]:
     if options.owners_template:
         return [reports.owners_template(made)]
@@ -307,15 +293,13 @@ def _text(
     return reports.render_report(made, form, replace(look, fail_on=fail_on))
 
 
-def _own_words(path: Path | None) -> "MessageTemplate | None":
-    """The template in the file, if there is one; raises MessageTemplateError."""
+def _own_words(path: Path | None) -> reports.Words | None:
+    """The template in that file, if one is named; raises ReportError."""
     if path is None:
         return None
-    from hubv1.report.own_words import MessageTemplate  # noqa: PLC0415  # loads Jinja2
+    from hubv1.report.own_words import read_template  # noqa: PLC0415  # loads Jinja2
 
-    words = MessageTemplate(path)
-    words.check()
-    return words
+    return read_template(path)
 
 
 def _serve(options: Namespace) -> int:

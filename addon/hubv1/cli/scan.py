@@ -12,6 +12,7 @@ import click
 import hubv1
 from hubv1.cli.main import DONE, FAILED, FOUND, Command, Failure, say, versions
 from hubv1.journal import JournalError
+from hubv1.report import ReportError
 from hubv1.text import printable
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def scan(
         usages = source.read_report(report) if report else None
         usages = source.read_journals(journal, say) if journal else usages
         tree = source.Tree(paths, exclude, Path.cwd())
-    except (source.InputError, JournalError) as error:
+    except (ReportError, JournalError) as error:
         raise Failure(str(error)) from error
     except ValueError as error:  # of a pattern
         raise click.UsageError(f"--exclude: {error}") from error

@@ -4,14 +4,14 @@
 Jinja2, which most reports do without.
 """
 
-from hubv1.report.allowlist import AllowlistError
 from hubv1.report.build import build_report
-from hubv1.report.compare import BaselineError, FailOn, gate
+from hubv1.report.compare import FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
+from hubv1.report.input_file import ReportError, read_input
 from hubv1.report.known import UnknownNameError
 from hubv1.report.markdown import code_block, code_cell, code_span
-from hubv1.report.message_files import MessagesError, write_messages
-from hubv1.report.messages import MessageTemplateError, messages_to_callers
+from hubv1.report.message_files import write_messages
+from hubv1.report.messages import Words, messages_to_callers
 from hubv1.report.model import Finding, Report, State
 from hubv1.report.output import (
     FORMATS,
@@ -24,9 +24,8 @@ from hubv1.report.output import (
     write,
     write_whole,
 )
-from hubv1.report.owners import OwnersError, owners_template
+from hubv1.report.owners import owners_template
 from hubv1.report.proof_file import (
-    ProofError,
     as_proof_text,
     file_beside,
     key_of,
@@ -39,7 +38,6 @@ from hubv1.report.proven import Proof, ProofKey, ProofResult
 from hubv1.report.sources import (
     DEFAULT_JOURNAL,
     STANDARD_INPUT,
-    RecordingError,
     make,
     selection_of,
 )
@@ -51,22 +49,17 @@ __all__ = [
     "STANDARD_INPUT",
     "SUMMARY_CALLERS",
     "WITH_COLUMNS",
-    "AllowlistError",
-    "BaselineError",
     "FailOn",
     "Finding",
     "Look",
-    "MessageTemplateError",
-    "MessagesError",
-    "OwnersError",
     "Proof",
-    "ProofError",
     "ProofKey",
     "ProofResult",
-    "RecordingError",
     "Report",
+    "ReportError",
     "State",
     "UnknownNameError",
+    "Words",
     "as_proof_text",
     "build_report",
     "code_block",
@@ -81,6 +74,7 @@ __all__ = [
     "named_in",
     "owners_template",
     "read_columns",
+    "read_input",
     "read_proofs",
     "reading_progress",
     "render_report",

@@ -1,7 +1,6 @@
 """Callers that are known and accepted for a while: the allowlist that --ignore names."""
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -10,14 +9,10 @@ from pathlib import Path
 import msgspec
 
 from hubv1.journal import is_named
-from hubv1.text import plainly, read_text
+from hubv1.report.input_file import read_input
 
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*ignore[ \t]*\]\]", re.MULTILINE)
 _INDEX = re.compile(r"\$\.ignore\[(\d+)\]")
-
-
-class AllowlistError(Exception):
-    """A file that is no allowlist, and why, in one sentence."""
 
 
 class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,8 +36,8 @@ class Allowlist:
     in_force: tuple[Accepted, ...] = ()
     ended: tuple[Accepted, ...] = ()
 
-    def remarks(self, ignored: Collection[str]) -> Iterator[str]:
-        """What is worth a look: entries that have ended, and those that match no ignored caller."""
+    def warnings(self, ignored: Collection[str]) -> Iterator[str]:
+        """Sentences about entries that have ended, or that match none of the ignored callers."""
         for entry in self.ended:
             yield f"{entry.caller!r} was accepted until {entry.until}, and counts again."
         for entry in self.in_force:
@@ -51,30 +46,29 @@ class Allowlist:
 
 
 def read_allowlist(path: Path, today: date) -> Allowlist:
-    """The entries of that file as of `today`, UTC; raises AllowlistError."""
-    try:
-        text = read_text(path) + "\n"  # for an error in the last line to have its number
-        entries = msgspec.convert(tomllib.loads(text), type=_File).ignore
-    except msgspec.ValidationError as error:
-        raise _error(path, f"{_line(text, str(error))}{error}") from error
-    except (OSError, ValueError, RecursionError) as error:  # of TOML and encodings a ValueError
-        raise _error(path, plainly(error)) from error
-    for number, entry in enumerate(entries):
-        if not (entry.caller.strip() and entry.reason.strip()):
-            where = _line(text, f"$.ignore[{number}]")
-            raise _error(path, f"{where}an entry needs a caller and a reason")
+    """The entries of that file as of `today`, UTC; raises ReportError."""
+    entries = read_input(path, "file of ignored callers", _decode)
     return Allowlist(
         tuple(entry for entry in entries if today <= entry.until),
         tuple(entry for entry in entries if today > entry.until),
     )
 
 
-def _error(path: Path, reason: str) -> AllowlistError:
-    return AllowlistError(f"The file of ignored callers {path} cannot be read: {reason}.")
+def _decode(text: str) -> list[Accepted]:
+    text += "\n"  # for an error in the last line to have its number
+    try:
+        entries = msgspec.toml.decode(text, type=_File).ignore
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{_line(text, str(error))}{error}") from error
+    for number, entry in enumerate(entries):
+        if not (entry.caller.strip() and entry.reason.strip()):
+            where = _line(text, f"$.ignore[{number}]")
+            raise ValueError(f"{where}an entry needs a caller and a reason")
+    return entries
 
 
 def _line(text: str, error: str) -> str:
-    """Where the entry begins that an error of msgspec's is about."""
+    """The line of the entry that an error of msgspec's is about, for a sentence."""
     found = _INDEX.search(error)
     begins = [match.start() for match in _ENTRY.finditer(text)]
     if found is None or int(found[1]) >= len(begins):

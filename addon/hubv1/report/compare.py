@@ -9,17 +9,14 @@ from typing import Literal
 import msgspec
 
 from hubv1.journal import Selection
+from hubv1.report.input_file import ReportError, read_input
 from hubv1.report.model import Comparison, Report, State
 from hubv1.report.prose import listed
-from hubv1.text import number, plainly, read_text
+from hubv1.text import number
 
 _SHOWN = 5
 _NAMES = ("callers", "hosts", "routes", "repositories", "outcomes")
 """What two reports are to have in common; a period is no matter, it moves from one to the next."""
-
-
-class BaselineError(Exception):
-    """An earlier report that cannot be compared with, and why, in one sentence."""
 
 
 class _Caller(msgspec.Struct):
@@ -49,23 +46,12 @@ class Earlier(msgspec.Struct):
 def read_baseline(path: Path, selection: Selection) -> Earlier:
     """The earlier report in that file, which has to be of the same selection of names.
 
-    Raises BaselineError.
+    Raises ReportError.
     """
-    try:
-        content = read_text(path)
-    except (OSError, ValueError) as error:
-        raise BaselineError(
-            f"The earlier report {path} cannot be read: {plainly(error)}."
-        ) from error
-    try:
-        earlier = msgspec.json.decode(content, type=Earlier)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BaselineError(
-            f"{path} is no JSON report of this command, which --baseline needs: {error}."
-        ) from error
+    earlier = read_input(path, "earlier JSON report", msgspec.json.Decoder(Earlier).decode)
     wanted = msgspec.to_builtins(selection)
     if any(earlier.filter.get(name, []) != [*wanted[name]] for name in _NAMES):
-        raise BaselineError(
+        raise ReportError(
             f"The earlier report {path} was made with other filters, so that callers would seem "
             "new or gone: make both with the same."
         )

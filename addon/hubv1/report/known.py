@@ -9,6 +9,7 @@ from hubv1.api.routes import LEGACY_HOSTS
 from hubv1.journal import Selection, is_named
 from hubv1.report.allowlist import Allowlist
 from hubv1.report.compare import Earlier
+from hubv1.report.input_file import ReportError
 from hubv1.report.model import Report
 from hubv1.report.prose import minute, sentence
 
@@ -20,7 +21,7 @@ _KINDS = {"callers": "caller", "hosts": "host", "repositories": "repository"}
 """What is looked up, as it is called in a `Selection` and in a sentence."""
 
 
-class UnknownNameError(Exception):
+class UnknownNameError(ReportError):
     """A filter names nothing that is known; the message is a sentence."""
 
 

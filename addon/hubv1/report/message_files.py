@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from hubv1.report.changes import by_caller
+from hubv1.report.input_file import ReportError, read_input
 from hubv1.report.messages import Addressee, Words, addressees, message_to, subject_line
 from hubv1.report.model import Report
 from hubv1.report.output import write_whole
@@ -32,10 +33,6 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 """What no file on Windows may be called."""
 
 
-class MessagesError(Exception):
-    """Messages that cannot be written; the message is a sentence."""
-
-
 class _List(msgspec.Struct):
     """What was written: the names, and the hashes of what the file may hold."""
 
@@ -49,7 +46,7 @@ def write_messages(
     """Write the message to each addressee of the report into a file of its own.
 
     Returns a sentence that says what was written, and of what else an earlier report wrote. Raises
-    MessagesError, and writes nothing then if files that it did not write are in the way.
+    ReportError, and writes nothing then if files that it did not write are in the way.
     """
     texts = dict(_texts(report, markdown=markdown, words=words))
     try:
@@ -59,7 +56,7 @@ def write_messages(
         earlier = _listed(folder)
         foreign = [name for name in texts if _is_foreign(folder / name, earlier.get(name, ()))]
         if foreign:
-            raise MessagesError(_in_the_way(folder, foreign))
+            raise ReportError(_in_the_way(folder, foreign))
         hashes = {name: [_hash(text)] for name, text in texts.items()}
         # Whatever ends this in between, each file is known then with its old and its new content.
         both = {name: [*earlier.get(name, ()), *new] for name, new in hashes.items()}
@@ -69,7 +66,7 @@ def write_messages(
         _write_list(folder, earlier | hashes)
     except OSError as error:
         why = "there is no such folder to make it in" if _lacks_parent(folder) else plainly(error)
-        raise MessagesError(f"The messages cannot be written to {folder}: {why}.") from error
+        raise ReportError(f"The messages cannot be written to {folder}: {why}.") from error
     old = sum((folder / name).exists() for name in earlier.keys() - texts.keys())
     also = f", beside {number(old, 'message')} of earlier reports" if old else ""
     return f"{number(len(texts), 'message')} written to {folder}{also}."
@@ -128,10 +125,7 @@ def _listed(folder: Path) -> dict[str, list[str]]:
     path = folder / LIST_NAME
     if not path.is_file():
         return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_List).files
-    except msgspec.DecodeError as error:
-        raise MessagesError(f"{path} is no list of messages: {error}.") from error
+    return read_input(path, "list of messages", msgspec.json.Decoder(_List).decode).files
 
 
 def _write_list(folder: Path, files: Mapping[str, list[str]]) -> None:

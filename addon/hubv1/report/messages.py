@@ -18,10 +18,6 @@ _CONTACT = "Answer this message if something is unclear."
 _RULE = "\n---\n\n"
 
 
-class MessageTemplateError(Exception):
-    """A template of messages that cannot be used; the message is a sentence."""
-
-
 @dataclass(frozen=True, slots=True)
 class Addressee:
     """Whoever gets one message: a team, or the people behind one caller that has no owner."""

@@ -77,11 +77,10 @@ def render_report(report: Report, form: str, look: Look = PLAIN) -> Iterable[str
     if form in {"md", "summary"}:
         from hubv1.report import markdown  # noqa: PLC0415  # see above
 
-        if form == "summary":
-            return [markdown.as_summary(report)]
-        if report.baseline and report.filter.since and not look.columns:
-            return [markdown.as_digest(report)]
-        return [markdown.as_markdown(report, look.columns)]
+        is_digest = report.baseline and report.filter.since and not look.columns
+        if form == "md" and not is_digest:
+            return [markdown.as_markdown(report, look.columns)]
+        return [markdown.as_digest(report) if form == "md" else markdown.as_summary(report)]
     if form == "junit":
         from hubv1.report.junit import as_junit  # noqa: PLC0415  # see above
 

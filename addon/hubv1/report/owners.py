@@ -1,7 +1,6 @@
 """Who runs which caller: the file of owners that --owners names, and one to start from."""
 
 import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Sequence
 from glob import escape
@@ -11,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from hubv1.journal import OTHERS, is_named
+from hubv1.report.input_file import read_input
 from hubv1.report.model import CallerUse, Report, Team
 from hubv1.report.prose import listed
-from hubv1.text import parse_address, plainly, printable, read_text
+from hubv1.text import parse_address, printable
 
 _Network = IPv4Network | IPv6Network
 _NAMED = 5
@@ -23,10 +23,6 @@ _HEAD = """\
 # one team. A caller belongs to the first entry of which a network, caller or repository matches;
 # * stands for any text in callers and repositories. `mail` and `link` may be left out.
 """
-
-
-class OwnersError(Exception):
-    """A file that is no list of owners, and why, in one sentence."""
 
 
 class Owner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,23 +41,20 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_owners(path: Path) -> Sequence[Owner]:
-    """The entries of that file; raises OwnersError."""
-    try:
-        owners = msgspec.convert(tomllib.loads(read_text(path)), type=_File).owner
-        for owner in owners:
-            _check(owner)
-    except (OSError, ValueError, RecursionError) as error:  # of TOML and encodings a ValueError
-        raise OwnersError(f"The file of owners {path} cannot be read: {plainly(error)}.") from error
+    """The entries of that file; raises ReportError."""
+    return read_input(path, "file of owners", _decode)
+
+
+def _decode(text: str) -> list[Owner]:
+    owners = msgspec.toml.decode(text, type=_File).owner
+    for owner in owners:
+        if not owner.team.strip():
+            raise ValueError("an entry needs a team")
+        if not (owner.networks or owner.callers or owner.repositories):
+            raise ValueError(f"the entry of {owner.team!r} names no network, caller or repository")
+        for network in owner.networks:
+            ip_network(network)
     return owners
-
-
-def _check(owner: Owner) -> None:
-    if not owner.team.strip():
-        raise ValueError("an entry needs a team")
-    if not (owner.networks or owner.callers or owner.repositories):
-        raise ValueError(f"the entry of {owner.team!r} names no network, caller or repository")
-    for network in owner.networks:
-        ip_network(network)
 
 
 def teams_of(report: Report, owners: Sequence[Owner]) -> tuple[Team, ...]:

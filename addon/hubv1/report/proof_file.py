@@ -9,10 +9,10 @@ import msgspec
 
 from hubv1.api.routes import Listing, route_named
 from hubv1.journal import Place
+from hubv1.report.input_file import ReportError, read_input
 from hubv1.report.model import Finding, Report
 from hubv1.report.output import write_whole
 from hubv1.report.proven import Proof, ProofKey, ProofResult, Proven
-from hubv1.text import plainly
 
 SUFFIX = ".proof.json"
 """What the file's name has after that of the journal."""
@@ -21,10 +21,6 @@ _MOST = 10_000
 """Proofs in a file; the oldest go."""
 _PRIVATE = 0o600
 _REPLACED = (Listing.TAGS, Listing.TAG, Listing.IMAGES)
-
-
-class ProofError(Exception):
-    """A file that holds no proofs; the message says so in one sentence."""
 
 
 class _File(msgspec.Struct):
@@ -54,8 +50,7 @@ def read_proofs(
 ) -> dict[ProofKey, Proof]:
     """The latest proof for each key in the files beside these journals, and in other ones.
 
-    `say` hears of a file beside a journal that cannot be read. Raises OSError for other ones that
-    cannot be read, and ProofError where they are none.
+    `say` hears of a file beside a journal that cannot be read. Raises ReportError for another one.
     """
     found: list[Proof] = []
     for journal in journals:
@@ -63,9 +58,7 @@ def read_proofs(
         if path is not None and path.exists():
             try:
                 found += _read(path)
-            except OSError as error:
-                say(f"The proofs in {path} are left out: {plainly(error)}.")
-            except ProofError as error:
+            except ReportError as error:
                 say(f"{error} It is left out.")
     for path in files:
         found += _read(path)
@@ -73,16 +66,19 @@ def read_proofs(
 
 
 def write_proofs(path: Path, proofs: Mapping[ProofKey, Proof]) -> None:
-    """Put these proofs into a file, in place of its older ones for the same. Raises OSError.
+    """Put these proofs into a file, in place of its older ones for the same.
 
-    What could not be proven this time leaves an older proof as it is.
+    What could not be proven this time leaves an older proof alone. Raises OSError, and ReportError
+    if the file cannot be read.
     """
     known: dict[ProofKey, Proof] = {}
     if path.exists() and path.stat().st_size:
         try:
             known = read_proofs((), [path])
-        except ProofError:
-            known = {}  # damaged: what it had can be found out again
+        except ReportError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            # Else it is damaged: what it had can be found out again.
     known |= {
         key: proof
         for key, proof in proofs.items()
@@ -145,7 +141,4 @@ def _proven(keys: Sequence[ProofKey], proofs: Mapping[ProofKey, Proof]) -> Prove
 
 
 def _read(path: Path) -> list[Proof]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_File).proofs
-    except msgspec.DecodeError as error:
-        raise ProofError(f"{path} is no file of proofs: {error}.") from error
+    return read_input(path, "file of proofs", msgspec.json.Decoder(_File).decode).proofs

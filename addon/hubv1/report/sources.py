@@ -17,6 +17,7 @@ from hubv1.journal import FILE_NAME, History, Place, Selection, read_all
 from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import Earlier, compared, read_baseline
+from hubv1.report.input_file import ReportError
 from hubv1.report.known import Names, silent_callers
 from hubv1.report.model import Progress, Report, State
 from hubv1.report.owners import read_owners, teams_of
@@ -34,10 +35,6 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
-class RecordingError(Exception):
-    """A recording that cannot be read; the message is a sentence."""
-
-
 def make(
     options: Namespace,
     now: datetime,
@@ -47,8 +44,7 @@ def make(
     """The report that the arguments of the command ask for, as of `now` (UTC).
 
     `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, RecordingError, AllowlistError, BaselineError,
-    OwnersError, ProofError, UnknownNameError and OSError.
+    recordings that were read. Raises JournalError, ReportError and OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
@@ -80,7 +76,7 @@ def make(
     report = replace(report, teams=teams_of(report, owners)) if owners else report
     report = with_proofs(report, read_proofs(journals, options.proof or (), say))
     ignored = [one.caller for one in report.ignored]
-    for line in allowed.remarks(ignored):
+    for line in allowed.warnings(ignored):
         say(f"{options.ignore}: {line}")
     if earlier is None:
         return report
@@ -174,7 +170,7 @@ def _read_sources(
         try:
             yield [*written, *recorded]
         except CaptureError as error:  # whoever names no recording need not know that class
-            raise RecordingError(str(error)) from error
+            raise ReportError(str(error)) from error
 
 
 def selection_of(options: Namespace, now: datetime) -> Selection:

@@ -1,7 +1,7 @@
 """Source trees: where calls of v1 are written, joined with who makes them, and fixed."""
 
 from hubv1.source.findings import Finding, find
-from hubv1.source.join import InputError, Usage, join, read_journals, read_report
+from hubv1.source.join import Usage, join, read_journals, read_report
 from hubv1.source.rendering import FORMATS, Scan, render, summary, what_was_looked_at
 from hubv1.source.scanning import Gate, found_by, read_baseline, scan_trees, write_fixes
 from hubv1.source.tree import Tree
@@ -10,7 +10,6 @@ __all__ = [
     "FORMATS",
     "Finding",
     "Gate",
-    "InputError",
     "Scan",
     "Tree",
     "Usage",

@@ -1,22 +1,17 @@
 """What was called, joined with where it is written."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal
 
 import msgspec
 
 from hubv1.journal import EVERYTHING, Place, read_all
+from hubv1.report import read_input
 from hubv1.source.findings import Finding
 from hubv1.source.targets import LOOKED_FOR, V1, base_target
-from hubv1.text import plainly, read_text
-
-
-class InputError(Exception):
-    """A file beside the trees that cannot be used, and why, in one sentence."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -30,31 +25,13 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class _Report(msgspec.Struct):
-    schema: str
+    schema: Literal["hub-v1-report/1"]
     findings: list[Usage]
 
 
-class _Input(Protocol):
-    schema: str
-
-
-_I = TypeVar("_I", bound=_Input)
-
-
-def read_input(path: Path, what: str, schema: str, kind: type[_I]) -> _I:
-    """What a file of JSON holds whose schema is `schema`, perhaps a pattern; raises InputError."""
-    try:
-        found = msgspec.convert(json.loads(read_text(path)), kind)
-    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise InputError(f"The {what} {path} cannot be read: {plainly(error)}.") from error
-    if not fnmatchcase(found.schema, schema):
-        raise InputError(f"The {what} {path} is no {schema}, but {found.schema}.")
-    return found
-
-
 def read_report(path: Path) -> list[Usage]:
-    """The calls in a JSON report; raises InputError."""
-    return read_input(path, "report", "hub-v1-report/*", _Report).findings
+    """The calls in a JSON report; raises ReportError."""
+    return read_input(path, "JSON report", msgspec.json.Decoder(_Report).decode).findings
 
 
 def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 
 import hubv1
+from hubv1.report import code_block, code_cell, code_span
 from hubv1.source.findings import Finding, readable
 from hubv1.source.join import Usage
 from hubv1.source.patches import apply, diff_of, without_overlaps
@@ -133,8 +134,6 @@ def _shown(name: str) -> str:
 
 
 def _markdown(scan: Scan) -> str:
-    from hubv1.report import code_block, code_cell, code_span  # noqa: PLC0415  # slow to load
-
     lines = ["# Calls to Docker Hub API v1 in these files", "", summary(scan), ""]
     if scan.findings:
         lines += [

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from hubv1.report import read_input, write_whole
 from hubv1.source.findings import Finding, find
-from hubv1.source.join import read_input
 from hubv1.source.patches import apply, without_overlaps
-from hubv1.source.rendering import SCHEMA, Scan
+from hubv1.source.rendering import Scan
 from hubv1.source.tree import SourceFile, Tree
 from hubv1.text import number, plainly
 
@@ -40,7 +41,7 @@ class _Known(msgspec.Struct):
 
 
 class _Baseline(msgspec.Struct):
-    schema: str
+    schema: Literal["hub-v1-scan/1"]
     findings: list[_Known]
 
 
@@ -83,8 +84,6 @@ def write_fixes(scan: Scan, say: Callable[[str], None]) -> None:
 
 def _rewrite(source: SourceFile, text: str) -> None:
     """Put the text in the place of what was read, so that nobody ever has half a script."""
-    from hubv1.report import write_whole  # noqa: PLC0415  # slow to load
-
     descriptor = os.open(source.path, os.O_RDWR | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as file:
         if file.read() != source.text.encode("latin-1"):
@@ -93,8 +92,8 @@ def _rewrite(source: SourceFile, text: str) -> None:
 
 
 def read_baseline(path: Path) -> Counter[Key]:
-    """The findings of an earlier scan's JSON; raises InputError."""
-    earlier = read_input(path, "baseline", SCHEMA, _Baseline)
+    """The findings of an earlier scan's JSON; raises ReportError."""
+    earlier = read_input(path, "baseline", msgspec.json.Decoder(_Baseline).decode)
     return Counter(
         (each.file, each.kind, each.route, each.repository, each.does) for each in earlier.findings
     )
