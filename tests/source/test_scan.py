@@ -154,6 +154,18 @@ class TestExitCodes:
             code, _, said = scan("a.sh", "--fail-on", "new", "--baseline", "base.json")
             assert (code, said.count("\n")) == (1, 1)
 
+    def test_a_reader_that_has_read_enough_ends_it_as_ever(
+        self, scan: Scan, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("a.sh").write_text(CALL)
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as pipe:
+            monkeypatch.setattr("sys.stdout", pipe)
+            code, _, said = scan("a.sh", "--format", "json", "--fail-on", "any")
+        assert code == 4
+        assert said.startswith("hub-v1-bridge scan: 1 call to Docker Hub API v1")
+
     def test_without_the_parsers_one_sentence_says_what_to_install(
         self, scan: Scan, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -248,7 +248,7 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     try:
         words = _own_words(options.message_template)
         with reports.reading_progress(options.captures) as advance:
-            made = reports.make(options, datetime.now(UTC), say, advance)
+            made = reports.make(options, datetime.now(UTC), _sayer(), advance)
         if options.messages:
             is_markdown = form == "md"
             say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
@@ -272,6 +272,18 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         say(found)
         return FOUND
     return FAILED if made.state is reports.State.NOTHING_SEEN else DONE
+
+
+def _sayer() -> Callable[[str], None]:
+    """Says each line once, however often the sources are read."""
+    said = set[str]()
+
+    def say_once(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return say_once
 
 
 def _text(
@@ -303,16 +315,10 @@ def _own_words(path: Path | None) -> reports.Words | None:
 
 
 def _serve(options: Namespace) -> int:
-    """Show the report until Ctrl-C; what there is to say about its sources is said once."""
+    """Show the report until Ctrl-C."""
     from hubv1.report.serve import serve_report  # noqa: PLC0415  # loads aiohttp and Jinja2
 
-    said: set[str] = set()
-
-    def say_once(message: str) -> None:
-        if message not in said:
-            said.add(message)
-            say(message)
-
+    say_once = _sayer()
     host, port = options.serve
     try:
         serve_report(

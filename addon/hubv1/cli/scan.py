@@ -12,8 +12,8 @@ import click
 import hubv1
 from hubv1.cli.main import DONE, FAILED, FOUND, Command, Failure, say, versions
 from hubv1.journal import JournalError
-from hubv1.report import ReportError
-from hubv1.text import printable
+from hubv1.report import ReportError, write
+from hubv1.text import plainly, printable
 
 if TYPE_CHECKING:
     from hubv1.source import Scan
@@ -169,19 +169,11 @@ def _format_of(output: Path | None) -> str:
 
 
 def _write(text: str, output: Path | None, *, is_bytes: bool) -> None:
-    data = text.encode("latin-1") if is_bytes else text.encode("utf-8", "backslashreplace")
+    if is_bytes and output is None and sys.stdout.isatty():  # for eyes; git takes the bytes
+        lines = text.encode("latin-1").decode("utf-8", "backslashreplace").splitlines()
+        text, is_bytes = "".join(f"{printable(line)}\n" for line in lines), False
     try:
-        if output is not None:
-            output.write_bytes(data)
-            return
-        if is_bytes and sys.stdout.isatty():  # for eyes; git takes bytes as they are
-            lines = data.decode("utf-8", "backslashreplace").splitlines()
-            data = "".join(f"{printable(line)}\n" for line in lines).encode()
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except BrokenPipeError:  # who reads has read enough
-        sys.stderr.close()
+        write([text], output, "latin-1" if is_bytes else "utf-8")
     except OSError as error:
-        raise Failure(
-            f"{output or 'standard output'} cannot be written: {error.strerror}."
-        ) from error
+        place = output or "standard output"
+        raise Failure(f"{place} cannot be written: {plainly(error)}.") from error

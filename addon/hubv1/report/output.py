@@ -102,17 +102,17 @@ def _shows_blocks(encoding: str | None) -> bool:
     return True
 
 
-def write(texts: Iterable[str], output: Path | None) -> None:
+def write(texts: Iterable[str], output: Path | None, encoding: str | None = None) -> None:
     """Write the texts, one after the other, to that file, or to standard output for None.
 
-    Raises OSError.
+    By default a file is in UTF-8, and standard output as the terminal has it. Raises OSError.
     """
     if output is not None:
-        write_whole(texts, output)
+        write_whole(texts, output, encoding=encoding or "utf-8")
         return
     if isinstance(sys.stdout, TextIOWrapper):
         # What an old terminal cannot show is replaced, not a reason to show nothing.
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(encoding=encoding, errors="replace")
     try:
         sys.stdout.writelines(texts)
         sys.stdout.flush()

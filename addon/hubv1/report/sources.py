@@ -43,27 +43,21 @@ def make(
 ) -> Report:
     """The report that the arguments of the command ask for, as of `now` (UTC).
 
-    `say` hears what is worth a look about how it was made, `advance` of each so many bytes of
-    recordings that were read. Raises JournalError, ReportError and OSError.
+    `say` hears warnings about the sources, some of them twice where these are read twice, and
+    `advance` how many more bytes of recordings were read. Raises JournalError, ReportError and
+    OSError.
     """
     selection = selection_of(options, now)
     earlier = read_baseline(options.baseline, selection) if options.baseline else None
     allowed = read_allowlist(options.ignore, now.date()) if options.ignore else Allowlist()
     journals = options.journal or ([] if options.captures else [DEFAULT_JOURNAL])
     with _rereadable(options.captures or (), selection) as captures:
-        said = set[str]()
-
-        def say_first(line: str) -> None:
-            """Sources may be read twice."""
-            if line not in said:
-                said.add(line)
-                say(line)
 
         def read(wanted: Selection, heard: Callable[[int], None] = lambda _: None) -> Report:
             accepted = tuple(entry.caller for entry in allowed.in_force)
             wanted = replace(wanted, accepted=accepted)
             with _read_sources(
-                journals, captures, wanted, say_first, heard, legacy_hosts=selection.hosts
+                journals, captures, wanted, say, heard, legacy_hosts=selection.hosts
             ) as histories:
                 return build_report(histories, now, wanted, allowed.in_force)
 
