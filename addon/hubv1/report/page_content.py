@@ -62,30 +62,31 @@ def content_of(report: Report) -> dict[str, Any]:
         "advice": advice(report),
         "facts": what_was_seen(report),
     } | (_of_callers(report) if report.callers else {})
-    return content | {"contents": [*_contents(report, content)]}
+    return content | {"sections": [*_sections(report, content)]}
 
 
-def _contents(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """Anchor and name of each section, and how many things are in it."""
+def _sections(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """The sections from top to bottom: the name of the template, which the anchor has too; the
+    name in the table of contents; and how many things are in it."""
     if report.callers:
-        yield "h-progress", "Progress", 0
+        yield "progress", "Progress", 0
         if report.teams:
-            yield "h-teams", "Teams", sum(bool(each.team) for each in report.teams)
-        yield "h-callers", "Callers", report.caller_count
-        yield "h-change", "What to change", len(content["changes"])
-        yield "h-messages", "Messages", len(content["letters"])
+            yield "teams", "Teams", sum(bool(each.team) for each in report.teams)
+        yield "callers", "Callers", report.caller_count
+        yield "change", "What to change", len(content["changes"])
+        yield "messages", "Messages", len(content["letters"])
         if content["proofs"].count:
-            yield "h-proofs", "Not proven", content["proofs"].count
-        yield "h-unbridged", "Not bridged", content["missed_calls"]
+            yield "proofs", "Not proven", content["proofs"].count
+        yield "unbridged", "Not bridged", content["missed_calls"]
     if report.seen.rejected_tls or report.seen.rejections:
-        yield "h-rejected", "Certificate not trusted", report.seen.rejected_tls
+        yield "rejected", "Certificate not trusted", report.seen.rejected_tls
     if report.retiring:
-        yield "h-retiring", "Retiring next", sum(use.calls for use in report.retiring)
+        yield "retiring", "Retiring next", sum(use.calls for use in report.retiring)
     if report.baseline:
-        yield "h-compared", "Since the earlier report", 0
+        yield "compared", "Since the earlier report", 0
     if report.ignored:
-        yield "h-ignored", "Accepted", len(report.ignored)
-    yield "h-seen", "What was seen", 0
+        yield "ignored", "Accepted", len(report.ignored)
+    yield "seen", "What was seen", 0
 
 
 def _of_callers(report: Report) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import Earlier, compared, read_baseline
 from hubv1.report.input_file import ReportError
-from hubv1.report.known import Names, silent_callers
+from hubv1.report.known import complete_names, known_names, silent_callers, unknown_names
 from hubv1.report.model import Progress, Report, State
 from hubv1.report.owners import read_owners, teams_of
 from hubv1.report.proof_file import read_proofs, with_proofs
@@ -61,7 +61,7 @@ def make(
             ) as histories:
                 return build_report(histories, now, wanted, allowed.in_force)
 
-        report = whole = _known(
+        report = whole = _with_known_names(
             selection, read, read(selection, advance), earlier, allowed, say=say
         )
         if earlier and selection.since:
@@ -84,7 +84,7 @@ def make(
     return replace(report, baseline=replace(comparison, moved=tuple(sorted(moved))))
 
 
-def _known(
+def _with_known_names(
     selection: Selection,
     read: Callable[[Selection], Report],
     report: Report,
@@ -93,25 +93,21 @@ def _known(
     *,
     say: Callable[[str], None],
 ) -> Report:
-    """The report, or the one of the callers that were named by a part of their name.
+    """The report, or that of the callers that the selection names by a part of their name.
 
-    Raises UnknownNameError if a filter names nothing in all that there is, whatever the period.
+    Raises UnknownNameError if a filter names nothing in any period.
     """
-    names = Names()
-    names.add_report(report)
-    if not names.lacks(selection):
+    if not any(unknown_names(selection, known_names([report]))):
         return report
     every = read(Selection())
     if every.state is State.NOTHING_SEEN:
         return report
-    names.add_report(every)
-    names.add_allowed(allowed)
-    if earlier:
-        names.add_earlier(earlier)
-    checked = names.check(selection, every)
-    if checked != selection:
-        report = replace(read(checked), filter=report.filter)
-    for line in silent_callers(checked, report, every):
+    known = known_names([report, every], earlier)
+    accepted = [entry.caller for entry in allowed.in_force + allowed.ended]
+    complete = complete_names(selection, known, accepted, every)
+    if complete != selection:
+        report = replace(read(complete), filter=report.filter)
+    for line in silent_callers(complete, report, every):
         say(line)
     return report
 
