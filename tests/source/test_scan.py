@@ -181,6 +181,27 @@ class TestExitCodes:
         )
 
 
+@pytest.mark.parametrize(
+    ("command", "does"),
+    [
+        ("wget -qO- {}", "shows"),
+        ("wget -qO - {}", "shows"),
+        ("wget --quiet --output-document=- {}", "shows"),
+        ("wget -q {}", "unknown"),
+        ("curl -skLo tags.json {}", "unknown"),
+        ("curl -sko/dev/null {} || exit", "tests for existence by status"),
+        ("curl -skw '%{{http_code}}' {} | tail -c 3", "tests for existence by status"),
+        ("curl -s {} | grep --count name", "counts"),
+    ],
+)
+def test_options_mean_the_same_however_they_are_written(
+    scan: Scan, command: str, does: str
+) -> None:
+    Path("a.sh").write_text(command.format(SHOWN.split()[-1]))
+    [finding] = as_json(scan, "a.sh")["findings"]
+    assert finding["does"] == does
+
+
 class TestWhatIsLeftOut:
     def test_gitignore_is_heeded_in_every_folder(self, scan: Scan) -> None:
         for name in ("a.sh", "out/b.sh", "sub/c.sh", "sub/d.sh"):

@@ -13,7 +13,8 @@ from hubv1.api.names import is_tag, repository_or_none
 from hubv1.api.routes import Listing, route_named
 from hubv1.replacements import change_for as change_of
 from hubv1.replacements import replacement, successor_for
-from hubv1.source.bash import Atom, Command, Script, Stage
+from hubv1.source.bash import Atom, Script, Stage
+from hubv1.source.commands import read_fetch, words
 from hubv1.source.embedded import language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
 from hubv1.source.fixes import Context, change_for
@@ -27,7 +28,7 @@ from hubv1.source.targets import (
     target_of,
 )
 from hubv1.source.tree import Looked, SourceFile
-from hubv1.source.uses import Does, does, words
+from hubv1.source.uses import Does, does
 from hubv1.text import readable as from_wire
 
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
@@ -154,12 +155,12 @@ class _FileScan:
         command, origin = stage.command, script.piece.origin
         fetches = any(each is None or each.name in _FETCHING for each in stage.after)
         is_mention = command.name in _MENTIONING and not fetches
-        method = _method_of(command)
+        fetch = read_fetch(command)
         token = any("X-Docker-Token" in each for each in command.arguments)
         for number, word in enumerate(command.words):
             parts = [self._part(script, atom) for atom in word]
             for resolved in self.expressions.resolve(parts):
-                target = target_of(resolved, method, self.expressions, docker_token=token)
+                target = target_of(resolved, fetch.method, self.expressions, docker_token=token)
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
                     if asks_hub(resolved):  # for what is nothing to be found, such as a PATCH
@@ -170,7 +171,7 @@ class _FileScan:
                     context = Context(
                         script, stage, target, self.expressions, self.language, number, self.skopeo
                     )
-                    found = does(script, stage, target.listing)
+                    found = does(script, stage, fetch, target.listing)
                     at = origin[command.node.start_byte]
                     is_fixable = self._is_local(resolved, at)
                     lines = self._near(at, span[0], *(each.start for each in resolved.of))
@@ -391,21 +392,6 @@ def _docstrings(text: str) -> list[tuple[int, int]]:
                 begin = starts[value.lineno - 1] + value.col_offset
                 spans.append((begin, starts[value.end_lineno - 1] + value.end_col_offset))
     return spans
-
-
-def _method_of(command: Command) -> str:
-    given = command.arguments
-    for word, following in zip(given, (*given[1:], ""), strict=False):
-        if word in {"-X", "--request"}:
-            return following.upper()
-        if found := re.fullmatch(r"(?:-\w*X|--request=|--method=)([A-Z]+)", word):
-            return found[1]
-        if re.fullmatch(r"-[sSfLk]*I[sSfLk]*|--head|--spider", word):
-            return "HEAD"
-    is_post = any(re.match(r"-d|--data|--json|--post-(?:data|file)|-F$", word) for word in given)
-    if command.name in {"http", "https", "xh"} and given and given[0].isupper():
-        return given[0]
-    return "POST" if is_post and not {"-G", "--get"} & {*given} else "GET"
 
 
 def replacement_for(target: Target, what: Does, language: str) -> str:

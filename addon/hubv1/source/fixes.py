@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import Listing
 from hubv1.source.bash import Atom, Script, Stage, text_of
+from hubv1.source.commands import Fetch, canonical, read_fetch, words
 from hubv1.source.embedded import Piece
 from hubv1.source.expressions import Expressions, Part
 from hubv1.source.idioms import BY_404, COUNT, NOT_404, Idiom
-from hubv1.source.matching import Fetch, canonical, fetch_of, reader_of
+from hubv1.source.matching import reader_of
 from hubv1.source.targets import Target
-from hubv1.source.uses import words
 
 _SORTED = """\
 if test("\\r\\nlink:"; "i") then error("the list has more pages")
@@ -83,16 +83,21 @@ class Context:
 def change_for(context: Context) -> Change | None:
     """The change to a call; None where it is no idiom that is known."""
     stage, target = context.stage, context.target
-    fetch = fetch_of(stage.command, context.number)
-    if fetch is None or not stage.is_first or stage.is_loop or stage.is_in_string:
+    fetch = read_fetch(stage.command)
+    is_simple = fetch.is_plain and all(map(_is_harmless, stage.command.redirects))
+    if not is_simple or not fetch.output or not _is_simple(target):
         return None
-    if not _is_simple(target):
+    if not stage.is_first or stage.is_loop or stage.is_in_string:
         return None
     if target.listing is Listing.TAGS:
         return _in_list(context, fetch) or _reader(context, fetch)
     if target.listing is Listing.TAG:
         return _text(context, fetch) or _code(context, fetch) or _status(context, fetch)
     return None
+
+
+def _is_harmless(redirect: str) -> bool:
+    return bool(re.fullmatch(r"[12&]?>>?\s*/dev/null|2>\s*&1|&>>?\s*/dev/null", redirect))
 
 
 def _is_simple(target: Target) -> bool:
