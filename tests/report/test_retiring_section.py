@@ -11,6 +11,7 @@ from html import unescape
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from mitmproxy import http
@@ -247,3 +248,13 @@ class TestRecordings:
 def test_a_gap_still_says_that_calls_may_be_missing(tmp_path: Path) -> None:
     path = write_journal(tmp_path / "journal", *V2, gaps=(Gap(NOW, NOW, 3, "disk full"),))
     assert report("--journal", path, "--fail-on", "unbridged").returncode == 4
+
+
+def test_junit_has_a_test_for_each_caller_which_only_the_gate_for_it_fails(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "journal", *V2, seen=Seen(flows=9))
+    for gate, code, kind in (("any", 0, "skipped"), ("retiring", 4, "failure")):
+        done = report("--journal", path, "--format", "junit", "--fail-on", gate)
+        assert done.returncode == code
+        cases = ET.fromstring(done.stdout).findall("testcase")  # noqa: S314  # our own
+        found = {case.get("name"): [each.tag for each in case] for case in cases}
+        assert found == {"shields": [kind], "Harbor": [kind], "nobody calls": []}

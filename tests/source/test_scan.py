@@ -197,7 +197,7 @@ class TestExitCodes:
 def test_options_mean_the_same_however_they_are_written(
     scan: Scan, command: str, does: str
 ) -> None:
-    Path("a.sh").write_text(command.format(SHOWN.split()[-1]))
+    Path("a.sh").write_text(command.format(SHOWN.rsplit(maxsplit=1)[-1]))
     [finding] = as_json(scan, "a.sh")["findings"]
     assert finding["does"] == does
 

@@ -8,8 +8,9 @@ from hubv1.report.build import build_report
 from hubv1.report.compare import FailOn, gate
 from hubv1.report.data import COLUMNS, read_columns
 from hubv1.report.input_file import ReportError, read_input
+from hubv1.report.junit import add_case, add_result, as_xml
 from hubv1.report.known import UnknownNameError
-from hubv1.report.markdown import code_block, code_cell, code_span
+from hubv1.report.markdown import code_block, code_span, table
 from hubv1.report.message_files import write_messages
 from hubv1.report.messages import Words, messages_to_callers
 from hubv1.report.model import Finding, Report, State
@@ -35,6 +36,7 @@ from hubv1.report.proof_file import (
 )
 from hubv1.report.prose import SUMMARY_CALLERS, named_in, report_command, sentence, summary
 from hubv1.report.proven import Proof, ProofKey, ProofResult
+from hubv1.report.sections import Name
 from hubv1.report.sources import (
     DEFAULT_JOURNAL,
     STANDARD_INPUT,
@@ -52,6 +54,7 @@ __all__ = [
     "FailOn",
     "Finding",
     "Look",
+    "Name",
     "Proof",
     "ProofKey",
     "ProofResult",
@@ -60,10 +63,12 @@ __all__ = [
     "State",
     "UnknownNameError",
     "Words",
+    "add_case",
+    "add_result",
     "as_proof_text",
+    "as_xml",
     "build_report",
     "code_block",
-    "code_cell",
     "code_span",
     "file_beside",
     "gate",
@@ -82,6 +87,7 @@ __all__ = [
     "selection_of",
     "sentence",
     "summary",
+    "table",
     "temporary_file",
     "with_proofs",
     "write",

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree import ElementTree as ET
 
 import msgspec
 
 import hubv1
-from hubv1.report import code_block, code_cell, code_span
+from hubv1.report import Name, add_case, add_result, as_xml, code_block, code_span, table
 from hubv1.source.findings import Finding, readable
 from hubv1.source.join import Usage
 from hubv1.source.patches import apply, diff_of, without_overlaps
@@ -24,6 +24,8 @@ from hubv1.text import bounded, harmless, number
 SCHEMA = "hub-v1-scan/1"
 _MOST_CALLERS = 5
 _MOST_ROWS = 200
+_TABLE = 1 << 18
+"""Bytes of a table in Markdown."""
 _RULES = {
     "v1": ("hub-v1-call", "A call to Docker Hub API v1, which is retired", "error"),
     "retiring": ("hub-v2-retiring", "A call to a route that Docker Hub retires next", "warning"),
@@ -103,9 +105,7 @@ def _terminal(scan: Scan) -> str:
 def _terminal_lines(scan: Scan) -> Iterator[str]:
     for finding in scan.findings:
         target = finding.target
-        yield harmless(
-            f"{_shown(finding.file)}:{finding.line}  {target.route}  {target.repository}".rstrip()
-        )
+        yield harmless(f"{_place(finding)}  {target.route}  {target.repository}".rstrip())
         yield harmless("    " + "; ".join(filter(None, (str(finding.does), standing_of(finding)))))
         for offset, line in ((-1, finding.before), (0, finding.text), (1, finding.after)):
             if line.strip():
@@ -129,6 +129,10 @@ def _usage_line(usage: Usage) -> str:
     return f"{usage.route}  {usage.repository}  {number(usage.calls, 'call')} by {usage.caller}"
 
 
+def _place(finding: Finding) -> str:
+    return f"{_shown(finding.file)}:{finding.line}"
+
+
 def _shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
@@ -136,25 +140,12 @@ def _shown(name: str) -> str:
 def _markdown(scan: Scan) -> str:
     lines = ["# Calls to Docker Hub API v1 in these files", "", summary(scan), ""]
     if scan.findings:
-        lines += [
-            "| where | route | repository | does | called | fix |",
-            "|---|---|---|---|---|---|",
-        ]
-    for finding in scan.findings[:_MOST_ROWS]:
-        cells = (
-            code_cell(f"{_shown(finding.file)}:{finding.line}"),
-            code_cell(finding.target.route),
-            code_cell(finding.target.repository),
-            str(finding.does),
-            code_cell(standing_of(finding)),
-            code_cell(finding.fix.idiom if finding.fix else ""),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    if len(scan.findings) > _MOST_ROWS:
-        lines.append(f"\n{len(scan.findings) - _MOST_ROWS} more are left out.")
+        columns = ("where", "route", "repository", "does", "called", "fix")
+        rows = map(_row, scan.findings[:_MOST_ROWS])
+        lines.append(table(columns, rows, len(scan.findings), _TABLE))
     for finding in scan.findings[:_MOST_ROWS]:
         sentence, _, code = finding.replacement.partition("\n\n")
-        lines += ["", f"## {code_span(f'{_shown(finding.file)}:{finding.line}')}", ""]
+        lines += ["", f"## {code_span(_place(finding))}", ""]
         lines += [code_block([harmless(bounded(finding.text))]), "", harmless(sentence)]
         if finding.fix is not None:
             lines += ["", code_block(readable(finding.fix.diff).splitlines(), "diff")]
@@ -166,6 +157,14 @@ def _markdown(scan: Scan) -> str:
         lines += ["", "## Called, but in no file that was given", ""]
         lines += [f"- {code_span(_usage_line(usage))}" for usage in scan.not_found[:_MOST_ROWS]]
     return "\n".join([*lines, "", what_was_looked_at(scan.looked), ""])
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    return (
+        *map(Name, (_place(finding), finding.target.route, finding.target.repository)),
+        str(finding.does),
+        *map(Name, (standing_of(finding), finding.fix.idiom if finding.fix else "")),
+    )
 
 
 def _json(scan: Scan) -> str:
@@ -286,27 +285,17 @@ def _changed_lines(finding: Finding, text: str) -> tuple[dict[str, int], str]:
 
 
 def _junit(scan: Scan) -> str:
-    cases = []
+    suite = ET.Element("testsuite", name="hub-v1-bridge scan")
     for finding in scan.findings:
-        name = quoteattr(harmless(f"{_shown(finding.file)}:{finding.line}"))
-        kind = quoteattr(_RULES[finding.target.kind][0])
-        message = quoteattr(
-            harmless(f"{finding.target.route} {finding.target.repository} ({finding.does})")
-        )
+        target = finding.target
+        message = harmless(f"{target.route} {target.repository} ({finding.does})")
         text = "\n".join(filter(None, (harmless(finding.text), finding.replacement)))
-        cases.append(
-            f"  <testcase classname={kind} name={name}>\n"
-            f"    <failure message={message}>{escape(text)}</failure>\n  </testcase>\n"
-        )
-    if not cases:
-        cases.append('  <testcase classname="hub-v1-call" name="no call was found"/>\n')
-    said = escape(what_was_looked_at(scan.looked))
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<testsuite name="hub-v1-bridge scan" tests="{len(cases)}" errors="0" skipped="0" '
-        f'failures="{len(scan.findings)}">\n{"".join(cases)}'
-        f"  <system-out>{said}</system-out>\n</testsuite>\n"
-    )
+        case = add_case(suite, _RULES[target.kind][0], harmless(_place(finding)))
+        add_result(case, "failure", message, text)
+    if not scan.findings:
+        add_case(suite, _RULES["v1"][0], "no call was found")
+    ET.SubElement(suite, "system-out").text = what_was_looked_at(scan.looked)
+    return as_xml(suite)
 
 
 FORMATS: Mapping[str, Callable[[Scan], str]] = {
