@@ -12,7 +12,7 @@ from e2e.clients import tool
 from hubv1 import replacements
 from hubv1.api.routes import Listing
 from hubv1.proof import TOOLS, snippet_runner
-from hubv1.proof.proving import NOWHERE
+from hubv1.proof.proving import MISSING_TAG
 from hubv1.report import ProofResult
 from proof.proving import ACCOUNT, candidate, catalog, for_snippets, prove, results
 from standin import Quirk, Settings, Standin, bodies, faults, make_tag
@@ -84,8 +84,8 @@ class TestEqual:
         assert [call.path.rpartition("/")[2] for call in hub.calls] == [
             "12",
             "12",
-            NOWHERE,
-            NOWHERE,
+            MISSING_TAG,
+            MISSING_TAG,
         ]
 
     def test_there_is_a_pause_for_each_request_of_the_bridge(self, hub: Standin) -> None:

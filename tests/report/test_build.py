@@ -84,8 +84,8 @@ class TestCounts:
         report = report_of(make_entry(route="BREW /v1/tea", verdict=Verdict.DEAD, repository=""))
         [route], [finding] = report.routes, report.findings
         assert (route.route, route.verdict, route.successor) == ("BREW /v1/tea", Verdict.DEAD, "")
-        assert (finding.route, finding.told.successor) == ("BREW /v1/tea", "")
-        assert finding.told.change == "This version does not know the route."
+        assert (finding.route, finding.migration.successor) == ("BREW /v1/tea", "")
+        assert finding.migration.change == "This version does not know the route."
 
     @given(
         st.lists(

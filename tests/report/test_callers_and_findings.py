@@ -128,13 +128,13 @@ class TestFindings:
         names = (call.repository.namespace, call.repository.name) if call.repository else ("", "")
         entry = make_entry(route=call.route.name, namespace=names[0], repository=names[1])
         [finding] = report_of(entry).findings
-        assert finding.told.successor == successor
-        assert change in finding.told.change
+        assert finding.migration.successor == successor
+        assert change in finding.migration.change
 
     def test_a_pull_is_told_that_another_call_does_not_help(self) -> None:
         call = recognised("/v1/repositories/debian/images", docker_token=True)
         [finding] = report_of(make_entry(route=call.route.name)).findings
-        assert "Upgrade the engine" in finding.told.change
+        assert "Upgrade the engine" in finding.migration.change
 
     @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
     def test_no_route_leaves_a_caller_without_a_sentence_or_with_half_a_url(

@@ -167,7 +167,7 @@ class TestFindings:
         self, host: str
     ) -> None:
         [finding] = report_of(make_entry(server_address=host)).findings
-        assert finding.told.old == "https://index.docker.io/v1/repositories/debian/tags"
+        assert finding.migration.old == "https://index.docker.io/v1/repositories/debian/tags"
 
     def test_a_finding_of_another_version_is_told_to_be_one(self) -> None:
         [finding] = report_of(make_entry(route="BREW /v1/tea", outcome=Outcome.PASSED)).findings

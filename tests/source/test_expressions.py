@@ -74,4 +74,4 @@ ENDLESS = {
 def test_nothing_in_a_file_makes_a_scan_endless(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     scan = scan_trees(Tree([tmp_path], [], tmp_path))
-    assert scan.findings or scan.looked.mentions or scan.looked.ignored
+    assert scan.findings or scan.coverage.mentions or scan.coverage.ignored

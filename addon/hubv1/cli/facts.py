@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, form_option, host_options, hosts_at, open_transport
+from hubv1.cli.docker_hosts import account_of, form_option, host_options, hosts_at, open_transport
 from hubv1.cli.main import DONE, FAILED, FOUND, Command, say
 from hubv1.proof import (
     FACTS,
@@ -19,7 +19,7 @@ from hubv1.proof import (
     as_line,
     as_markdown_table,
     check_facts,
-    in_sum,
+    sum_up,
 )
 
 ENVIRONMENT_PREFIX = "HUB_FACTS"
@@ -59,7 +59,7 @@ def facts(  # noqa: D103  # its help is above, with a figure in it
         _checked(probes, (lambda _: None) if is_json else (lambda fact: click.echo(as_line(fact))))
     )
     click.echo(
-        as_json(checked, probes, asked_at) if is_json else in_sum(checked, probes.calls),
+        as_json(checked, probes, asked_at) if is_json else sum_up(checked, probes.calls),
         nl=not is_json,
     )
     if not probes.replies:

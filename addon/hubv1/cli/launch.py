@@ -26,7 +26,7 @@ from mitmproxy.tools import cmdline
 from mitmproxy.tools import main as mitmproxy_main
 
 from hubv1.cli.banner import Banner
-from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, words_of
+from hubv1.cli.main import WRONG_USAGE, Failure, bridge_file, error_in_words
 from hubv1.cli.sudo import with_sudo
 from hubv1.config import OPTIONS, BadOption, Config, complaints, read_config
 from hubv1.doctor import listeners
@@ -119,7 +119,7 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
         filters = _filters if tool is Tool.MITMDUMP else None
         mitmproxy_main.run(tool.master_class(), make_parser, given, filters)
     except OSError as error:
-        raise Failure(words_of(error)) from error
+        raise Failure(error_in_words(error)) from error
 
 
 def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:

@@ -145,7 +145,7 @@ def say(message: str, program: str = "") -> None:
     click.echo(f"{program}: {harmless(message)}", err=True)
 
 
-def words_of(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """An error as a sentence, without its number in Python."""
     filename = getattr(error, "filename", None)
     return f"{filename}: {plainly(error)}." if filename else plainly(error)

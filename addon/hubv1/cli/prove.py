@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from hubv1.cli.dockers_hosts import account_of, form_option, host_options, hosts_at, open_transport
-from hubv1.cli.main import DONE, FAILED, FOUND, WRONG_USAGE, Command, Failure, say, words_of
+from hubv1.cli.docker_hosts import account_of, form_option, host_options, hosts_at, open_transport
+from hubv1.cli.main import DONE, FAILED, FOUND, WRONG_USAGE, Command, Failure, error_in_words, say
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
 from hubv1.journal import JournalError, Place, asked_tags
@@ -25,8 +25,8 @@ from hubv1.proof import (
     Prover,
     SnippetRunner,
     candidates_of,
+    find_urls,
     prove_all,
-    urls_of,
 )
 from hubv1.report import (
     DEFAULT_JOURNAL,
@@ -37,8 +37,8 @@ from hubv1.report import (
     UnknownNameError,
     as_proof_text,
     file_beside,
-    make,
     read_proofs,
+    report_from,
     write_proofs,
 )
 from hubv1.text import number, printable
@@ -109,7 +109,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
         files = [options.output] if options.output else _files_beside(options.journal)
         candidates = _candidates(options)
     except (JournalError, ReportError, OSError) as error:
-        raise Failure(words_of(error)) from error
+        raise Failure(error_in_words(error)) from error
     if not candidates:
         raise Failure("There is no finding that a replacement could be held against.")
     proofs: dict[ProofKey, Proof] = {}
@@ -157,7 +157,7 @@ async def _prove(
     transport = open_transport(hosts)
     client = HubClient(hosts.hub, hosts.registry, transport)
     try:
-        urls = await urls_of(hosts, transport)
+        urls = await find_urls(hosts, transport)
         runner = SnippetRunner(hosts.registry, account)
         pace = 0 if hosts.are_here else PROOF_PACE
         prover = Prover(client, runner, urls, titles, account, pace)
@@ -182,7 +182,7 @@ def _candidates(options: Namespace) -> list[Candidate]:
     known = read_proofs(() if options.output else options.journal, named, say)
     everything = Namespace(**dict.fromkeys(_NARROWING), **vars(options))
     try:
-        made = make(everything, datetime.now(UTC), lambda _: None)
+        made = report_from(everything, datetime.now(UTC), lambda _: None)
     except UnknownNameError as error:
         raise Failure(str(error), WRONG_USAGE) from error
     tags: defaultdict[str, list[str]] = defaultdict(list)
@@ -199,7 +199,7 @@ def _keep(proofs: Mapping[ProofKey, Proof], files: Sequence[Path]) -> None:
             write_proofs(file, proofs)
     except (ReportError, OSError) as error:
         raise Failure(
-            f"The proofs cannot be kept: {words_of(error)} Name a file: -o FILE."
+            f"The proofs cannot be kept: {error_in_words(error)} Name a file: -o FILE."
         ) from error
 
 

@@ -23,9 +23,9 @@ from hubv1.cli.main import (
     WRONG_USAGE,
     Command,
     Failure,
+    error_in_words,
     say,
     versions,
-    words_of,
 )
 from hubv1.cli.sudo import use_callers_home
 from hubv1.journal import JournalError, is_named
@@ -248,14 +248,14 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     try:
         words = _own_words(options.message_template)
         with reports.reading_progress(options.captures) as advance:
-            made = reports.make(options, datetime.now(UTC), _sayer(), advance)
+            made = reports.report_from(options, datetime.now(UTC), _sayer(), advance)
         if options.messages:
             is_markdown = form == "md"
             say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
         text = _text(options, made, form, look, words)
     except _TROUBLES as error:
         is_usage = isinstance(error, reports.UnknownNameError)
-        raise Failure(words_of(error), WRONG_USAGE if is_usage else FAILED) from error
+        raise Failure(error_in_words(error), WRONG_USAGE if is_usage else FAILED) from error
     try:
         reports.write(text, options.output)
     except OSError as error:
@@ -320,9 +320,17 @@ def _serve(options: Namespace) -> int:
 
     say_once = _sayer()
     host, port = options.serve
+
+    def make() -> reports.Report:
+        return reports.report_from(options, datetime.now(UTC), say_once)
+
     try:
         serve_report(
-            host, port, lambda: reports.make(options, datetime.now(UTC), say_once), _TROUBLES, say
+            host,
+            port,
+            lambda: reports.report_from(options, datetime.now(UTC), say_once),
+            _TROUBLES,
+            say,
         )
     except OSError as error:
         why = Listener("report", host, port).why_not(error)

@@ -127,8 +127,8 @@ def scan(
         source.write_fixes(found, say)
     _write(source.render(found, form), output, is_bytes=form == "diff")
     if form != "terminal" or output is not None:
-        say(f"{source.summary(found)} {source.what_was_looked_at(found.looked)}")
-    return _ending(found, fail_on, source.found_by(source.Gate(fail_on), found, earlier))
+        say(f"{source.summary(found)} {source.coverage_in_words(found.coverage)}")
+    return _ending(found, fail_on, source.found_by_gate(source.Gate(fail_on), found, earlier))
 
 
 def _load() -> ModuleType:
@@ -145,11 +145,11 @@ def _load() -> ModuleType:
 
 
 def _ending(found: "Scan", fail_on: str, met: str) -> int:
-    looked = found.looked
-    for path in looked.unreadable:
+    coverage = found.coverage
+    for path in coverage.unreadable:
         say(f"{path} cannot be read.")
-    if looked.unreadable or not looked.files:
-        if not looked.unreadable:
+    if coverage.unreadable or not coverage.files:
+        if not coverage.unreadable:
             say("there is no file to look at.")
         return FAILED
     if met:

@@ -13,7 +13,7 @@ from hubv1.proof.fact import (
     as_line,
     as_markdown_table,
     check_facts,
-    in_sum,
+    sum_up,
 )
 from hubv1.proof.probes import DOCKERS, MOST_CALLS, PACE, Hosts, NotAsked, Probes
 from hubv1.proof.proving import (
@@ -22,8 +22,8 @@ from hubv1.proof.proving import (
     Candidate,
     Prover,
     candidates_of,
+    find_urls,
     prove_all,
-    urls_of,
 )
 from hubv1.proof.snippet_runner import TOOLS, SnippetRunner, Urls
 
@@ -50,9 +50,9 @@ __all__ = [
     "as_markdown_table",
     "candidates_of",
     "check_facts",
-    "in_sum",
+    "find_urls",
     "prove_all",
-    "urls_of",
+    "sum_up",
 ]
 
 FACTS: Sequence[Fact] = sorted(

@@ -154,7 +154,7 @@ def as_line(checked: CheckedFact) -> str:
     return f"{checked.result:<8} {fact.id:>2}  {plain}  [{printable(checked.seen)}]"
 
 
-def in_sum(checked: Sequence[CheckedFact], calls: int) -> str:
+def sum_up(checked: Sequence[CheckedFact], calls: int) -> str:
     """How many facts hold, as a sentence."""
     found = Counter(each.result for each in checked)
     said = (

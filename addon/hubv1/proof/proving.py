@@ -36,7 +36,7 @@ no more than 160 a minute."""
 LONGEST_WAIT = 90
 """Seconds to wait where Docker's hosts ask to be left alone; where it is longer, or happens again,
 the rest is left for another day."""
-NOWHERE = "no-such-tag-0f2c"
+MISSING_TAG = "no-such-tag-0f2c"
 """A tag that is in no repository: that it is missing has to be noticed too."""
 
 MOST_TAGS = 3
@@ -107,8 +107,8 @@ class Prover:
     async def _compared(self, candidate: Candidate) -> Compared:
         if candidate.key[0] is not Listing.TAG:
             return await self._compared_once(candidate, "")
-        tags = [*candidate.tags[:MOST_TAGS], NOWHERE]
-        return _together({tag: await self._compared_once(candidate, tag) for tag in tags})
+        tags = [*candidate.tags[:MOST_TAGS], MISSING_TAG]
+        return _combined({tag: await self._compared_once(candidate, tag) for tag in tags})
 
     async def _compared_once(self, candidate: Candidate, tag: str) -> Compared:
         """Of a list, or of one tag."""
@@ -127,7 +127,7 @@ class Prover:
         result = await answer_call(call, self.client, Limits(_DEADLINE), credentials)
         await asyncio.sleep(self.pace * result.upstream_calls)
         found = _reading_of(result, listing)
-        return _as_name(found, tag) if tag else found
+        return _as_list(found, tag) if tag else found
 
     async def _from_snippet(self, candidate: Candidate, snippet: Snippet, tag: str) -> Reading:
         listing, _, is_signed = candidate.key
@@ -136,7 +136,7 @@ class Prover:
         if listing is Listing.IMAGES:
             digests = (name.removeprefix("sha256:") for name in found.names)
             return Reading(found.answered, tuple(digests), found.reason)
-        return _as_name(found, tag) if tag else found
+        return _as_list(found, tag) if tag else found
 
     def _replacement(self, candidate: Candidate, tag: str) -> Replacement:
         _, repository, is_signed = candidate.key
@@ -145,7 +145,7 @@ class Prover:
         return replacement(candidate.route, named, tag, signed=is_signed, paged=False)
 
 
-async def urls_of(hosts: Hosts, transport: Transport) -> Urls:
+async def find_urls(hosts: Hosts, transport: Transport) -> Urls:
     """Where snippets find these hosts; raises NotAsked where the registry's token service is none
     that they could ask."""
     if hosts.registry == DOCKERS.registry:
@@ -160,14 +160,14 @@ async def prove_all(
     """Prove one after the other; `tell` hears of each. Returns why the rest was left, if it was."""
     for candidate in candidates:
         try:
-            proof = await _patiently(candidate, prover)
+            proof = await _prove_or_wait(candidate, prover)
         except RateLimitReached as limit:
             return f"{limit}. The rest is left for another time."
         tell(candidate, proof)
     return ""
 
 
-async def _patiently(candidate: Candidate, prover: Prover) -> Proof:
+async def _prove_or_wait(candidate: Candidate, prover: Prover) -> Proof:
     try:
         return await prover.prove(candidate)
     except RateLimitReached as limit:
@@ -226,7 +226,7 @@ _NAMES: Mapping[Listing, Callable[[Sequence[Mapping[str, str]]], tuple[str, ...]
 """What the bridge's answer and a snippet's have in common."""
 
 
-def _together(of_tags: Mapping[str, Compared]) -> Compared:
+def _combined(of_tags: Mapping[str, Compared]) -> Compared:
     """What the comparisons of single tags make."""
     found = [*of_tags.values()]
     for conclusion in (Conclusion.DIFFERENT, Conclusion.UNSETTLED):
@@ -241,7 +241,7 @@ def _together(of_tags: Mapping[str, Compared]) -> Compared:
     return Compared(Conclusion.EQUAL, len(found))
 
 
-def _as_name(found: Reading, tag: str) -> Reading:
+def _as_list(found: Reading, tag: str) -> Reading:
     """Whether there is a tag, as a list that has it or not."""
     if found.answered in (Answered.FOUND, Answered.ABSENT):
         return Reading(Answered.FOUND, (tag,) if found.answered is Answered.FOUND else ())

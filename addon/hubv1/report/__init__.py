@@ -40,7 +40,7 @@ from hubv1.report.sections import Name
 from hubv1.report.sources import (
     DEFAULT_JOURNAL,
     STANDARD_INPUT,
-    make,
+    report_from,
     selection_of,
 )
 
@@ -74,7 +74,6 @@ __all__ = [
     "gate",
     "key_of",
     "look_for",
-    "make",
     "messages_to_callers",
     "named_in",
     "owners_template",
@@ -84,6 +83,7 @@ __all__ = [
     "reading_progress",
     "render_report",
     "report_command",
+    "report_from",
     "selection_of",
     "sentence",
     "summary",

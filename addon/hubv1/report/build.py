@@ -27,11 +27,11 @@ from hubv1.report.model import (
     Window,
 )
 from hubv1.report.standing import (
-    Stretch,
+    RecentCalls,
     Sums,
     earlier_trouble,
     progress_of,
-    recent_of,
+    recent_calls,
     standing_of,
 )
 
@@ -254,8 +254,8 @@ def _caller(
             sums.add(count)
         verdict = min((each.last.verdict for each in findings), key=_WORST_FIRST.index)
     last = sums.last
-    stretch = recent_of(by_day) if by_day else Stretch.of(sums, verdict)
-    standing, reason = standing_of(stretch, last.last_at, now)
+    recent = recent_calls(by_day) if by_day else RecentCalls.of(sums, verdict)
+    standing, reason = standing_of(recent, last.last_at, now)
     return CallerUse(
         last.caller,
         last.client_address,
@@ -269,9 +269,9 @@ def _caller(
         verdict,
         standing,
         reason,
-        round(stretch.unbridged / stretch.calls, 3),
+        round(recent.unbridged / recent.calls, 3),
         earlier_trouble(sums) if standing is not Standing.NOT_BRIDGED else "",
-        stretch.needs,
+        recent.needs,
         *progress_of(sums, {each.day for each in by_day}, now),
     )
 

@@ -78,7 +78,7 @@ class Change:
             None,
             signed=bool(self.is_signed),
             paged=any(finding.paged for finding in self.findings),
-            old=old_call(route, urlsplit(self.findings[0].told.old).netloc, None),
+            old=old_call(route, urlsplit(self.findings[0].migration.old).netloc, None),
         )
 
     @property
@@ -166,5 +166,5 @@ def replacement_of(finding: Finding) -> Replacement:
         repository_or_none(namespace, name),
         signed=finding.signed > 0,
         paged=finding.paged > 0,
-        old=finding.told.old,
+        old=finding.migration.old,
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Report, Told
+from hubv1.report.model import OUTCOMES, SCHEMA, Day, Finding, Migration, Report
 from hubv1.report.progress import callers_by_day, expected_end, progress_counts, progress_of_teams
 from hubv1.report.proof_file import key_of
 from hubv1.report.prose import rfc3339
@@ -114,9 +114,9 @@ def _finding(finding: Finding) -> dict[str, object]:
         "repository": finding.repository,
         "calls": finding.calls,
         "last_seen": finding.last_seen,
-        "successor": finding.told.successor,
-        "change": finding.told.change,
-        "old": finding.told.old,
+        "successor": finding.migration.successor,
+        "change": finding.migration.change,
+        "old": finding.migration.old,
         "signed": finding.signed,
         "paged": finding.paged,
         "outcomes": dict(zip(OUTCOMES, finding.ended, strict=True)),
@@ -183,7 +183,7 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
         *_OF_FINDING,
         *_OF_CALLER,
         *OUTCOMES,
-        *Told._fields,
+        *Migration._fields,
         "last_seen",
         "state",
         "proof",
@@ -192,7 +192,7 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     places = [names.index(column) for column in columns]
     for finding in report.findings:
         name = finding.caller
-        found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.told
+        found = *of_finding(finding), *of_caller(callers[name]), *finding.ended, *finding.migration
         key = key_of(finding) if report.proofs else None
         proof = report.proofs.get(key) if key else None
         result = f"{proof.result} {proof.at:%Y-%m-%d}" if proof else ""
@@ -206,7 +206,7 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
     for finding in report.retiring_findings:
         use = callers[finding.caller]
         found = *of_finding(finding), use.address, use.user_agent, "", "", *finding.ended
-        values = *found, *finding.told, rfc3339(finding.last_seen), "retiring", "", ""
+        values = *found, *finding.migration, rfc3339(finding.last_seen), "retiring", "", ""
         yield [values[place] for place in places]
 
 

@@ -18,8 +18,8 @@ from hubv1 import __version__
 from hubv1.api.routes import ANSWERED
 from hubv1.report.chart import HEIGHT
 from hubv1.report.model import Report, Standing
-from hubv1.report.page_content import MOST_LINKED, change_anchor, content_of, sound_names
-from hubv1.report.prose import EXPLAINED, beside_standing, label, minute, report_command
+from hubv1.report.page_content import MOST_LINKED, change_anchor, content_of, repository_names
+from hubv1.report.prose import EXPLAINED, label, minute, report_command, standing_details
 from hubv1.report.standing import MOVED_AFTER, QUIET_DAYS
 from hubv1.text import number, printable
 
@@ -95,11 +95,11 @@ def _environment() -> Environment:
         "label": label,
         "explained": EXPLAINED,
         "answered": ANSWERED,
-        "beside_standing": beside_standing,
+        "standing_details": standing_details,
         "moved_days": MOVED_AFTER.days,
         "change_anchor": change_anchor,
         "most_linked": MOST_LINKED,
-        "sound_names": sound_names,
+        "repository_names": repository_names,
         "minute": minute,
         "classes": _CLASSES,
         "code": _code,

@@ -183,12 +183,12 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
         return {OUTCOMES[at]: self.ended[at] for at in _UNANSWERED if self.ended[at]}
 
     @property
-    def told(self) -> "Told":
+    def migration(self) -> "Migration":
         """What follows from the route, the host and the repository."""
-        return _told(self.route, self.host, self.repository)
+        return _migration(self.route, self.host, self.repository)
 
 
-class Told(NamedTuple):
+class Migration(NamedTuple):
     """What follows from a finding's route, host and repository, whoever calls."""
 
     old: str
@@ -200,11 +200,11 @@ class Told(NamedTuple):
 
 
 @lru_cache(10_000)  # most findings differ in the caller alone
-def _told(route: str, host: str, repository: str) -> Told:
+def _migration(route: str, host: str, repository: str) -> Migration:
     row = route_named(route)
     namespace, _, name = repository.partition("/")
     named = Repository(namespace, name) if name else None  # else none, or many not told apart
-    return Told(old_call(row, host, named), successor_for(row, named), change_for(row, named))
+    return Migration(old_call(row, host, named), successor_for(row, named), change_for(row, named))
 
 
 @dataclass(frozen=True, slots=True)

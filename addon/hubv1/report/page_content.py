@@ -74,7 +74,7 @@ def _sections(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str,
             yield "teams", "Teams", sum(bool(each.team) for each in report.teams)
         yield "callers", "Callers", report.caller_count
         yield "change", "What to change", len(content["changes"])
-        yield "messages", "Messages", len(content["letters"])
+        yield "messages", "Messages", len(content["messages"])
         if content["proofs"].count:
             yield "proofs", "Not proven", content["proofs"].count
         yield "unbridged", "Not bridged", content["missed_calls"]
@@ -96,9 +96,9 @@ def _of_callers(report: Report) -> dict[str, Any]:
     found = [part for change in changes(report) for part in change.by_credentials()]
     is_linked, has_messages = (len(report.callers) <= most for most in (_LINKED, _MESSAGES))
     linked = {name for change in found for name in change.callers[:MOST_LINKED]}
-    letters = [*_letters(report, findings)] if has_messages else []
+    messages = [*_messages(report, findings)] if has_messages else []
     return {
-        "far": [*_far(report)],
+        "tiles": [*_progress_tiles(report)],
         "this_hour": sum(use.this_hour for use in report.callers),
         "is_linked": is_linked,
         "anchors": {
@@ -112,8 +112,8 @@ def _of_callers(report: Report) -> dict[str, Any]:
         "standings": Counter(use.standing for use in report.callers),
         "changes": found,
         "has_messages": has_messages,
-        "letters": letters,
-        "letter_of": {name: letter.anchor for letter in letters for name in letter.callers},
+        "messages": messages,
+        "message_of": {name: message.anchor for message in messages for name in message.callers},
         "proofs": proofs_table(report),
         "missed": unbridged_table(missed[: _MESSAGES if has_messages else _MISSED]),
         "missed_lines": len(missed),
@@ -121,7 +121,7 @@ def _of_callers(report: Report) -> dict[str, Any]:
     }
 
 
-class _Letter(NamedTuple):
+class _Message(NamedTuple):
     """A message, and what it leads to."""
 
     name: str
@@ -132,16 +132,16 @@ class _Letter(NamedTuple):
     """What is to be changed, by its anchor."""
 
 
-def _letters(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iterator[_Letter]:
+def _messages(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iterator[_Message]:
     for each in addressees(report):
         callers = [use.caller for use in each.callers]
         mine = (finding for name in callers for finding in findings[name])
         changed = {change_anchor(finding): label(finding.route) for finding in mine}
         anchor = f"{'t' if each.team else 'm'}-{_anchor(each.name)}"
-        yield _Letter(each.name, anchor, message_to(each, findings), callers, changed)
+        yield _Message(each.name, anchor, message_to(each, findings), callers, changed)
 
 
-def _far(report: Report) -> Iterator[tuple[str, str, str]]:
+def _progress_tiles(report: Report) -> Iterator[tuple[str, str, str]]:
     """How far the migration is: what is counted, the figure, and what the term means."""
     counts, end = progress_counts(report), expected_end(report)
     yield "Callers", f"{counts.callers:,}", "that called API v1 at least once"
@@ -167,7 +167,7 @@ def change_anchor(finding: Finding) -> str:
     return f"w-{_anchor(route) if at is None else at}{'-signed' if is_signed else ''}"
 
 
-def sound_names(findings: Sequence[Finding]) -> Sequence[str]:
+def repository_names(findings: Sequence[Finding]) -> Sequence[str]:
     """Repositories that a replacement may name, the one with the most calls first."""
     named = dict.fromkeys(finding.repository.partition("/") for finding in findings)
     sound = (repository_or_none(namespace, name) for namespace, _, name in named)

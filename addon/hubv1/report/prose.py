@@ -115,7 +115,7 @@ def standing_in_words(use: CallerUse) -> str:
     return "; ".join(filter(None, [*parts, use.earlier]))
 
 
-def beside_standing(use: CallerUse) -> Iterator[str]:
+def standing_details(use: CallerUse) -> Iterator[str]:
     """What there is to say of a caller whose standing is told in a word: why it is not bridged,
     what else its replacements need, and what went wrong before."""
     is_missed = use.standing is Standing.NOT_BRIDGED

@@ -35,7 +35,7 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
-def make(
+def report_from(
     options: Namespace,
     now: datetime,
     say: Callable[[str], None],

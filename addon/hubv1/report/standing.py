@@ -73,7 +73,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class RecentCalls:
     """The calls of a caller that its standing goes by."""
 
     ended: Sequence[int]
@@ -107,14 +107,14 @@ class Stretch:
         return tuple(need for need, calls in needs if calls)
 
 
-def recent_of(by_day: Sequence[DayCount]) -> Stretch:
+def recent_calls(by_day: Sequence[DayCount]) -> RecentCalls:
     """The calls of the last days on which the caller called."""
     days = sorted({each.day for each in by_day}, reverse=True)
     recent = [each for each in by_day if each.day >= days[: journal.RECENT_DAYS][-1]]
     ended = [0] * len(OUTCOMES)
     for each in recent:
         ended[_PLACE_OF[each.outcome]] += each.calls
-    return Stretch(
+    return RecentCalls(
         ended,
         sum(each.signed for each in recent),
         sum(each.paged for each in recent),
@@ -123,18 +123,18 @@ def recent_of(by_day: Sequence[DayCount]) -> Stretch:
     )
 
 
-def standing_of(stretch: Stretch, last_at: datetime, now: datetime) -> tuple[Standing, str]:
+def standing_of(recent: RecentCalls, last_at: datetime, now: datetime) -> tuple[Standing, str]:
     """The standing of a caller by its calls of late, and why, in a few words."""
     if last_at <= now - timedelta(days=QUIET_DAYS):
         return Standing.QUIET, f"no call since {last_at.date()}"
-    if stretch.is_dead:
+    if recent.is_dead:
         return Standing.NOT_BRIDGED, "it calls routes that no bridge can revive"
-    if stretch.unbridged:
-        lately = f" on its last {stretch.days} days with calls" if stretch.days else ""
-        return Standing.NOT_BRIDGED, _shares(stretch.ended, stretch.calls) + lately
-    if Need.CREDENTIALS in stretch.needs:
+    if recent.unbridged:
+        lately = f" on its last {recent.days} days with calls" if recent.days else ""
+        return Standing.NOT_BRIDGED, _shares(recent.ended, recent.calls) + lately
+    if Need.CREDENTIALS in recent.needs:
         return Standing.NEEDS_CREDENTIALS, "it signs in, so its v2 calls need a token"
-    if Need.PAGING in stretch.needs:
+    if Need.PAGING in recent.needs:
         return Standing.NEEDS_PAGING, "its lists are longer than a page of v2"
     return Standing.READY, "one call to v2 replaces each of its calls"
 

@@ -2,8 +2,8 @@
 
 from hubv1.source.findings import Finding, find
 from hubv1.source.join import Usage, join, read_journals, read_report
-from hubv1.source.rendering import FORMATS, Scan, render, summary, what_was_looked_at
-from hubv1.source.scanning import Gate, found_by, read_baseline, scan_trees, write_fixes
+from hubv1.source.rendering import FORMATS, Scan, coverage_in_words, render, summary
+from hubv1.source.scanning import Gate, found_by_gate, read_baseline, scan_trees, write_fixes
 from hubv1.source.tree import Tree
 
 __all__ = [
@@ -13,8 +13,9 @@ __all__ = [
     "Scan",
     "Tree",
     "Usage",
+    "coverage_in_words",
     "find",
-    "found_by",
+    "found_by_gate",
     "join",
     "read_baseline",
     "read_journals",
@@ -22,6 +23,5 @@ __all__ = [
     "render",
     "scan_trees",
     "summary",
-    "what_was_looked_at",
     "write_fixes",
 ]

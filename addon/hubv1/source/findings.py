@@ -27,7 +27,7 @@ from hubv1.source.targets import (
     is_host,
     target_of,
 )
-from hubv1.source.tree import Looked, SourceFile
+from hubv1.source.tree import Coverage, SourceFile
 from hubv1.source.uses import Does, does
 from hubv1.text import readable as from_wire
 
@@ -106,18 +106,18 @@ class _Site:
         return self.own | {line - 1 for line in self.own}
 
 
-def find(source: SourceFile, looked: Looked, *, skopeo: bool = False) -> list[Finding]:
+def find(source: SourceFile, coverage: Coverage, *, skopeo: bool = False) -> list[Finding]:
     """The findings of a file, from its beginning to its end."""
-    scan = _FileScan(source, looked, skopeo=skopeo)
-    looked.skipped["ends of files with too many addresses"] += scan.expressions.is_cut
+    scan = _FileScan(source, coverage, skopeo=skopeo)
+    coverage.skipped["ends of files with too many addresses"] += scan.expressions.is_cut
     return [] if not scan.expressions.found else scan.findings()
 
 
 class _FileScan:
     """One file."""
 
-    def __init__(self, source: SourceFile, looked: Looked, *, skopeo: bool) -> None:
-        self.source, self.text, self.looked, self.skopeo = source, source.text, looked, skopeo
+    def __init__(self, source: SourceFile, coverage: Coverage, *, skopeo: bool) -> None:
+        self.source, self.text, self.coverage, self.skopeo = source, source.text, coverage, skopeo
         self.expressions = Expressions(source.text)
         self.language = language_of(source.name, source.text)
         self._done: set[int] = set()
@@ -203,7 +203,7 @@ class _FileScan:
         for each in self.expressions.found:
             if each.start < end and start < each.end and each.start not in self._done:
                 self._done.add(each.start)
-                self.looked.mentions += is_mention and self._target(each) is not None
+                self.coverage.mentions += is_mention and self._target(each) is not None
         self._done |= {each.start for each in of}
 
     # Everything else.
@@ -218,7 +218,7 @@ class _FileScan:
                 continue
             target = self._target(expression)
             if prose.holds(expression.start):
-                self.looked.mentions += target is not None
+                self.coverage.mentions += target is not None
                 continue
             resolved = self.expressions.resolve(expression.parts)
             extended |= {constant.start for each in resolved for constant in each.of}
@@ -314,9 +314,9 @@ class _FileScan:
             if (number + is_alone) not in site.own:
                 continue
             if re.search(r"\w", comment[1]):
-                self.looked.ignored += 1
+                self.coverage.ignored += 1
                 return True
-            self.looked.unexplained.append(f"{self.source.name}:{number}")
+            self.coverage.unexplained.append(f"{self.source.name}:{number}")
         return False
 
 

@@ -11,7 +11,7 @@ import msgspec
 from hubv1.journal import EVERYTHING, Place, read_all
 from hubv1.report import read_input
 from hubv1.source.findings import Finding
-from hubv1.source.targets import LOOKED_FOR, V1, base_target
+from hubv1.source.targets import SCANNED_ROUTES, V1, base_target
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> tuple[Usage, .
         finding.calls = 0
     not_found = []
     for usage in usages:
-        if usage.route not in LOOKED_FOR:
+        if usage.route not in SCANNED_ROUTES:
             continue  # a kind of call that is not looked for in files
         fitting = [each for each in findings if _fits(each, usage)]
         best = min(map(_vagueness, fitting), default=None)

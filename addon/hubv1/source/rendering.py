@@ -17,8 +17,8 @@ from hubv1.report import Name, add_case, add_result, as_xml, code_block, code_sp
 from hubv1.source.findings import Finding, readable
 from hubv1.source.join import Usage
 from hubv1.source.patches import apply, diff_of, without_overlaps
-from hubv1.source.targets import LOOKED_FOR, RETIRING, TABLE_DATE
-from hubv1.source.tree import Looked, SourceFile
+from hubv1.source.targets import RETIRING, SCANNED_ROUTES, TABLE_DATE
+from hubv1.source.tree import Coverage, SourceFile
 from hubv1.text import bounded, harmless, number
 
 SCHEMA = "hub-v1-scan/1"
@@ -37,7 +37,7 @@ class Scan:
     """All that was found, and what was looked at."""
 
     findings: list[Finding]
-    looked: Looked
+    coverage: Coverage
     not_found: tuple[Usage, ...] | None = None
     """Calls that are in no file; None where no journal or report was given."""
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
@@ -66,26 +66,28 @@ def summary(scan: Scan) -> str:
     )
 
 
-def what_was_looked_at(looked: Looked) -> str:
+def coverage_in_words(coverage: Coverage) -> str:
     """Files, bytes, what was left out, and with what table."""
-    much = f"{number(looked.files, 'file')} of {looked.bytes:,} bytes"
-    parts = [f"Looked at {much} for {len(LOOKED_FOR)} routes (table of {TABLE_DATE})."]
-    if looked.skipped.total():
+    much = f"{number(coverage.files, 'file')} of {coverage.bytes:,} bytes"
+    parts = [f"Looked at {much} for {len(SCANNED_ROUTES)} routes (table of {TABLE_DATE})."]
+    if coverage.skipped.total():
         each = ", ".join(
-            f"{count:,} {reason}" for reason, count in sorted((+looked.skipped).items())
+            f"{count:,} {reason}" for reason, count in sorted((+coverage.skipped).items())
         )
         parts.append(f"Left out: {each}.")
-    if looked.mentions:
-        addresses = number(looked.mentions, "address", "addresses")
+    if coverage.mentions:
+        addresses = number(coverage.mentions, "address", "addresses")
         parts.append(f"{addresses} in comments or prose, which call nothing.")
-    if looked.ignored:
-        parts.append(f"{number(looked.ignored, 'call')} ignored by a comment.")
-    parts += [f"{harmless(where)}: hub-v1: ignore needs a reason." for where in looked.unexplained]
-    parts += [f"{harmless(path)} cannot be read." for path in looked.unreadable]
+    if coverage.ignored:
+        parts.append(f"{number(coverage.ignored, 'call')} ignored by a comment.")
+    parts += [
+        f"{harmless(where)}: hub-v1: ignore needs a reason." for where in coverage.unexplained
+    ]
+    parts += [f"{harmless(path)} cannot be read." for path in coverage.unreadable]
     return " ".join(parts)
 
 
-def standing_of(finding: Finding) -> str:
+def traffic_in_words(finding: Finding) -> str:
     """What the join with the traffic says."""
     if finding.calls is None:
         return ""
@@ -106,7 +108,9 @@ def _terminal_lines(scan: Scan) -> Iterator[str]:
     for finding in scan.findings:
         target = finding.target
         yield harmless(f"{_place(finding)}  {target.route}  {target.repository}".rstrip())
-        yield harmless("    " + "; ".join(filter(None, (str(finding.does), standing_of(finding)))))
+        yield harmless(
+            "    " + "; ".join(filter(None, (str(finding.does), traffic_in_words(finding))))
+        )
         for offset, line in ((-1, finding.before), (0, finding.text), (1, finding.after)):
             if line.strip():
                 mark = ">" if offset == 0 else " "
@@ -122,7 +126,7 @@ def _terminal_lines(scan: Scan) -> Iterator[str]:
             yield harmless(f"called, but in no file that was given: {_usage_line(usage)}")
         yield from [""] * bool(scan.not_found)
     yield summary(scan)
-    yield what_was_looked_at(scan.looked)
+    yield coverage_in_words(scan.coverage)
 
 
 def _usage_line(usage: Usage) -> str:
@@ -156,24 +160,24 @@ def _markdown(scan: Scan) -> str:
     if scan.not_found:
         lines += ["", "## Called, but in no file that was given", ""]
         lines += [f"- {code_span(_usage_line(usage))}" for usage in scan.not_found[:_MOST_ROWS]]
-    return "\n".join([*lines, "", what_was_looked_at(scan.looked), ""])
+    return "\n".join([*lines, "", coverage_in_words(scan.coverage), ""])
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
     return (
         *map(Name, (_place(finding), finding.target.route, finding.target.repository)),
         str(finding.does),
-        *map(Name, (standing_of(finding), finding.fix.idiom if finding.fix else "")),
+        *map(Name, (traffic_in_words(finding), finding.fix.idiom if finding.fix else "")),
     )
 
 
 def _json(scan: Scan) -> str:
-    looked = scan.looked
-    about = asdict(looked) | {
-        "skipped": dict(sorted((+looked.skipped).items())),
-        "unreadable": [*map(_shown, looked.unreadable)],
-        "unexplained": [*map(_shown, looked.unexplained)],
-        "patterns": len(LOOKED_FOR),
+    coverage = scan.coverage
+    about = asdict(coverage) | {
+        "skipped": dict(sorted((+coverage.skipped).items())),
+        "unreadable": [*map(_shown, coverage.unreadable)],
+        "unexplained": [*map(_shown, coverage.unexplained)],
+        "patterns": len(SCANNED_ROUTES),
         "table": TABLE_DATE.isoformat(),
     }
     made = {
@@ -232,7 +236,7 @@ def _sarif(scan: Scan) -> str:
         for name, text, level in _RULES.values()
     ]
     driver = {"name": "hub-v1-bridge", "version": hubv1.__version__, "rules": rules}
-    said = {"level": "note", "message": {"text": what_was_looked_at(scan.looked)}}
+    said = {"level": "note", "message": {"text": coverage_in_words(scan.coverage)}}
     run = {
         "tool": {"driver": driver},
         "columnKind": "utf16CodeUnits",
@@ -246,7 +250,7 @@ def _sarif(scan: Scan) -> str:
 def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
     rule, _, level = _RULES[finding.target.kind]
     location = {"uri": quote(os.fsencode(finding.file))}
-    said = (f"{finding.target.route} ({finding.does}).", standing_of(finding).capitalize())
+    said = (f"{finding.target.route} ({finding.does}).", traffic_in_words(finding).capitalize())
     message = " ".join(filter(None, (*said, finding.replacement.partition("\n\n")[0])))
     place = {"artifactLocation": location, "region": {"startLine": finding.line}}
     result: dict[str, Any] = {
@@ -294,7 +298,7 @@ def _junit(scan: Scan) -> str:
         add_result(case, "failure", message, text)
     if not scan.findings:
         add_case(suite, _RULES["v1"][0], "no call was found")
-    ET.SubElement(suite, "system-out").text = what_was_looked_at(scan.looked)
+    ET.SubElement(suite, "system-out").text = coverage_in_words(scan.coverage)
     return as_xml(suite)
 
 

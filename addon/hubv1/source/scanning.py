@@ -47,10 +47,10 @@ class _Baseline(msgspec.Struct):
 
 def scan_trees(tree: Tree, *, skopeo: bool = False) -> Scan:
     """What is found in all files of the tree."""
-    scan = Scan([], tree.looked)
+    scan = Scan([], tree.coverage)
     sources: dict[str, SourceFile] = {}
     for source in tree.files():
-        found = find(source, tree.looked, skopeo=skopeo)
+        found = find(source, tree.coverage, skopeo=skopeo)
         if any(each.fix for each in found):
             sources[source.name] = source
         scan.findings += found
@@ -99,7 +99,7 @@ def read_baseline(path: Path) -> Counter[Key]:
     )
 
 
-def found_by(gate: Gate, scan: Scan, baseline: Counter[Key] | None) -> str:
+def found_by_gate(gate: Gate, scan: Scan, baseline: Counter[Key] | None) -> str:
     """What the gate asks for and is there, in a few words; empty where nothing is."""
     count, what = len(scan.findings), "call"
     if gate is Gate.UNFIXED:

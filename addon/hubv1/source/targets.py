@@ -35,7 +35,7 @@ _REPOSITORIES = re.compile(
 )
 RETIRING_ROUTES = tuple(route for route in RETIRING_ROWS if route.listing is not Listing.PAGE)
 """Pages that Hub refuses are left out: no file tells whether a page is one of them."""
-LOOKED_FOR = frozenset(
+SCANNED_ROUTES = frozenset(
     route.name
     for route in (*ROUTES, *RETIRING_ROUTES)
     if not route.path.startswith("/v1/") or route.path.startswith("/v1/repositories")

@@ -24,7 +24,7 @@ _WIDE = (b"d\0o\0c\0k\0e\0r\0.", b"\0d\0o\0c\0k\0e\0r\0.")
 
 
 @dataclass(slots=True)
-class Looked:
+class Coverage:
     """What was looked at."""
 
     files: int = 0
@@ -59,7 +59,7 @@ class Tree:
 
     def __init__(self, paths: Sequence[Path], exclude: Sequence[str], here: Path) -> None:
         """`exclude` is in the words of .gitignore; `here` is the folder that the user is in."""
-        self.looked = Looked()
+        self.coverage = Coverage()
         self._paths = paths
         self._here = here.resolve()
         self._exclude = GitIgnoreSpec.from_lines(exclude)
@@ -70,7 +70,7 @@ class Tree:
         for path in self._paths:
             real = Path(os.path.realpath(path))
             if not os.access(real, os.R_OK):
-                self.looked.unreadable.append(str(path))
+                self.coverage.unreadable.append(str(path))
                 continue
             root = _repository(real)
             base = root or (self._here if real.is_relative_to(self._here) else None)
@@ -93,7 +93,7 @@ class Tree:
                 with os.scandir(folder) as found:
                     entries = sorted(found, key=lambda entry: entry.name)
             except OSError:
-                self.looked.skipped["folders that cannot be read"] += 1
+                self.coverage.skipped["folders that cannot be read"] += 1
                 continue
             below = []
             for entry in entries:
@@ -115,7 +115,7 @@ class Tree:
             reason = f"{'folders' if is_folder else 'files'} that {why}"
         else:
             return False
-        self.looked.skipped[reason] += 1
+        self.coverage.skipped[reason] += 1
         return True
 
     def _read(self, path: str, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
@@ -124,10 +124,10 @@ class Tree:
             return
         is_wide = data.startswith(_UTF_16)
         if not is_wide and b"\0" in data[:_PEEK]:
-            self.looked.skipped["binary files"] += 1
+            self.coverage.skipped["binary files"] += 1
             return
-        self.looked.files += 1
-        self.looked.bytes += len(data)
+        self.coverage.files += 1
+        self.coverage.bytes += len(data)
         if not _may_call(data):
             return
         if is_wide:
@@ -140,24 +140,24 @@ class Tree:
             # Neither a link nor a pipe that has taken the file's place since is followed.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            self.looked.skipped["files that cannot be read"] += 1
+            self.coverage.skipped["files that cannot be read"] += 1
             if is_named:
-                self.looked.unreadable.append(path)
+                self.coverage.unreadable.append(path)
             return None
         try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
-                self.looked.skipped["devices and pipes"] += 1
+                self.coverage.skipped["devices and pipes"] += 1
                 return None
             if (about.st_dev, about.st_ino) in self._seen:
                 return None
             self._seen.add((about.st_dev, about.st_ino))
             if about.st_size > LARGEST:
-                self.looked.skipped[f"files larger than {LARGEST >> 20} MiB"] += 1
+                self.coverage.skipped[f"files larger than {LARGEST >> 20} MiB"] += 1
                 return None
             data = os.read(descriptor, about.st_size)
         except OSError:
-            self.looked.skipped["files that cannot be read"] += 1
+            self.coverage.skipped["files that cannot be read"] += 1
             return None
         finally:
             os.close(descriptor)
