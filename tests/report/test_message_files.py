@@ -154,7 +154,7 @@ class TestWhatIsThere:
         (folder / CURL_FILE).write_text("mine")
         before = {path: path.read_text() for path in folder.iterdir()}
         said = self.written(journal, folder, code=1)
-        assert f"No message is written to {folder}, since {CURL_FILE} is not as" in said
+        assert f"No message is written to {folder}, since {CURL_FILE} is not what" in said
         assert {path: path.read_text() for path in folder.iterdir()} == before
 
     def test_a_link_is_not_followed(self, journal: Path, folder: Path, tmp_path: Path) -> None:

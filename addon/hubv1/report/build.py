@@ -48,7 +48,7 @@ def build_report(
 ) -> Report:
     """The report of these histories taken together, as of `now` (UTC).
 
-    They were read with that selection, whose accepted callers are those of `accepted`.
+    `selection` is what they were read with; its accepted callers are those of `accepted`.
     """
     found = _aggregate(histories, on_the_hour(now))
     routes = found.routes.values()
@@ -99,23 +99,23 @@ def _add(sums: dict[_Key, Sums], key: _Key, count: Count) -> None:
 
 @dataclass(slots=True)
 class _Aggregate:
-    """Everything that one pass over the counts finds out."""
+    """What one pass over the counts finds out."""
 
     callers: defaultdict[str, list[Count]] = field(default_factory=lambda: defaultdict(list))
-    """The counts of each, in the order in which they came."""
+    """The counts of each caller, in the order they came in."""
     retiring: defaultdict[str, list[Count]] = field(default_factory=lambda: defaultdict(list))
-    """Those of API v2; nothing else counts them."""
+    """The counts of API v2 by caller; no other field includes them."""
     routes: dict[str, Sums] = field(default_factory=dict)
     accepted: dict[str, Sums] = field(default_factory=dict)
-    """By caller; nothing else counts them."""
+    """Calls of accepted callers by caller; no other field includes them."""
     recent: defaultdict[str, list[DayCount]] = field(default_factory=lambda: defaultdict(list))
-    """By caller, as in a `Summary`."""
+    """The latest days of each caller, as in a `Summary`."""
     days: defaultdict[date, Counter[Outcome]] = field(default_factory=lambda: defaultdict(Counter))
     hosts: set[str] = field(default_factory=set)
     in_vain: int = 0
-    """Calls that were answered on a route that is dead."""
+    """Calls that were answered on a dead route."""
     caller_count: int = 0
-    """How many there are if not all are told apart, like the repositories."""
+    """How many callers there are if some are counted together, like the repositories; else 0."""
     repository_count: int = 0
 
 
@@ -142,7 +142,7 @@ def _aggregate(histories: Iterable[History], hour: datetime) -> _Aggregate:
 
 
 def _state(seen: Traffic, totals: Mapping[Outcome, int], in_vain: int) -> State:
-    # Of calls that were lost or refused unrecorded nothing is known, so they are not clean.
+    # Calls that were lost or refused unrecorded are unknown, so the report is not clean.
     unbridged = sum(calls for outcome, calls in totals.items() if outcome not in ANSWERED)
     if unbridged or in_vain or seen.lost or seen.refused_unrecorded:
         return State.UNBRIDGED
@@ -157,7 +157,7 @@ def _traffic(sources: Sequence[History], found: _Aggregate, ignored: int) -> Tra
     still_served = sum(source.seen.still_served for source in sources)
     elsewhere = sum((Counter(source.elsewhere) for source in sources), Counter[str]())
     return Traffic(
-        # A killed bridge loses the last seconds of these counts, though never a call.
+        # A bridge that is killed loses the last seconds of these counts, but no call.
         flows=max(
             sum(source.seen.flows for source in sources),
             legacy + ignored + still_served + retiring,
@@ -206,7 +206,7 @@ def _callers_and_findings(
 ) -> tuple[tuple[CallerUse, ...], tuple[Finding, ...]]:
     """The callers, the latest first, and the findings, the busiest first.
 
-    There may be hundreds of thousands, so the counts of each go as soon as they are read.
+    There may be hundreds of thousands, so the counts of each are freed once they are read.
     """
     callers: list[CallerUse] = []
     findings: list[Finding] = []

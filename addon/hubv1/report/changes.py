@@ -1,5 +1,5 @@
-"""Findings as people act on them: route by route what to change, and caller by caller what it
-calls, where both forms of a route are one."""
+"""Findings grouped as people act on them: by route for what to change, and by caller. The two forms
+of a route, with and without a namespace, count as one."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -19,28 +19,26 @@ from hubv1.report.prose import without_namespace
 
 
 class RepositoryUse(NamedTuple):
-    """What is asked of one repository by the same route, whoever asks."""
+    """The calls of all callers to one route for one repository."""
 
     busiest: Finding
-    """Of whoever asks most."""
+    """The finding of the caller with the most calls."""
     calls: int
     callers: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A route, in v1's form with a namespace, the one without, or both, and what was called by it,
-    the busiest first."""
+    """A route to replace, with its findings, the busiest first."""
 
     verdict: Verdict
     findings: Sequence[Finding]
     is_signed: bool | None = None
-    """Whether with credentials; None if that makes no difference, or both are meant."""
+    """Whether the calls have credentials; None if both kinds are in it."""
 
     @property
     def route(self) -> str:
-        """Its name: as in the route table, `[{namespace}/]{name}` if it was called in both
-        forms."""
+        """Its name in the route table, or with `[{namespace}/]{name}` if both forms are called."""
         names = {finding.route for finding in self.findings}
         if len(names) == 1:
             return names.pop()
@@ -48,29 +46,28 @@ class Change:
 
     @property
     def calls(self) -> int:
-        """All of them."""
+        """The number of calls."""
         return sum(finding.calls for finding in self.findings)
 
     @property
     def last_seen(self) -> datetime:
-        """When the last was made."""
+        """The time of the last call."""
         return max(finding.last_seen for finding in self.findings)
 
     @property
     def callers(self) -> Sequence[str]:
-        """Who makes them, the busiest first."""
+        """The callers, the busiest first."""
         return [*dict.fromkeys(finding.caller for finding in self.findings)]
 
     @property
     def replacement(self) -> Replacement:
-        """What replaces the busiest finding, of a sound repository if there is one."""
+        """What replaces the busiest finding, if possible one that names a repository."""
         sound = (finding for finding in self.findings if "/" in finding.repository)
         return replacement_of(next(sound, self.findings[0]))
 
     @property
     def template(self) -> Replacement:
-        """What replaces the calls to any repository, with `NAMESPACE` and `REPOSITORY` where its
-        names are to be."""
+        """What replaces the calls, with `NAMESPACE` and `REPOSITORY` in place of names."""
         # The form with a namespace takes library too.
         route = route_named(max((finding.route for finding in self.findings), key=len))
         return replacement(
@@ -83,7 +80,7 @@ class Change:
 
     @property
     def repositories(self) -> Sequence[RepositoryUse]:
-        """Those that the calls name, the busiest first."""
+        """The repositories that the calls name, the busiest first."""
         busiest: dict[str, Finding] = {}
         calls, callers = Counter[str](), defaultdict[str, set[str]](set)
         for finding in self.findings:
@@ -96,7 +93,7 @@ class Change:
         ]
 
     def by_credentials(self) -> Sequence["Change"]:
-        """Those without credentials, and those with them, if their replacements differ."""
+        """The changes for calls without and with credentials, if their replacements differ."""
         if not self.template.snippets:
             return [self]
         parts: dict[bool, list[Finding]] = {False: [], True: []}
@@ -120,7 +117,7 @@ def changes(report: Report) -> Sequence[Change]:
 def by_caller(
     report: Report, callers: Collection[str] | None = None
 ) -> Mapping[str, Sequence[Finding]]:
-    """The findings of these callers or of all, the busiest first; one for both forms of a route."""
+    """The findings of these callers, or of all, the busiest first."""
     names = [use.caller for use in report.callers] if callers is None else callers
     found: dict[str, list[Finding]] = {caller: [] for caller in names}
     for finding in report.findings:
@@ -131,8 +128,8 @@ def by_caller(
 
 
 def _by_route(findings: Sequence[Finding]) -> Sequence[Finding]:
-    """The findings, the busiest first, where those that differ in the form of the route alone are
-    one: that of the form which is called most."""
+    """The findings, the busiest first; those for the two forms of a route are merged under the form
+    that is called most."""
     merged: dict[tuple[str, str, str], Finding] = {}
     for one in findings if len(findings) > 1 else ():
         key = one.caller, without_namespace(one.route), one.repository
@@ -154,7 +151,7 @@ def _sum(busier: Finding, other: Finding) -> Finding:
 
 
 def unbridged(report: Report) -> Sequence[Finding]:
-    """Those that are neither answered nor redirected each time, the busiest first."""
+    """The findings with calls that were neither answered nor redirected, the busiest first."""
     return _by_route([finding for finding in report.findings if finding.unanswered])
 
 

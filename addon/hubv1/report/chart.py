@@ -1,7 +1,7 @@
-"""The burn-down: how many callers and calls there were, day by day, until there are none.
+"""The burn-down chart: how many callers are left, and how many calls they make, over time.
 
-In figures, span by span; as bars of characters; and as a drawing that has no fixed width. Beside
-the calls are the callers that have not moved, and who has.
+It has figures for spans of days, bars of characters, and SVG paths of no fixed width. Beside the
+calls are the callers that have not moved, and those that have.
 """
 
 from collections import Counter
@@ -16,15 +16,15 @@ from hubv1.report.progress import callers_by_day
 from hubv1.report.prose import listed
 
 WIDTH = 12
-"""Of the bars of callers, in characters."""
+"""The width of a bar of callers in characters."""
 HEIGHT = 1000
-"""Of the drawing, in its own units; a bar and the room around it are one wide."""
+"""The height of the drawing in its own units; a bar with the space around it has width 1."""
 _MOST_NAMES = 3
 _MOST_LINES = 15
 MOST_BARS = 130
-"""Of a drawing, whose bars are thinner than characters."""
+"""The most bars of a drawing, where they are thinner than characters."""
 _SPANS = (1, 7, 28, 364)
-"""Days in a bar: as few as give bars that one can see."""
+"""Days in a bar: the first number is taken with which there are few enough bars."""
 
 _FILLS: Mapping[Outcome, str] = {
     Outcome.TRANSLATED: "\N{FULL BLOCK}",
@@ -35,7 +35,7 @@ _FILLS: Mapping[Outcome, str] = {
     Outcome.REFUSED: "!",
     Outcome.FAILED: "x",
 }
-"""What a bar is made of, so that it can be read without colours: full where calls were answered."""
+"""The character for each outcome, so that bars are readable without colours; full for answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +46,46 @@ class Bar:
     last: date
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     moved: list[str] = field(default_factory=list)
-    """Callers that have moved, and whose last call was then."""
+    """Callers that have moved, and made their last call within these days."""
     callers: int = 0
-    """Those that had called by its last day, and not moved."""
+    """Callers that had called by the last day, and not moved yet."""
 
     @property
     def moved_shown(self) -> str:
-        """The first of these by name, and how many more."""
+        """The names of the first callers that have moved, and how many more there are."""
         return listed(self.moved, _MOST_NAMES)
 
     @property
     def calls(self) -> int:
-        """All of them."""
+        """Their number."""
         return self.outcomes.total()
 
 
 @dataclass(frozen=True, slots=True)
 class BurnDown:
-    """The calls from the first day with one to the day of the report: none is news too."""
+    """The calls from the first day with a call to the day of the report."""
 
     span: int
     """Days in a bar."""
     bars: Sequence[Bar]
     totals: Mapping[Outcome, int]
-    """Without those that did not happen."""
+    """Calls by outcome; outcomes without a call are left out."""
 
     @property
     def title(self) -> str:
-        """What the bars are."""
+        """What the bars show."""
         if self.span == 1:
             return "Callers left, and calls a day"
         return f"Callers left, and calls in {self.span} days, from the one that is named"
 
     @property
     def legend(self) -> Sequence[tuple[Outcome, str]]:
-        """The character that each outcome is drawn with."""
+        """Each outcome with its character."""
         return [(outcome, _FILLS[outcome]) for outcome in self.totals]
 
     @property
     def call_paths(self) -> Mapping[Outcome, str]:
-        """All bars of an outcome as strokes of one path: a rectangle each would make a large
-        file."""
+        """A path for each outcome, with a stroke for each bar: rectangles would need more space."""
         top, _ = _axis(bar.calls for bar in self.bars)
         paths = dict.fromkeys(self.totals, "")
         for at, bar in enumerate(self.bars):
@@ -99,7 +98,7 @@ class BurnDown:
 
     @property
     def caller_path(self) -> str:
-        """The bars of callers, like those of calls."""
+        """The path for the bars of callers."""
         top, _ = _axis(bar.callers for bar in self.bars)
         return "".join(
             _stroke(at, 0, bar.callers, top) for at, bar in enumerate(self.bars) if bar.callers
@@ -107,12 +106,12 @@ class BurnDown:
 
     @property
     def call_ticks(self) -> Sequence[tuple[int, float]]:
-        """Calls, and how far from the top in percent."""
+        """The ticks of the axis of calls, with their distance from the top in percent."""
         return _ticks(bar.calls for bar in self.bars)
 
     @property
     def caller_ticks(self) -> Sequence[tuple[int, float]]:
-        """Callers, and how far from the top in percent."""
+        """The ticks of the axis of callers, likewise."""
         return _ticks(bar.callers for bar in self.bars)
 
     def callers_drawn(self, bar: Bar, width: int) -> str:
@@ -121,16 +120,16 @@ class BurnDown:
         return "\N{FULL BLOCK}" * -(-bar.callers * width // max(1, most))
 
     def drawn(self, width: int) -> Iterator[tuple[Bar, Sequence[tuple[Outcome, str]]]]:
-        """Each bar in at most `width` characters, one piece for each outcome."""
+        """Each bar in at most `width` characters, with a piece for each outcome."""
         top = max(bar.calls for bar in self.bars)
-        # One character is the least of an outcome, so each may take up one more than its share.
+        # An outcome gets at least one character, which may be more than its share.
         room = max(1, width - len(self.totals) + 1)
         for bar in self.bars:
             calls = [(outcome, fill, bar.outcomes[outcome]) for outcome, fill in _FILLS.items()]
             yield bar, [(what, fill * max(1, n * room // top)) for what, fill, n in calls if n]
 
     def lines(self, width: int) -> Iterator[str]:
-        """The drawing as plain text."""
+        """The chart as plain text."""
         yield "  ".join(f"{fill} {outcome}" for outcome, fill in self.legend)
         figures = max(len(f"{bar.calls:,}") for bar in self.bars)
         callers = max(len(f"{bar.callers:,}") for bar in self.bars)
@@ -143,8 +142,8 @@ class BurnDown:
 
 
 def _axis(figures: Iterable[int]) -> tuple[int, int]:
-    """The end of an axis for these figures, and its step: at most five steps of 1, 2 or 5 times a
-    power of ten."""
+    """The end and the step of an axis for these figures, with at most five steps of 1, 2 or 5 times
+    a power of ten."""
     most = max(figures)
     steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
     step = next(step for step in steps if step * 5 >= most)
@@ -157,14 +156,14 @@ def _ticks(figures: Iterable[int]) -> Sequence[tuple[int, float]]:
 
 
 def _stroke(at: int, floor: int, figure: int, top: int) -> str:
-    """From one figure to another, as a part of a path."""
+    """A vertical stroke from one figure to another, as part of a path."""
     low, high = (round(HEIGHT - HEIGHT * each / top) for each in (floor, figure))
-    # What there is at all is seen, if only as a hair.
+    # Even the smallest figure is visible as a hairline.
     return f"M{at} {low}V{min(high, low - 3)}"
 
 
 def burn_down(report: Report, most: int = _MOST_LINES) -> BurnDown:
-    """The calls of a report that has some, in at most `most` bars, up to ten years at least."""
+    """The chart of a report with calls, with at most `most` bars for ten years and less."""
     first = min(report.days[0].day, min(use.last_seen for use in report.callers).date())
     last = max(report.days[-1].day, report.generated_at.date())
     days = (last - first).days + 1

@@ -1,4 +1,4 @@
-"""A report against an earlier one, and against what --fail-on asks of it."""
+"""A report compared with an earlier one, and the gate of --fail-on."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +16,7 @@ from hubv1.text import number
 
 _SHOWN = 5
 _NAMES = ("callers", "hosts", "routes", "repositories", "outcomes")
-"""What two reports are to have in common; a period is no matter, it moves from one to the next."""
+"""Filters that two reports must share; their periods may differ."""
 
 
 class _Caller(msgspec.Struct):
@@ -32,7 +32,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class Earlier(msgspec.Struct):
-    """What is needed of an earlier report."""
+    """The parts of an earlier report that a comparison needs."""
 
     schema: Literal["hub-v1-report/1"]
     generated_at: datetime
@@ -44,7 +44,7 @@ class Earlier(msgspec.Struct):
 
 
 def read_baseline(path: Path, selection: Selection) -> Earlier:
-    """The earlier report in that file, which has to be of the same selection of names.
+    """The earlier report in that file, which must have the same filters.
 
     Raises ReportError.
     """
@@ -59,9 +59,9 @@ def read_baseline(path: Path, selection: Selection) -> Earlier:
 
 
 def compared(earlier: Earlier, callers: Collection[str], ignored: Collection[str]) -> Comparison:
-    """Who is new among `callers`, and who of the earlier report is still there or gone.
+    """Which callers are new since the earlier report, still there, or gone.
 
-    Those that are or were ignored are known: they are never new, nor gone while they call.
+    Ignored callers are never new, nor gone while they call.
     """
     before = {one.caller for one in earlier.callers}
     known = before | {one.caller for one in earlier.ignored}
@@ -78,7 +78,7 @@ class FailOn(StrEnum):
     """What --fail-on looks for."""
 
     UNBRIDGED = "unbridged"
-    """Calls that were not bridged, or in vain, or lost."""
+    """Calls that were not bridged, were answered in vain, or were lost."""
     ANY = "any"
     """Legacy calls."""
     NEW = "new"
@@ -89,7 +89,7 @@ class FailOn(StrEnum):
 
 
 def gate(report: Report, fail_on: FailOn) -> str:
-    """A sentence that says what the gate found; empty if that is nothing."""
+    """A sentence that says what the gate found; empty if it found nothing."""
     if report.state is State.NOTHING_SEEN:
         return ""
     new = report.baseline.new if report.baseline else ()

@@ -1,6 +1,6 @@
-"""The report for programs: JSON (schema `hub-v1-report/1`) and CSV (RFC 4180), bit by bit.
+"""The report for programs: JSON (schema `hub-v1-report/1`) and CSV (RFC 4180), in pieces.
 
-Callers and findings may be hundreds of thousands, so the text is never there as a whole.
+There may be hundreds of thousands of callers and findings, so the text is never whole in memory.
 """
 
 import json
@@ -27,21 +27,20 @@ COLUMNS = (
     *(outcome.value for outcome in OUTCOMES),
     *("signed", "paged", "last_seen", "old", "successor", "change", "state", "proof", "team"),
 )
-"""Names of the columns that a table of findings can have, whatever it is shown as: those of the
-JSON report's fields, or of the outcome that is counted. The state of a caller is what has become of
-it since an earlier report; that of what Docker retires next is `retiring`. Its team is
-that of its owner."""
+"""The columns that a table of findings can have, named after fields of the JSON report or outcomes.
+`state` is that of the caller since an earlier report, or `retiring` for calls to what
+Docker retires next; `team` is that of its owner."""
 
 _AT_ONCE = 1_000
-"""Callers or findings in a bit of text."""
+"""Callers or findings in a piece of text."""
 _OF_FINDING = ("caller", "route", "repository", "calls", "signed", "paged")
 _OF_CALLER = ("address", "user_agent", "standing", "reason")
 _KEYS = frozenset(("caller", "route", "repository"))
-"""What tells findings apart."""
+"""The columns that identify a finding."""
 _FIGURES = frozenset(("calls", *OUTCOMES, "signed", "paged"))
 
 _FORMULA = r"=+\-@\uff1d\uff0b\uff0d\uff20"
-"""Characters that make a spreadsheet compute a cell, the full-width forms included
+"""Characters that begin a formula in a spreadsheet, full-width forms included
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 _FORMULA_CELL = re.compile(rf"(^|[,;|:\t])(?=[\s\"']*[{_FORMULA}])")
 
@@ -83,7 +82,7 @@ def as_json(report: Report) -> Iterator[str]:
 
 
 def _list(items: Iterator[object]) -> Iterator[str]:
-    """Many objects, some at a time."""
+    """An array of many objects, some at a time."""
     before = "["
     while some := [*islice(items, _AT_ONCE)]:
         yield before + _indented(some)[1:-4]
@@ -126,7 +125,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def read_columns(text: str) -> tuple[str, ...]:
-    """The names in a list with commas between them; raises ValueError."""
+    """The columns in a list with commas; raises ValueError."""
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in COLUMNS:
@@ -138,8 +137,8 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | int]]:
     """A row for each finding, the busiest first, for each caller that is gone since an earlier
-    report, and for each finding of what Docker retires next; those that do not differ in what the
-    columns name are one row.
+    report, and for each finding of what Docker retires next; rows that differ in figures and times
+    alone are merged.
     """
     if {*columns} >= _KEYS:
         yield from _rows(report, columns)
@@ -164,7 +163,7 @@ def rows_of(report: Report, columns: Sequence[str]) -> Iterator[Sequence[str | i
 
 
 def row_count(report: Report, columns: Sequence[str]) -> int:
-    """How many rows a table with these columns has."""
+    """The number of rows of a table with these columns."""
     if {*columns} >= _KEYS:
         gone = len(report.baseline.gone) if report.baseline else 0
         return len(report.findings) + gone + len(report.retiring_findings)
@@ -172,7 +171,7 @@ def row_count(report: Report, columns: Sequence[str]) -> int:
 
 
 def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
-    """Those of findings one by one."""
+    """The rows before any are merged."""
     callers = {use.caller: use for use in report.callers}
     earlier = report.baseline
     states = dict.fromkeys(earlier.still, "still") if earlier else {}
@@ -211,21 +210,21 @@ def _rows(report: Report, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
 
 
 def as_csv(report: Report, columns: Sequence[str] = ()) -> Iterator[str]:
-    """The findings with these columns, or all; the header is there even without a finding."""
+    """The findings with these columns, or all columns; without a finding, the header alone."""
     columns = columns or COLUMNS
     rows = chain([columns], rows_of(report, columns))
-    # The csv module would look at each character of each cell, most of which were there before.
+    # The csv module would examine each character of each cell; most cells repeat, so a cache helps.
     lines = (",".join(map(_csv_cell, row)) or '""' for row in rows)
     while some := [*islice(lines, _AT_ONCE)]:
         yield "\r\n".join([*some, ""])
 
 
-@lru_cache(10_000)  # most texts of a table come again in its next rows
+@lru_cache(10_000)  # most texts of a table are repeated in its next rows
 def _csv_cell(value: str | int) -> str:
     """A cell of CSV (RFC 4180): text is on one line, with a `'` before what would be a formula.
 
-    Spreadsheets guess the separator, some by where they are used. So a formula is one too behind
-    any separator that they guess, whatever the cell is quoted with.
+    Spreadsheets guess the separator, some by locale. So a formula is also looked for behind any
+    separator that they may guess, whatever the cell is quoted with.
     """
     if isinstance(value, int):
         return str(value)

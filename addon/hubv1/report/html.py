@@ -1,7 +1,7 @@
-"""The report as one page that needs nothing else: no network, no scripts to be read, no fonts.
+"""The report as one page that needs no network, fonts or other files.
 
-Sorting and filtering are a script of our own: the libraries for it are ten times its size, a third
-of what a page of 2,000 callers may have, and would build that table once more before it is seen.
+Sorting and filtering have a script of their own: the libraries for them are ten times its size, a
+third of what a page of 2,000 callers may have, and would build the table again before it is seen.
 """
 
 import base64
@@ -24,7 +24,7 @@ from hubv1.report.standing import MOVED_AFTER, QUIET_DAYS
 from hubv1.text import number, printable
 
 _SCRIPTS = (("page.js",), ("page.js", "live.js"))
-"""Those of a page, and of a live one."""
+"""The scripts of a page, and of a live page."""
 _FOLDER = Path(__file__).with_name("page")
 _CLASSES = {
     Standing.NOT_BRIDGED: "b",
@@ -33,34 +33,33 @@ _CLASSES = {
     Standing.READY: "r",
     Standing.QUIET: "q",
 }
-"""Whoever needs most help first; short, since each caller has one."""
+"""The class of each standing, the one that needs most help first; short, since each row has it."""
 
 _MOST_NAMES = 100
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d)(?: UTC)?")
 
 
 def as_html(report: Report, every: float = 0) -> str:
-    """The report as an HTML page, to be kept or sent.
+    """The report as an HTML page, which can be kept or sent.
 
-    With `every` it asks the server that it came from for a newer one, every so many seconds.
+    With `every` the page asks its server for a newer one every so many seconds.
     """
     return _page("page.html", content_of(report), every)
 
 
 def error_html(message: str, every: float = 0) -> str:
-    """A page for when there is no report, or not for whoever asks, with a sentence that says why;
-    it may ask for one too."""
+    """A page that says why there is no report; with `every` it asks for one, too."""
     return _page("error.html", {"sentence": message}, every)
 
 
 @cache
 def policy_of(*, is_live: bool) -> str:
-    """The Content-Security-Policy of a page: its scripts, its style, and nothing else."""
+    """The Content-Security-Policy of a page, which allows its own scripts and style alone."""
     parts = [
         "default-src 'none'",
         f"style-src {_hash('style.css')}",
         f"script-src {' '.join(map(_hash, _SCRIPTS[is_live]))}",
-        "img-src data:",  # no icon, said in a way that keeps browsers from asking for one
+        "img-src data:",  # an empty icon, so that browsers do not ask for one
         "form-action 'none'",
         "base-uri 'none'",
         *(["connect-src 'self'"] if is_live else []),
@@ -115,18 +114,17 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """Every text on the page comes by here, so none can hide what it is."""
+    """Escape control characters in every text that a template puts into the page."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _timed(text: str) -> Markup:
-    """A text whose moments in UTC are marked as such, for the reader's own zone."""
+    """A text with its times in UTC marked, so that the page can show the reader's own zone."""
     return Markup(_MOMENT.sub(r"<time>\1</time>", str(escape(printable(text)))))  # noqa: S704  # escaped
 
 
 def _code(text: str, repository: str = "") -> Markup:
-    """A script or message as markup, line by line, in which the names of a repository may be
-    exchanged."""
+    """A script or message as markup; `repository` fills its placeholders, and can be exchanged."""
     code = Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
     if repository:
         for place, name in zip(("NAMESPACE", "REPOSITORY"), repository.split("/"), strict=True):

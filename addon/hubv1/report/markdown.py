@@ -1,6 +1,6 @@
 """The report as Markdown that fits the summary of a CI job.
 
-Texts from outside are code, as GitHub reads it, and nothing in them is more.
+Text from outside becomes code, as GitHub reads it, and nothing else.
 """
 
 import re
@@ -20,21 +20,21 @@ LARGEST = 1 << 20
 (https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions)."""
 
 _OF_FACTS, _OF_CHANGE = LARGEST // 8, LARGEST // 200
-"""Bytes of a table: of the one of facts, and of those that each route has."""
+"""The most bytes of the table of facts, and of each table of a route."""
 _ROWS = 200
 _ROUTES = 25
 _REPOSITORIES = 20
 _GAPS = 20
 _BAR = 40
 _DIGEST = 8
-"""Callers that a line of the digest names."""
+"""How many names a line of the digest has."""
 
 _BACKTICKS = re.compile("`+")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~&$!]")
 
 
 def as_markdown(report: Report, columns: Sequence[str] = ()) -> str:
-    """The report; with `columns` a table of findings that has these, in place of its parts."""
+    """The report; if columns were chosen, a table of findings with these instead."""
     parts = ["# Who still calls Docker Hub API v1", f"**{_escaped_sentence(report)}**"]
     for title, content in sections_of(report, code_cell, columns):
         parts += [f"## {title}"] if title else []
@@ -138,10 +138,10 @@ def _change(change: Change) -> Iterator[str]:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], count: int, size: int) -> str:
-    """A table of the first rows, as many as fit into `size` bytes; `count` is how many there are.
+    """A table of the first of `count` rows, as many as fit into `size` bytes; how many are left out
+    stands below it.
 
-    What is left out is counted below it. Cells are Markdown, but for names; figures are those
-    columns whose names end in a colon.
+    Cells are Markdown, except for names. The name of a column of figures ends in a colon.
     """
     marks = ("---:" if name.endswith(":") else "---" for name in columns)
     lines = [_row(name.removesuffix(":") for name in columns), _row(marks)]
@@ -165,13 +165,13 @@ def code_span(text: str) -> str:
     """Any text as code within a line: nothing in it is markup, a link or a mention."""
     text = printable(text) or " "
     fence = "`" * (_longest_run(text) + 1)
-    # One blank at each end is taken off again if there are two, but not of blanks alone.
+    # CommonMark takes off one blank at each end, unless there are only blanks.
     pad = " " if text.strip() and (text[0] in "` " or text[-1] in "` ") else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def code_cell(text: str) -> str:
-    """A code span for a table, whose lines are cut into cells first; empty for an empty text."""
+    """A code span for the cell of a table, where a bar would end the cell; empty for no text."""
     return code_span(text).replace("|", "\\|") if text else ""
 
 

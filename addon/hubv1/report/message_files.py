@@ -1,6 +1,6 @@
-"""Messages as files in a folder, one for each team or caller, to be sent from there.
+"""Messages as files in a folder, one for each team or caller.
 
-A file in the folder lists what was written, so that no other file is ever overwritten, nor one that
+A list in the folder says what was written, so that no other file is ever overwritten, nor one that
 somebody has changed since.
 """
 
@@ -30,11 +30,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST = 80
 _NAMED = 3
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
-"""What no file on Windows may be called."""
+"""Names that Windows reserves."""
 
 
 class _List(msgspec.Struct):
-    """What was written: the names, and the hashes of what the file may hold."""
+    """The names of the files that were written, and the hashes of what each may contain."""
 
     files: dict[str, list[str]]
     schema: Literal["hub-v1-messages/1"] = "hub-v1-messages/1"
@@ -45,8 +45,8 @@ def write_messages(
 ) -> str:
     """Write the message to each addressee of the report into a file of its own.
 
-    Returns a sentence that says what was written, and of what else an earlier report wrote. Raises
-    ReportError, and writes nothing then if files that it did not write are in the way.
+    Returns a sentence that says how many were written, and how many of earlier reports are left.
+    Raises ReportError, and then writes nothing if other files are in the way.
     """
     texts = dict(_texts(report, markdown=markdown, words=words))
     try:
@@ -58,7 +58,7 @@ def write_messages(
         if foreign:
             raise ReportError(_in_the_way(folder, foreign))
         hashes = {name: [_hash(text)] for name, text in texts.items()}
-        # Whatever ends this in between, each file is known then with its old and its new content.
+        # If this is interrupted, the list knows the old and the new content of each file.
         both = {name: [*earlier.get(name, ()), *new] for name, new in hashes.items()}
         _write_list(folder, earlier | both)
         for name, text in texts.items():
@@ -73,7 +73,7 @@ def write_messages(
 
 
 def _texts(report: Report, *, markdown: bool, words: Words | None) -> Iterator[tuple[str, str]]:
-    """The name of each file and what it is to hold, the subject line first."""
+    """The name and content of each file; the content begins with the subject line."""
     findings = by_caller(report)
     to_whom = addressees(report)
     for name, each in zip(_file_names(to_whom), to_whom, strict=True):
@@ -84,10 +84,10 @@ def _texts(report: Report, *, markdown: bool, words: Words | None) -> Iterator[t
 
 
 def _file_names(to_whom: Sequence[Addressee]) -> Sequence[str]:
-    """A name for each that any system takes and that stays in the folder: that of the team or
-    caller as far as possible, with a part of its hash where it would be another's too."""
+    """A file name for each team or caller that every system takes; part of a hash follows the
+    name where it had to be changed or is not unique."""
     names = [_safe(each.name) for each in to_whom]
-    counts = Counter(name.lower() for name in names)  # as on systems that ignore case
+    counts = Counter(name.lower() for name in names)  # since some systems ignore case
     return [
         f"{name}-{blake2s(f'{bool(each.team)}{each.name}'.encode(), digest_size=4).hexdigest()}"
         if counts[name.lower()] > 1 or name != _UNSAFE.sub("-", each.name)
@@ -106,7 +106,7 @@ def _hash(text: str) -> str:
 
 
 def _is_foreign(path: Path, hashes: Sequence[str]) -> bool:
-    """Whether there is something at the path that was not written here, or changed since."""
+    """Whether something at the path was not written here, or was changed since."""
     if not os.path.lexists(path):
         return False
     is_file = path.is_file() and not path.is_symlink()
@@ -116,8 +116,8 @@ def _is_foreign(path: Path, hashes: Sequence[str]) -> bool:
 def _in_the_way(folder: Path, names: Sequence[str]) -> str:
     are = "is" if len(names) == 1 else "are"
     return (
-        f"No message is written to {folder}, since {listed(names, _NAMED)} {are} not as an earlier "
-        "report wrote it: move it, or name another folder."
+        f"No message is written to {folder}, since {listed(names, _NAMED)} {are} not what an "
+        "earlier report wrote: move it, or name another folder."
     )
 
 

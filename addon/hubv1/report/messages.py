@@ -1,6 +1,6 @@
-"""What to write to whoever runs a caller, or to a team: what it calls, and what to call instead."""
+"""Messages to the people behind callers: what they call, and what to call instead."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote as shell_quoted
 
@@ -20,14 +20,14 @@ _RULE = "\n---\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Whoever gets one message: a team, or the people behind one caller that has no owner."""
+    """Who gets a message: a team, or the people behind one caller without an owner."""
 
     callers: Sequence[CallerUse]
     team: Team | None = None
 
     @property
     def name(self) -> str:
-        """The team's, or else the caller's."""
+        """The name of the team, or of the caller."""
         return self.team.team if self.team else self.callers[0].caller
 
     @property
@@ -42,16 +42,15 @@ class Addressee:
 
 
 Findings = Mapping[str, Sequence[Finding]]
-"""What each caller calls, the busiest first."""
+"""The findings of each caller, the busiest first."""
 Words = Callable[[Addressee, Findings], str]
-"""A team's own words: makes the message."""
+"""Makes a message in a team's own words."""
 
 
 def addressees(report: Report) -> Sequence[Addressee]:
-    """Whoever is written to: each team, with owners, and the people behind each other caller.
+    """Each team, if owners are known, and the people behind each other caller.
 
-    Quiet callers get no message, unless they were asked for by name, or with others of which none
-    calls any more.
+    Quiet callers get no message unless a filter names them, or names quiet callers alone.
     """
     named = [use for use in report.callers if use.caller != OTHERS]
     asked = report.filter.callers
@@ -84,14 +83,14 @@ def message_to(
     """The message for the people behind callers with these findings, as plain text or Markdown."""
     if words is not None:
         return words(addressee, findings)
-    style = _Style(markdown)
+    show = code_span if markdown else printable
     parts = [subject_line(addressee, markdown=markdown)]
     for use in addressee.callers:
-        parts += _about(use, findings[use.caller], style)
+        parts += _about(use, findings[use.caller], show, code_block if markdown else _indented)
     team = addressee.team
     ways = filter(None, (team.mail, team.link)) if team else ()
     parts += [
-        *(f"Write to {style.name(way)}." for way in ways),
+        *(f"Write to {show(way)}." for way in ways),
         f"Docker's page on the end of v1: {PAGE}\n{_CONTACT}\n",
     ]
     return "\n\n".join(filter(None, parts))
@@ -108,30 +107,26 @@ def proof_of(use: CallerUse) -> str:
     return f"{report_command()} --caller {name} --since 24h --fail-on any"
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
-    is_markdown: bool
-
-    def block(self, lines: Iterable[str]) -> str:
-        if self.is_markdown:
-            return code_block(lines)
-        return "\n".join(f"    {printable(line)}" for line in lines)
-
-    def name(self, text: str) -> str:
-        return code_span(text) if self.is_markdown else printable(text)
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {printable(line)}" for line in lines)
 
 
-def _about(use: CallerUse, findings: Sequence[Finding], style: _Style) -> Iterable[str]:
+def _about(
+    use: CallerUse,
+    findings: Sequence[Finding],
+    show: Callable[[str], str],
+    show_block: Callable[[Iterable[str]], str],
+) -> Iterator[str]:
     if use.standing is Standing.QUIET:
         yield (
-            f"{style.name(use.caller)} has not called Docker Hub API v1, which Docker ended in "
+            f"{show(use.caller)} has not called Docker Hub API v1, which Docker ended in "
             f"2022, since {use.last_seen:%Y-%m-%d at %H:%M} UTC. If it was changed, there is "
             "nothing left to do. If it only waits for its next run, this is what it called, and "
             "what to call instead."
         )
     else:
         yield (
-            f"{style.name(use.caller)} still calls Docker Hub API v1, which Docker ended in 2022: "
+            f"{show(use.caller)} still calls Docker Hub API v1, which Docker ended in 2022: "
             f"{number(use.calls, 'call')} since {use.first_seen:%Y-%m-%d}, the last on "
             f"{use.last_seen:%Y-%m-%d at %H:%M} UTC."
         )
@@ -139,13 +134,13 @@ def _about(use: CallerUse, findings: Sequence[Finding], style: _Style) -> Iterab
     for finding in findings:
         found = replacement_of(finding)
         yield f"{number(finding.calls, 'time').capitalize()}, the last {minute(finding.last_seen)}:"
-        yield style.block([found.old])
+        yield show_block([found.old])
         yield found.instead if found.shortest else f"{found.lost} {found.instead}"
-        yield style.block(found.shortest.splitlines()) if found.shortest else ""
+        yield show_block(found.shortest.splitlines()) if found.shortest else ""
         notes += [SIGNED_NOTE] if SIGNED_NOTE in found.notes else []
     yield notes[0] if notes else ""
     yield (
         "To prove the change, run it once with both calls and compare what they print; then, at "
         "the bridge, this ends with 0 a day later:"
     )
-    yield style.block([proof_of(use)])
+    yield show_block([proof_of(use)])

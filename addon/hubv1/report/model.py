@@ -1,6 +1,6 @@
-"""What a report says, whatever it is shown as. Field names are those of the JSON report.
+"""The report as data. Field names are those of the JSON report.
 
-Callers and findings may be many: they are structs of msgspec's, which take a third of the memory
+There may be many callers and findings: they are msgspec structs, which take a third of the memory
 and time, and what follows from other fields is a property.
 """
 
@@ -29,22 +29,22 @@ class State(Enum):
     """What the calls mean for the migration."""
 
     NOTHING_SEEN = auto()
-    """Not one flow, so that nothing is known."""
+    """No flow at all, so nothing is known."""
     CLEAN = auto()
     """No legacy call."""
     BRIDGED = auto()
     """Legacy calls, all of them answered or redirected."""
     UNBRIDGED = auto()
-    """Legacy calls that were not, or in vain, or of which nothing is known."""
+    """Legacy calls that were not answered, were answered in vain, or left no record."""
 
 
 class Standing(StrEnum):
-    """How far a caller is, the nearest to the end first."""
+    """How far a caller has come, the farthest first."""
 
     QUIET = "quiet"
     """The caller has made no call for a week."""
     READY = "ready"
-    """One call each replaces its calls."""
+    """One call to v2 replaces each of its calls."""
     NEEDS_PAGING = "needs_paging"
     """Its replacement has to read more than one page."""
     NEEDS_CREDENTIALS = "needs_credentials"
@@ -63,7 +63,7 @@ class Progress(StrEnum):
     """Whether a caller has moved away from v1."""
 
     MOVED = "moved"
-    """The caller has made no call for so long that it will make none any more."""
+    """The caller has been quiet for so long that it will not call again."""
     LEFT = "left"
     """The caller still calls, or may call again."""
     TOO_EARLY = "too_early"
@@ -72,7 +72,7 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """First and last legacy call; None if there was none."""
+    """The times of the first and last legacy call; None if there was none."""
 
     first: datetime | None
     last: datetime | None
@@ -80,7 +80,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class RejectingClient:
-    """A client that rejects the bridge's certificate, so that nothing else is known of it."""
+    """A client that rejects the bridge's certificate, so its requests are never seen."""
 
     address: str
     host: str
@@ -91,7 +91,7 @@ class RejectingClient:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """All that was seen, so that nothing is mistaken for clean."""
+    """What was seen: a report without calls is only as good as the traffic behind it."""
 
     flows: int
     legacy: int
@@ -103,13 +103,13 @@ class Traffic:
     """Calls that were refused because they could not be recorded."""
     rejected_tls: int
     rejections: tuple[RejectingClient, ...]
-    """The latest first, as far as they are known."""
+    """The latest first; older ones may be missing."""
     elsewhere: Mapping[str, int]
-    """Calls in recordings that are like v1's, by the host, no legacy host, that they went to."""
+    """Calls in recordings to paths of v1 on other than legacy hosts, by host."""
 
     @property
     def lost(self) -> int:
-        """Calls that were answered and of which nothing else is known."""
+        """Calls that were answered and left no record."""
         return sum(gap.calls for gap in self.gaps)
 
 
@@ -130,11 +130,11 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
 
     caller: str
     address: str
-    """Of its last call, like the user agent."""
+    """The address of its last call, like the user agent."""
     user_agent: str
     calls: int
     this_hour: int
-    """Calls in the hour of the report: 0 soon after a fix that works."""
+    """Calls within the hour of the report: a fix that works soon makes it 0."""
     first_seen: datetime
     last_seen: datetime
     routes: tuple[str, ...]
@@ -145,20 +145,20 @@ class CallerUse(msgspec.Struct, frozen=True, gc=False):
     reason: str
     """Why, in a few words."""
     unbridged_share: float
-    """Of the calls on its last seven days with a call, how many were not bridged: 0 to 1."""
+    """The share of calls, 0 to 1, that were not bridged on its last seven days with calls."""
     earlier: str
-    """Calls before those that were not bridged, in a few words; empty for none."""
+    """Earlier calls that were not bridged, in a few words; empty for none."""
     needs: tuple[Need, ...]
-    """What its replacements need, whatever its standing."""
+    """What the replacements of its calls need."""
     progress: Progress
     moves_at: datetime
-    """From when on it has moved, if it does not call again."""
+    """When it counts as moved if it does not call again."""
     proven: Proven | None = None
-    """Whether its replacements were seen to give the same; None if nobody has looked."""
+    """Whether its replacements give the same answers; None if nobody has compared them."""
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """Something to change: one for each caller, route and repository."""
+    """Calls to change: those of one caller to one route for one repository."""
 
     route: str
     caller: str
@@ -172,44 +172,44 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     paged: int
     """Calls for a list longer than a page of v2."""
     ended: tuple[int, ...]
-    """How many calls ended in each way, in the order of `OUTCOMES`."""
+    """How many calls had each outcome, in the order of `OUTCOMES`."""
     error_type: str = ""
-    """Why the last call that was refused or failed was, as far as it is known; like `error`."""
+    """The error of the last call that was refused or failed, like `error`; may be unknown."""
     error: str = ""
 
     @property
     def unanswered(self) -> Mapping[Outcome, int]:
-        """How many calls were neither answered nor redirected, by how they ended."""
+        """How many calls were neither answered nor redirected, by outcome."""
         return {OUTCOMES[at]: self.ended[at] for at in _UNANSWERED if self.ended[at]}
 
     @property
     def migration(self) -> "Migration":
-        """What follows from the route, the host and the repository."""
+        """What to call instead."""
         return _migration(self.route, self.host, self.repository)
 
 
 class Migration(NamedTuple):
-    """What follows from a finding's route, host and repository, whoever calls."""
+    """The old call and the new one, which follow from route, host and repository alone."""
 
     old: str
-    """The call as it is made now, `{…}` where it differs from call to call."""
+    """The call as it is made today, with `{…}` for what varies."""
     successor: str
-    """The call to make instead, for this repository."""
+    """The call to make instead."""
     change: str
-    """What to change, in one sentence that a person can act on."""
+    """What to change, in one sentence."""
 
 
 @lru_cache(10_000)  # most findings differ in the caller alone
 def _migration(route: str, host: str, repository: str) -> Migration:
     row = route_named(route)
     namespace, _, name = repository.partition("/")
-    named = Repository(namespace, name) if name else None  # else none, or many not told apart
+    named = Repository(namespace, name) if name else None  # none, or several counted together
     return Migration(old_call(row, host, named), successor_for(row, named), change_for(row, named))
 
 
 @dataclass(frozen=True, slots=True)
 class RetiringUse:
-    """A route of API v2 that Docker retires next, and who calls it."""
+    """A route of API v2 that Docker retires next, and its callers."""
 
     route: str
     since: date | None
@@ -223,7 +223,7 @@ class RetiringUse:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day, UTC, and how its calls ended."""
+    """The outcomes of the calls on a day, UTC."""
 
     day: date
     calls: int
@@ -232,7 +232,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredCaller:
-    """A caller that is known and accepted, and counts for nothing else."""
+    """A caller that the allowlist accepts, and that is counted nowhere else."""
 
     caller: str
     calls: int
@@ -244,15 +244,15 @@ class IgnoredCaller:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What has become of callers since an earlier report."""
+    """Callers since an earlier report."""
 
     generated_at: datetime
-    """When that one was made."""
+    """When the earlier report was made."""
     new: tuple[str, ...]
     still: tuple[str, ...]
     gone: tuple[str, ...]
     moved: tuple[str, ...] = ()
-    """Those that count as moved since then, whenever they called."""
+    """Callers that came to count as moved since then, whatever the period of this report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class Team:
     """Callers with one owner."""
 
     team: str
-    """Empty for those that have none."""
+    """Empty for callers without an owner."""
     mail: str
     link: str
     callers: tuple[str, ...]
@@ -273,32 +273,32 @@ class Report:
 
     generated_at: datetime
     filter: Selection
-    """What it is about; nothing in it is everything."""
+    """Which calls it is about; an empty selection means all."""
     window: Window
     seen: Traffic
     totals: Mapping[Outcome, int]
     routes: tuple[RouteUse, ...]
     callers: tuple[CallerUse, ...]
     caller_count: int
-    """More than are in `callers` if the rest of them are counted together."""
+    """More than `callers` has if the rest of them is counted together."""
     repository_count: int
     findings: tuple[Finding, ...]
     days: tuple[Day, ...]
     ignored: tuple[IgnoredCaller, ...]
     baseline: Comparison | None
     teams: tuple[Team, ...] = ()
-    """With owners alone: those without one first."""
+    """Only if owners are known; callers without one come first."""
     retiring: tuple[RetiringUse, ...] = ()
-    """Apart from v1: nothing else counts these calls, nor who makes them."""
+    """Kept apart from v1: no other figure counts these calls or their callers."""
     retiring_callers: tuple[CallerUse, ...] = ()
     retiring_findings: tuple[Finding, ...] = ()
     in_vain: int
-    """Calls that were answered on a route that is dead."""
+    """Calls to dead routes that were answered, which helps nobody."""
     state: State
     proofs: Mapping[ProofKey, Proof] = field(default_factory=dict)
-    """Of the replacements of its findings."""
+    """How the replacements of its findings were proven."""
 
     @property
     def team_names(self) -> Mapping[str, str]:
-        """The team of each caller, with owners; empty for one that has none."""
+        """The team of each caller, empty for a caller without one; none at all without owners."""
         return {name: team.team for team in self.teams for name in team.callers}

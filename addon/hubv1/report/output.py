@@ -1,6 +1,6 @@
-"""Where a report goes: as text of a format, to a file, or to standard output and whoever reads it.
+"""The output of a report: rendered in a format, and written to a file or to standard output.
 
-Renderers are loaded when somebody asks for them: each needs a library that the others do without.
+A renderer is loaded when it is needed: each needs a library that the others do without.
 """
 
 import errno
@@ -22,28 +22,28 @@ from hubv1.report.model import Report
 
 FORMATS = ("terminal", "html", "md", "summary", "json", "csv", "junit")
 WITH_COLUMNS = ("terminal", "md", "csv")
-"""Those that show a table of findings whose columns can be chosen."""
+"""Formats with a table of findings whose columns can be chosen."""
 
 _SECONDS = 2.0
-"""Whoever waits no longer needs no progress bar."""
+"""A shorter wait needs no progress bar."""
 
 _ONLY_BESIDE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.ENOENT)
-"""Reasons why no file can be made beside another or take its name, as in a container that has but
-the file itself of its host; that one may still be writable."""
+"""Errors after which the file itself may still be writable, although none can be made beside it or
+take its name, as in a container that has only this file of its host."""
 
 _IN_MEMORY = 16 << 20
-"""Bytes of a report that are kept there until it is whole; a longer one is in a file meanwhile."""
+"""Bytes of an unfinished report that are kept in memory; a longer one goes to a temporary file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a report is to look: with these columns of findings, if any, in place of all else; as
-    wide as a terminal, if there is one."""
+    """How to show a report: only a table with these columns, if any were chosen; as wide as the
+    terminal, if there is one."""
 
     columns: Sequence[str] = ()
     width: int | None = None
     fail_on: FailOn = FailOn.NEVER
-    """What `junit` shows as a failure."""
+    """The gate whose findings `junit` shows as failures."""
     color: bool = False
     in_ascii: bool = False
 
@@ -52,9 +52,9 @@ PLAIN = Look()
 
 
 def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
-    """How a report of that format is to look in that file; None is for standard output as it is.
+    """How to show a report of that format in that file, or on standard output for None.
 
-    Raises ValueError if columns were chosen and the format has none to choose.
+    Raises ValueError if columns were chosen for a format without them.
     """
     if columns and form not in WITH_COLUMNS:
         raise ValueError(f"--columns is for {', '.join(WITH_COLUMNS)}, not for {form}")
@@ -69,7 +69,7 @@ def look_for(form: str, output: Path | None, columns: Sequence[str]) -> Look:
 
 
 def render_report(report: Report, form: str, look: Look = PLAIN) -> Iterable[str]:
-    """The report in the format of that name, which is one of FORMATS, text by text."""
+    """The report in one of FORMATS, in pieces."""
     if form == "html":
         from hubv1.report.html import as_html  # noqa: PLC0415  # see above
 
@@ -103,23 +103,24 @@ def _shows_blocks(encoding: str | None) -> bool:
 
 
 def write(texts: Iterable[str], output: Path | None, encoding: str | None = None) -> None:
-    """Write the texts, one after the other, to that file, or to standard output for None.
+    """Write the texts to that file, or to standard output for None.
 
-    By default a file is in UTF-8, and standard output as the terminal has it. Raises OSError.
+    The default is UTF-8 for a file, and the terminal's encoding for standard output. Raises
+    OSError.
     """
     if output is not None:
         write_whole(texts, output, encoding=encoding or "utf-8")
         return
     if isinstance(sys.stdout, TextIOWrapper):
-        # What an old terminal cannot show is replaced, not a reason to show nothing.
+        # Replace what an old terminal cannot show.
         sys.stdout.reconfigure(encoding=encoding, errors="replace")
     try:
         sys.stdout.writelines(texts)
         sys.stdout.flush()
     except OSError as error:
-        # Python flushes once more at its end, and must not fail then.
+        # Python flushes again when it exits, and must not fail then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # A reader that has read enough, as head does, is no failure of the report.
+        # A reader may stop early, as head does.
         if not isinstance(error, BrokenPipeError):
             raise
 
@@ -127,9 +128,9 @@ def write(texts: Iterable[str], output: Path | None, encoding: str | None = None
 def write_whole(texts: Iterable[str], path: Path, token: str = "", encoding: str = "utf-8") -> None:
     """Write the file so that nobody ever sees half of it. Raises OSError.
 
-    Its mode is that of the file that was there, or what the umask says. A device, a pipe or a
-    folder in which nothing can be made leave no other way than to write to what is there.
-    `token` is for `temporary_file`.
+    It keeps the mode of the file that it replaces; a new one has the mode of the umask. A device,
+    a pipe, or a file in a folder that is not writable is written in place. `token` is for
+    `temporary_file`.
     """
     target = path.resolve()  # a link goes on pointing to the file
     with SpooledTemporaryFile(_IN_MEMORY) as made:
@@ -154,7 +155,7 @@ def write_whole(texts: Iterable[str], path: Path, token: str = "", encoding: str
 
 
 def temporary_file(path: Path, token: str) -> Path:
-    """The file beside that one in which its new content grows."""
+    """The file beside that one to which its new content is written first."""
     target = path.resolve()
     return target.with_name(f".{target.name[:100]}.{token}")
 
@@ -166,10 +167,9 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 
 @contextmanager
 def reading_progress(recordings: Sequence[Path]) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the context lasts; what that yields hears of each so many bytes read.
+    """Show a progress bar on a terminal; yields a function to call with each number of bytes read.
 
-    Nothing is shown if standard error is no terminal. Journals are read all at once, so that the
-    bar only tells that somebody is at work.
+    Journals are read all at once, so for them the bar shows only that something happens.
     """
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None

@@ -1,4 +1,4 @@
-"""Who runs which caller: the file of owners that --owners names, and one to start from."""
+"""Who runs which caller: the file of owners for --owners, and a template of one."""
 
 import json
 from collections import defaultdict
@@ -88,7 +88,7 @@ def _address(use: CallerUse) -> IPv4Address | IPv6Address | None:
 
 
 def owners_template(report: Report) -> str:
-    """A file of owners to start from: an entry for each network, and for each name without one."""
+    """A file of owners to start from: an entry for each network, or name without an address."""
     by_network: defaultdict[str, list[CallerUse]] = defaultdict(list)
     named: list[CallerUse] = []
     for use in report.callers:

@@ -1,5 +1,4 @@
-"""What the page says, for its templates: tiles, contents, callers, messages, and the anchors that
-lead from one to another."""
+"""The content of the page for its templates, and the anchors that link its parts."""
 
 import hashlib
 from collections import Counter
@@ -33,24 +32,25 @@ from hubv1.report.sections import (
 from hubv1.report.standing import FEW_CALLS, MOVED_AFTER, MOVED_WITH_FEW
 
 _CALLERS = 10_000
-"""Rows that a browser still sorts and filters at once."""
+"""Callers in the table: a browser still sorts and filters so many rows at once."""
 _MESSAGES = 500
-"""Callers that a page has messages for, and rows of what was not bridged."""
+"""If there are more callers, the page has no messages. Also the most rows of calls that were not
+bridged."""
 _MISSED = 100
-"""Such rows where callers are more: the page stays below 400 KB."""
+"""The most such rows if there are more callers: the page stays below 400 KB."""
 _LINKED = 1_000
-"""Callers whose rows lead to what they are to change."""
+"""If there are more callers, their rows have no links to the changes."""
 MOST_LINKED = 10
-"""Callers that a change, or the message to a team, leads to."""
+"""Callers that a change, or the message to a team, links to."""
 _EACH = 20
 _LINES = 3_000
-"""Findings in the row of a caller, and in all rows: so many can be read, and sent."""
+"""The most findings in the row of a caller, and in all rows together."""
 _ROUTE_NUMBERS = {route.name: at for at, route in enumerate(ROUTES)}
 _MOST_REPOSITORIES = 50
 
 
 def content_of(report: Report) -> dict[str, Any]:
-    """What the templates show of a report, by name."""
+    """The variables of the templates."""
     content = {
         "report": report,
         "sentence": progress_headline(report) if report.callers else state_in_words(report),
@@ -66,8 +66,8 @@ def content_of(report: Report) -> dict[str, Any]:
 
 
 def _sections(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """The sections from top to bottom: the name of the template, which the anchor has too; the
-    name in the table of contents; and how many things are in it."""
+    """The sections from top to bottom: the name of template and anchor, the entry in the table of
+    contents, and a count to show there, if not 0."""
     if report.callers:
         yield "progress", "Progress", 0
         if report.teams:
@@ -122,14 +122,14 @@ def _of_callers(report: Report) -> dict[str, Any]:
 
 
 class _Message(NamedTuple):
-    """A message, and what it leads to."""
+    """A message, and what it links to."""
 
     name: str
     anchor: str
     text: str
     callers: Sequence[str]
     changed: Mapping[str, str]
-    """What is to be changed, by its anchor."""
+    """The changes it is about, by anchor."""
 
 
 def _messages(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iterator[_Message]:
@@ -142,7 +142,7 @@ def _messages(report: Report, findings: Mapping[str, Sequence[Finding]]) -> Iter
 
 
 def _progress_tiles(report: Report) -> Iterator[tuple[str, str, str]]:
-    """How far the migration is: what is counted, the figure, and what the term means."""
+    """The progress of the migration as figures, each with a name and an explanation."""
     counts, end = progress_counts(report), expected_end(report)
     yield "Callers", f"{counts.callers:,}", "that called API v1 at least once"
     quiet = f"quiet for {MOVED_AFTER.days} days, and for three of their usual intervals"
@@ -155,12 +155,12 @@ def _progress_tiles(report: Report) -> Iterator[tuple[str, str, str]]:
 
 
 def _anchor(caller: str) -> str:
-    """What a link to a caller or its message ends in: the same in each report."""
+    """The end of the anchor of a caller, a message or a route: the same in each report."""
     return hashlib.blake2s(caller.encode(), digest_size=5).hexdigest()
 
 
 def change_anchor(finding: Finding) -> str:
-    """That of a link to what is to be changed for such calls."""
+    """The anchor of the change that a finding is about."""
     route = without_namespace(finding.route)
     at = _ROUTE_NUMBERS.get(route)
     is_signed = finding.signed > 0 and replacement_of(finding).snippets
@@ -168,7 +168,7 @@ def change_anchor(finding: Finding) -> str:
 
 
 def repository_names(findings: Sequence[Finding]) -> Sequence[str]:
-    """Repositories that a replacement may name, the one with the most calls first."""
+    """Valid names of repositories in these findings, the busiest first."""
     named = dict.fromkeys(finding.repository.partition("/") for finding in findings)
     sound = (repository_or_none(namespace, name) for namespace, _, name in named)
     return [*map(str, islice(filter(None, sound), _MOST_REPOSITORIES))]

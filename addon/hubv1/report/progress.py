@@ -1,4 +1,4 @@
-"""How far the migration is: callers that have moved, day by day, and when the last may have."""
+"""The progress of the migration: callers that have moved, day by day, and when the last may."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,11 +14,11 @@ WHEN_MOVED = (
     f"{MOVED_INTERVALS} of its usual intervals; with fewer than {FEW_CALLS} calls, for "
     f"{MOVED_WITH_FEW.days} days."
 )
-"""What that means, for those who read it for the first time."""
+"""What `moved` means, for those who read it for the first time."""
 
 _FEWEST_CALLERS = 5
 _FEWEST_DAYS = 14
-"""Below either no end is guessed."""
+"""With fewer callers or days, no end is estimated."""
 _MOST_DAYS = 3_650
 _DAY = timedelta(days=1)
 
@@ -29,22 +29,22 @@ def _have(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProgressCounts:
-    """How many callers there were, and what has become of them."""
+    """How many callers there are, and how far they are."""
 
     callers: int
     moved: int
     left: int
     too_early: int
-    """Those whose calls are too few to tell."""
+    """Callers with too few calls to tell."""
 
 
 def progress_counts(report: Report) -> ProgressCounts:
-    """The counts of a report; callers that it counts together are left."""
+    """The counts of a report; callers that it counts together have not moved."""
     return _counts((use.progress for use in report.callers), report.caller_count)
 
 
 def progress_of_teams(report: Report) -> Iterator[tuple[Team, ProgressCounts]]:
-    """The teams, if owners are known, each with its counts."""
+    """Each team with its counts; no team if owners are unknown."""
     known = {use.caller: use.progress for use in report.callers}
     for team in report.teams:
         yield team, _counts((known[name] for name in team.callers), len(team.callers))
@@ -57,8 +57,8 @@ def _counts(each: Iterable[Progress], callers: int) -> ProgressCounts:
 
 
 def callers_by_day(report: Report) -> Iterator[tuple[date, int]]:
-    """Each day from the first call to that of the report, and the callers that had called by then
-    and not moved yet. A caller that has moved counts to the day of its last call."""
+    """Each day from the first call to the report, and how many callers had called by then and not
+    moved yet. A caller that has moved counts until the day of its last call."""
     if not report.callers:
         return
     changes: Counter[date] = Counter()
@@ -75,9 +75,9 @@ def callers_by_day(report: Report) -> Iterator[tuple[date, int]]:
 
 
 def expected_end(report: Report) -> date | None:
-    """The day on which the last caller has moved if they go on as until now.
+    """The day on which the last caller will have moved at the present rate.
 
-    None if nobody has moved, if nobody is left, or if there is too little to go by.
+    None if nobody has moved, if nobody is left, or if there is too little to estimate it.
     """
     counts, first = progress_counts(report), report.window.first
     today = report.generated_at.date()
@@ -91,7 +91,7 @@ def expected_end(report: Report) -> date | None:
 
 
 def progress_headline(report: Report) -> str:
-    """`3 of 12 callers have moved.`, of a report that has callers."""
+    """`3 of 12 callers have moved.`, for a report with callers."""
     counts = progress_counts(report)
     if counts.callers == 1:
         return (

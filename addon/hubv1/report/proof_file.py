@@ -1,4 +1,4 @@
-"""The file of proofs beside a journal: `prove` writes it, every report of that journal reads it."""
+"""The file of proofs beside a journal, which `prove` writes and reports of the journal read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ from hubv1.report.output import write_whole
 from hubv1.report.proven import Proof, ProofKey, ProofResult, Proven
 
 SUFFIX = ".proof.json"
-"""What the file's name has after that of the journal."""
+"""The end of the file's name, after the name of the journal."""
 
 _MOST = 10_000
-"""Proofs in a file; the oldest go."""
+"""The most proofs in a file; the oldest are dropped."""
 _PRIVATE = 0o600
 _REPLACED = (Listing.TAGS, Listing.TAG, Listing.IMAGES)
 
@@ -29,18 +29,18 @@ class _File(msgspec.Struct):
 
 
 def key_of(finding: Finding) -> ProofKey | None:
-    """Which proof is about that finding; None where nothing replaces its calls."""
+    """The key of the proof for a finding; None if nothing replaces its calls."""
     route = route_named(finding.route)
     is_replaced = route.listing in _REPLACED and not route.docker_token
     if route.listing is None or not is_replaced or "/" not in finding.repository:
         return None
-    # As the snippets do: who reads long lists of images may meet the end of what all may read.
+    # Like the snippets: long lists of images may need an account.
     signs_in = finding.signed > 0 or (finding.paged > 0 and route.listing is Listing.IMAGES)
     return route.listing, finding.repository, signs_in
 
 
 def file_beside(journal: str) -> Path | None:
-    """Where the proofs for a journal are; None for one in a server's database."""
+    """The file of proofs for a journal; None for a journal in a server's database."""
     path = Place(journal).path
     return path and path.with_name(path.name + SUFFIX)
 
@@ -96,7 +96,7 @@ def as_proof_text(proofs: Iterable[Proof]) -> str:
 
 
 def with_proofs(report: Report, proofs: Mapping[ProofKey, Proof]) -> Report:
-    """The report with the proofs that are about its findings, and what they say of each caller."""
+    """The report with the proofs of its findings, and their sum for each caller."""
     if not proofs:
         return report
     keys: dict[str, list[ProofKey]] = {}
@@ -113,7 +113,7 @@ def with_proofs(report: Report, proofs: Mapping[ProofKey, Proof]) -> Report:
 
 
 def unequal(report: Report) -> Sequence[Proof]:
-    """Those that show a difference, then those that show nothing, the latest first."""
+    """Proofs of a difference, then those without a result, the latest first."""
     latest = sorted(report.proofs.values(), key=lambda proof: proof.at, reverse=True)
     return [
         proof

@@ -1,7 +1,7 @@
-"""What a report says in words: the state in a sentence, standings, a summary for a log.
+"""The report in words: its state in a sentence, standings, a summary for a log.
 
-Texts from outside stay as they are, except in sentences and where a function is given to set them
-apart; whoever shows them escapes them.
+Text from outside is escaped in sentences, and marked where a function is given for that; elsewhere
+the renderers escape it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from hubv1.report.model import CallerUse, Finding, Need, Report, Standing, State
 from hubv1.text import number, printable
 
 Code = Callable[[str], str]
-"""Makes of a text what is code or a name for those who read it."""
+"""Marks a text as code or a name, in the format that is rendered."""
 
 SUMMARY_CALLERS = 5
 """How many callers a summary names."""
@@ -33,7 +33,7 @@ _CURES = {
     "not_recorded": "Make room for the journal, or allow calls without a record.",
     "unreachable": "See whether the bridge's machine reaches Docker Hub: hub-v1-bridge check.",
 }
-"""What helps against an error, by its type."""
+"""The remedy for an error, by its type."""
 _NEEDS = {Need.CREDENTIALS: "credentials", Need.PAGING: "complete paging"}
 
 
@@ -46,11 +46,11 @@ EXPLAINED: Mapping[Outcome, str] = {
     Outcome.REFUSED: "an impossible name, too many requests, or a list that cannot be whole",
     Outcome.FAILED: "no answer from Docker Hub, or the client left",
 }
-"""What became of a call, for those who meet the word for the first time."""
+"""What each outcome means, for those who meet the word for the first time."""
 
 
 def report_command() -> str:
-    """What people type for a report: the script of a checkout, or the program if installed."""
+    """The command for a report: the script in a checkout, else the installed program."""
     is_checkout = Path(__file__).parents[3].joinpath(_SCRIPT).is_file()
     return _SCRIPT if is_checkout else "hub-v1-bridge report"
 
@@ -61,7 +61,7 @@ def sentence(report: Report) -> str:
 
 
 def state_in_words(report: Report) -> str:
-    """What the calls mean for the migration, without what the figures do not hold."""
+    """The state of the report in a sentence, without reservations."""
     seen = report.seen
     if report.state is State.NOTHING_SEEN:
         return "No traffic recorded yet; this does not mean that v1 is unused."
@@ -76,7 +76,7 @@ def state_in_words(report: Report) -> str:
 
 
 def reservations(report: Report) -> Iterator[str]:
-    """What the figures do not hold, and what the report is about if that is not everything."""
+    """Sentences about calls that the figures leave out, and about the filters."""
     yield from _missing(report)
     yield from _narrowed(report.filter)
 
@@ -104,7 +104,7 @@ def minute(moment: datetime) -> str:
 
 
 def standing_in_words(use: CallerUse) -> str:
-    """The standing of a caller as people say it, with what it needs and what went wrong before."""
+    """The standing of a caller in words, with what it needs and what went wrong before."""
     needs = _needs(use)
     if use.standing is Standing.QUIET:
         parts = [f"quiet since {use.last_seen:%Y-%m-%d}"]
@@ -116,8 +116,8 @@ def standing_in_words(use: CallerUse) -> str:
 
 
 def standing_details(use: CallerUse) -> Iterator[str]:
-    """What there is to say of a caller whose standing is told in a word: why it is not bridged,
-    what else its replacements need, and what went wrong before."""
+    """Details beside the standing of a caller: why it is not bridged, what else it needs, and what
+    went wrong before."""
     is_missed = use.standing is Standing.NOT_BRIDGED
     if is_missed:
         yield use.reason
@@ -133,7 +133,7 @@ def _needs(use: CallerUse) -> str:
 
 
 def without_namespace(route: str) -> str:
-    """The route's form for `library`, which is another in v1's table and the same to people."""
+    """The route without its namespace: v1's table has both forms, which are one to people."""
     return route.replace("{namespace}/{name}", "{name}")
 
 
@@ -152,7 +152,7 @@ def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:
 
 
 def why_unanswered(finding: Finding) -> str:
-    """Why its last call was refused or failed, and what helps; empty if that is not known."""
+    """Why the last call of a finding was refused or failed, and what helps; empty if unknown."""
     if not finding.error:
         return ""
     why, _, _ = finding.error.partition(". ")
@@ -166,7 +166,7 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def what_it_calls(findings: Sequence[Finding], most: int) -> str:
-    """The first repositories and routes of a caller, and how many more there are."""
+    """The first repositories and routes of the findings, and how many more there are."""
     return listed([f"{one.repository} {label(one.route)}".strip() for one in findings], most)
 
 
@@ -181,7 +181,7 @@ def fields_in_words(fields: Sequence[Field], code: Code = str) -> str:
 
 
 def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]:
-    """All that the report stands on, so that nothing is mistaken for clean."""
+    """What the report is based on, name by name."""
     seen, window = report.seen, report.window
     yield "report", f"made {minute(report.generated_at)} UTC"
     if named := named_in(report):
@@ -205,7 +205,7 @@ def what_was_seen(report: Report, code: Code = str) -> Iterator[tuple[str, str]]
 
 
 def named_in(report: Report) -> str:
-    """Which callers have a name in the report; empty if all have."""
+    """Which callers the report has by name; empty if it has all."""
     named = sum(use.caller != OTHERS for use in report.callers)
     if report.caller_count <= len(report.callers):
         return ""
@@ -218,7 +218,7 @@ def _refused_unrecorded(calls: int) -> str:
 
 
 def _missing(report: Report) -> Iterator[str]:
-    """What the figures do not hold."""
+    """Sentences about calls that the figures leave out."""
     seen = report.seen
     if seen.lost:
         yield f"{number(seen.lost, 'legacy call')} more could not be recorded or read."
@@ -246,7 +246,7 @@ def _missing(report: Report) -> Iterator[str]:
 
 
 def _narrowed(wanted: Selection) -> Iterator[str]:
-    """What the report is about, if that is not everything."""
+    """A sentence about the filters, if there are any."""
     names = {
         "caller": wanted.callers,
         "host": wanted.hosts,

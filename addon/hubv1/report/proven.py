@@ -1,4 +1,4 @@
-"""Proof of a replacement: what came of holding it against what the bridge answers."""
+"""A proof: the result of comparing a replacement with what the bridge answers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,20 +9,20 @@ import msgspec
 from hubv1.api.routes import Listing
 
 ProofKey = tuple[Listing, str, bool]
-"""What is asked for, of which repository, and whether the replacement signs in."""
+"""The listing, the repository, and whether the replacement signs in."""
 
 
 class ProofResult(StrEnum):
-    """What came of a comparison."""
+    """The result of a comparison."""
 
     EQUAL = "equal"
     DIFFERS = "differs"
     UNPROVEN = "unproven"
-    """Nothing can be said, for a reason that has nothing to do with the replacement."""
+    """Nothing is known, for a reason that is not the replacement's fault."""
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """A replacement held against what the bridge answers. Lists have their first names alone."""
+    """A replacement compared with the bridge. `missing` and `extra` have only the first names."""
 
     listing: Listing
     repository: str
@@ -31,25 +31,25 @@ class Proof(msgspec.Struct, frozen=True):
     result: ProofResult
     at: datetime
     tool: str = ""
-    """Of the snippet that was run."""
+    """The tool of the snippet that was run."""
     compared: int = 0
-    """Names that the bridge gave; for single tags, how many were asked for."""
+    """The number of names that the bridge gave, or of single tags that were asked for."""
     missing: tuple[str, ...] = ()
-    """What the bridge gives and the replacement does not."""
+    """Names that only the bridge gives."""
     missing_count: int = 0
     extra: tuple[str, ...] = ()
     extra_count: int = 0
     reason: str = ""
-    """Of a difference that is not one of names, why nothing is proven, or how both are equal."""
+    """Explains a difference other than in names, why nothing is proven, or why both are equal."""
 
     @property
     def key(self) -> ProofKey:
-        """Which findings it is about."""
+        """The key of the findings that it is about."""
         return self.listing, self.repository, self.signed
 
     @property
     def in_words(self) -> str:
-        """The difference, or why nothing is proven; how much was compared where all is equal."""
+        """The difference, why nothing is proven, or how much was compared and is equal."""
         if self.result is ProofResult.EQUAL:
             return self.reason or f"{self.compared:,} compared"
         named = (
@@ -60,15 +60,15 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 class Proven(msgspec.Struct, frozen=True, gc=False):
-    """What the proofs say of one caller."""
+    """The sum of the proofs for one caller."""
 
     equal: int
-    """Findings of which the replacement was seen to give the same."""
+    """Findings whose replacement gave the same answer."""
     differs: int
     of: int
-    """All its findings that something replaces."""
+    """All findings of the caller that have a replacement."""
     at: datetime
-    """Of the oldest of these proofs."""
+    """The time of the oldest of these proofs."""
 
     @property
     def in_words(self) -> str:

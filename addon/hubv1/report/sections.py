@@ -1,7 +1,7 @@
-"""The report from top to bottom, in the order in which people act on it: sections with a title, of
-text, tables and the like. Every renderer that people read makes them of what is described here.
+"""The sections of the report, in the order in which people act on them.
 
-Of long tables the first rows are made, and how many rows there are in all is told.
+Each is a title with text, a table or the like, which the renderers for people show. A long table
+has its first rows and the number of all.
 """
 
 from collections import defaultdict
@@ -49,26 +49,26 @@ from hubv1.report.proven import Proof
 from hubv1.text import number
 
 ROWS = 500
-"""Of a table: more than people read."""
+"""The most rows of a table: more than people read."""
 
 _CALLED = 5
-"""Repositories and routes that are named beside a caller."""
+"""How many repositories and routes the row of a caller names."""
 
 
 class Name(str):
-    """A text from outside in a cell: whoever shows it sets it apart and escapes it."""
+    """A cell with text from outside, which a renderer marks as such and escapes."""
 
     __slots__ = ()
 
 
 class StandingCell(str):
-    """How far a caller is, in words."""
+    """A cell with the standing of a caller, in words."""
 
     __slots__ = ("standing",)
     standing: Standing
 
     def __new__(cls, use: CallerUse) -> Self:
-        """The cell of that caller."""
+        """The cell for this caller."""
         cell = super().__new__(cls, standing_in_words(use))
         cell.standing = use.standing
         return cell
@@ -80,44 +80,44 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. Columns of figures have a name that ends in a colon."""
+    """A table. The name of a column of figures ends in a colon."""
 
     columns: Row
     rows: Iterable[Row]
     """At most `ROWS`, each with a cell for each column."""
     count: int
-    """All the rows that there are."""
+    """The number of all rows."""
     paragraph: Callable[..., Row] | None = None
-    """Makes of the cells of a row a heading and lines, if there is no room for a table."""
+    """Turns the cells of a row into a heading and lines, where a table is too wide."""
     share: float = 1 / 16
-    """How much of a report it may take up, if that is limited."""
+    """The share of a report of limited size that it may take."""
     is_asked_for: bool = False
-    """Whether it is what somebody wants to see, and not one table of a report."""
+    """Whether the table is all that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change, route by route."""
+    """The changes, route by route."""
 
     changes: Sequence[Change]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What each of them is called, and what is known of it; texts from outside are set apart."""
+    """Pairs of a name and a text, in which text from outside is already marked."""
 
     lines: Sequence[tuple[str, str]]
 
 
 Content = str | Table | BurnDown | Changes | Facts
 Section = tuple[str, Content]
-"""A title, empty if the one before is meant, and what it is the title of."""
+"""A title, empty to continue the section before, and the content."""
 
 
 def sections_of(report: Report, code: Code, columns: Sequence[str] = ()) -> Iterator[Section]:
-    """Those that the report has, or, if columns were asked for, the table that has these.
+    """The sections of the report, or a table of findings with these columns, if any.
 
-    `code` sets texts from outside apart that stand within others.
+    `code` marks a text from outside within another text.
     """
     if columns:
         yield "", findings_table(report, columns)
@@ -161,7 +161,7 @@ def _retiring_sections(report: Report, code: Code) -> Iterator[Section]:
 
 
 def callers_table(report: Report) -> Table:
-    """Who calls, the latest and busiest first."""
+    """The callers, the latest and busiest first."""
     findings = by_caller(report, [use.caller for use in report.callers[:ROWS]])
     teams = report.team_names
     has_proofs = bool(report.proofs)
@@ -188,7 +188,7 @@ def callers_table(report: Report) -> Table:
 
 
 def teams_table(report: Report) -> Table:
-    """Who has how many callers, and who of them still calls; those without an owner first."""
+    """The progress of each team; callers without an owner come first."""
     has_moved = {use.caller: use.progress is Progress.MOVED for use in report.callers}
 
     def row(item: tuple[Team, ProgressCounts]) -> Row:
@@ -207,7 +207,7 @@ def teams_table(report: Report) -> Table:
 
 
 def proofs_table(report: Report) -> Table:
-    """Replacements that differ from what callers get, or of which that is not known."""
+    """Replacements that were found to differ from what callers get, or could not be compared."""
 
     def row(proof: Proof) -> Row:
         name = Name(f"{proof.listing} of {proof.repository}")
@@ -217,7 +217,7 @@ def proofs_table(report: Report) -> Table:
 
 
 def rejecting_table(report: Report) -> Table:
-    """Clients of which nothing else is known."""
+    """Clients that rejected the bridge's certificate."""
 
     def row(one: RejectingClient) -> Row:
         return Name(one.address), Name(one.host), f"{one.times:,}", minute(one.last_seen)
@@ -226,7 +226,7 @@ def rejecting_table(report: Report) -> Table:
 
 
 def retiring_table(report: Report) -> Table:
-    """Routes of API v2, and who calls them."""
+    """Routes of API v2 that Docker retires next, and their callers."""
 
     def row(use: RetiringUse) -> Row:
         since = str(use.since or "no day given")
@@ -243,7 +243,7 @@ def retiring_table(report: Report) -> Table:
 
 
 def advice(report: Report) -> Sequence[tuple[Sequence[str], str]]:
-    """What happens to these routes, and what to do about their calls; those alike together."""
+    """What happens to retiring routes and what to do about it, each sentence with its routes."""
     said: defaultdict[str, list[str]] = defaultdict(list)
     for use in report.retiring:
         found = route_named(use.route)
@@ -252,7 +252,7 @@ def advice(report: Report) -> Sequence[tuple[Sequence[str], str]]:
 
 
 def unbridged_table(findings: Sequence[Finding]) -> Table:
-    """Calls that ended in another way than answered or redirected."""
+    """Calls that were neither answered nor redirected."""
 
     def row(finding: Finding) -> Row:
         names = map(Name, (finding.caller, label(finding.route), finding.repository))
@@ -269,14 +269,14 @@ def unbridged_table(findings: Sequence[Finding]) -> Table:
 
 
 def compared_table(earlier: Comparison) -> Table:
-    """Callers as an earlier report knew them."""
+    """Callers that are new, gone or still there since an earlier report."""
     now = (("new", earlier.new), ("gone", earlier.gone), ("still there", earlier.still))
     rows = [(Name(caller), what) for what, callers in now for caller in callers]
     return _table(("Caller", "Since then"), tuple, rows)
 
 
 def ignored_table(report: Report) -> Table:
-    """Callers that are accepted."""
+    """Callers that the allowlist accepts."""
 
     def row(one: IgnoredCaller) -> Row:
         last = minute(one.last_seen)
@@ -286,7 +286,7 @@ def ignored_table(report: Report) -> Table:
 
 
 def findings_table(report: Report, columns: Sequence[str]) -> Table:
-    """The first of all findings, with these columns."""
+    """The first findings, with these columns."""
     rows = (
         [f"{value:,}" if isinstance(value, int) else Name(value) for value in row]
         for row in islice(rows_of(report, columns), ROWS)
@@ -305,7 +305,7 @@ def _table(
 
 
 def left_out(count: int, shown: int) -> str:
-    """How many rows of so many are not shown, and how to see them; empty for none."""
+    """A sentence about the rows that are not shown, and how to see them; empty for none."""
     if count <= shown:
         return ""
     more = number(count - shown, "more row")

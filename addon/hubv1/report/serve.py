@@ -1,8 +1,8 @@
-"""The report while it is being watched: `--serve` shows a page of it, kept up to date.
+"""`--serve`: the report as a page that is kept up to date.
 
-On loopback whoever asks for a name of loopback may see it: a page on the internet can lead a
-browser here by a name of its own. Elsewhere whoever has the token may. The URL that is opened first
-has it, and from then on a cookie: nothing that leaves the browser, and no bookmark.
+On loopback the page answers only to names of loopback, since a page on the internet can lead a
+browser here by a name of its own. Elsewhere it needs the token, which is in the URL that is
+printed. The browser keeps it in a cookie, so that it does not stay in the address or a bookmark.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ _FOREIGN = "This page is for this machine alone: open it as localhost or 127.0.0
 _UNKNOWN = "This page opens with the whole URL that the server said when it began, token included."
 
 _EVERY = 5.0
-"""Seconds after which an open page asks again."""
+"""Seconds between the requests of an open page."""
 
 _FRESH = 2.0
 _REST = 9.0
-"""How long to do nothing, as a multiple of how long the last report took: most of the time is for
-the bridge, which may be on the same machine."""
+"""The pause before a new report, as a multiple of the time that the last one took: most of the time
+is left to the bridge, which may run on the same machine."""
 
 _PATIENCE = 30.0
-"""Seconds in which a client has to take its answer."""
+"""Seconds within which a client has to read its answer."""
 
 _HEADERS = {
     "Content-Security-Policy": f"{policy_of(is_live=True)}; frame-ancestors 'none'",
@@ -51,16 +51,16 @@ def serve_report(
     troubles: tuple[type[Exception], ...],
     say: Callable[[str], None],
 ) -> None:
-    """Serve the page of what `make` makes until SIGINT or SIGTERM; `say` gets its URL.
+    """Serve a page of the report that `make` makes until SIGINT or SIGTERM; `say` gets its URL.
 
-    Port 0 is any that is free. What is in `troubles` is shown on the page. Raises OSError if the
-    address cannot be had.
+    Port 0 means any free port. The page shows errors of the kinds in `troubles`. Raises OSError if
+    it cannot listen on the address.
     """
     asyncio.run(_serve(host, port, _Latest(make, troubles), say))
 
 
 class _Latest:
-    """The page of the report that `make` makes; one at a time, whoever asks."""
+    """The latest page, which is made once for all who ask."""
 
     def __init__(self, make: Callable[[], Report], troubles: tuple[type[Exception], ...]) -> None:
         self._make = make
@@ -70,7 +70,7 @@ class _Latest:
         self._good_until = 0.0
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the page, made anew if the last one is old."""
+        """Answer with the page; make a new one if it is old."""
         async with self._making:
             began = time.monotonic()
             if began >= self._good_until:
@@ -81,7 +81,7 @@ class _Latest:
         answer = web.Response(status=status, text=text, content_type="text/html")
         answer.enable_compression()
         try:
-            # A client that does not read is not waited for any longer.
+            # Do not wait for a client that does not read.
             async with asyncio.timeout(_PATIENCE):
                 await answer.prepare(request)
                 await answer.write_eof()
@@ -118,7 +118,7 @@ async def _serve(host: str, port: int, latest: _Latest, say: Callable[[str], Non
 
 
 def _access(host: str, token: str) -> Middleware:
-    """Lets requests in, or not; without a token whoever asks for a name of this machine."""
+    """Admit requests with the token; without one, those that ask for a name of this machine."""
 
     def has_it(given: str) -> bool:
         return bool(token) and compare_digest(
@@ -127,15 +127,15 @@ def _access(host: str, token: str) -> Middleware:
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # Its name has the port: browsers keep the cookies of a host together.
+        # The name has the port, since browsers share cookies between the ports of a host.
         at = request.transport.get_extra_info("sockname") if request.transport else None
         cookie = f"hub-v1-report-{at[1] if at else 0}"
         if not is_welcome(host, request.headers.get("Host", "")):
             return _refusal(_FOREIGN)
         if has_it(request.query.get("token", "")):
-            # Relative, since something in front may have put the page into a folder.
+            # Relative, since a proxy in front may serve the page in a folder.
             answer = web.Response(status=303, headers={"Location": "./"})
-            # Strict would keep it back from whoever follows the URL out of a chat.
+            # With Strict, a browser would not send it after a click on the URL in a chat.
             answer.set_cookie(cookie, token, httponly=True, samesite="Lax")
             return answer
         if token and not has_it(request.cookies.get(cookie, "")):

@@ -1,4 +1,4 @@
-"""From the arguments of the command to a report: which calls are asked for, and where they are."""
+"""From the arguments of the command to a report: its sources, and the selection of calls."""
 
 import re
 import sys
@@ -24,10 +24,10 @@ from hubv1.report.owners import read_owners, teams_of
 from hubv1.report.proof_file import read_proofs, with_proofs
 
 DEFAULT_JOURNAL = f"~/.mitmproxy/{FILE_NAME}"
-"""Where the bridge writes as long as neither hub_journal nor confdir is set."""
+"""The journal of a bridge for which neither hub_journal nor confdir is set."""
 
 STANDARD_INPUT = Path("-")
-"""Where a recording may come from."""
+"""The path that stands for standard input."""
 
 _SPAN = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -114,8 +114,7 @@ def _with_known_names(
 
 @contextmanager
 def _rereadable(captures: Sequence[Path], selection: Selection) -> Iterator[Sequence[Path]]:
-    """The recordings, in which a file stands for standard input if names may have to be looked
-    for once more."""
+    """The recordings, with a copy of standard input if they may have to be read twice."""
     if STANDARD_INPUT not in captures or not selection.has_names:
         yield captures
         return
@@ -135,10 +134,10 @@ def _read_sources(
     *,
     legacy_hosts: Sequence[str],
 ) -> Iterator[list[History]]:
-    """What is wanted of journals, and of recordings what is in none of these, while it lasts.
+    """The histories of journals, and of recordings without the calls that are in a journal.
 
-    `say` hears of journals that share calls, which are counted once. `legacy_hosts` are legacy
-    hosts in recordings too.
+    `say` hears of journals that share calls, which are counted once. `legacy_hosts` count as
+    legacy hosts in recordings, too.
     """
     # A journal that is named twice, by a link perhaps, is read once.
     places = {place.key: place for place in map(Place, journals)}
@@ -164,7 +163,7 @@ def _read_sources(
 
 
 def selection_of(options: Namespace, now: datetime) -> Selection:
-    """What `options` want, with spans that go back from `now`. Raises ValueError."""
+    """The selection that the options describe, as of `now`. Raises ValueError."""
     since = hours_of(options.since, now)[0] if options.since else None
     until = hours_of(options.until, now)[1] if options.until else None
     if since is not None and until is not None and since >= until:
@@ -181,15 +180,15 @@ def selection_of(options: Namespace, now: datetime) -> Selection:
 
 
 def _full_name(repository: str) -> str:
-    """`debian` is `library/debian`, as it is to Docker."""
+    """The name with its namespace: `library/debian` for `debian`."""
     is_short = {*repository}.isdisjoint("/*?[")
     return f"{OFFICIAL_NAMESPACE}/{repository}" if is_short else repository
 
 
 def hours_of(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """The hours, UTC, that a moment or a day is in: the first moment and the one after the last.
+    """The beginning and end of the hour or day, UTC, that a text such as `7d` stands for.
 
-    A date alone is its whole day, a time without a zone is in UTC. Raises ValueError.
+    A date means its whole day, and a time without a zone is in UTC. Raises ValueError.
     """
     text, day = text.strip(), None
     span = _SPAN.fullmatch(text)
@@ -200,9 +199,9 @@ def hours_of(text: str, now: datetime) -> tuple[datetime, datetime]:
             moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])})
         else:
             moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text)
-            # Without a zone Python would take it for the time of wherever this runs.
+            # Without a zone, Python would take it for local time.
             moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        _ = moment - _DAY, moment + 2 * _DAY  # what is reckoned with it must be possible too
+        _ = moment - _DAY, moment + 2 * _DAY  # sums with it must be possible, too
     except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{text!r} is neither a time such as 2026-03-01 or 2026-03-01T12:00:00Z nor a span "

@@ -1,4 +1,4 @@
-"""How far a caller is: its standing by what it did of late, and whether it has moved."""
+"""The standing of a caller, by its recent calls, and whether it has moved away from v1."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from hubv1.journal import Count, DayCount
 from hubv1.report.model import OUTCOMES, Need, Progress, Standing
 
 QUIET_DAYS = 7
-"""Without a call for so long, a caller is quiet."""
+"""A caller without a call for so long is quiet."""
 MOVED_AFTER = timedelta(days=journal.QUIET_DAYS)
 MOVED_INTERVALS = 3
-"""A caller has moved after so long, and after so many median intervals of its own calls."""
+"""A caller has moved after so long without a call, and after so many of its median intervals."""
 MOVED_WITH_FEW = timedelta(days=30)
 FEW_CALLS = 3
-"""With fewer calls there is no interval to go by, and it takes so long."""
+"""A caller with fewer calls has no interval to go by, and has moved after that longer time."""
 
 _PLACE_OF = {outcome: at for at, outcome in enumerate(OUTCOMES)}
 _ENDED = {
@@ -28,12 +28,12 @@ _ENDED = {
     Outcome.FAILED: "failed",
     Outcome.GONE: "got 410, since v1 was ended for this caller",
 }
-"""What to say of calls that were not bridged; the braces are for `was` or `were`."""
+"""The outcomes that are not bridged, in words; the braces are for `was` or `were`."""
 _UNBRIDGED = tuple(_PLACE_OF[outcome] for outcome in _ENDED)
 
 
 class Sums:
-    """Calls that belong together, added up."""
+    """Sums over the counts of calls that belong together."""
 
     __slots__ = (
         *("calls", "ended", "first_at", "last", "paged", "signed", "this_hour", "unbridged_at"),
@@ -41,21 +41,21 @@ class Sums:
     )
 
     def __init__(self, count: Count) -> None:
-        """Those of one count."""
+        """Begin with the calls of one count."""
         self.last = count
         """The count with the latest call."""
         self.first_at = count.first_at
         self.calls = self.this_hour = self.signed = self.paged = 0
         self.ended = [0] * len(OUTCOMES)
-        """How many calls ended in each way, in the order of `OUTCOMES`."""
+        """How many calls had each outcome, in the order of `OUTCOMES`."""
         self.unbridged_at: datetime | None = None
-        """When the last of those was that were not bridged."""
+        """The time of the last call that was not bridged."""
         self.error = "", ""
-        """Type and text of the error of the last of them that has one."""
+        """Type and text of the last error among these."""
         self.add(count)
 
     def add(self, count: Count) -> None:
-        """Add those of another count."""
+        """Add the calls of another count."""
         self.calls += count.calls
         self.this_hour += count.this_hour
         self.signed += count.signed
@@ -74,35 +74,35 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class RecentCalls:
-    """The calls of a caller that its standing goes by."""
+    """The calls that the standing of a caller is based on."""
 
     ended: Sequence[int]
-    """How many calls ended in each way, in the order of `OUTCOMES`."""
+    """How many calls had each outcome, in the order of `OUTCOMES`."""
     signed: int
     paged: int
     is_dead: bool
-    """Whether a call was for a route that is dead."""
+    """Whether one of them was to a dead route."""
     days: int = 0
-    """The last days with a call that these are of; 0 if these are all days."""
+    """On how many of its last days with calls they were made; 0 for all days."""
 
     @classmethod
     def of(cls, sums: Sums, verdict: Verdict) -> Self:
-        """All calls of a caller whose worst route has that verdict."""
+        """All calls of a caller, where the worst route has that verdict."""
         return cls(sums.ended, sums.signed, sums.paged, verdict is Verdict.DEAD)
 
     @property
     def calls(self) -> int:
-        """All of them."""
+        """Their number."""
         return sum(self.ended)
 
     @property
     def unbridged(self) -> int:
-        """Those that were not bridged."""
+        """The number of calls that were not bridged."""
         return sum(self.ended[at] for at in _UNBRIDGED)
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What their replacements need."""
+        """The needs of their replacements."""
         needs = ((Need.CREDENTIALS, self.signed), (Need.PAGING, self.paged))
         return tuple(need for need, calls in needs if calls)
 
@@ -124,7 +124,7 @@ def recent_calls(by_day: Sequence[DayCount]) -> RecentCalls:
 
 
 def standing_of(recent: RecentCalls, last_at: datetime, now: datetime) -> tuple[Standing, str]:
-    """The standing of a caller by its calls of late, and why, in a few words."""
+    """The standing of a caller, and the reason in a few words."""
     if last_at <= now - timedelta(days=QUIET_DAYS):
         return Standing.QUIET, f"no call since {last_at.date()}"
     if recent.is_dead:
@@ -157,15 +157,15 @@ def _shares(ended: Sequence[int], calls: int) -> str:
 
 
 def earlier_trouble(sums: Sums) -> str:
-    """How many of all calls were not bridged, and when the last was; empty if all were."""
+    """How many calls were not bridged, and when the last one was; empty for none."""
     if sums.unbridged_at is None:
         return ""
     return f"{_shares(sums.ended, sums.calls)}, last on {sums.unbridged_at.date()}"
 
 
 def progress_of(sums: Sums, days: Collection[date], now: datetime) -> tuple[Progress, datetime]:
-    """Whether a caller that called on these days has moved, and from when on it has if it does not
-    call again."""
+    """Whether a caller that called on these days has moved, and when it will have moved if it does
+    not call again."""
     moves_at = sums.last.last_at + _quiet_time(sums, days)
     if now >= moves_at:
         return Progress.MOVED, moves_at

@@ -1,4 +1,4 @@
-"""The report for a terminal, or for a log that keeps what one would show."""
+"""The report for a terminal or a log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -58,23 +58,23 @@ _STYLES: Mapping[Enum, str] = {
 _ASCII = str.maketrans(
     {"\u2588": "#", "\u2593": "+", "\u2591": ":", "\u2500": "-", "\u2026": "..."}
 )
-"""For the marks that bars and rules are made of, and for what was cut."""
+"""ASCII for bars, rules and the mark of a cut."""
 
 _ROWS = 20
-"""Of each table in a report: more would push the others out of sight."""
+"""The rows of each table in a report: more would push the other tables out of sight."""
 _LONGEST_BAR = 40
 _BESIDE_BARS = 66
-"""Characters that the day, the calls, some names and the room between take."""
+"""Characters of a line besides the bar: the day, the calls, some names and spaces."""
 _WIDE = 100
-"""Columns from which a table of callers is easier to read than a paragraph for each."""
+"""A terminal of fewer columns shows a paragraph for each caller instead of a table."""
 _AS_WIDE_AS_NEEDED = 100_000
 
 
 def as_text(report: Report, look: Look = PLAIN) -> str:
-    """The report as lines that fit the terminal, URLs and code excepted; without one, for a log.
+    """The report as lines that fit the terminal, or a log; URLs and code are never wrapped.
 
-    With columns a table of findings that has these stands in place of its parts; in a log it is as
-    wide as it has to be.
+    If columns were chosen, a table of findings with these columns is shown instead of the
+    sections; in a log it is as wide as necessary.
     """
     console = Console(
         file=StringIO(),
@@ -91,7 +91,7 @@ def as_text(report: Report, look: Look = PLAIN) -> str:
             if title:
                 console.print(Text(title, "bold"))
             for part in _parts(content, console.width):
-                # Code is never wrapped, so that one can copy it; tables fold by themselves.
+                # Code is never wrapped, so that it can be copied; tables fold by themselves.
                 console.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
     lines = (line.rstrip() for line in captured.get().split("\n"))
     return "\n".join(lines).translate(_ASCII if look.in_ascii else {})
@@ -115,7 +115,7 @@ def _parts(content: Content, width: int) -> Iterator[RenderableType]:
 
 
 def _bars(drawing: BurnDown, width: int) -> Iterator[RenderableType]:
-    """The burn-down: readable without colours too, and in forty columns."""
+    """The burn-down, readable without colours and in forty columns."""
     legend = Text("  ")
     for outcome, fill in drawing.legend:
         legend.append(fill, _STYLES[outcome]).append(f" {outcome}  ")
@@ -165,7 +165,7 @@ def _repository(use: RepositoryUse) -> Text:
 
 
 def _paragraphs(table: Table) -> Iterator[RenderableType]:
-    assert table.paragraph  # noqa: S101  # the caller has seen to it
+    assert table.paragraph  # noqa: S101  # checked by the caller
     for row in islice(table.rows, _ROWS):
         name, *lines = table.paragraph(*row)
         yield Padding(Text(printable(name), "bold", overflow="fold"), (0, 0, 0, 2))
