@@ -1,4 +1,4 @@
-"""What the user is told once the bridge runs: how to lead a client to it."""
+"""Tells the user how clients reach the bridge, once it runs."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ _PROXIES = {
     "upstream": ("forward proxy", "http"),
     "socks5": ("SOCKS proxy", "socks5h"),
 }
-"""What a mode is to a client, and how curl writes it."""
+"""What a mode is for a client, and its scheme in a proxy URL for curl."""
 
 _BY_HOSTS_FILE = (
     "-m reverse:https://registry-1.docker.io@443 -m reverse:http://registry-1.docker.io@80"
@@ -22,15 +22,15 @@ _BY_HOSTS_FILE = (
 
 
 class Banner:
-    """An addon that says how to call the bridge, once mitmproxy listens."""
+    """An addon that prints how to call the bridge, once mitmproxy listens."""
 
     def __init__(self, program: str, write: Callable[[str], object]) -> None:
-        """`program` is what the user calls; `write` gets each line."""
+        """`program` is the command that the user typed; `write` gets each line."""
         self._program = program
         self._write = write
 
     def running(self) -> None:
-        """Say it: a start that failed does not come here."""
+        """Print it; mitmproxy does not call this if the start fails."""
         servers = ctx.master.addons.get("proxyserver").servers  # type: ignore[no-untyped-call]  # mitmproxy's
         listeners = [
             Listener(server.mode.type_name, *address[:2])
@@ -44,9 +44,9 @@ class Banner:
 
 
 def how_to_call(listeners: Sequence[Listener], confdir: Path, program: str = "") -> Iterator[str]:
-    """How to lead a client to these listeners, a line each.
+    """Lines that say how clients reach these listeners.
 
-    With `program`, also how to start it for the other usual ways.
+    With `program`, also how to start it in other usual modes.
     """
     yield "The Hub v1 bridge is running; Ctrl-C ends it. Ways to call it:"
     yield ""

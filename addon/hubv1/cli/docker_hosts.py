@@ -1,4 +1,4 @@
-"""How commands that ask Docker's hosts themselves reach them: where, as whom, by which proxy."""
+"""How commands reach Docker's hosts: their URLs, the account and the proxy."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from hubv1.proof import DOCKERS, Hosts
 from hubv1.text import stripped
 
 _URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w./~-]*)?", re.ASCII)
-"""What can stand in a script between quotes without meaning anything else there."""
+"""URLs that are safe within quotes in a script."""
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -51,12 +51,12 @@ form_option = click.option(
 
 
 def hosts_at(hub: str, registry: str) -> Hosts:
-    """Docker's hosts, or those that stand in for them: there the registry is the index too."""
+    """Docker's hosts, or stand-ins for them, whose registry is also the index."""
     return Hosts(hub, registry, DOCKERS.index if registry == DOCKERS.registry else registry)
 
 
 def account_of(username: str | None) -> Basic | None:
-    """The account of that name; raises UsageError where its secret is nowhere."""
+    """The account of that name; raises UsageError if its secret is not set."""
     if not username:
         return None
     account = Basic(username, stripped(os.environ.get(SECRET, "")))
@@ -68,7 +68,7 @@ def account_of(username: str | None) -> Basic | None:
 
 
 def open_transport(hosts: Hosts) -> Transport:
-    """Connections to these hosts, by the proxy that the environment names for other programs."""
+    """Connections to these hosts, through the proxy that the environment names."""
     return Transport(
         f"1.1 {new_bridge_id()}", f"hub-v1-bridge/{hubv1.__version__}", _connections(hosts.hub)
     )

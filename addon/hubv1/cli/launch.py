@@ -1,6 +1,6 @@
-"""mitmproxy with the bridge in this process: its options, and how it starts.
+"""Starts mitmproxy with the bridge in this process.
 
-What arguments and config.yaml mean is left to mitmproxy's own options and parser.
+mitmproxy's own options and parser read the arguments and config.yaml.
 """
 
 import argparse
@@ -39,7 +39,7 @@ DEFAULTS: dict[str, str | int] = {
     "listen_host": "127.0.0.1",
     "listen_port": 8080,
 }
-"""In place of mitmproxy's own; arguments and config.yaml override them."""
+"""Defaults instead of mitmproxy's; arguments and config.yaml override them."""
 _OF_CONNECTIONS = ("client connect", "client disconnect", "server connect ", "server disconnect")
 
 
@@ -52,17 +52,17 @@ class Tool(StrEnum):
 
     @property
     def defaults(self) -> dict[str, str | int]:
-        """What options are unless something else is asked for."""
-        # Of the three, mitmdump alone writes a line for each flow; the bridge has one of its own.
+        """The defaults of its options."""
+        # Only mitmdump writes a line for each flow; the bridge writes its own.
         return DEFAULTS | ({"flow_detail": 0} if self is Tool.MITMDUMP else {})
 
     def master_class(self) -> type[Master]:
-        """What runs it, loaded only if this is the one that is asked for."""
+        """The class that runs it, which is loaded only now."""
         found: type[Master] = resolve_name(_MASTERS[self])
         return found
 
     def parser(self, options: Options) -> argparse.ArgumentParser:
-        """The parser that mitmproxy has for the arguments of this program."""
+        """Mitmproxy's parser for the arguments of this program."""
         made: argparse.ArgumentParser = getattr(cmdline, self.value)(options)
         made.prog = self.value
         return made
@@ -77,25 +77,24 @@ _MASTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What arguments and config.yaml make of mitmproxy."""
+    """How mitmproxy would start with certain arguments and config.yaml."""
 
     options: Options
     serves: bool
-    """False if mitmproxy is only to print something or to read a file."""
+    """False if mitmproxy only prints something or reads a file."""
     scripts: Sequence[str]
-    """Those that config.yaml names, which the bridge's own argument would replace."""
+    """The scripts in config.yaml, which the bridge's own argument would replace."""
 
 
 def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
-    """Run mitmproxy with the bridge until it ends; `program` is what the user calls.
+    """Run mitmproxy with the bridge until it ends; `program` is the command that the user typed.
 
-    Raises UsageError or Failure if this start cannot succeed. If mitmproxy itself finds that out,
-    it exits with 1.
+    Raises UsageError or Failure if the start cannot succeed; mitmproxy itself may exit with 1.
     """
     if tool is Tool.CONSOLE and not sys.stdout.isatty():
         raise Failure("the console needs a terminal, and standard output is not one")
     sys.argv[0] = tool  # what mitmproxy calls itself
-    if isinstance(sys.stdout, TextIOWrapper):  # else a log in a file lags behind
+    if isinstance(sys.stdout, TextIOWrapper):  # else a log in a file is late
         sys.stdout.reconfigure(line_buffering=True)
     given = ["--scripts", str(bridge_file()), *arguments]
 
@@ -123,11 +122,11 @@ def launch(tool: Tool, arguments: Sequence[str], program: str) -> None:
 
 
 def read_plan(tool: Tool, options: Options, arguments: Sequence[str]) -> Plan:
-    """What mitmproxy would make of the arguments and of config.yaml.
+    """How mitmproxy would start with the arguments and config.yaml.
 
-    `options` are those of a master of that tool, and stay as they are: nothing hears of the
-    values, so that no recording is overwritten and no port taken. Raises UsageError for unknown
-    arguments, BadOption or OptionsError for impossible values.
+    `options` are those of a master of that tool. They do not change, so that no addon overwrites
+    a recording or takes a port. Raises UsageError for unknown arguments, BadOption or OptionsError
+    for impossible values.
     """
     tried = copy.deepcopy(options)
     tried.update(**tool.defaults)  # type: ignore[no-untyped-call]  # mitmproxy's
@@ -193,7 +192,7 @@ def _declare_options(options: Options) -> None:
 
 
 def _check_ports(options: Options, sudo_line: str) -> None:
-    """See that every address is free, before anything else is said. Raises Failure."""
+    """Raise Failure unless every address is free."""
     for listener in listeners(options):
         problem = listener.problem(f"Start it with: {sudo_line} …")
         if problem:
@@ -201,7 +200,7 @@ def _check_ports(options: Options, sudo_line: str) -> None:
 
 
 def _is_wanted(record: logging.LogRecord) -> bool:
-    """Whether a line is about more than a connection, or those are asked for with the flows."""
+    """Whether to log a line: those about connections only if flows are logged, too."""
     return ctx.options.flow_detail > 0 or not record.getMessage().startswith(_OF_CONNECTIONS)
 
 

@@ -4,8 +4,8 @@ Exit codes of every command: 0 done; 1 it failed, or saw nothing at all; 2 wrong
 such as `--fail-on` found what it looks for. A command returns its exit code, raises
 click.UsageError, or raises Failure with a sentence.
 
-A new command is a function with `@click.command(cls=Command)` in a module of this package, and a
-line in COMMANDS; a script that is a door to it is like scripts/report.
+A new command is a function with `@click.command(cls=Command)` in a module of this package, with a
+line in COMMANDS, and perhaps a script like scripts/report.
 """
 
 import platform
@@ -31,7 +31,7 @@ COMMANDS = {
     "scan": "hubv1.cli.scan:scan",
     "addon-path": "hubv1.cli.main:addon_path",
 }
-"""Where each command is. It is imported when it is needed, since some of them load a lot."""
+"""The place of each command, which is imported when it is needed, since some load a lot."""
 
 DONE, FAILED, WRONG_USAGE, FOUND = 0, 1, 2, 4
 INTERRUPTED = 130
@@ -41,17 +41,17 @@ class Failure(click.ClickException):
     """Ends a command with a sentence on standard error."""
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
-        """`exit_code` is WRONG_USAGE if the user asked for something that does not exist."""
+        """`exit_code` is WRONG_USAGE if the user named something that does not exist."""
         super().__init__(message)
         self.code = exit_code
         self.program = click.get_current_context().command_path
 
 
 class Command(click.Command):
-    """The class of every command here: each error of its arguments knows its command."""
+    """A command whose usage errors always know their context."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; click's own parser raises some errors without the context."""
+        """Read the arguments; click raises some usage errors without the context."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -61,11 +61,11 @@ class Command(click.Command):
 
 class _Commands(Command, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
-        """The names in COMMANDS, in the order of the help."""
+        """The names in COMMANDS, in their order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        """The command of that name, None if there is none."""
+        """The command of that name; None if there is none."""
         return command_of(cmd_name) if cmd_name in COMMANDS else None
 
 
@@ -76,14 +76,14 @@ def command_of(name: str) -> click.Command:
 
 
 def bridge_file() -> Path:
-    """What mitmproxy loads: next to the package in a checkout, in its own folder if installed."""
+    """The file that mitmproxy loads: beside the package in a checkout, else in its own folder."""
     folder = Path(hubv1.__file__).parents[1]
     installed = folder / "hubv1_addon" / "bridge.py"
     return installed if installed.exists() else folder / "bridge.py"
 
 
 def versions() -> str:
-    """The bridge's version and those of what it runs on, a line each."""
+    """The versions of the bridge, mitmproxy and Python, a line each."""
     return f"{PROGRAM} {hubv1.__version__}\nmitmproxy {VERSION}\nPython {platform.python_version()}"
 
 
@@ -109,19 +109,19 @@ def addon_path() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Be `hub-v1-bridge`; returns the exit code."""
+    """Run `hub-v1-bridge`; returns the exit code."""
     return execute(bridge, PROGRAM, arguments)
 
 
 def main_report() -> int:
-    """Be `hub-v1-report`, which is `hub-v1-bridge report`."""
+    """Run `hub-v1-report`, which is `hub-v1-bridge report`."""
     return execute(command_of("report"), "hub-v1-report")
 
 
 def execute(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a command that the user calls by that name; returns the exit code.
+    """Run a command that the user calls by the name in `program`; returns the exit code.
 
-    Its arguments are the process's unless others are given.
+    Its arguments are those of the process, unless others are given.
     """
     try:
         code = command.main(arguments, prog_name=program, standalone_mode=False)
@@ -140,13 +140,13 @@ def execute(command: click.Command, program: str, arguments: Sequence[str] | Non
 
 
 def say(message: str, program: str = "") -> None:
-    """A line on standard error, of the command that runs unless another one is named."""
+    """Print a line on standard error in the name of the program, by default of this command."""
     program = program or click.get_current_context().command_path
     click.echo(f"{program}: {harmless(message)}", err=True)
 
 
 def error_in_words(error: Exception) -> str:
-    """An error as a sentence, without its number in Python."""
+    """An error in words, without its number."""
     filename = getattr(error, "filename", None)
     return f"{filename}: {plainly(error)}." if filename else plainly(error)
 

@@ -50,7 +50,7 @@ _NARROWING = (
     *("captures", "since", "until", "route", "host", "outcome"),
     *("ignore", "baseline", "owners", "proof"),
 )
-"""What else a report can be told."""
+"""The other options of a report, which stay unset."""
 
 _HELP = f"""\
 Whether the replacement of each finding of a report gives what the bridge answers.
@@ -111,7 +111,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     except (JournalError, ReportError, OSError) as error:
         raise Failure(error_in_words(error)) from error
     if not candidates:
-        raise Failure("There is no finding that a replacement could be held against.")
+        raise Failure("There is no finding with a replacement to compare.")
     proofs: dict[ProofKey, Proof] = {}
 
     def tell(candidate: Candidate, proof: Proof) -> None:
@@ -123,7 +123,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
     chosen, more = candidates[: options.limit], len(candidates[options.limit :])
     try:
         left = asyncio.run(_prove(chosen, hosts, account, titles, tell))
-    finally:  # also where somebody has no patience
+    finally:  # also after Ctrl-C
         _keep(proofs, files)
     if options.form == "json":
         click.echo(as_proof_text(proofs.values()), nl=False)
@@ -169,7 +169,7 @@ async def _prove(
 
 
 def _files_beside(journals: Sequence[str]) -> list[Path]:
-    """Where reports of these journals look for proofs. Raises UsageError."""
+    """The files in which reports of these journals look for proofs. Raises UsageError."""
     files = [*filter(None, map(file_beside, journals))]
     if not files:
         raise click.UsageError("a database has no folder to keep proofs in: name a file, -o FILE")
@@ -177,7 +177,7 @@ def _files_beside(journals: Sequence[str]) -> list[Path]:
 
 
 def _candidates(options: Namespace) -> list[Candidate]:
-    """What can be proven of the journals, in the order in which it is worth it."""
+    """The replacements to prove for the journals, the most important first."""
     named = [options.output] if options.output and options.output.exists() else []
     known = read_proofs(() if options.output else options.journal, named, say)
     everything = Namespace(**dict.fromkeys(_NARROWING), **vars(options))

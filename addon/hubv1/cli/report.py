@@ -36,7 +36,7 @@ from hubv1.text import plainly
 ENVIRONMENT_PREFIX = "HUB_REPORT"
 
 _TROUBLES = (JournalError, reports.ReportError, OSError)
-"""Each but OSError says in one sentence what is wrong."""
+"""Each but OSError has a sentence for its message."""
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
 _EPILOG = f"""\
@@ -92,7 +92,7 @@ def _option(
     read: Callable[[str], object] = str,
     **more: Any,  # noqa: ANN401  # click's
 ) -> _Option:
-    """An option whose texts `read` reads: it raises ValueError."""
+    """An option whose values `read` converts; it raises ValueError."""
 
     def convert(_: click.Context, __: click.Parameter, value: object) -> object:
         try:
@@ -195,14 +195,14 @@ def report(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401  # c
     options = Namespace(**given)
     options.columns = options.columns or ()
     if context.get_parameter_source("journal") is ParameterSource.ENVIRONMENT and options.captures:
-        # A journal there is the usual one: whoever names a recording does not ask for it.
+        # The journal in the environment is the usual one, and not meant if a recording is named.
         options.journal = ()
     form, look = _check_usage(options)
     return _serve(options) if options.serve else _write(options, form, look)
 
 
 def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
-    """The format and look of the report, if the arguments go together. Raises UsageError."""
+    """The format and look of the report. Raises UsageError if arguments do not go together."""
     if options.fail_on == reports.FailOn.NEW and options.baseline is None:
         raise click.UsageError("--fail-on new needs --baseline, to tell who is new")
     if options.serve and (options.format or options.output or options.columns or options.fail_on):
@@ -232,7 +232,7 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
 
 
 def _format_by_name(output: Path | None) -> str:
-    """The format that the suffix of the file stands for, that of the terminal without one."""
+    """The format that the suffix of the file stands for; without one, that of the terminal."""
     if output is None or not output.suffix:
         return "terminal"
     try:
@@ -242,7 +242,7 @@ def _format_by_name(output: Path | None) -> str:
 
 
 def _write(options: Namespace, form: str, look: reports.Look) -> int:
-    """Make and write the report; the exit code."""
+    """Make and write the report; returns the exit code."""
     if options.output and not options.output.absolute().parent.is_dir():
         raise Failure(f"The report cannot be written to {options.output}: there is no such folder.")
     try:
@@ -262,7 +262,7 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         place = options.output or "standard output"
         raise Failure(f"The report cannot be written to {place}: {plainly(error)}.") from error
     found = reports.gate(made, reports.FailOn(options.fail_on or reports.FailOn.NEVER))
-    # A person has to hear that no call may not mean that there was none.
+    # Without any traffic, no call does not mean that v1 is unused: say so.
     is_doubtful = made.state is reports.State.NOTHING_SEEN or (
         made.seen.elsewhere and not made.callers
     )

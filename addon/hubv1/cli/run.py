@@ -25,10 +25,10 @@ _TRUST = (
 
 
 class _OfMitmproxy(Command):
-    """A command that passes on to mitmproxy what is not its own."""
+    """A command that passes unknown arguments on to mitmproxy."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help of mitmdump below that of the command."""
+        """Append the help of mitmdump."""
         super().format_epilog(ctx, formatter)
         formatter.write(f"\nThe arguments of mitmdump:\n\n{_parser().format_help()}")
 

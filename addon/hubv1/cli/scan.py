@@ -1,4 +1,4 @@
-"""`scan`: from files to where v1 is called, and to the changes."""
+"""`scan`: find calls of v1 in files, and change them."""
 
 import sys
 from collections.abc import Sequence
@@ -30,15 +30,15 @@ SUFFIXES = {
     ".xml": "junit",
 }
 EXTRA = ("tree_sitter", "tree_sitter_bash", "pathspec")
-"""What the extra `scan` brings."""
+"""The packages of the extra `scan`."""
 
 _FILE = click.Path(path_type=Path)
 _EPILOG = f"""\
 Nothing of a scanned tree is ever run. A comment `hub-v1: ignore REASON` on the line of a call, or
 on the one above, leaves it out.
 
-Exit codes: 0 it was looked, whatever was found; 1 something that was named could not be read, or
-nothing was there to read; 2 the arguments are wrong; {FOUND} what --fail-on asks for is there.
+Exit codes: 0 the files were scanned, whatever was found; 1 a PATH could not be read, or there was
+no file at all; 2 the arguments are wrong; {FOUND} --fail-on found what it looks for.
 """
 
 
@@ -132,7 +132,7 @@ def scan(
 
 
 def _load() -> ModuleType:
-    """The room that scans; raises Failure where what it needs is not installed."""
+    """The package that scans; raises Failure if a package that it needs is missing."""
     try:
         return import_module("hubv1.source")
     except ModuleNotFoundError as error:
@@ -150,7 +150,7 @@ def _ending(found: "Scan", fail_on: str, met: str) -> int:
         say(f"{path} cannot be read.")
     if coverage.unreadable or not coverage.files:
         if not coverage.unreadable:
-            say("there is no file to look at.")
+            say("there is no file to scan.")
         return FAILED
     if met:
         say(f"--fail-on {fail_on}: {met}.")

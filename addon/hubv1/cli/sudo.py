@@ -1,8 +1,8 @@
-"""Under sudo the bridge runs as the user who called it.
+"""Under sudo, the bridge runs as the user who called it.
 
-Root is needed only to listen on ports 80 and 443, to which a hosts file leads clients. So the
-process starts anew as that user and keeps one right of root's: CA, journal and all other files
-belong to the user.
+Only listening on ports 80 and 443, to which a hosts file leads clients, needs root. So the process
+restarts as that user and keeps this one right, and CA, journal and all other files belong to the
+user.
 """
 
 import os
@@ -31,14 +31,14 @@ def caller() -> pwd.struct_passwd | None:
 
 
 def use_callers_home() -> None:
-    """Let `~` be the home of the user who called sudo, where their bridge keeps its journal."""
+    """Make `~` the home of the user who called sudo, where the bridge keeps its journal."""
     user = caller()
     if user is not None:
         os.environ["HOME"] = user.pw_dir
 
 
 def become_caller(program: str) -> None:
-    """Start this process anew as the user who called sudo; returns if nobody did."""
+    """Restart this process as the user who called sudo; returns if nobody did."""
     user = caller()
     if user is None:
         return
@@ -57,9 +57,9 @@ def become_caller(program: str) -> None:
 
 
 def with_sudo(program: str, arguments: Sequence[str] = ()) -> str:
-    """The line that starts the program with these arguments under sudo.
+    """The command line for the program with these arguments under sudo.
 
-    sudo looks in folders of its own, which do not include those of pipx.
+    It has the whole path, since sudo does not search the folders of pipx.
     """
     name, *subcommand = program.split(" ")
     path = name if "/" in name else shutil.which(name) or name

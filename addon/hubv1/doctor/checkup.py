@@ -1,4 +1,4 @@
-"""All checks, in the order in which a call would meet what they look at."""
+"""All checks, in the order in which a call meets what they are about."""
 
 import asyncio
 import socket
@@ -19,11 +19,11 @@ _PROXY_SCHEMES = {"regular": "http", "upstream": "http", "socks5": "socks5h"}
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The results of all checks by subject."""
+    """The results of all checks, by subject."""
 
     results: Mapping[str, CheckResult]
     trust_line: str
-    """For a client machine; empty if the bridge serves nobody."""
+    """A command to try on a client machine; empty if the bridge serves nobody."""
 
     @property
     def is_sound(self) -> bool:
@@ -32,7 +32,7 @@ class Checkup:
 
     @property
     def summary(self) -> str:
-        """One sentence."""
+        """The results in a sentence."""
         if self.is_sound:
             return "No problem found."
         wrong = sum(result.is_wrong for result in self.results.values())
@@ -42,7 +42,7 @@ class Checkup:
 async def run_checks(
     setup: Setup, client: HubClient, seconds: float = SECONDS_FOR_EACH_HOST
 ) -> Checkup:
-    """Run every check. `client` signs the account in: it knows what Hub rejected before."""
+    """Run all checks. `client` signs in, since it knows which logins Hub rejected before."""
     hosts, resolved, journal, fleet = await asyncio.gather(
         hub_checks.check_hosts(setup, client, seconds),
         local_checks.resolve(setup),
@@ -62,7 +62,7 @@ async def run_checks(
 
 
 def trust_line(setup: Setup, resolved: Resolved) -> str:
-    """A curl that prints JSON if it trusts the CA, and fails with error 60 if it does not.
+    """A curl command that prints JSON if it trusts the CA, and else fails with error 60.
 
     Empty if the bridge serves nobody.
     """

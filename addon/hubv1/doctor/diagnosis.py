@@ -1,4 +1,4 @@
-"""Why one of Docker's hosts gave no answer, and what to do: failures of the Hub client in words."""
+"""Why one of Docker's hosts gave no answer, and what to do: the Hub client's failures in words."""
 
 import ssl
 
@@ -74,7 +74,7 @@ _DIAGNOSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], s
     (Unreachable, "It fails: {failure}.", "Try again, and look at https://www.dockerstatus.com."),
     (HubFailure, "It answers, but not as Docker does: {failure}.", "Check {option}."),
 )
-"""What a failure, or one of its causes, means, and what to do; the first that fits."""
+"""A kind of failure or cause, what it means, and what to do; the first match counts."""
 
 
 def diagnose(failure: HubFailure, option: str) -> tuple[str, str]:

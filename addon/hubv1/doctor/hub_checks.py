@@ -17,16 +17,16 @@ from hubv1.hub import HubClient, Registry, Reply, Request, RequestBudget, Transp
 from hubv1.text import without_user_info
 
 SAMPLE = Repository("library", "hello-world")
-"""A small repository that everybody may read, and that Docker keeps for such trials."""
+"""A small public repository that Docker keeps for such tests."""
 
 CLOCK_TOLERANCE = 60
-"""Seconds by which this clock and Hub's may differ."""
+"""Seconds by which the clocks of Hub and this machine may differ."""
 
 _T = TypeVar("_T")
 
 
 async def check_hosts(setup: Setup, client: HubClient, seconds: float) -> dict[str, CheckResult]:
-    """The results by subject. `client` signs the account in."""
+    """The results by subject. `client` signs in."""
     transport = setup.environment.transport()
     try:
         (hub, clock), registry = await asyncio.gather(
@@ -43,7 +43,7 @@ async def check_hosts(setup: Setup, client: HubClient, seconds: float) -> dict[s
 async def _hub(
     setup: Setup, transport: Transport, seconds: float
 ) -> tuple[CheckResult, CheckResult]:
-    """Whether API v2 answers; and whether its clock agrees with this machine's."""
+    """Whether API v2 answers, and whether its clock agrees with this machine's."""
     url = setup.config.url
     sample = f"{url}/v2/namespaces/{SAMPLE.namespace}/repositories/{SAMPLE.name}/tags/latest"
     budget = RequestBudget(seconds=seconds)
@@ -58,7 +58,7 @@ async def _hub(
 
 
 async def _registry(setup: Setup, transport: Transport, seconds: float) -> CheckResult:
-    """Whether the registry lists tags, its token service included."""
+    """Whether the registry and its token service give a list of tags."""
     url = setup.config.registry_url
     if not url:
         return skipped("hub_registry_url is empty, so long lists come from Hub's pages alone.")
@@ -71,7 +71,7 @@ async def _registry(setup: Setup, transport: Transport, seconds: float) -> Check
 
 
 async def _account(setup: Setup, client: HubClient, seconds: float) -> CheckResult:
-    """Whether Hub accepts the bridge's own account. It counts as a login there."""
+    """Whether Hub accepts the bridge's account; Hub counts this as a login."""
     given = setup.config.account
     if given is None:
         return skipped("The bridge has none (hub_username is empty): Hub's anonymous limits apply.")
@@ -88,7 +88,7 @@ async def _account(setup: Setup, client: HubClient, seconds: float) -> CheckResu
 
 
 def _clock(reply: Reply, now: datetime) -> CheckResult | None:
-    """Whether `now` agrees with the Date of Hub's reply: tokens, limits and brownouts go by it."""
+    """Whether `now` agrees with the Date of Hub's reply; None if the reply has none."""
     try:
         date = parsedate_to_datetime(reply.headers.get("Date", ""))
     except ValueError:
@@ -104,7 +104,7 @@ def _clock(reply: Reply, now: datetime) -> CheckResult | None:
 
 
 async def _in_time(request: Coroutine[Any, Any, _T], seconds: float) -> _T:
-    """The result, or Unreachable: a name may take longer to resolve than anybody waits."""
+    """The result; raises Unreachable after that time, since resolving a name may take long."""
     try:
         async with asyncio.timeout(seconds):
             return await request

@@ -1,6 +1,6 @@
-"""What can be seen on this machine: who can call, where names lead, journal and fleet.
+"""Checks on this machine: who can call, where names lead, journal and fleet.
 
-The checks change nothing.
+They change nothing.
 """
 
 import asyncio
@@ -26,29 +26,29 @@ from hubv1.listen import EVERYWHERE, Listener, is_loopback
 from hubv1.text import number
 
 LEAST_BYTES = 50 * 1024 * 1024
-"""On the disk of the journal: about a day of calls on a busy machine."""
+"""Free bytes on the disk of the journal: about a day of calls on a busy machine."""
 
 LOCK_SECONDS = 5
-"""How long to wait for another program that writes to the journal."""
+"""How long to wait for another program that is writing to the journal."""
 
 _FOR_ANY_HOST = ("regular", "upstream", "socks5")
-"""Modes in which the caller says which host it wants."""
+"""Modes in which the caller names the host."""
 _IN_PLACE_OF_A_HOST = ("reverse", "transparent", "wireguard", "local", "tun")
 """Modes that take calls meant for another host."""
 _RISKS = {
     "proxyauth": ("whoever reaches it can use it for any host", "--proxyauth USER:PASSWORD"),
     "allow_hosts": ("it opens the TLS of every host", "--allow-hosts '^({hosts}):'"),
 }
-"""What a listener for other machines allows without these options, and how to set them."""
+"""The risk of a listener for other machines without these options, and how to set them."""
 _SERVES_NOBODY = "mitmproxy is not to serve anybody."
 _WITH_SUDO = "Start it with sudo: the bridge runs as you all the same. Or take a higher port."
 
 Resolved = Mapping[str, bool | None]
-"""For each name whether it leads to this machine; None if it leads nowhere."""
+"""Whether each name leads to this machine; None if it does not resolve."""
 
 
 def connection_strategy(setup: Setup) -> CheckResult:
-    """Whether a dead legacy host would end a call before the bridge can answer it."""
+    """Whether the bridge can answer a call whose legacy host is dead."""
     if not setup.listeners:
         return skipped(_SERVES_NOBODY)
     strategy = setup.options.connection_strategy
@@ -62,7 +62,7 @@ def connection_strategy(setup: Setup) -> CheckResult:
 
 
 def listening(setup: Setup) -> CheckResult:
-    """Whether mitmproxy can listen on its addresses, and who can use it then, and for what."""
+    """Whether mitmproxy can listen on its addresses, and who could use it for what."""
     if not setup.listeners:
         return skipped(_SERVES_NOBODY)
     for listener in setup.listeners:
@@ -79,7 +79,7 @@ def listening(setup: Setup) -> CheckResult:
 
 
 def _exposure(listener: Listener, setup: Setup) -> tuple[str, str] | None:
-    """What is wrong if a listener is open for too much."""
+    """The problem of a listener that is too open, and its remedy; None if there is none."""
     missing = [
         option
         for option, kinds in (
@@ -100,13 +100,13 @@ def _exposure(listener: Listener, setup: Setup) -> tuple[str, str] | None:
 
 
 async def resolve(setup: Setup) -> Resolved:
-    """Where the names of the legacy hosts lead, and those that the bridge itself calls."""
+    """Where the names of the legacy hosts, and of hosts that the bridge calls, lead."""
     names = sorted({*setup.config.hosts, *(_host_and_port(url)[0] for _, url in _called(setup))})
     return dict(zip(names, await asyncio.gather(*map(_leads_here, names)), strict=True))
 
 
 def legacy_names(setup: Setup, resolved: Resolved) -> CheckResult:
-    """Whether legacy hosts lead here, and then somebody takes their calls."""
+    """Whether the bridge takes the calls if legacy hosts lead to this machine."""
     hosts = sorted(setup.config.hosts)
     here = [name for name in hosts if resolved[name]]
     if not here:
@@ -138,7 +138,7 @@ def loop(setup: Setup, resolved: Resolved) -> CheckResult:
 
 
 def _called(setup: Setup) -> Iterator[tuple[str, str]]:
-    """What the bridge and its reverse proxies call, with the option that names it."""
+    """The URLs that the bridge and its reverse proxies call, each with its option."""
     yield "hub_url", setup.config.url
     if setup.config.registry_url:
         yield "hub_registry_url", setup.config.registry_url
@@ -148,7 +148,7 @@ def _called(setup: Setup) -> Iterator[tuple[str, str]]:
 
 
 def _takes(listener: Listener, host: str, port: int) -> bool:
-    """Whether what is sent to that port of this machine reaches the listener."""
+    """Whether the listener takes what is sent to that port of this machine."""
     is_here = listener.host in (*EVERYWHERE, host) or is_loopback(listener.host)
     return listener.port == port and is_here
 
@@ -167,7 +167,7 @@ async def _leads_here(name: str) -> bool | None:
 
 
 def _is_own(family: int, address: tuple[object, ...]) -> bool:
-    """Whether it is an address of this machine: nobody can listen on another's."""
+    """Whether an address is this machine's: only then can it be bound."""
     if ip_address(str(address[0]).partition("%")[0]).is_loopback:
         return True
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -177,7 +177,7 @@ def _is_own(family: int, address: tuple[object, ...]) -> bool:
 
 
 def journal(setup: Setup) -> CheckResult:
-    """Whether the journal could be written now."""
+    """Whether the bridge could write the journal."""
     remedy = "Name another path: --set hub_journal=PATH."
     try:
         place = journal_place(setup.config, setup.environment)
@@ -194,7 +194,7 @@ def journal(setup: Setup) -> CheckResult:
 
 
 def _folder(file: Path, setup: Setup) -> Path:
-    """The folder of the journal; for mitmproxy's confdir, which a start makes, the nearest one."""
+    """The folder of the journal, or the nearest one if a start would make the confdir."""
     if setup.config.journal:
         return file.parent
     return next(folder for folder in file.parents if folder.exists())
@@ -207,20 +207,20 @@ def _file(place: Place) -> Path:
 
 
 def _state(place: Place, folder: Path) -> str:
-    """How the journal is, once it could be read and written."""
+    """The state of the journal in words, after a test of reading and writing."""
     file = _file(place)
     if not file.exists():
         with tempfile.TemporaryFile(dir=folder):
             return "It will be made"
     with read(place):
         _try_lock(file)
-    log = file.with_name(f"{file.name}-wal")  # has what was written last
+    log = file.with_name(f"{file.name}-wal")  # it has the latest rows
     size = file.stat().st_size + (log.stat().st_size if log.exists() else 0)
     return f"It has {size:,} bytes, the last calls included,"
 
 
 def _try_lock(file: Path) -> None:
-    """Take the lock that writing needs, and release it. Raises sqlite3.Error or OSError."""
+    """Take and release the lock for writing. Raises sqlite3.Error or OSError."""
     if not os.access(file, os.W_OK):
         raise PermissionError(f"{file} may not be written by this user")
     uri = f"file:{quote(str(file))}?mode=rw"
@@ -229,7 +229,7 @@ def _try_lock(file: Path) -> None:
 
 
 def fleet(setup: Setup) -> CheckResult:
-    """Whether the fleet's database can be used; nothing is changed there."""
+    """Whether the fleet's database can be used; changes nothing there."""
     if not setup.config.fleet:
         return skipped("The bridge ships to none (hub_fleet is empty).")
     place, waiting = Place(setup.config.fleet), number(_waiting(setup), "row")
@@ -247,7 +247,7 @@ def fleet(setup: Setup) -> CheckResult:
 
 
 def _waiting(setup: Setup) -> int:
-    """Rows in the journal; none if it was never shipped, or is not there."""
+    """The number of rows to ship; 0 without a journal, or if it was never shipped."""
     try:
         with closing(Outbox(_file(journal_place(setup.config, setup.environment)))) as outbox:
             return outbox.waiting()

@@ -1,4 +1,4 @@
-"""What the checks look at, and what each of them finds."""
+"""The setup that is checked, and the result of a check."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from hubv1.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A bridge as it runs, or as it would be started."""
+    """A bridge that runs, or that would be started."""
 
     config: Config
     environment: Environment
     options: Options
     """mitmproxy's."""
     listeners: tuple[Listener, ...]
-    """Empty if mitmproxy serves nobody, but reads recordings."""
+    """Empty if mitmproxy only reads recordings."""
     is_running: bool
-    """Whether the bridge runs, and so holds its ports itself."""
+    """Whether the bridge runs, and so uses its ports already."""
 
     @property
     def proxy(self) -> str:
-        """URL of the parent proxy, empty for none."""
+        """The URL of the parent proxy; empty for none."""
         return self.environment.connections.proxy
 
 
 def listeners(options: Options) -> Iterator[Listener]:
-    """Where mitmproxy and the bridge listen with these options; nowhere if they serve nobody."""
+    """The addresses on which mitmproxy and the bridge listen with these options."""
     if not options.server:
         return
     for mode in map(ProxyMode.parse, options.mode):
@@ -55,17 +55,17 @@ class CheckStatus(StrEnum):
     OK = "ok"
     WRONG = "wrong"
     SKIPPED = "skipped"
-    """It could not run, or did not have to."""
+    """It could not run, or was not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found. The texts are sentences."""
+    """The result of a check. The texts are sentences."""
 
     status: CheckStatus
     sentence: str
     remedy: str = ""
-    """What to do about it; empty unless something is wrong."""
+    """How to fix it; empty unless something is wrong."""
 
     @property
     def is_wrong(self) -> bool:
@@ -74,7 +74,7 @@ class CheckResult:
 
     @property
     def line(self) -> str:
-        """All of it on one line that a terminal can show."""
+        """The result on one printable line."""
         return printable(f"{self.sentence} {self.remedy}".strip())
 
 

@@ -1,5 +1,4 @@
-"""Proof: facts about Docker's hosts, looked for where they are, and replacements held against what
-callers get today."""
+"""Proof: facts about Docker's hosts are checked, and replacements compared with v1's answers."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -58,4 +57,4 @@ __all__ = [
 FACTS: Sequence[Fact] = sorted(
     [*hub_facts.TABLE, *tag_facts.TABLE, *registry_facts.TABLE], key=attrgetter("id")
 )
-"""All of them. The last is about what may come while the others are asked."""
+"""All facts by number; the last one is about replies to the others."""

@@ -1,8 +1,8 @@
-"""Two ways to the same answer, compared: what differs, and what only changed meanwhile.
+"""Compares two readers of the same answer, and tells a difference from a change in between.
 
-Tags come and go while they are read. So both ways are asked again where they differ, the one that
-was first being second the next time, and a difference is what every reading shows: a name that one
-way gave each time, and the other never.
+Tags come and go while they are read. So both readers are asked again if they differ, in the other
+order. A difference is what all readings show: a name that one reader always gave, and the other
+never.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,40 +10,40 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 ROUNDS = 3
-"""Both ways are asked so often before anything is called a difference."""
+"""Readings of both before a difference is believed."""
 CHANGING_ROUNDS = 6
-"""So often where what they give changes from reading to reading, until they are equal once."""
+"""Readings of both if the answers change in between, until they are equal once."""
 MOST_ROUNDS = 10
-"""So often before a difference is believed in such a list."""
+"""Readings of both before a difference in a changing answer is believed."""
 MOST_DISTURBANCES = 2
-"""After so many readings without an answer there are no more."""
+"""After so many readings without an answer, the comparison ends."""
 
 
 class Answered(Enum):
-    """How a way ended."""
+    """How a reading ended."""
 
     FOUND = auto()
     ABSENT = auto()
-    """There is no such repository or tag, as far as this way can see."""
+    """There is no such repository or tag, as far as the reader can see."""
     FAILED = auto()
-    """It gives no answer, and that is its own fault."""
+    """The reader gave no answer, by its own fault."""
     DISTURBED = auto()
-    """It gave no answer, for a reason that may be gone the next time."""
+    """The reader gave no answer, for a reason that may not last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a way gave."""
+    """What a reader gave."""
 
     answered: Answered
     names: tuple[str, ...] = ()
-    """In the order in which they came."""
+    """In their order."""
     reason: str = ""
-    """Why it failed or was disturbed."""
+    """Why the reader failed or was disturbed."""
 
 
 class Conclusion(Enum):
-    """What two ways are to each other."""
+    """The conclusion of a comparison."""
 
     EQUAL = auto()
     DIFFERENT = auto()
@@ -52,38 +52,38 @@ class Conclusion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of a comparison."""
+    """The result of a comparison."""
 
     conclusion: Conclusion
     compared: int = 0
-    """Names that both gave, where they are equal."""
+    """The number of names, if both are equal."""
     missing: tuple[str, ...] = ()
-    """Names that the first way gives alone, in their order."""
+    """Names that only the first reader gives, in order."""
     extra: tuple[str, ...] = ()
-    """Names that the second way gives alone."""
+    """Names that only the second reader gives."""
     reason: str = ""
 
 
 @dataclass(slots=True)
 class _Readings:
-    """What both ways gave so far."""
+    """The readings of both so far."""
 
     first: list[Reading] = field(default_factory=list)
     second: list[Reading] = field(default_factory=list)
 
     @property
     def is_steady(self) -> bool:
-        """Whether each way gave the same each time."""
+        """Whether each reader always gave the same."""
         return len({*self.first}) == len({*self.second}) == 1
 
 
-Way = Callable[[], Awaitable[Reading]]
+Reader = Callable[[], Awaitable[Reading]]
 
 
-async def compare(first: Way, second: Way, *, in_order: bool) -> Compared:
-    """Ask both ways until they agree, or until it is certain that they do not.
+async def compare(first: Reader, second: Reader, *, in_order: bool) -> Compared:
+    """Ask both readers until they agree, or certainly do not.
 
-    `in_order` says whether the order of names counts.
+    `in_order` says whether the order of names matters.
     """
     readings, disturbances = _Readings(), list[str]()
     for turn in range(MOST_ROUNDS):
@@ -107,8 +107,8 @@ async def compare(first: Way, second: Way, *, in_order: bool) -> Compared:
     return _concluded(readings, in_order=in_order)
 
 
-async def _read(first: Way, second: Way, *, is_swapped: bool) -> tuple[Reading, Reading]:
-    """What both give, the second way asked first perhaps."""
+async def _read(first: Reader, second: Reader, *, is_swapped: bool) -> tuple[Reading, Reading]:
+    """A reading of both; if they are swapped, the second reader is asked first."""
     if is_swapped:
         other = await second()
         return await first(), other
@@ -125,7 +125,7 @@ def _is_equal(one: Reading, other: Reading, *, in_order: bool) -> bool:
 
 
 def _concluded(readings: _Readings, *, in_order: bool) -> Compared:
-    """What all readings show together."""
+    """What all readings together show."""
     first = {reading.answered for reading in readings.first}
     second = {reading.answered for reading in readings.second}
     if first == second == {Answered.FOUND}:
@@ -141,7 +141,7 @@ def _concluded(readings: _Readings, *, in_order: bool) -> Compared:
 
 
 def _without_answer(second: set[Answered], last: Reading) -> Compared:
-    """Of a way that gives nothing, where the other always finds something."""
+    """The result if the first reader always finds something, and the second one does not."""
     if second == {Answered.FAILED}:
         return Compared(Conclusion.DIFFERENT, reason=f"it fails: {last.reason}")
     if second == {Answered.ABSENT}:
@@ -163,7 +163,7 @@ def _in_names(readings: _Readings, *, in_order: bool) -> Compared:
 
 
 def _only_in(these: Sequence[Reading], others: Sequence[Reading]) -> tuple[str, ...]:
-    """Names in all of these and in none of the others."""
+    """Names in all of these readings and in none of the others."""
     elsewhere = {name for reading in others for name in reading.names}
     everywhere = {*these[0].names}.intersection(*(reading.names for reading in these[1:]))
     alone = everywhere - elsewhere
@@ -171,7 +171,7 @@ def _only_in(these: Sequence[Reading], others: Sequence[Reading]) -> tuple[str, 
 
 
 def _has_other_order(one: Reading, other: Reading) -> bool:
-    """Whether what is in both stands in another order."""
+    """Whether the common names are in another order."""
     both = {*one.names} & {*other.names}
     return [name for name in one.names if name in both] != [
         name for name in other.names if name in both

@@ -1,4 +1,4 @@
-"""What a fact about Docker's hosts is, and what comes of looking whether it holds."""
+"""Facts about Docker's hosts, and the results of checking them."""
 
 import json
 from collections import Counter
@@ -15,27 +15,27 @@ from hubv1.text import number, printable
 
 
 class Certainty(StrEnum):
-    """How well a fact is known before anybody asks."""
+    """How certain a fact is without a check."""
 
     CONFIRMED = "confirmed"
-    """By Docker's documentation, or by several independent sources."""
+    """Docker's documentation or several independent sources confirm it."""
     ONE_SOURCE = "one source"
     UNKNOWN = "unknown"
-    """Nobody could confirm it: the code leans on one answer, and copes with others."""
+    """Nobody could confirm it: the code relies on one answer, and copes with others."""
 
 
 class FactResult(StrEnum):
-    """What came of looking."""
+    """The result of a check."""
 
     HOLDS = "holds"
     DIFFERS = "differs"
     UNKNOWN = "unknown"
-    """It could not be asked; or it is a fact that nobody knows, and what came is now known."""
+    """It could not be checked, or nobody knew before what the answer is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What came, and whether the fact holds with it; None where that says nothing."""
+    """What was seen, and whether the fact holds; None if that cannot be told."""
 
     holds: bool | None
     text: str
@@ -45,30 +45,30 @@ Check = Callable[[Probes], Awaitable[Evidence]]
 
 
 class Source(NamedTuple):
-    """Where a fact is from."""
+    """The source of a fact."""
 
     text: str
-    """In Markdown."""
+    """Its name in Markdown."""
     date: str
-    """Of what it tells: a year at least, `2026-08-11` at best."""
+    """The date of the information: a year, or as exact as `2026-08-11`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An assumption of the code about Docker's hosts, a row of the table."""
+    """An assumption of the code about Docker's hosts."""
 
     id: int
     sentence: str
     certainty: Certainty
     source: Source
     file: str
-    """What depends on it, below `addon/hubv1`."""
+    """The file that relies on it, below `addon/hubv1`."""
     check: Check
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedFact:
-    """A fact, and what came of looking."""
+    """A fact, and the result of its check."""
 
     fact: Fact
     result: FactResult
@@ -76,12 +76,12 @@ class CheckedFact:
 
 
 class FactTable(list[Fact]):
-    """Facts, as they are written down one after the other."""
+    """A table to which a decorator adds facts."""
 
     def fact(
         self, id_: int, source: Source, file: str, known: Certainty = Certainty.CONFIRMED
     ) -> Callable[[Check], Check]:
-        """Put the fact that the decorated function looks for, its docstring, into the table."""
+        """Add a fact, which is the docstring of the decorated function that checks it."""
 
         def add(check: Check) -> Check:
             sentence = " ".join((check.__doc__ or "").split())
@@ -94,7 +94,7 @@ class FactTable(list[Fact]):
 async def check_facts(
     facts: Sequence[Fact], probes: Probes, say: Callable[[CheckedFact], object] = lambda _: None
 ) -> list[CheckedFact]:
-    """Look for each fact in turn; `say` hears of each as soon as it is known."""
+    """Check each fact in turn; `say` hears of each result at once."""
     checked = []
     for fact in facts:
         checked.append(await _checked(fact, probes))
@@ -114,7 +114,7 @@ async def _checked(fact: Fact, probes: Probes) -> CheckedFact:
 
 
 def status_is(reply: Reply, probes: Probes, *statuses: int) -> Evidence:
-    """Whether the reply has one of these statuses; what came is told in full where it has not."""
+    """Whether the reply has one of these statuses; if not, the evidence shows all of it."""
     holds = reply.status in statuses
     return Evidence(holds, str(reply.status) if holds else probes.shown(reply))
 
@@ -133,11 +133,11 @@ def found_in(reply: Reply, probes: Probes, **kinds: type) -> Evidence:
     return Evidence(holds=True, text=f"200 with {', '.join(kinds)}")
 
 
-# The table, and what came of looking, as text
+# The table and the results as text
 
 
 def as_markdown_table(facts: Sequence[Fact]) -> str:
-    """The table that docs/facts.md has."""
+    """The table for docs/facts.md."""
     rows = [
         f"| {fact.id} | {fact.sentence} | {fact.certainty} | {' | '.join(fact.source)} | "
         f"{f'`{fact.file}`' if fact.file else 'none yet'} |"
@@ -148,14 +148,14 @@ def as_markdown_table(facts: Sequence[Fact]) -> str:
 
 
 def as_line(checked: CheckedFact) -> str:
-    """One fact and what came of looking, for a terminal."""
+    """A result for a terminal."""
     fact = checked.fact
     plain = fact.sentence.replace("`", "")
     return f"{checked.result:<8} {fact.id:>2}  {plain}  [{printable(checked.seen)}]"
 
 
 def sum_up(checked: Sequence[CheckedFact], calls: int) -> str:
-    """How many facts hold, as a sentence."""
+    """The number of facts that hold, as a sentence."""
     found = Counter(each.result for each in checked)
     said = (
         f"{number(found[FactResult.HOLDS], 'fact holds', 'facts hold')}",
@@ -166,7 +166,7 @@ def sum_up(checked: Sequence[CheckedFact], calls: int) -> str:
 
 
 def as_json(checked: Sequence[CheckedFact], probes: Probes, asked_at: datetime) -> str:
-    """All of it for programs."""
+    """All results for programs."""
     facts = [
         {
             "id": each.fact.id,

@@ -1,5 +1,5 @@
-"""What the code assumes of Docker Hub beside its tags: the retired API v1, limits, accounts, and
-what Docker retires next."""
+"""Facts about Docker Hub besides its tags: the retired API v1, limits, accounts, and what Docker
+retires next."""
 
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ from hubv1.proof.probes import SMALL, Json, NotAsked, Probes
 from hubv1.proof.tag_facts import CAPPED, FIRST_PAGE, PAGING, REFERENCE, tags_path
 
 TABLE = FactTable()
-"""Filled by what follows."""
 
 _DEPRECATED = "https://docs.docker.com/reference/api/hub/deprecated/"
 _V1 = Source(f"[Docker Hub API v1]({_DEPRECATED})", "2022-09-05")
@@ -183,7 +182,7 @@ async def _new_repository(probes: Probes) -> Evidence:
 
 
 def _date(reply: Reply) -> datetime:
-    """Hub's own time; raises NotAsked where it does not tell."""
+    """The time of Hub's clock; raises NotAsked if the reply has none."""
     given = reply.headers.get("Date", "")
     try:
         return parsedate_to_datetime(given).astimezone(UTC)
@@ -192,7 +191,7 @@ def _date(reply: Reply) -> datetime:
 
 
 def _claims(token: str) -> Json:
-    """What a JSON web token says; nothing where it is none."""
+    """The claims of a JSON web token; empty if it is none."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

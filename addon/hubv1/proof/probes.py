@@ -1,4 +1,4 @@
-"""Requests that find out how Docker's hosts answer: read-only, paced, few, each made once."""
+"""Requests that show how Docker's hosts answer: read-only, few, with pauses, and each made once."""
 
 import asyncio
 import time
@@ -22,16 +22,16 @@ from hubv1.listen import is_loopback
 
 MOST_CALLS = 40
 SECONDS = 55.0
-"""For all of them together."""
+"""The time limit for all requests together."""
 PACE = 0.25
-"""Seconds from one request to the next."""
+"""Seconds between requests."""
 LONGEST_WAIT = 10
-"""Seconds that a host may ask to be left alone and is asked again all the same."""
+"""The longest wait, in seconds, before a host that answered 429 is asked again."""
 
 SMALL = "library/hello-world"
-"""A repository of a few tags that Docker keeps for such trials."""
+"""A repository with few tags that Docker keeps for such tests."""
 LARGE = "library/php"
-"""One of fifteen times as many tags as anybody may page through."""
+"""A repository with fifteen times as many tags as anonymous callers may page through."""
 
 _MOST_SILENCES = 2
 _SHOWN = 160
@@ -40,21 +40,21 @@ Json = dict[str, object]
 
 
 class NotAsked(Exception):
-    """A question that could not be asked, or stayed without an answer; the text says why."""
+    """A question could not be asked, or was not answered; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where Docker's hosts are, as URLs without a slash at the end."""
+    """URLs of Docker's hosts, without a slash at the end."""
 
     hub: str = "https://hub.docker.com"
     registry: str = "https://registry-1.docker.io"
     index: str = "https://index.docker.io"
-    """The oldest of the legacy hosts, which is the registry as well."""
+    """The oldest legacy host, which is also a registry."""
 
     @property
     def are_here(self) -> bool:
-        """Whether they stand in for Docker's on this machine, which nobody has to spare."""
+        """Whether they are on this machine, so that no rate limit applies."""
         return is_loopback(urlsplit(self.hub).hostname or "")
 
 
@@ -63,7 +63,7 @@ DOCKERS = Hosts()
 
 @dataclass(slots=True)
 class Probes:
-    """Asks each question at most once, and no host that asked to be left alone."""
+    """Asks each question at most once, and no longer asks a host that limits its rate."""
 
     hosts: Hosts
     transport: Transport
@@ -71,7 +71,7 @@ class Probes:
     pace: float = PACE
     seconds: float = SECONDS
     replies: list[Reply] = field(default_factory=list, init=False)
-    """All that came, in that order."""
+    """All replies in order."""
     calls: int = field(default=0, init=False)
     _known: dict[Request, Reply | NotAsked] = field(default_factory=dict, init=False)
     _silences: Counter[str] = field(default_factory=Counter, init=False)
@@ -79,28 +79,28 @@ class Probes:
     _until: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """The time runs from now."""
+        """Start the clock."""
         self._until = time.monotonic() + self.seconds
 
     async def hub(self, path: str, token: str = "") -> Reply:
-        """What Docker Hub answers."""
+        """Docker Hub's reply."""
         return await self.get(self.hosts.hub + path, token)
 
     async def registry(self, path: str, token: str = "") -> Reply:
-        """What the registry answers."""
+        """The registry's reply."""
         return await self.get(self.hosts.registry + path, token)
 
     async def index(self, path: str) -> Reply:
-        """What index.docker.io answers."""
+        """The reply of index.docker.io."""
         return await self.get(self.hosts.index + path)
 
     async def get(self, url: str, token: str = "") -> Reply:
-        """The reply to a GET, whatever its status, with a Bearer token perhaps. Raises NotAsked."""
+        """The reply to a GET of any status, perhaps with a Bearer token. Raises NotAsked."""
         given = read_credentials(f"Bearer {token}") if token else ANONYMOUS
         return await self._once(Request("GET", url, given, is_list=True))
 
     async def login(self) -> Reply:
-        """What Hub answers the account, the one request that is no GET. Raises NotAsked."""
+        """Hub's reply to the login of the account, the only POST. Raises NotAsked."""
         if self.account is None:
             raise NotAsked("it takes an account: --username NAME")
         url = f"{self.hosts.hub}/v2/auth/token"
@@ -164,14 +164,14 @@ class Probes:
         return reply
 
     def shown(self, reply: Reply) -> str:
-        """A reply for people: its status, and how its body begins, without secrets."""
+        """A reply for people: its status and the beginning of its body, without secrets."""
         body = " ".join(reply.body[:_SHOWN].decode("utf-8", "backslashreplace").split())
         budget = RequestBudget(self.account) if self.account else RequestBudget()
         return f"{reply.status} {self.transport.masked(body, budget)}".strip()
 
 
 def json_of(reply: Reply) -> Json:
-    """The JSON object in a reply; empty where it is none."""
+    """The JSON object in a reply; empty if it has none."""
     try:
         found = msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

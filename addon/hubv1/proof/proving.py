@@ -1,8 +1,8 @@
-"""Replacements held against what callers get today: the bridge's own answer to a call, and what the
-snippet prints that the report shows in its place.
+"""Replacements compared with what callers get today: the bridge's answer to a call, and the output
+of the snippet that the report shows instead.
 
-Nothing is asked faster than Docker Hub allows: after each answer there is a pause that goes by how
-many requests it took.
+Requests stay within Docker Hub's rate limit: after each answer there is a pause in proportion to
+its requests.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from hubv1.replacements import Replacement, Snippet, replacement
 from hubv1.report import Finding, Proof, ProofKey, ProofResult, key_of
 
 PROOF_PACE = 0.75
-"""Seconds for each request that an answer took. With those of snippets, which are as many, Hub gets
-no more than 160 a minute."""
+"""Seconds of pause for each request of an answer. With those of the snippets, which are as many, it
+makes at most 160 requests a minute."""
 LONGEST_WAIT = 90
-"""Seconds to wait where Docker's hosts ask to be left alone; where it is longer, or happens again,
-the rest is left for another day."""
+"""The longest wait, in seconds, after a 429; if it is longer or happens again, the rest is left for
+another day."""
 MISSING_TAG = "no-such-tag-0f2c"
-"""A tag that is in no repository: that it is missing has to be noticed too."""
+"""A tag that no repository has: a replacement must notice that it is missing, too."""
 
 MOST_TAGS = 3
-"""Of a repository that are asked for, beside the one that is nowhere."""
+"""How many tags of a repository to ask for, besides the missing one."""
 
 _DEADLINE = 60
 _MOST_NAMES = 20
@@ -55,34 +55,34 @@ _NO_TOOL = "no snippet runs here: it takes bash, jq and curl or skopeo, or Pytho
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is to be proven: a finding for all those with the same replacement."""
+    """A replacement to prove, for all findings that share it."""
 
     key: ProofKey
     route: Route
     tags: Sequence[str] = ()
-    """Those that were asked for, where it is about single tags."""
+    """The tags to ask for, if it is about single tags."""
 
     @property
     def in_words(self) -> str:
-        """What is asked for: `tags of library/debian`."""
+        """The replacement in words: `tags of library/debian`."""
         listing, repository, is_signed = self.key
         return f"{listing} of {repository}{', signed in' if is_signed else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Prover:
-    """Holds replacements against what the bridge answers."""
+    """Compares replacements with what the bridge answers."""
 
     client: HubClient
     runner: SnippetRunner
     urls: Urls
     tools: Sequence[str]
-    """Titles of the snippets to choose from."""
+    """The titles of snippets to choose from."""
     account: Basic | None = None
     pace: float = PROOF_PACE
 
     async def prove(self, candidate: Candidate) -> Proof:
-        """What came of it. Raises RateLimitReached."""
+        """The proof of a replacement. Raises RateLimitReached."""
         listing, repository, is_signed = candidate.key
         told = partial(
             Proof, listing=listing, repository=repository, signed=is_signed, at=datetime.now(UTC)
@@ -111,9 +111,9 @@ class Prover:
         return _combined({tag: await self._compared_once(candidate, tag) for tag in tags})
 
     async def _compared_once(self, candidate: Candidate, tag: str) -> Compared:
-        """Of a list, or of one tag."""
+        """Compare a list, or one tag."""
         snippet = snippet_to_run(self._replacement(candidate, tag), self.tools)
-        assert snippet  # noqa: S101  # the one for no tag in particular was there
+        assert snippet  # noqa: S101  # `prove` found one
         return await compare(
             partial(self._from_bridge, candidate, tag),
             partial(self._from_snippet, candidate, snippet, tag),
@@ -141,13 +141,12 @@ class Prover:
     def _replacement(self, candidate: Candidate, tag: str) -> Replacement:
         _, repository, is_signed = candidate.key
         named = repository_or_none(*repository.split("/", 1))
-        # Whether the list is paged is in the key already.
+        # The key says already whether a paged list needs an account.
         return replacement(candidate.route, named, tag, signed=is_signed, paged=False)
 
 
 async def find_urls(hosts: Hosts, transport: Transport) -> Urls:
-    """Where snippets find these hosts; raises NotAsked where the registry's token service is none
-    that they could ask."""
+    """The URLs for snippets; raises NotAsked if the registry's token service is not trusted."""
     if hosts.registry == DOCKERS.registry:
         return Urls(hub=hosts.hub)
     auth = await token_service(Probes(hosts, transport))
@@ -157,7 +156,7 @@ async def find_urls(hosts: Hosts, transport: Transport) -> Urls:
 async def prove_all(
     candidates: Sequence[Candidate], prover: Prover, tell: Callable[[Candidate, Proof], object]
 ) -> str:
-    """Prove one after the other; `tell` hears of each. Returns why the rest was left, if it was."""
+    """Prove the candidates in turn; `tell` hears of each. Returns why the rest was left, if any."""
     for candidate in candidates:
         try:
             proof = await _prove_or_wait(candidate, prover)
@@ -184,10 +183,10 @@ def candidates_of(
     *,
     can_sign_in: bool,
 ) -> list[Candidate]:
-    """What can be proven of these findings, each once: first what never was, the busiest first,
-    then what was longest ago; what nobody can sign in for comes last.
+    """The replacements of these findings: those that were never proven, the busiest first, and then
+    those with the oldest proofs; last those that need an account if there is none.
 
-    `tags` are those that were asked for, by repository.
+    `tags` has the tags that callers asked for, by repository.
     """
     found: dict[ProofKey, Candidate] = {}
     for finding in findings:
@@ -223,11 +222,11 @@ _NAMES: Mapping[Listing, Callable[[Sequence[Mapping[str, str]]], tuple[str, ...]
     Listing.TAG: lambda _: (),
     Listing.IMAGES: lambda images: tuple(image["id"] for image in images),
 }
-"""What the bridge's answer and a snippet's have in common."""
+"""The names in the bridge's answer, as a snippet prints them."""
 
 
 def _combined(of_tags: Mapping[str, Compared]) -> Compared:
-    """What the comparisons of single tags make."""
+    """The result of the comparisons of single tags."""
     found = [*of_tags.values()]
     for conclusion in (Conclusion.DIFFERENT, Conclusion.UNSETTLED):
         those = [each for each in found if each.conclusion is conclusion]
@@ -242,7 +241,7 @@ def _combined(of_tags: Mapping[str, Compared]) -> Compared:
 
 
 def _as_list(found: Reading, tag: str) -> Reading:
-    """Whether there is a tag, as a list that has it or not."""
+    """A reading of a single tag as a list with or without it."""
     if found.answered in (Answered.FOUND, Answered.ABSENT):
         return Reading(Answered.FOUND, (tag,) if found.answered is Answered.FOUND else ())
     return found

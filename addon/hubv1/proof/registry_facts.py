@@ -1,4 +1,4 @@
-"""What the code assumes of the registry and its token service."""
+"""Facts about the registry and its token service."""
 
 import re
 from urllib.parse import urlencode, urlsplit
@@ -12,7 +12,6 @@ SERVICE = "registry.docker.io"
 AUTH = "https://auth.docker.io"
 
 TABLE = FactTable()
-"""Filled by what follows."""
 
 _CHALLENGES = Source(
     "[token authentication](https://distribution.github.io/distribution/spec/auth/token/)", "2026"
@@ -98,25 +97,25 @@ async def _index(probes: Probes) -> Evidence:
 
 
 def challenge_of(reply: Reply) -> dict[str, str]:
-    """The parameters of a Bearer challenge; empty where there is none."""
+    """The parameters of a Bearer challenge; empty if there is none."""
     scheme, _, rest = reply.headers.get("WWW-Authenticate", "").partition(" ")
     return dict(_PARAMETER.findall(rest)) if scheme.lower() == "bearer" else {}
 
 
 async def _challenge(probes: Probes) -> dict[str, str]:
-    """What the registry challenges those with who have no token."""
+    """The registry's challenge to requests without a token."""
     return challenge_of(await probes.registry(f"/v2/{SMALL}/tags/list"))
 
 
 def is_trusted(realm: str, hosts: Hosts) -> bool:
-    """Whether the bridge would send credentials there."""
+    """Whether the bridge would send credentials to this token service."""
     parts, registry = urlsplit(realm), urlsplit(hosts.registry)
     origin = f"{parts.scheme}://{parts.netloc}"
     return origin in (AUTH, f"{registry.scheme}://{registry.netloc}")
 
 
 async def token_service(probes: Probes) -> str:
-    """The URL that `/token` is added to; raises NotAsked where the registry's is another."""
+    """The URL of the token service without `/token`; raises NotAsked if it is not trusted."""
     realm = (await _challenge(probes)).get("realm", "")
     if not is_trusted(realm, probes.hosts) or not realm.endswith("/token"):
         raise NotAsked(f"{probes.hosts.registry} names no token service of its own or Docker's")
@@ -124,7 +123,7 @@ async def token_service(probes: Probes) -> str:
 
 
 async def _asked_for_token(probes: Probes, repository: str) -> Reply:
-    """The token service's answer to who wants to pull; raises NotAsked where none is known."""
+    """The token service's reply to a request to pull; raises NotAsked if it is not trusted."""
     challenge = await _challenge(probes)
     realm = challenge.get("realm", "")
     if not is_trusted(realm, probes.hosts):
@@ -136,7 +135,7 @@ async def _asked_for_token(probes: Probes, repository: str) -> Reply:
 
 
 async def _listed(probes: Probes, repository: str) -> Reply:
-    """The registry's list, asked for with an anonymous token."""
+    """The registry's list of tags, with an anonymous token."""
     token = json_of(await _asked_for_token(probes, repository)).get("token")
     if not isinstance(token, str):
         raise NotAsked("the token service gave no token")

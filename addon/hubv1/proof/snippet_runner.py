@@ -1,5 +1,5 @@
-"""Snippets of the report, run as somebody would who pastes them: as processes of their own, in an
-empty home, with a time limit, and without any secret but those that the snippet is written for."""
+"""Runs snippets of the report as if they were pasted into a shell: in their own processes, with an
+empty home, a time limit, and only the secrets that a snippet is written for."""
 
 import asyncio
 import os
@@ -19,20 +19,20 @@ from hubv1.proof.comparison import Answered, Reading
 from hubv1.replacements import Replacement, Snippet
 
 SECONDS = 60.0
-"""Within which a snippet has to end."""
+"""The time limit of a snippet."""
 MOST_BYTES = 32 << 20
-"""Of what it prints."""
+"""The most bytes that a snippet may print."""
 
 UNNAMED_WAIT = 60
-"""Seconds after which Hub counts anew; a snippet does not tell."""
+"""Seconds to wait after a 429, which a snippet does not tell: Hub's limits are per minute."""
 
 _END_SECONDS = 5.0
-"""For what it printed to be read to its end, once it is killed."""
+"""The time limit for reading the rest of the output of a killed snippet."""
 _SHOWN = 200
-"""Characters of what a snippet says."""
+"""Characters of a snippet's message to show."""
 
 TOOLS: Mapping[str, str] = {"curl": "curl", "skopeo": "skopeo", "python": "Python 3"}
-"""By the name that users type: how the report titles the snippets for it."""
+"""The titles of snippets in the report, by the name of the tool that users type."""
 
 _NEEDED = {"curl": ("bash", "curl", "jq"), "skopeo": ("bash", "skopeo", "jq"), "Python 3": ()}
 _KEPT_VARIABLES = (
@@ -40,12 +40,12 @@ _KEPT_VARIABLES = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
 )
-"""How this machine reaches the internet, and nothing else of the user's."""
+"""The settings of this machine for the internet: a snippet gets nothing else of the user's."""
 
 _STATUS = re.compile(
     r"(?:returned error: |HTTP Error |answered |StatusCode: |status code:? )(\d{3})\b"
 )
-"""As curl, Python, the snippets themselves and skopeo tell it."""
+"""A status in the messages of curl, Python, the snippets themselves and skopeo."""
 _LIMITED = re.compile("toomanyrequests", re.IGNORECASE)
 _DISTURBED = re.compile(
     r"curl: \((?:5|6|7|16|18|28|35|52|55|56|58|60|77|92)\)"  # connections, TLS, time
@@ -55,30 +55,30 @@ _DISTURBED = re.compile(
 )
 _ABSENT = re.compile(r"No such tag|manifest unknown|name unknown", re.IGNORECASE)
 _HIDDEN = re.compile(r"unauthorized|requested access to the resource is denied")
-"""What the registry says of a repository that is not there, or not for everybody."""
+"""What the registry says of a repository that does not exist or is private."""
 
 
 class RateLimitReached(Exception):
-    """Docker's hosts asked to be left alone for a while."""
+    """Docker's hosts answered 429."""
 
     def __init__(self, seconds: int) -> None:
-        """`seconds` is how long, from now."""
+        """`seconds` is how long to wait."""
         super().__init__(f"Docker Hub limits the rate of requests ({seconds} s)")
         self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """Where Docker's hosts are, for snippets."""
+    """The URLs of Docker's hosts, for snippets."""
 
     hub: str = "https://hub.docker.com"
     registry: str = "https://registry-1.docker.io"
     auth: str = "https://auth.docker.io"
     images: str = "docker.io"
-    """What skopeo and its like put in front of a repository."""
+    """The prefix of repositories in the arguments of skopeo and the like."""
 
     def put_into(self, snippet: Snippet) -> Snippet:
-        """A snippet, which calls Docker's own hosts, for these."""
+        """A snippet for Docker's own hosts, changed for these."""
         code = snippet.code
         for docker, here in (
             (_DOCKERS.hub, self.hub),
@@ -96,10 +96,10 @@ _DOCKERS = Urls()
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What became of a snippet."""
+    """How a snippet ended."""
 
     code: int | None
-    """Its exit code; None where it was ended, since it took too long or printed too much."""
+    """Its exit code; None if it was killed, since it took too long or printed too much."""
     out: str
     err: str
 
@@ -108,13 +108,13 @@ class SnippetRunner:
     """Runs snippets against certain hosts."""
 
     def __init__(self, registry_url: str, account: Basic | None, seconds: float = SECONDS) -> None:
-        """`account` is for snippets that sign in, `registry_url` for tools that ask only HTTPS."""
+        """`account` is for snippets that sign in, `registry_url` for tools that insist on HTTPS."""
         self._registry = urlsplit(registry_url)
         self._account = account
         self._seconds = seconds
 
     async def run(self, snippet: Snippet, *, is_signed: bool) -> Finished:
-        """What becomes of a snippet, in a home that nothing was in before."""
+        """Run a snippet in an empty home."""
         with TemporaryDirectory(prefix="hub-v1-prove-") as folder:
             home = Path(folder)
             script = home / "script"
@@ -133,17 +133,17 @@ class SnippetRunner:
             try:
                 return await self._finished(process)
             finally:
-                # What it has started goes with it.
+                # Processes that it started end, too.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                # `wait` alone would wait for ever where a full pipe is read by nobody any more.
+                # `wait` alone would never return if nobody reads a full pipe.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_END_SECONDS):
                         await process.communicate()
 
     async def _finished(self, process: asyncio.subprocess.Process) -> Finished:
-        assert process.stdout  # noqa: S101  # a pipe, see above
-        assert process.stderr  # noqa: S101  # likewise
+        assert process.stdout  # noqa: S101  # PIPE was asked for
+        assert process.stderr  # noqa: S101  # PIPE was asked for
         reads = [asyncio.ensure_future(_read(each)) for each in (process.stdout, process.stderr)]
         try:
             async with asyncio.timeout(self._seconds):
@@ -170,7 +170,7 @@ class SnippetRunner:
         return {"LANG": "C.UTF-8"} | kept | more
 
     def _allow_plain_http(self, home: Path) -> None:
-        """Have skopeo believe a registry that has no certificate, where one was named."""
+        """Let skopeo use a registry without TLS, if it has an HTTP URL."""
         if self._registry.scheme == "https":
             return
         settings = home / ".config" / "containers" / "registries.conf"
@@ -182,17 +182,18 @@ class SnippetRunner:
 
 
 def snippet_to_run(replacement: Replacement, tools: Sequence[str]) -> Snippet | None:
-    """The snippet that the report recommends, or the first other one of which all programs are
-    here; `tools` are the titles to choose from. None where there is none."""
+    """The recommended snippet, or else the first one whose programs are installed; `tools` are the
+    titles to choose from. None if there is none."""
     possible = [each for each in replacement.snippets if each.title in tools and _is_here(each)]
     recommended = [each for each in possible if replacement.shortest in each.code]
     return next(iter(recommended or possible), None)
 
 
 def reading_of(finished: Finished, *, is_list: bool) -> Reading:
-    """What a snippet found; raises RateLimitReached where Docker's hosts would not answer it.
+    """What a snippet found; raises RateLimitReached if it met a 429.
 
-    One for a list prints a name a line, one for a tag says by its exit code whether there is one.
+    A snippet for a list prints a name on each line; one for a tag says by its exit code whether it
+    exists.
     """
     if finished.code == 0:
         return Reading(Answered.FOUND, tuple(finished.out.splitlines()))
@@ -210,7 +211,7 @@ def reading_of(finished: Finished, *, is_list: bool) -> Reading:
 
 
 class _TooMuchError(Exception):
-    """More was printed than anybody reads."""
+    """A snippet printed more than is read."""
 
 
 async def _read(stream: asyncio.StreamReader) -> str:

@@ -1,4 +1,4 @@
-"""What the code assumes of the tags of Hub's API v2: pages, the cap on them, single tags."""
+"""Facts about tags in Hub's API v2: pages, the cap on them, single tags."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ REFERENCE = Source("[Docker Hub API](https://docs.docker.com/reference/api/hub/l
 PAGING = Source("[dotCMS #37025](https://github.com/dotCMS/core/issues/37025)", "2026-08-11")
 
 TABLE = FactTable()
-"""Filled by what follows."""
 
 _ANONYMOUS = Source(
     "[hub-feedback #689](https://github.com/docker/hub-feedback/issues/689)", "2025-11"

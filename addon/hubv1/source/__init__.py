@@ -1,4 +1,4 @@
-"""Source trees: where calls of v1 are written, joined with who makes them, and fixed."""
+"""Source trees: calls of v1 are found, joined with the traffic, and fixed."""
 
 from hubv1.source.findings import Finding, find
 from hubv1.source.join import Usage, join, read_journals, read_report

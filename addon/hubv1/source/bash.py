@@ -1,4 +1,4 @@
-"""Shell, parsed: the commands of a piece, what goes into them and where their output goes."""
+"""Parsed shell: the commands of a piece, their input, and where their output goes."""
 
 import re
 from collections import defaultdict
@@ -23,13 +23,13 @@ _LOOPS = {"while_statement", "until_statement"}
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A part of a word: a literal with its quotes undone, or what is put in there."""
+    """A part of a word: a literal without its quotes, or an expansion."""
 
     part: Part
     start: int
     end: int
     is_plain: bool = False
-    """Whether it is a variable and nothing more."""
+    """Whether it is a plain variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +44,58 @@ class Command:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The words as texts, with HOLE for what is put in."""
+        """The words as texts, with HOLE for expansions."""
         return tuple(map(text_of, self.words))
 
     @property
     def is_silent(self) -> bool:
-        """Whether its output is thrown away."""
+        """Whether its output goes to /dev/null."""
         return any(re.match(r"1?>>?\s*/dev/null|&>+\s*/dev/null", each) for each in self.redirects)
 
 
 @dataclass(slots=True)
 class Stage:
-    """A command, and where it stands."""
+    """A command and its context."""
 
     command: Command
     after: list[Command | None] = field(default_factory=list)
-    """What reads its output, one after the other; None for what is no simple command."""
+    """The rest of its pipeline; None for each part that is no simple command."""
     is_first: bool = True
     start: int = 0
     end: int = 0
-    """Of all these, with the redirections of a command that is alone."""
+    """The end of the pipeline, or of a single command with its redirections."""
     parent: Node | None = None
-    """What these are a part of."""
+    """The node around the pipeline."""
     is_leftmost: bool = True
-    """Whether nothing is before them in a list of && and ||, nor a `!`."""
+    """Whether it comes first in a list of && and ||, without a `!`."""
     function: bool = False
-    """Whether they are in a function, and in no subshell of it."""
+    """Whether it is in a function, and in no subshell there."""
     captured_by: str = ""
-    """The variable that the output goes to."""
+    """The variable that the output is assigned to."""
     compared: tuple[str, str] | None = None
-    """The operator and the text that the output is compared to."""
+    """The operator and the text that the output is compared with."""
     comparison: Node | None = None
     is_condition: bool = False
     is_loop: bool = False
     is_captured: bool = False
     is_tested: bool = False
-    """Whether the output is put into a test."""
+    """Whether the output is part of a test."""
     is_in_string: bool = False
-    """Whether these are in backquotes in a string, where quotes mean something else."""
+    """Whether it is in backquotes within a string, where quotes have another meaning."""
 
 
 class Script:
     """A piece of shell, parsed."""
 
     def __init__(self, piece: Piece) -> None:
-        """Parse it; what is no shell gives what can be made of it."""
+        """Parse the piece; the parser makes the best of errors."""
         self.piece = piece
         self.text = piece.text
-        # In `$2 > file` the grammar takes the 2 for a descriptor, so it gets letters to see.
+        # The grammar takes the 2 in `$2 > file` for a descriptor, so it gets a letter instead.
         seen = re.sub(r"\$\d", "$x", piece.text)
         self._tree = _PARSER.parse(seen.encode("latin-1", "replace"))
         self._readers: defaultdict[str, list[Node]] | None = None
-        """The commands that each variable is put into."""
+        """The commands that use each variable."""
         self.comments: list[tuple[int, int]] = []
         self.commands: list[Node] = []
         for node in _all(self._tree.root_node):
@@ -105,7 +105,7 @@ class Script:
                 self.commands.append(node)
 
     def command(self, node: Node, redirects: Sequence[str] = ()) -> Command:
-        """A node of a command, read."""
+        """The command at a node."""
         name = node.child_by_field_name("name")
         words = [self.atoms(each) for each in node.children if each.type in _ARGUMENTS]
         inner = [self.text_at(each) for each in node.children if each.type.endswith("redirect")]
@@ -113,13 +113,13 @@ class Script:
         return Command(node, text, tuple(words), (*inner, *redirects))
 
     def stage(self, node: Node) -> Stage:
-        """Where a command stands."""
+        """The command at a node, with its context."""
         around, redirects, end = self._redirected(node)
         found = Stage(self.command(node, redirects), start=node.start_byte, end=end)
         parent = around.parent
         if parent is not None and parent.type == "pipeline":
             stages = _stages(parent)
-            # Nodes of a tree are made anew each time they are asked for.
+            # Each access to a node makes a new object, so compare ids.
             number = [each.id for each in stages].index(around.id)
             found.is_first = number == 0
             found.after = [self._simple(each) for each in stages[number + 1 :]]
@@ -132,7 +132,7 @@ class Script:
         return found
 
     def atoms(self, node: Node) -> tuple[Atom, ...]:
-        """A word, read."""
+        """The parts of a word."""
         start, end = node.start_byte, node.end_byte
         text = self.text[start:end]
         if node.type in _VARIABLES:
@@ -151,11 +151,11 @@ class Script:
         return (Atom(part, start, end),)
 
     def text_at(self, node: Node) -> str:
-        """What stands there."""
+        """The text of a node."""
         return self.text[node.start_byte : node.end_byte]
 
     def uses(self, name: str) -> Iterator[Stage]:
-        """The commands that a variable is put into the arguments or the input of."""
+        """The commands that use a variable in their arguments or input."""
         if self._readers is None:
             self._readers = defaultdict(list)
             for node in self.commands:
@@ -180,7 +180,7 @@ class Script:
         return Atom(Part(text), start, end)
 
     def _redirected(self, node: Node) -> tuple[Node, list[str], int]:
-        """The statement around with its redirections, these as texts, and where they end."""
+        """The statement with its redirections, the redirections, and the end of both."""
         redirects: list[str] = []
         statement, end, parent = node, node.end_byte, node.parent
         while parent is not None:
@@ -188,7 +188,7 @@ class Script:
                 redirects += [self.text_at(each) for each in parent.children[1:]]
                 end = parent.end_byte
                 statement = parent if statement.id == node.id else statement
-            # The grammar has what redirects the last command of a list redirect all of it.
+            # The grammar applies redirections of the last command in a list to the whole list.
             elif parent.type not in {"negated_command", "list"} or (
                 parent.children[-1].id != node.id
             ):
@@ -204,7 +204,7 @@ class Script:
         return self.command(node, redirects) if node.type == "command" else None
 
     def _look_around(self, found: Stage, node: Node) -> None:
-        """See what becomes of the output and of the exit status."""
+        """Find out where the output goes and who tests the exit status."""
         parent = found.parent = node.parent
         while parent is not None and parent.type not in {"command", "subshell"}:
             kind = parent.type
@@ -226,7 +226,7 @@ class Script:
             node, parent = parent, parent.parent
 
     def _captures(self, found: Stage, node: Node) -> bool:
-        """See where output goes that is put in; whether it is known then."""
+        """Find out where captured output goes; returns whether that is settled."""
         found.is_tested |= node.type == "test_command"
         if node.type == "binary_expression":
             self._compare(found, node)
@@ -246,7 +246,7 @@ class Script:
 
 
 def text_of(word: Sequence[Atom]) -> str:
-    """A word as a text, with HOLE for what is put in."""
+    """A word as a text, with HOLE for expansions."""
     return "".join(HOLE if atom.part.name is not None else atom.part.text for atom in word)
 
 
@@ -263,7 +263,7 @@ def _all(node: Node) -> Iterator[Node]:
 
 
 def _stages(pipeline: Node) -> list[Node]:
-    """The commands of a pipeline. The grammar takes `a | b && c` for `a | { b && c; }`."""
+    """The commands of a pipeline; the grammar reads `a | b && c` as `a | { b && c; }`."""
     stages = []
     for each in pipeline.children:
         inner = each
@@ -287,7 +287,7 @@ def _variable(text: str, start: int, end: int) -> Atom:
 
 
 def _is_condition(node: Node, statement: Node) -> bool:
-    """Whether a node is in what a statement tests."""
+    """Whether a node is in the condition of a statement."""
     if statement.type == "elif_clause":
         then = next((each for each in statement.children if each.type == "then"), None)
         return then is not None and node.end_byte <= then.start_byte

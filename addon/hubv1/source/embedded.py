@@ -1,8 +1,7 @@
-"""The shell lines of a file: of a script, and those within YAML, Makefiles, Dockerfiles,
-Jenkinsfiles and Markdown.
+"""Shell in files: scripts, and lines in YAML, Makefiles, Dockerfiles, Jenkinsfiles and Markdown.
 
-A Piece is shell as a shell would get it, and knows for each of its characters where in the file
-that is, and how to write a change back.
+A Piece is the text that a shell would get. It knows the place of each character in the file, and
+how to write a change back.
 """
 
 import re
@@ -23,28 +22,28 @@ _TEXTUAL = re.compile(r"\$\{\{[^{}\n]*\}\}|\{\{[^{}\n]*\}\}|<%=[^%\n]*%>")
 
 @dataclass(slots=True)
 class Piece:
-    """Shell lines, and where they are in the file."""
+    """Shell lines, and their places in the file."""
 
     text: str
     origin: list[int]
-    """Where each character is in the file; one more for the end."""
+    """The place of each character in the file, and of the end."""
     escape: Callable[[str], str] = str
-    """Writes new shell as it has to stand in the file."""
+    """Escapes new shell for the file."""
     indent: str | None = None
-    """What new lines begin with in the file; None where there can be none."""
+    """The indentation of new lines in the file; None if there can be no new lines."""
     textual: frozenset[str] = frozenset()
-    """Variables that are put in before a shell sees the text."""
+    """Variables that are replaced before a shell gets the text."""
     convert: Callable[[str], tuple[int, int, str]] | None = None
-    """Where new text may not fit in: from all of the shell to the edit that puts it in."""
+    """Turns the whole shell into an edit, where new text may not fit in."""
     needs_conversion: Callable[[str], bool] = field(default=lambda _: False)
 
     def source(self, start: int, end: int, file: str) -> str:
-        """What stands in the file for a part of the piece."""
+        """The text in the file for a part of the piece."""
         return file[self.origin[start] : self.origin[end - 1] + 1] if end > start else ""
 
 
 def language_of(name: str, text: str) -> str:
-    """In what a file is written, by its name and first line."""
+    """The language of a file, by its name and first line."""
     path = PurePosixPath(name)
     while path.suffix.lower() in _TEMPLATES:
         path = path.with_suffix("")
@@ -66,7 +65,7 @@ def language_of(name: str, text: str) -> str:
 
 
 def pieces_of(language: str, text: str) -> Iterator[Piece]:
-    """The shell in a file."""
+    """The pieces of shell in a file."""
     read = _READERS.get(language)
     for piece in read(text) if read else ():
         if _CLIENT.search(piece.text) or language == "shell":
@@ -74,7 +73,7 @@ def pieces_of(language: str, text: str) -> Iterator[Piece]:
 
 
 def _without_templates(piece: Piece) -> Piece:
-    """The piece with variables in the place of what a template puts in; each keeps its length."""
+    """The piece with variables of the same length in place of template expressions."""
     textual = set(piece.textual)
 
     def variable(match: re.Match[str]) -> str:
@@ -91,8 +90,7 @@ def _without_templates(piece: Piece) -> Piece:
 
 
 def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
-    """A piece of texts, each with the place in the file of what it stands for and is not longer
-    than."""
+    """A piece made of texts, each with its place in the file, where it may be longer."""
     made, origin = [], list[int]()
     for at, part in parts:
         made.append(part)
@@ -105,9 +103,9 @@ def _unescaped(
     span: tuple[int, int],
     special: str,
     meaning: Callable[[str], str],
-    **more: Any,  # noqa: ANN401  # likewise
+    **more: Any,  # noqa: ANN401  # fields of a Piece
 ) -> Piece:
-    """A part of the file in which what matches `special` has another meaning."""
+    """A piece of the file in which `meaning` replaces what matches `special`."""
     units = re.compile(rf"({special})|[^\n]|\n").finditer(text, *span)
     read = ((each.start(), meaning(each[1]) if each[1] else each[0]) for each in units)
     return _gathered(read, span[1], **more)
@@ -125,7 +123,7 @@ _OF_MAKE = r"\$\$|\$\(\w+\)|\$\{\w+\}|\$\((?:[^()]|\([^()]*\))*\)"
 
 
 def _make(text: str) -> Iterator[Piece]:
-    """Recipe lines, and what $(shell …) runs."""
+    """Recipe lines, and commands in $(shell …)."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
         if _CLIENT.search(match[1]):
             yield _make_piece(text, *match.span(1))
@@ -138,7 +136,7 @@ def _make(text: str) -> Iterator[Piece]:
 
 
 def _make_piece(text: str, start: int, end: int) -> Piece:
-    """Shell as make passes it on: `$$` is a dollar, and variables of make's are put in."""
+    """Shell as make passes it on: `$$` is a dollar, and make replaces its own variables."""
     textual = set()
 
     def meaning(reference: str) -> str:
@@ -160,7 +158,7 @@ def _for_make(new: str) -> str:
 
 
 def _docker(text: str) -> Iterator[Piece]:
-    """What RUN and the like run, and here-documents of RUN."""
+    """The commands of RUN and the like, and here-documents of RUN."""
     instruction = re.compile(
         r"^[ \t]*(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT|HEALTHCHECK\s.*?CMD)\s+"
         r"((?:--\w+=\S+\s+)*)((?:[^\n\\]|\\[^\n]|\\[ \t]*\n(?:[ \t]*#.*\n)*)*)",
@@ -179,7 +177,7 @@ def _docker(text: str) -> Iterator[Piece]:
 
 
 def _groovy(text: str) -> Iterator[Piece]:
-    """What `sh` runs."""
+    """The commands of `sh` steps."""
     step = re.compile(
         r"\bsh\b\s*\(?\s*(?:\w+\s*:\s*(?:true|false|'[^'\n]*'|\"[^\"\n]*\")\s*,\s*)*(?:script\s*:\s*)?"
         r"('''|\"\"\"|'|\")((?:[^\\]|\\.)*?)\1",
@@ -195,7 +193,7 @@ _BACKSLASHED = r"\\[\s\S]"
 
 
 def _meant(escaped: str) -> str:
-    """What a backslash and a character mean in strings of Groovy and YAML."""
+    """The meaning of a backslash and a character in strings of Groovy and YAML."""
     return {"n": "\n", "t": "\t", "r": "\r", "\n": ""}.get(escaped[1], escaped[1])
 
 
@@ -210,7 +208,7 @@ def _for_groovy(quote: str) -> Callable[[str], str]:
 
 
 def _markdown(text: str) -> Iterator[Piece]:
-    """Fenced blocks for a shell, without prompts, and code within lines."""
+    """Fenced and indented blocks for a shell, without prompts, and code spans."""
     fence = re.compile(
         r"^([ \t>]*+)(`{3,}+|~{3,}+)[ \t{.]*+([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2",
         re.MULTILINE | re.DOTALL,
@@ -231,7 +229,7 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def _without_prompts(text: str, span: tuple[int, int], indent: int) -> Iterator[tuple[int, str]]:
-    """The lines of a block that somebody types, each with its place."""
+    """The lines of a block that a user types, each with its place."""
     has_prompts = re.search(r"^[ \t>]*\$ ", text[slice(*span)], re.MULTILINE) is not None
     was_continued = False
     for match in _LINE.finditer(text, *span):
@@ -270,7 +268,7 @@ def _yaml(text: str) -> Iterator[Piece]:
 
 
 def _end_of_value(text: str, at: int, indent: int) -> int:
-    """Where the lines end that are indented more than that."""
+    """The end of the lines that are indented deeper."""
     line = re.compile(rf"(?:[ \t]*\n| {{{indent + 1}}}[^\n]*(?:\n|$))*")
     following = line.match(text, at + 1)
     return min(following.end() if following else at + 1, len(text))
@@ -290,7 +288,7 @@ def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
 
 
 def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
-    """A plain scalar; it ends before a comment, and lines are folded."""
+    """A plain scalar, with its lines folded, up to a comment."""
     comment = re.compile(r"\s#").search(text, start, end)
     stop = comment.start() if comment else end
 
@@ -320,7 +318,7 @@ def _quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
 
 
 def _meant_in_quotes(escaped: str) -> str:
-    """What an escape or the end of a line means in a quoted scalar."""
+    """The meaning of an escape or a line end in a quoted scalar."""
     return {"\n": " ", "''": "'"}.get(escaped) or _meant(escaped)
 
 

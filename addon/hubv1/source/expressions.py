@@ -1,11 +1,11 @@
-"""URLs in a text of any language, however they are put together.
+"""URLs in a text of any language, however they are composed.
 
-A URL may stand in one piece, or be made of literals, variables and constants of the same file:
+A URL may be one literal, or made of literals, variables and constants of the same file:
 `f"{HUB}/{name}/tags"`, `$HUB/$1/tags`, `HUB + name + "/tags"`, `Sprintf("%s/v1/…", hub, name)`.
-No language is parsed for that. From each place where a legacy host, the path of an API or such a
-constant stands, what belongs to the same string or concatenation is read to the left and right.
+No language is parsed for that. Wherever a legacy host, the path of an API or such a constant is
+found, the rest of its string or concatenation is read to the left and to the right.
 
-Texts here are bytes of a file, a character each.
+Texts are the bytes of a file, a character each.
 """
 
 import re
@@ -16,10 +16,10 @@ from itertools import islice
 from hubv1.api.routes import LEGACY_HOSTS
 
 HOLE = "\ue000"
-"""Stands in a resolved URL for what is not known; no byte is that character."""
+"""Stands for an unknown value in a resolved URL; no byte is this character."""
 
 _MOST = 2_000
-"""Places that are looked at in one file, beyond what any program has."""
+"""The most places to examine in a file, more than any program has."""
 _MOST_VALUES = 8
 _WINDOW = 240
 _SLASH = r"\\?/"
@@ -86,44 +86,44 @@ _REQUESTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a string: a literal, or what is put in there."""
+    """A part of a string: a literal, or an expression that is inserted."""
 
     text: str
-    """As it stands in the file."""
+    """Its source text."""
     name: str | None = None
-    """Of the variable that is put in; empty where it is no plain one; None for a literal."""
+    """The variable that is inserted; empty for another expression, None for a literal."""
     default: str = ""
-    """Where the variable has one."""
+    """The default value of the variable, if it has one."""
 
 
 @dataclass(slots=True)
 class Expression:
-    """A string that a URL may be, and where it stands."""
+    """A string that may be a URL, and its place."""
 
     start: int
     end: int
     parts: list[Part]
     assigned_to: str = ""
     is_string_start: bool = False
-    """Whether nothing is to the left of it, so that a path is relative to a base elsewhere."""
+    """Whether nothing precedes it, so that a path is relative to a base elsewhere."""
 
 
 @dataclass(slots=True)
 class Resolved:
-    """A string with the values of its variables put in."""
+    """A string with values for its variables."""
 
     text: str
-    """With HOLE for each value that is not known."""
+    """Has HOLE for each unknown value."""
     holes: list[Part] = field(default_factory=list)
     of: list[Expression] = field(default_factory=list)
-    """The constants that are in it."""
+    """The constants that it contains."""
 
 
 class Expressions:
-    """Those of a file that a call to Docker Hub may be made of."""
+    """The strings of a file that calls to Docker Hub may be made of."""
 
     def __init__(self, text: str) -> None:
-        """Read them all, with the constants that they are made of."""
+        """Find the strings, and the constants that they are made of."""
         self.text = text
         self.found: list[Expression] = []
         self.constants: dict[str, list[Expression]] = {}
@@ -137,7 +137,7 @@ class Expressions:
                 if expression is not None:
                     end = self._add(expression)
         self.is_cut = next(places, None) is not None
-        """Whether there are more places than are looked at."""
+        """Whether there are more places than were examined."""
         fresh = set(self.constants)
         for _ in range(4):  # a constant of a constant of a constant
             known = set(self.constants)
@@ -148,7 +148,7 @@ class Expressions:
         self.found.sort(key=lambda each: each.start)
 
     def resolve(self, parts: Sequence[Part], depth: int = 0) -> list[Resolved]:
-        """What the parts may be together; several where a constant has several values."""
+        """The possible values of the parts together: several if a constant has several values."""
         made = [Resolved("")]
         for part in parts:
             values = [*self._values(part, depth)]
@@ -173,7 +173,7 @@ class Expressions:
             yield Resolved(HOLE, [part])
 
     def literal(self, name: str) -> str:
-        """The one plain value that is ever assigned to a name at the beginning of a line."""
+        """The value of a name to which only one plain value is assigned; else empty."""
         if self._literals is None:
             self._literals = {}
             for found in _LITERAL_VALUE.finditer(self.text):
@@ -183,7 +183,7 @@ class Expressions:
         return self._literals.get(name, "")
 
     def requests(self, expression: Expression) -> list[int]:
-        """Where a URL that is assigned to a variable is asked for, if that can be told."""
+        """Where a URL that is assigned to a variable is requested, as far as that is visible."""
         name = expression.assigned_to
         if not name:
             return []
@@ -212,7 +212,7 @@ class Expressions:
             before = self.text[max(0, start - _WINDOW) : start]
             scheme = _BEFORE_HOST.search(before)
             if scheme is None and before.endswith(("/", "@", ":")):
-                return None  # a part of the path of another URL, or of an address of mail
+                return None  # part of another URL's path, or of a mail address
             start -= len(scheme[0]) if scheme else 0
         else:
             start, parts, is_start = _to_the_left(self.text, start)
@@ -261,7 +261,7 @@ class Expressions:
 def _assigned_to(text: str, at: int) -> str:
     before = text[max(0, at - _WINDOW) : at]
     found = _ASSIGNED.search(before) or _DECLARED.search(before)
-    # In "$user:$password" nothing is assigned.
+    # "$user:$password" assigns nothing.
     is_use = (
         found is not None and before[: found.start()].endswith(("$", "${")) and "=" not in found[0]
     )
@@ -278,13 +278,13 @@ def _name_of(text: str) -> tuple[str, str]:
 
 
 def interpolation(text: str) -> Part:
-    """What is put in there, such as `${name}`."""
+    """An inserted expression such as `${name}`."""
     name, default = _name_of(text)
     return Part(text, name, default)
 
 
 def _literals(text: str) -> list[Part]:
-    """A literal, and the placeholders in it."""
+    """The parts of a literal with placeholders."""
     pieces = _PLACEHOLDER.split(text)
     return [
         Part(piece, piece.strip("%") if len(piece) > 2 else "") if number % 2 else Part(piece)
@@ -294,14 +294,13 @@ def _literals(text: str) -> list[Part]:
 
 
 def _literals_after(text: str) -> list[Part]:
-    """Likewise, where the literal begins with the name of a variable whose `$` is before it."""
+    """The parts of a literal that begins with a variable whose `$` stands before it."""
     name, rest = re.fullmatch(r"(\w*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches all
     return [Part("$" + name, name), *_literals(rest)]
 
 
 def _to_the_left(text: str, at: int) -> tuple[int, list[Part], bool]:
-    """What belongs to a string before that place: where it begins, its parts, and whether there is
-    nothing before it."""
+    """The string before a place: its beginning, its parts, and whether nothing precedes it."""
     parts: list[Part] = []
     while len(parts) < 40:
         before = text[max(0, at - _WINDOW) : at]
@@ -338,7 +337,7 @@ def _to_the_right(
     is_start: bool = False,
     is_joined: bool = False,
 ) -> Expression:
-    """The string that begins at `start`, of which all to `at` is in `parts`."""
+    """The string from `start`; `parts` has all of it before `at`."""
     closed = -1
     while len(parts) < 80:
         if not in_string:
@@ -366,7 +365,7 @@ def _to_the_right(
 def _following(
     text: str, at: int, *, is_joined: bool, is_closed: bool
 ) -> tuple[int, list[Part], bool] | None:
-    """What is concatenated to what ends there: where it ends, or its string begins; its parts; and
+    """What is concatenated at a place: where it ends, or where its string begins; its parts; and
     whether it is a string."""
     comma = re.compile(r"\s*,\s*").match(text, at) if is_joined else None
     found = comma or _OPERATOR_AT.match(text, at)
@@ -381,7 +380,7 @@ def _following(
 
 
 def _filled(parts: list[Part], text: str, closed: int) -> list[Part]:
-    """The parts with the arguments of the format put in for its placeholders."""
+    """The parts with the arguments of the format in place of its placeholders."""
     begin = _ARGUMENTS.match(text, closed)
     if begin is None:
         return parts
@@ -395,7 +394,7 @@ def _filled(parts: list[Part], text: str, closed: int) -> list[Part]:
 
 
 def _arguments(text: str) -> Iterator[Part]:
-    """The arguments that a text begins with."""
+    """The arguments at the beginning of a text."""
     depth, word = 0, ""
     for char in text:
         if (char == ")" and depth == 0) or char == ";":

@@ -1,5 +1,4 @@
-"""From a file to its findings: each call of a retired or retiring route, and what to write
-instead."""
+"""From a file to its findings: calls of retired or retiring routes, and what to write instead."""
 
 import ast
 import re
@@ -36,7 +35,7 @@ _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
 _IGNORE = re.compile(r"hub-v1:\s*ignore\b(.*)")
 _LONGEST_LINE = 1_000
 _LARGEST_PARSED = 1 << 20
-"""Characters of a file that is parsed: what is larger was written by no person."""
+"""The most characters of a file to parse: no person writes a longer one."""
 _LONGEST_COMMENT = 20_000
 _COMMENT_ALONE = re.compile(r"\s*(?:#|//|/\*|<!--|--|;|\*|@?REM\b)")
 _HASH = words(
@@ -78,31 +77,31 @@ class Finding:
     fix: Fix | None = None
     replacement: str = ""
     calls: int | None = None
-    """How many were made, where a journal or report was given."""
+    """How often it is called; None without a journal or report."""
     callers: list[str] = field(default_factory=list)
     last_seen: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What tells it from others, wherever in its file it moves to."""
+        """Identifies the finding, wherever it moves within its file."""
         target = self.target
         return self.file, target.kind, target.route, target.repository, str(self.does)
 
 
 @dataclass(slots=True)
 class _Site:
-    """A call, and where in the file it is."""
+    """A call and its place in the file."""
 
     at: int
     target: Target
     does: Does = Does.UNKNOWN
     context: Context | None = None
     own: frozenset[int] = frozenset()
-    """The lines that it is made of."""
+    """The lines that the call is made of."""
 
     @property
     def lines(self) -> frozenset[int]:
-        """Lines on which a comment may leave it out."""
+        """Lines on which a comment may exclude the call."""
         return self.own | {line - 1 for line in self.own}
 
 
@@ -121,7 +120,7 @@ class _FileScan:
         self.expressions = Expressions(source.text)
         self.language = language_of(source.name, source.text)
         self._done: set[int] = set()
-        """Expressions that a call is made of, or that call nothing."""
+        """The starts of expressions that need no further look."""
         self._lines = [0, *(match.end() for match in re.finditer("\n", source.text))]
 
     def findings(self) -> list[Finding]:
@@ -130,7 +129,7 @@ class _FileScan:
         return [finding for site in sites if (finding := self._finding(site)) is not None]
 
     def line_of(self, at: int) -> int:
-        """The number of the line that a place is on."""
+        """The number of the line of a place."""
         return bisect_right(self._lines, at)
 
     # Shell.
@@ -163,7 +162,7 @@ class _FileScan:
                 target = target_of(resolved, fetch.method, self.expressions, docker_token=token)
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
-                    if asks_hub(resolved):  # for what is nothing to be found, such as a PATCH
+                    if asks_hub(resolved):  # for a route that is not retired
                         self._take(*span, is_mention=False)
                     continue
                 self._take(*span, is_mention=is_mention, of=resolved.of)
@@ -184,7 +183,7 @@ class _FileScan:
         return interpolation(script.piece.source(atom.start, atom.end, self.text))
 
     def _is_local(self, resolved: Resolved, at: int) -> bool:
-        """Whether the variables in constants still have the value that they had there."""
+        """Whether the variables in constants keep their values up to the call."""
         for constant in resolved.of:
             between = self.text[constant.end : at]
             for part in constant.parts:
@@ -199,7 +198,7 @@ class _FileScan:
     def _take(
         self, start: int, end: int, *, is_mention: bool, of: Iterable[Expression] = ()
     ) -> None:
-        """Mark what is in a part of the file as done with."""
+        """Mark the expressions in a part of the file as done."""
         for each in self.expressions.found:
             if each.start < end and start < each.end and each.start not in self._done:
                 self._done.add(each.start)
@@ -233,7 +232,7 @@ class _FileScan:
             yield from self._relative(prose)
 
     def _relative(self, prose: "_Prose") -> Iterator[_Site]:
-        """Paths alone, in a file that has a host of Hub's alone."""
+        """Calls whose path and host are in separate strings of the file."""
         for expression in self.expressions.found:
             if expression.start in self._done or not expression.is_string_start:
                 continue
@@ -310,7 +309,7 @@ class _FileScan:
             if comment is None:
                 continue
             is_alone = _COMMENT_ALONE.match(self._line(number)) is not None
-            # On a line of its own it is about the next line, else about its own.
+            # A comment on its own line is about the next line.
             if (number + is_alone) not in site.own:
                 continue
             if re.search(r"\w", comment[1]):
@@ -321,7 +320,7 @@ class _FileScan:
 
 
 class _Prose:
-    """Which parts of a file are comments, docstrings or text between code."""
+    """The parts of a file that are comments, docstrings or text around code."""
 
     def __init__(self, text: str, language: str) -> None:
         self._text, self._language = text, language
@@ -333,9 +332,9 @@ class _Prose:
             ]
 
     def holds(self, at: int) -> bool:
-        """Whether that place is in one."""
+        """Whether a place is in one of them."""
         text, language = self._text, self._language
-        # What stands far to the right in a line is in no comment: that line is no person's.
+        # No person writes a comment at the end of so long a line.
         start = text.rfind("\n", max(0, at - _LONGEST_LINE), at) + 1
         before = text[start:at] if start or at <= _LONGEST_LINE else ""
         if language == "markdown":
@@ -362,7 +361,7 @@ class _Prose:
 
 
 def _is_after(sign: str, before: str) -> bool:
-    """Whether the sign of a comment stands in the beginning of a line, outside of strings."""
+    """Whether the beginning of a line contains the sign of a comment outside of strings."""
     quote = ""
     for at, char in enumerate(before):
         if quote:
@@ -376,7 +375,7 @@ def _is_after(sign: str, before: str) -> bool:
 
 
 def _docstrings(text: str) -> list[tuple[int, int]]:
-    """The strings of a Python file that are nothing but text."""
+    """The string statements of a Python file, such as docstrings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -395,7 +394,7 @@ def _docstrings(text: str) -> list[tuple[int, int]]:
 
 
 def replacement_for(target: Target, what: Does, language: str) -> str:
-    """What to write instead, to read: a sentence, and code for what the call is made for."""
+    """What to write instead: a sentence for people, and code for the purpose of the call."""
     if target.row is None:
         return target.instead
     namespace, _, name = target.repository.partition("/")
@@ -424,5 +423,5 @@ def replacement_for(target: Target, what: Does, language: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Bytes of a file, a character each, as the text that they are."""
+    """The text of bytes that are characters of ISO 8859-1."""
     return from_wire(text.encode("latin-1", "replace"))

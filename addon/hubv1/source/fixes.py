@@ -1,6 +1,6 @@
-"""Whether a call is an idiom that is known, and the change to it.
+"""The change to a call, if it is a known idiom.
 
-The new lines use what the script uses already: curl or wget, and jq where it has jq.
+The new lines use the tools that the script uses already: curl or wget, and jq if it has jq.
 """
 
 import re
@@ -38,8 +38,8 @@ _REGISTRY = "https://registry-1.docker.io/v2/"
 _HUB = "https://hub.docker.com/v2/namespaces/"
 
 Text = tuple[str | Part, ...]
-"""New text: of ours, and parts that stay as they stand. Where ours has a line break, all of it may
-be on one line as well; a backslash before it goes with it then."""
+"""New text, with parts of the file that are kept. The new text may also be put on one line: each
+line break, with a backslash before it, then becomes a blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a fix does to a piece."""
+    """The edits of a fix to a piece."""
 
     idiom: str
     edits: tuple[Edit, ...]
@@ -62,7 +62,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a change needs to know of the call."""
+    """The call that a change is for."""
 
     script: Script
     stage: Stage
@@ -70,18 +70,18 @@ class Context:
     expressions: Expressions
     language: str
     number: int
-    """Which of the words is the URL."""
+    """The index of the word with the URL."""
     skopeo: bool = False
     """Whether the user prefers skopeo."""
 
     @property
     def piece(self) -> Piece:
-        """What the call stands in."""
+        """The piece of shell with the call."""
         return self.script.piece
 
 
 def change_for(context: Context) -> Change | None:
-    """The change to a call; None where it is no idiom that is known."""
+    """The change to a call; None if it is no known idiom."""
     stage, target = context.stage, context.target
     fetch = read_fetch(stage.command)
     is_simple = fetch.is_plain and all(map(_is_harmless, stage.command.redirects))
@@ -101,7 +101,7 @@ def _is_harmless(redirect: str) -> bool:
 
 
 def _is_simple(target: Target) -> bool:
-    """Whether the URL has literals and plain variables alone."""
+    """Whether the URL consists of literals and plain variables."""
     pieces = [piece for each in (*target.segments, target.tag) for piece in each]
     return 0 < len(target.segments) < 3 and all(map(_is_plain, pieces))
 
@@ -117,13 +117,13 @@ def _is_plain(part: str | Part) -> bool:
 
 
 def _reader(context: Context, fetch: Fetch) -> Change | None:
-    """The change to a list that is read."""
+    """The change to a call whose list of tags is read."""
     found = reader_of(context.stage)
     if found is None or fetch.output != "-" or fetch.write_out or "I" in fetch.flags:
         return None
     idiom, number = found
     last = context.stage.after[number - 1]
-    assert last is not None  # noqa: S101  # since it is one that is known
+    assert last is not None  # noqa: S101  # an idiom has simple commands alone
     prefix, repository = _repository(context)
     text = _list(context, fetch, idiom, repository)
     rest = context.stage.after[number:]
@@ -139,7 +139,7 @@ def _reader(context: Context, fetch: Fetch) -> Change | None:
 
 
 def _hides_failure(context: Context) -> bool:
-    """Whether a list that cannot be had would pass for one without the name that is looked for."""
+    """Whether a failure to get the list would pass for a list without the name."""
     stage = context.stage
     if stage.is_tested:
         return True
@@ -155,11 +155,11 @@ def _is_test(context: Context) -> bool:
 
 
 def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Text | None:
-    """A pipeline that prints what the idiom does, from the registry; its last command fails where
-    the list is not whole."""
+    """A pipeline that prints the same from the registry; its last command fails if the list is not
+    complete."""
     last = context.stage.after[0]
     last = last if last is not None and last.name == "jq" and "." not in last.arguments else None
-    # Of jq's arguments all stay but the program.
+    # All arguments of jq are kept but the program.
     options = re.findall(
         r"(?m)^-\w+$|^--raw-output$", "\n".join(last.arguments if last else ["-r"])
     )
@@ -207,16 +207,16 @@ def _part(context: Context, atom: Atom) -> str | Part:
 
 
 def _in_new_text(context: Context, part: Part) -> str | Part:
-    """A variable: as it stands where something puts it in before the shell runs."""
+    """A variable for new text: unchanged if something replaces it before the shell runs."""
     if part.name in context.piece.textual or not part.text.startswith("$"):
         return part
     if context.language == "make" and part.text not in context.piece.text:
-        return part  # of another of make's variables
+        return part  # from another variable of make
     return part if part.text.startswith(("$(", "${{")) else f"${{{part.name}}}"
 
 
 def _repository(context: Context) -> tuple[list[Text], Text]:
-    """What has to stand before, and the name of the repository with its namespace."""
+    """Lines that must come before, and the name of the repository with its namespace."""
     segments = [tuple(_fill(context, each)) for each in context.target.segments]
     if len(segments) == 2:
         return [], (*segments[0], "/", *segments[1])
@@ -237,7 +237,7 @@ def _fill(context: Context, pieces: Sequence[str | Part]) -> Iterator[str | Part
 
 
 def _literal(context: Context, pieces: Sequence[str | Part]) -> str | None:
-    """The value of a part of the path, where all its variables have but one."""
+    """The value of a part of the path, if each of its variables has only one."""
     texts = [
         each if isinstance(each, str) else context.expressions.literal(each.name or "")
         for each in pieces
@@ -246,7 +246,7 @@ def _literal(context: Context, pieces: Sequence[str | Part]) -> str | None:
 
 
 def _tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
-    """What has to stand before, and the URL of a tag of v2."""
+    """Lines that must come before, and the URL of a tag in API v2."""
     prefix, repository = _repository(context)
     if "/" not in repository:
         name = _free_name(context, "repository")
@@ -286,7 +286,7 @@ def _status(context: Context, fetch: Fetch) -> Change | None:
 
 
 def _code(context: Context, fetch: Fetch) -> Change | None:
-    """The change to a status code that is compared."""
+    """The change to a comparison of the status code."""
     stage = context.stage
     is_code = re.fullmatch(r"%\{(http_code|response_code)\}(\\n)?", fetch.write_out)
     if stage.after or not is_code or fetch.output != "/dev/null" or "f" in fetch.flags:
@@ -318,7 +318,7 @@ def _recompared(context: Context, operator: str, text: str) -> Iterator[Edit]:
 
 
 def _is_for_404(context: Context) -> bool:
-    """Whether the variable that the code is put into is compared to 404 and nothing else."""
+    """Whether the variable with the status code is compared with 404 alone."""
     name = re.escape(context.stage.captured_by)
     found = re.findall(
         rf"\$\{{?{name}\}}?[\"']?\s*(?:==?|!=|-eq|-ne)\s*[\"']?(\w+)", context.script.text
@@ -327,7 +327,7 @@ def _is_for_404(context: Context) -> bool:
 
 
 def _text(context: Context, fetch: Fetch) -> Change | None:
-    """The change to what looks for `Tag not found` in the answer."""
+    """The change to a search for `Tag not found` in the answer."""
     stage = context.stage
     if fetch.output != "-" or fetch.write_out or "f" in fetch.flags or fetch.tool != "curl":
         return None
@@ -375,20 +375,20 @@ def _in_list(context: Context, fetch: Fetch) -> Change | None:
 
 
 def _end_with_redirects(context: Context) -> int:
-    """Where the pipeline ends, with what its last command is redirected to."""
+    """The end of the pipeline with the redirections of its last command."""
     last = context.stage.after[-1]
-    assert last is not None  # noqa: S101  # since it is a grep
+    assert last is not None  # noqa: S101  # it is a grep
     return max(context.stage.end, context.script.stage(last.node).end)
 
 
 def _free_name(context: Context, name: str) -> str:
-    """A name of a variable that the file has not."""
+    """A name for a variable that the file does not use."""
     text = context.expressions.text
     return f"hub_{name}" if re.search(rf"\b{name}=|\$\{{?{name}\b", text) else name
 
 
 def _word_edit(context: Context, word: Sequence[Atom], text: Text) -> Edit:
-    """Puts a text in the place of a word, the quotes around it included."""
+    """An edit that replaces a word with the quotes around it."""
     start, end = word[0].start, word[-1].end
     script = context.script.text
     while start > 0 and script[start - 1] in "\"'":
@@ -404,8 +404,7 @@ _BODIES = words(
 
 
 def _placed(context: Context, prefix: Sequence[Text], text: Text, end: int) -> tuple[Edit, ...]:
-    """Puts a text in the place of all from the beginning of the call to `end`, and what has to
-    stand before it there."""
+    """Edits that replace the call up to `end`, and insert lines before it."""
     return _prefixed(context, prefix, Edit(context.stage.start, end, text))
 
 
@@ -434,8 +433,8 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
 
 
 def _laid_out(context: Context, text: Text) -> Text:
-    """The text with its lines indented as the one that it is put into; on one line where the file
-    has no lines of shell, or where a here-document would follow the first of them."""
+    """The text with its lines indented like the line of the call; on one line if the file allows no
+    new lines, or if a here-document would follow the first one."""
     script, start = context.script.text, context.stage.start
     around = (
         script[:start].replace("\\\n", "").rpartition("\n")[2] + script[start:].partition("\n")[0]

@@ -1,8 +1,8 @@
-"""The idioms that the world copied.
+"""The idioms that many scripts copied.
 
-A change is offered where the parsed lines equal an idiom up to literals of [A-Za-z0-9._/:-] and
-plain variables, and nowhere else; the tests run each idiom's old lines by way of the bridge and its
-new ones without it.
+A change is offered only where the parsed lines equal an idiom, apart from literals of
+[A-Za-z0-9._/:-] and plain variables. The tests run the old lines of each idiom through the bridge,
+and the new ones without it.
 """
 
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ NOT_404 = (
 
 @dataclass(frozen=True, slots=True)
 class Idiom:
-    """One that is known, with an example."""
+    """A known idiom, with an example."""
 
     name: str
     old: str
-    """With an address of v1's in the place of `{list}` or `{tag}`."""
+    """The old lines; `{list}` or `{tag}` stands for a URL of v1."""
     differs: str = ""
-    """What is not as before, where that is on purpose."""
+    """What the new lines do differently, on purpose."""
     jq: str = ""
-    """What of the sorted names jq prints; for readers of lists."""
+    """For readers of lists: what jq prints of the sorted names."""
     awk: str = ""
-    """What awk prints for each name, likewise; empty where it cannot."""
+    """For readers of lists: what awk prints for each name; empty if it cannot."""
 
 
 _NAMES = "print"
 _PAIRS = r'print "\"name\": \"" $0 "\""'
 COUNT = "count"
-"""In the place of what awk prints for each name: their number."""
+"""Means that awk prints the number of names."""
 
 _READERS = r"""
 list-sed-tr-awk ~ names ~ [] ~ sed -e 's/[][]//g' -e 's/"//g' -e 's/ //g' | tr '}' '\n' | awk -F: '{print $3}'
@@ -81,7 +81,7 @@ exists-text-grep ~ ~ if curl -s {tag} | grep -q 'Tag not found'; then echo no; e
 exists-in-list ~ BY_404 ~ if curl -s {list} | grep -Fq '"name": "'$TAG'"'; then echo yes; else echo no; fi
 exists-name-in-list ~ BY_404 ~ if curl -s {list} | grep -q '"'$TAG'"'; then echo yes; else echo no; fi
 """  # noqa: E501  # as above
-"""Name, what is not as before, and shell lines."""
+"""Name, what the new lines do differently, and shell lines."""
 
 
 _AWK = {"names": _NAMES, "pairs": _PAIRS, "count": COUNT, "": ""}
@@ -90,7 +90,7 @@ _DIFFERS = {"BY_404": BY_404, "NOT_404": NOT_404, "": ""}
 
 def _rows(table: str) -> list[list[str]]:
     rows = [line.split("~") for line in table.strip().splitlines()]
-    # Where jq's part begins with a blank it is no mistake.
+    # A leading blank in the part for jq is intended.
     return [[cell.removeprefix(" ").removesuffix(" ") for cell in row] for row in rows]
 
 
@@ -98,7 +98,7 @@ READERS = tuple(
     Idiom(name, f"curl -s {{list}} | {shell}", LOUD, jq, _AWK[awk])
     for name, awk, jq, shell in _rows(_READERS)
 )
-"""What makes names, or their number, of v1's list."""
+"""Idioms that print the names in v1's list, or their number."""
 
 TESTS = tuple(Idiom(name, shell, _DIFFERS[differs]) for name, differs, shell in _rows(_TESTS))
-"""What tells whether a tag is there."""
+"""Idioms that test whether a tag exists."""

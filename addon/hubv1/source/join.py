@@ -1,4 +1,4 @@
-"""What was called, joined with where it is written."""
+"""Calls in the traffic, joined with the findings in files."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from hubv1.source.targets import SCANNED_ROUTES, V1, base_target
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Calls of one caller for one route and repository; so much of a finding of a JSON report."""
+    """Calls of one caller for one route and repository, like a finding of a JSON report."""
 
     route: str
     repository: str
@@ -35,7 +35,7 @@ def read_report(path: Path) -> list[Usage]:
 
 
 def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:
-    """The calls in journals, and in fleets' databases; raises JournalError."""
+    """The calls in journals and databases of fleets; raises JournalError."""
     places = {place.key: place for place in map(Place, journals)}
     hour = datetime.now(UTC)
     with read_all([*places.values()], EVERYTHING, say) as histories:
@@ -48,10 +48,10 @@ def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[U
 
 
 def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> tuple[Usage, ...]:
-    """Tell each finding what was called of it; returns the calls that no finding explains.
+    """Add the calls to their findings; returns the calls that no finding explains.
 
-    A call belongs to the findings that name its repository most exactly: a variable may stand for
-    any, but not for one that is named elsewhere.
+    A call belongs to the findings that name its repository most exactly: a variable stands for any
+    repository except those that are named elsewhere.
     """
     findings = [*findings]
     for finding in findings:
@@ -59,7 +59,7 @@ def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> tuple[Usage, .
     not_found = []
     for usage in usages:
         if usage.route not in SCANNED_ROUTES:
-            continue  # a kind of call that is not looked for in files
+            continue  # a scan does not look for it
         fitting = [each for each in findings if _fits(each, usage)]
         best = min(map(_vagueness, fitting), default=None)
         for finding in fitting:
@@ -85,7 +85,7 @@ def _fits(finding: Finding, usage: Usage) -> bool:
         return _family(usage.route).startswith(("GET /v1/", "DELETE/PUT /v1/", "* /v1/"))
     if _family(target.route) != _family(usage.route):
         return False
-    # A list of a namespace's repositories is written down without a repository.
+    # The list of a namespace has no repository in the journal.
     return not usage.repository or fnmatchcase(usage.repository, target.repository)
 
 

@@ -1,4 +1,4 @@
-"""From a change of a piece of shell to a change of its file, and to what `git apply` takes."""
+"""From the change to a piece of shell to edits of its file, and to a diff for `git apply`."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from hubv1.source.tree import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A change of a file: from offset to offset, and what stands there instead."""
+    """An edit of a file: the text to put between two offsets."""
 
     start: int
     end: int
@@ -22,7 +22,7 @@ class FileEdit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """The change to a call, proven for its idiom."""
+    """The edits that fix a call; its idiom is proven by tests."""
 
     idiom: str
     edits: tuple[FileEdit, ...]
@@ -31,7 +31,7 @@ class Fix:
 
 
 def fix_of(change: Change, piece: Piece, source: SourceFile) -> Fix | None:
-    """The fix that makes that change in the file; None where the new text does not fit in."""
+    """The fix that makes the change in the file; None if the new text does not fit in."""
     new, at = "", 0
     for edit in sorted(change.edits, key=lambda each: (each.start, each.end)):
         if edit.start < at:
@@ -65,7 +65,7 @@ def _written(piece: Piece, text: Text) -> str:
 
 
 def apply(text: str, edits: Iterable[FileEdit]) -> str:
-    """The text of a file with its edits; of those that overlap the first counts."""
+    """The text with the edits; of overlapping edits, the first is applied."""
     made, at = [], 0
     for edit in sorted(edits, key=lambda each: (each.start, each.end)):
         if edit.start < at:
@@ -76,7 +76,7 @@ def apply(text: str, edits: Iterable[FileEdit]) -> str:
 
 
 def without_overlaps(fixes: Sequence[Fix]) -> list[FileEdit]:
-    """The edits of fixes of one file; of those that overlap the first is taken as a whole."""
+    """The edits of all fixes of a file; of overlapping fixes, the first is taken."""
     taken: list[FileEdit] = []
     for fix in fixes:
         if not any(
@@ -87,7 +87,7 @@ def without_overlaps(fixes: Sequence[Fix]) -> list[FileEdit]:
 
 
 def diff_of(source: SourceFile, edits: Iterable[FileEdit]) -> str:
-    """A unified diff, in bytes a character each."""
+    """A unified diff, whose characters are bytes."""
     old, new = source.text, apply(source.text, edits)
     lines = unified_diff(
         re.findall(r"[^\n]*\n|[^\n]+$", old), re.findall(r"[^\n]*\n|[^\n]+$", new),
@@ -99,10 +99,10 @@ def diff_of(source: SourceFile, edits: Iterable[FileEdit]) -> str:
 
 
 def _name(side: str, name: str) -> str:
-    """A name as git writes it: quoted, with octal escapes, where it has odd characters."""
+    """A name as git writes it, quoted and with octal escapes if necessary."""
     raw = os.fsencode(f"{side}/{name}")
     if re.fullmatch(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]+", raw):
-        # A tab ends a name that has blanks in it.
+        # A tab ends a name with blanks.
         return raw.decode() + "\t" * (b" " in raw)
     special = {**dict(zip(range(7, 14), "abtnvfr", strict=True)), 34: '"', 92: "\\"}
     escaped = (

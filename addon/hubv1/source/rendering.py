@@ -1,4 +1,4 @@
-"""A scan as text: for a terminal, as Markdown, JSON, a diff, SARIF and JUnit's XML."""
+"""A scan as text for a terminal, Markdown, JSON, a diff, SARIF or JUnit XML."""
 
 import json
 import os
@@ -34,16 +34,16 @@ _RULES = {
 
 @dataclass(slots=True)
 class Scan:
-    """All that was found, and what was looked at."""
+    """The findings of a scan, and what it read."""
 
     findings: list[Finding]
     coverage: Coverage
     not_found: tuple[Usage, ...] | None = None
-    """Calls that are in no file; None where no journal or report was given."""
+    """Calls in the traffic that are in no file; None without a journal or report."""
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     """The files that have fixes, by name."""
     fixed: int = 0
-    """Findings that --fix has changed."""
+    """The number of findings that --fix has fixed."""
 
 
 def render(scan: Scan, form: str) -> str:
@@ -52,7 +52,7 @@ def render(scan: Scan, form: str) -> str:
 
 
 def summary(scan: Scan) -> str:
-    """What was found, in a sentence."""
+    """The findings in a sentence."""
     retiring = sum(each.target.kind == RETIRING for each in scan.findings)
     if not scan.findings:
         return (
@@ -67,7 +67,7 @@ def summary(scan: Scan) -> str:
 
 
 def coverage_in_words(coverage: Coverage) -> str:
-    """Files, bytes, what was left out, and with what table."""
+    """What the scan read, what it left out, and which table of routes it used."""
     much = f"{number(coverage.files, 'file')} of {coverage.bytes:,} bytes"
     parts = [f"Looked at {much} for {len(SCANNED_ROUTES)} routes (table of {TABLE_DATE})."]
     if coverage.skipped.total():
@@ -88,7 +88,7 @@ def coverage_in_words(coverage: Coverage) -> str:
 
 
 def traffic_in_words(finding: Finding) -> str:
-    """What the join with the traffic says."""
+    """The traffic of a finding; empty without a journal or report."""
     if finding.calls is None:
         return ""
     if not finding.calls:
@@ -216,7 +216,7 @@ def _time(moment: datetime) -> str:
 
 
 def _diff(scan: Scan) -> str:
-    """All fixes, a part for each file; bytes, a character each."""
+    """The fixes of each file as a diff, whose characters are bytes."""
     parts = []
     for name, found in groupby(scan.findings, key=lambda finding: finding.file):
         fixes = [each.fix for each in found if each.fix is not None]
@@ -271,7 +271,7 @@ def _sarif_of(finding: Finding, scan: Scan) -> dict[str, Any]:
 
 
 def _changed_lines(finding: Finding, text: str) -> tuple[dict[str, int], str]:
-    """The lines that a fix changes, as a region, and what stands there then."""
+    """The region of the lines that a fix changes, and their new text."""
     edits = sorted(finding.fix.edits if finding.fix else (), key=lambda each: each.start)
     begin = text.rfind("\n", 0, edits[0].start) + 1
     end = text.find("\n", max(each.end for each in edits)) + 1 or len(text)

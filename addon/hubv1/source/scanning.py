@@ -1,4 +1,4 @@
-"""A scan from beginning to end: trees read, fixes written, gates asked."""
+"""A scan from beginning to end: read trees, write fixes, evaluate the gate."""
 
 import os
 from collections import Counter
@@ -21,12 +21,12 @@ Key = tuple[str, str, str, str, str]
 
 
 class Gate(StrEnum):
-    """What to look for."""
+    """What --fail-on looks for."""
 
     ANY = "any"
     """Calls."""
     UNFIXED = "unfixed"
-    """Calls that have no fix, or whose fix is not written."""
+    """Calls without a fix."""
     NEW = "new"
     """Calls that an earlier scan does not have."""
     NEVER = "never"
@@ -46,7 +46,7 @@ class _Baseline(msgspec.Struct):
 
 
 def scan_trees(tree: Tree, *, skopeo: bool = False) -> Scan:
-    """What is found in all files of the tree."""
+    """Scan all files of the tree."""
     scan = Scan([], tree.coverage)
     sources: dict[str, SourceFile] = {}
     for source in tree.files():
@@ -59,8 +59,10 @@ def scan_trees(tree: Tree, *, skopeo: bool = False) -> Scan:
 
 
 def write_fixes(scan: Scan, say: Callable[[str], None]) -> None:
-    """Write all fixes into their files, and keep the findings that are left; `say` hears of files
-    that cannot be written, or were changed meanwhile."""
+    """Write all fixes into their files, and keep the findings that are left in the scan.
+
+    `say` hears of files that cannot be written, or were changed meanwhile.
+    """
     left: list[Finding] = []
     for name, group in groupby(scan.findings, key=lambda finding: finding.file):
         found = [*group]
@@ -83,7 +85,7 @@ def write_fixes(scan: Scan, say: Callable[[str], None]) -> None:
 
 
 def _rewrite(source: SourceFile, text: str) -> None:
-    """Put the text in the place of what was read, so that nobody ever has half a script."""
+    """Replace the file if it is still what was read; nobody ever sees half a script."""
     descriptor = os.open(source.path, os.O_RDWR | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as file:
         if file.read() != source.text.encode("latin-1"):
@@ -100,7 +102,7 @@ def read_baseline(path: Path) -> Counter[Key]:
 
 
 def found_by_gate(gate: Gate, scan: Scan, baseline: Counter[Key] | None) -> str:
-    """What the gate asks for and is there, in a few words; empty where nothing is."""
+    """What the gate found, in a few words; empty for nothing."""
     count, what = len(scan.findings), "call"
     if gate is Gate.UNFIXED:
         count = sum(each.fix is None for each in scan.findings)

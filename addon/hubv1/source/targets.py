@@ -1,4 +1,4 @@
-"""What a URL asks for: a retired route of v1, or a route that Docker retires next."""
+"""The target of a URL: a retired route of v1, or a route that Docker retires next."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from hubv1.api.routes import RETIRING as RETIRING_ROWS
 from hubv1.source.expressions import HOLE, Expressions, Part, Resolved
 
 TABLE_DATE = date(2026, 11, 29)
-"""When what Docker has retired or deprecated was last looked up."""
+"""The day on which the tables of routes were last compared with Docker's documentation."""
 
 V1 = "v1"
 RETIRING = "retiring"
@@ -34,43 +34,43 @@ _REPOSITORIES = re.compile(
     r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
 RETIRING_ROUTES = tuple(route for route in RETIRING_ROWS if route.listing is not Listing.PAGE)
-"""Pages that Hub refuses are left out: no file tells whether a page is one of them."""
+"""Without the pages that Hub refuses: a file does not show whether a page is one of them."""
 SCANNED_ROUTES = frozenset(
     route.name
     for route in (*ROUTES, *RETIRING_ROUTES)
     if not route.path.startswith("/v1/") or route.path.startswith("/v1/repositories")
 )
-"""The routes that are looked for, as reports name them."""
+"""The names of the routes that a scan looks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a call asks for."""
+    """The target of a call."""
 
     kind: str
     route: str
-    """As reports name it."""
+    """Its name in reports."""
     repository: str
-    """`namespace/repository`, with * for what is not known; empty where there is none, or where
-    Hub allows no such name."""
+    """`namespace/repository`, with * for what is unknown; empty if there is none, or if Hub does
+    not allow the name."""
     row: Route | None = None
-    """Of the table of v1."""
+    """The row in the table of v1, if it is in there."""
     instead: str = ""
-    """What to do about a call to v2."""
+    """What to do about a call to API v2."""
     segments: tuple[tuple[str | Part, ...], ...] = ()
-    """Of the name of the repository, as they stand in the URL."""
+    """The parts of the repository's name in the URL."""
     tag: tuple[str | Part, ...] = ()
 
     @property
     def listing(self) -> Listing | None:
-        """Which answer of v1's it wants."""
+        """The kind of v1 answer that it asks for."""
         return self.row.listing if self.row else None
 
 
 def target_of(
     resolved: Resolved, method: str, expressions: Expressions, *, docker_token: bool = False
 ) -> Target | None:
-    """What a URL asks for; None where that is nothing to be found."""
+    """The target of a URL; None if the scan does not look for it."""
     url = _URL.fullmatch(resolved.text)
     if url is None or url["path"] is None:
         return None
@@ -79,24 +79,24 @@ def target_of(
     known = _with_values(path, holes, expressions)
     if re.match(r"/+v1/", known):
         target = _v1(path, known, holes, method, docker_token=docker_token)
-        # What a query asks for no change can keep.
+        # No change can keep a query.
         return replace(target, segments=()) if target and query else target
     return None if url["host"].lower() == REGISTRY_HOST else _v2(known, method)
 
 
 def asks_hub(resolved: Resolved) -> bool:
-    """Whether it is a URL of a legacy host and no mere beginning of one."""
+    """Whether it is a complete URL of a legacy host."""
     is_url = _URL.fullmatch(resolved.text) is not None
     return is_url and not is_base(resolved) and not is_host(resolved)
 
 
 def is_base(resolved: Resolved) -> bool:
-    """Whether it is the beginning of v1's URLs that is called nowhere in its file."""
+    """Whether it is only the common beginning of v1's URLs."""
     return _has_path(resolved, r"/+v1/+repositories/*")
 
 
 def is_host(resolved: Resolved) -> bool:
-    """Whether it is a host that paths elsewhere in its file may be relative to."""
+    """Whether it is only a host, to which paths elsewhere in the file may be relative."""
     return _has_path(resolved, r"/*(?:v1/*)?")
 
 
@@ -106,13 +106,13 @@ def _has_path(resolved: Resolved, pattern: str) -> bool:
 
 
 def base_target() -> Target:
-    """What is said of a base that is called nowhere."""
+    """The target of a base that the file does not extend."""
     row = next(each for each in ROUTES if each.listing is Listing.NOTHING)
     return Target(V1, row.name, "", row)
 
 
 def _with_values(path: str, holes: Sequence[Part], expressions: Expressions) -> str:
-    """The path with the values of variables that have but one."""
+    """The path with the values of variables that have only one."""
     values = (
         expressions.literal(hole.name) if hole.name and not hole.name.isdigit() else ""
         for hole in holes
@@ -153,7 +153,7 @@ def _v2(path: str, method: str) -> Target | None:
     call = recognise_retiring(
         "POST" if is_login else method, path.replace(HOLE, "x").encode("utf-8")
     )
-    # `repositories/$1/tags` are the tags of a repository whose name is in one variable.
+    # In `repositories/$1/tags` one variable may hold the whole name of a repository.
     if call is None or call.route not in RETIRING_ROUTES or path.endswith(("/tags", "/images")):
         return None
     names = [re.sub(f"{HOLE}+", "*", each) for each in path.split("/")[3:]]

@@ -1,6 +1,6 @@
-"""The files of source trees that may hold calls, and what was looked at to find them.
+"""The files of source trees that may contain calls.
 
-Nothing of a tree is ever run, git included: its configuration may name programs. So .gitignore is
+Nothing in a tree is ever run, not even git, whose configuration may name programs: .gitignore is
 read here.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 LARGEST = 8 << 20
-"""Bytes of a file that is still read: no source is larger."""
+"""Larger files are skipped: no source is so long."""
 _PEEK = 8192
 _METADATA = frozenset({".git", ".hg", ".svn"})
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -25,40 +25,40 @@ _WIDE = (b"d\0o\0c\0k\0e\0r\0.", b"\0d\0o\0c\0k\0e\0r\0.")
 
 @dataclass(slots=True)
 class Coverage:
-    """What was looked at."""
+    """What a scan read and what it left out."""
 
     files: int = 0
     bytes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    """How many files and folders, by the reason."""
+    """Files and folders that were left out, by reason."""
     unreadable: list[str] = field(default_factory=list)
-    """The PATHs that were given and cannot be read."""
+    """Arguments that cannot be read."""
     mentions: int = 0
-    """Addresses of v1 in comments, prose and messages, which call nothing."""
+    """Addresses of v1 in comments, prose and messages, where nothing is called."""
     ignored: int = 0
-    """Calls that a comment leaves out."""
+    """Calls that a comment excludes."""
     unexplained: list[str] = field(default_factory=list)
-    """Places of such comments that give no reason, and so leave out nothing."""
+    """Places of such comments without a reason, which exclude nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that may hold calls."""
+    """A file that may contain calls."""
 
     path: Path
     name: str
-    """Relative to the root of its repository, else to where the user is, or to the PATH given."""
+    """Its path relative to the repository, else to the current folder, or to the argument."""
     text: str
-    """Its bytes, a character each (ISO 8859-1), so that any encoding passes."""
+    """Its bytes as one character each (ISO 8859-1), so that any encoding is kept."""
     is_recoded: bool = False
-    """Whether it is UTF-16 and was made UTF-8: no edit of it would fit."""
+    """Whether it was converted from UTF-16, so that edits would not fit."""
 
 
 class Tree:
-    """The files at and below the paths that a user names."""
+    """The files at and below the paths that a user gives."""
 
     def __init__(self, paths: Sequence[Path], exclude: Sequence[str], here: Path) -> None:
-        """`exclude` is in the words of .gitignore; `here` is the folder that the user is in."""
+        """`exclude` has patterns of .gitignore; `here` is the current folder."""
         self.coverage = Coverage()
         self._paths = paths
         self._here = here.resolve()
@@ -85,7 +85,7 @@ class Tree:
             yield from self._walk(str(folder), rules)
 
     def _walk(self, top: str, rules: "_Rules") -> Iterator[SourceFile]:
-        # Paths are texts here: to make objects of them takes longer than to read the files.
+        # Paths are strings here: Path objects would take longer than reading the files.
         waiting = [(top, rules)]
         while waiting:
             folder, rules = waiting.pop()
@@ -135,9 +135,9 @@ class Tree:
         yield SourceFile(Path(path), rules.name_of(path), data.decode("latin-1"), is_wide)
 
     def _bytes_of(self, path: str, *, is_named: bool) -> bytes | None:
-        """What is in the file; None, and counted, where it is not for reading."""
+        """The content of a file; None if it is skipped, which is counted."""
         try:
-            # Neither a link nor a pipe that has taken the file's place since is followed.
+            # The file may have been replaced by a link or a pipe meanwhile.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             self.coverage.skipped["files that cannot be read"] += 1
@@ -165,7 +165,7 @@ class Tree:
 
 
 class _Rules:
-    """What is left out in a folder, by the .gitignore files there and above."""
+    """What to leave out in a folder, by the .gitignore files there and above."""
 
     def __init__(
         self, base: str, exclude: GitIgnoreSpec, specs: tuple[tuple[int, GitIgnoreSpec], ...] = ()
@@ -174,22 +174,22 @@ class _Rules:
         self._path = base
         self._exclude = exclude
         self._specs = specs
-        """The nearest first, each with the length of its folder's path."""
+        """The nearest first, each with the length of its folder's path and a slash."""
 
     def below(self, folder: str) -> "_Rules":
-        """Those that hold in that folder."""
+        """The rules for that folder, which is below this one."""
         specs = self._specs
         for file in (f"{folder}/.git/info/exclude", f"{folder}/.gitignore"):
             try:
                 with open(file, encoding="utf-8", errors="surrogateescape") as lines:  # noqa: PTH123  # as above
                     spec = GitIgnoreSpec.from_lines(lines.read().splitlines())
-            except (OSError, ValueError):  # there is none, or no pattern is that
+            except (OSError, ValueError):  # no such file, or no valid pattern
                 continue
             specs = ((len(folder.rstrip("/")) + 1, spec), *specs)
         return self if specs is self._specs else _Rules(self._path, self._exclude, specs)
 
     def leave_out(self, path: str) -> str:
-        """Why that path is left out, empty where it is not; a folder's ends in a slash."""
+        """Why to leave out that path, empty if it is scanned; that of a folder ends in a slash."""
         if self._exclude.patterns and self._exclude.match_file(path[self._base :]):
             return "--exclude names"
         for length, spec in self._specs:
@@ -199,17 +199,17 @@ class _Rules:
         return ""
 
     def name_of(self, path: str) -> str:
-        """The path as findings have it."""
+        """The path as findings show it."""
         return path[self._base :]
 
 
 def _repository(path: Path) -> Path | None:
-    """The root of the git repository that the path is in."""
+    """The root of the git repository around the path."""
     return next((each for each in (path, *path.parents) if (each / ".git").exists()), None)
 
 
 def _may_call(data: bytes) -> bool:
-    """Whether a host and a path of v1 can be in there: most files are done with after this."""
+    """Whether the data may contain a call: this quick test excludes most files."""
     if any(host in data for host in _HOSTS):
         return any(sign in data for sign in _SIGNS)
     return data.startswith(_UTF_16) and any(wide in data for wide in _WIDE)

@@ -1,4 +1,4 @@
-"""What a command does with the answer of v1, since that decides what replaces the call."""
+"""What a command does with the answer of v1, which decides what replaces the call."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hubv1.source.commands import Fetch, canonical, words
 
 
 class Does(StrEnum):
-    """What is done with an answer."""
+    """What a script does with an answer."""
 
     LISTS = "lists names"
     NEWEST = "takes the newest"
@@ -33,19 +33,19 @@ _NEWEST = {
     "sed": re.compile(r"(?:.* )?(?:1p|1q|\$p|\$!d|1!d)", re.DOTALL),
     "awk": re.compile(r".*(?:NR ?== ?1|END ?\{ ?print).*", re.DOTALL),
 }
-"""The arguments of commands that take one of many lines or names."""
+"""The arguments of commands that pick one of many lines or names."""
 _COUNTS = {
     "wc": re.compile(""),
     "python3": re.compile(r"\(len\("),
     "grep": re.compile(r"^-c$", re.MULTILINE),
     "jq": re.compile(r"\blength\b[)\]]*$"),
 }
-"""What the canonical arguments of commands have that count."""
+"""What commands that count have in their canonical arguments."""
 _ABSENT = re.compile(r"not found|Resource", re.IGNORECASE)
 
 
 def does(script: Script, stage: Stage, fetch: Fetch, listing: Listing | None) -> Does:
-    """What is done with the answer to that command."""
+    """What the script does with the answer to a command."""
     if re.search("http_code|response_code", fetch.write_out):
         return Does.BY_STATUS
     if not stage.after and stage.captured_by:
@@ -86,7 +86,7 @@ def _of_stages(stages: Sequence[Command | None], stage: Stage, *, is_shown: bool
 
 
 def _of_variable(script: Script, stage: Stage, listing: Listing | None) -> Does:
-    """What is done with the variable that an answer is put into."""
+    """What the script does with the variable that the answer is assigned to."""
     name = stage.captured_by
     for use in script.uses(name):
         readers = _readers(use, name) if use.command.node.start_byte >= stage.end else []
