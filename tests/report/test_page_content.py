@@ -94,7 +94,7 @@ class TestContent:
             "2026-01-29: 1 translated",
             "2026-01-30: no call",
         ]
-        page.get_by_text("The same as a table").click()
+        page.get_by_text("As a table", exact=True).click()
         assert page.locator("#days tbody tr").all_inner_texts() == [
             "2026-03-01\t1\t1\t1",
             "2026-01-29\t1\t1\t1",

@@ -1,10 +1,10 @@
 "use strict";
-// Keeps the served page up to date. A page in a file has nothing of this.
+// Keeps the page that --serve shows up to date.
 const partsOf = (page) => [...page.querySelectorAll("[data-part]")];
 const namesOf = (page) => partsOf(page).map((part) => part.id).join();
 const before = new Map();
 
-// Nothing changes under somebody's fingers: a part that has the focus or a selection can wait.
+// A part that has the focus or a selection is not replaced while the user works with it.
 function isInUse(part) {
   const selection = getSelection();
   const isSelected = selection && !selection.isCollapsed && selection.containsNode(part, true);
@@ -33,7 +33,7 @@ function show(page) {
   if (namesOf(page) === namesOf(document)) {
     for (const part of partsOf(document)) swap(part, page.getElementById(part.id));
     for (const arrange of arrangements) arrange();
-  } else { // the first caller, say: the page has other sections now
+  } else { // the page has other sections now, for example after the first call
     arrangements.length = 0;
     before.clear();
     document.getElementById("main").replaceWith(page.getElementById("main"));

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting, filtering, copying and the choice of light or dark: what the page does beyond being read.
+// Sorting, filtering, copying, and the choice of light or dark.
 const root = document.documentElement;
 const wished = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : wished.matches);
@@ -24,13 +24,12 @@ function setUpTheme() {
   show();
 }
 
-// What was chosen in a table or list outlives its rows: each of these is called again when there
-// are new ones.
+// What the user chose for a table or list is applied again when its rows are replaced.
 const arrangements = [];
 
-const FOLD = 50; // rows, beyond which a table shows no more unless it is asked to
+const FOLD = 50; // a longer table shows only so many rows at first
 
-// Shows the rows that have all words of the search, and what `fits` says where it is given.
+// Shows the rows that contain all words of the search and for which `fits` is true, if given.
 function filterFor(things, rowsOf) {
   const tools = things.closest("section").querySelector(".tools");
   const [search, select, output] = ["input", "select", "output"].map((each) => tools.querySelector(each));
@@ -59,7 +58,7 @@ function filterFor(things, rowsOf) {
     const said = `${part === all ? all : `${part} of ${all}`} ${name}`;
     if (output.textContent !== said) output.textContent = said;
   };
-  // A link leads to a row that is not shown at present.
+  // A link leads to a row that is hidden.
   things.addEventListener("reveal", () => {
     isWhole = true;
     search.value = "";
@@ -117,7 +116,7 @@ function setUpTable(table) {
     head.append(button);
     button.addEventListener("click", () => {
       const was = head.getAttribute("aria-sort");
-      // Of figures and times the greatest are wanted first.
+      // Figures and times are sorted in descending order first.
       isFalling = was ? was === "ascending" : Boolean(head.className);
       chosen = at;
       for (const other of heads) other.removeAttribute("aria-sort");
@@ -188,7 +187,7 @@ function addMailLinks(part) {
   }
 }
 
-// Whoever calls for another repository can have its name in the replacements.
+// The user can put the name of another repository into the replacements.
 function setUpChoices(part) {
   for (const label of part.querySelectorAll(".choose")) {
     label.hidden = false;
@@ -204,7 +203,7 @@ function setUpChoices(part) {
 
 const two = (figure) => String(figure).padStart(2, "0");
 
-// A minute in UTC becomes that of the reader's zone, with UTC beside it.
+// Shows a time in the zone of the reader, with UTC beside it.
 function showLocal(cell) {
   const utc = cell.textContent.trim();
   if (!/^\d{4}(-\d\d){2} \d\d:\d\d$/.test(utc)) return;
@@ -232,7 +231,7 @@ function showLocalTimes(part) {
   }
 }
 
-// What a link leads to may be folded, filtered away or closed.
+// The target of a link may be folded, filtered out or closed.
 function reveal() {
   const target = document.getElementById(location.hash.slice(1));
   if (!target) return;
