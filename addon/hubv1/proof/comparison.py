@@ -6,7 +6,7 @@ never.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 
 ROUNDS = 3
@@ -64,20 +64,8 @@ class Compared:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Readings:
-    """The readings of both so far."""
-
-    first: list[Reading] = field(default_factory=list)
-    second: list[Reading] = field(default_factory=list)
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether each reader always gave the same."""
-        return len({*self.first}) == len({*self.second}) == 1
-
-
 Reader = Callable[[], Awaitable[Reading]]
+_Readings = Sequence[Reading]
 
 
 async def compare(first: Reader, second: Reader, *, in_order: bool) -> Compared:
@@ -85,7 +73,7 @@ async def compare(first: Reader, second: Reader, *, in_order: bool) -> Compared:
 
     `in_order` says whether the order of names matters.
     """
-    readings, disturbances = _Readings(), list[str]()
+    ones, others, disturbances = list[Reading](), list[Reading](), list[str]()
     for turn in range(MOST_ROUNDS):
         one, other = await _read(first, second, is_swapped=bool(turn % 2))
         if disturbed := [each for each in (one, other) if each.answered is Answered.DISTURBED]:
@@ -93,18 +81,19 @@ async def compare(first: Reader, second: Reader, *, in_order: bool) -> Compared:
             if len(disturbances) >= MOST_DISTURBANCES:
                 break
             continue
-        readings.first.append(one)
-        readings.second.append(other)
+        ones.append(one)
+        others.append(other)
         if _is_equal(one, other, in_order=in_order):
             reason = "neither finds it" if one.answered is Answered.ABSENT else ""
             return Compared(Conclusion.EQUAL, len(one.names), reason=reason)
-        if len(readings.first) >= (ROUNDS if readings.is_steady else CHANGING_ROUNDS):
-            found = _concluded(readings, in_order=in_order)
-            if readings.is_steady or found.conclusion is not Conclusion.DIFFERENT:
+        is_steady = len({*ones}) == len({*others}) == 1
+        if len(ones) >= (ROUNDS if is_steady else CHANGING_ROUNDS):
+            found = _conclude(ones, others, in_order=in_order)
+            if is_steady or found.conclusion is not Conclusion.DIFFERENT:
                 return found
-    if len(readings.first) < ROUNDS:
+    if len(ones) < ROUNDS:
         return Compared(Conclusion.UNSETTLED, reason=disturbances[-1])
-    return _concluded(readings, in_order=in_order)
+    return _conclude(ones, others, in_order=in_order)
 
 
 async def _read(first: Reader, second: Reader, *, is_swapped: bool) -> tuple[Reading, Reading]:
@@ -124,18 +113,17 @@ def _is_equal(one: Reading, other: Reading, *, in_order: bool) -> bool:
     return one.answered is Answered.ABSENT
 
 
-def _concluded(readings: _Readings, *, in_order: bool) -> Compared:
+def _conclude(ones: _Readings, others: _Readings, *, in_order: bool) -> Compared:
     """What all readings together show."""
-    first = {reading.answered for reading in readings.first}
-    second = {reading.answered for reading in readings.second}
+    first, second = ({each.answered for each in readings} for readings in (ones, others))
     if first == second == {Answered.FOUND}:
-        return _in_names(readings, in_order=in_order)
+        return _compare_names(ones, others, in_order=in_order)
     if first == {Answered.FOUND}:
-        return _without_answer(second, readings.second[-1])
+        return _without_answer(second, others[-1])
     if first == {Answered.ABSENT} and second == {Answered.FOUND}:
         return Compared(Conclusion.DIFFERENT, reason="it finds what the bridge does not")
     if Answered.FAILED in second:
-        why = next(each.reason for each in readings.second if each.reason)
+        why = next(each.reason for each in others if each.reason)
         return Compared(Conclusion.UNSETTLED, reason=f"nothing is there ({why})")
     return Compared(Conclusion.UNSETTLED, reason="it came and went while it was read")
 
@@ -149,20 +137,18 @@ def _without_answer(second: set[Answered], last: Reading) -> Compared:
     return Compared(Conclusion.UNSETTLED, reason="it gives an answer now and then")
 
 
-def _in_names(readings: _Readings, *, in_order: bool) -> Compared:
-    missing = _only_in(readings.first, readings.second)
-    extra = _only_in(readings.second, readings.first)
+def _compare_names(ones: _Readings, others: _Readings, *, in_order: bool) -> Compared:
+    missing, extra = _only_in(ones, others), _only_in(others, ones)
     if missing or extra:
         return Compared(Conclusion.DIFFERENT, missing=missing, extra=extra)
-    pairs = zip(readings.first, readings.second, strict=True)
-    if all(len(each.names) != len({*each.names}) for each in readings.second):
+    if all(len(each.names) != len({*each.names}) for each in others):
         return Compared(Conclusion.DIFFERENT, reason="it gives names more than once")
-    if in_order and all(_has_other_order(one, other) for one, other in pairs):
+    if in_order and all(map(_has_other_order, ones, others)):
         return Compared(Conclusion.DIFFERENT, reason="it gives another order")
     return Compared(Conclusion.UNSETTLED, reason="the list changed each time that it was read")
 
 
-def _only_in(these: Sequence[Reading], others: Sequence[Reading]) -> tuple[str, ...]:
+def _only_in(these: _Readings, others: _Readings) -> tuple[str, ...]:
     """Names in all of these readings and in none of the others."""
     elsewhere = {name for reading in others for name in reading.names}
     everywhere = {*these[0].names}.intersection(*(reading.names for reading in these[1:]))

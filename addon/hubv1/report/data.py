@@ -107,21 +107,10 @@ def _day(day: Day) -> dict[str, object]:
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    return {
-        "route": finding.route,
-        "caller": finding.caller,
-        "repository": finding.repository,
-        "calls": finding.calls,
-        "last_seen": finding.last_seen,
-        "successor": finding.migration.successor,
-        "change": finding.migration.change,
-        "old": finding.migration.old,
-        "signed": finding.signed,
-        "paged": finding.paged,
-        "outcomes": dict(zip(OUTCOMES, finding.ended, strict=True)),
-        "error_type": finding.error_type,
-        "error": finding.error,
-    }
+    fields = msgspec.structs.asdict(finding) | finding.migration._asdict()
+    fields["outcomes"] = dict(zip(OUTCOMES, fields.pop("ended"), strict=True))
+    del fields["host"]  # `old` has it
+    return fields
 
 
 def read_columns(text: str) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=_escape_controls,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -101,8 +101,8 @@ def _environment() -> Environment:
         "repository_names": repository_names,
         "minute": minute,
         "classes": _CLASSES,
-        "code": _code,
-        "timed": _timed,
+        "code": _mark_code,
+        "timed": _mark_times,
         "chart_height": HEIGHT,
         "quiet_days": QUIET_DAYS,
         "most_names": _MOST_NAMES,
@@ -113,17 +113,17 @@ def _environment() -> Environment:
     return environment
 
 
-def _shown(value: object) -> object:
+def _escape_controls(value: object) -> object:
     """Escape control characters in every text that a template puts into the page."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _timed(text: str) -> Markup:
+def _mark_times(text: str) -> Markup:
     """A text with its times in UTC marked, so that the page can show the reader's own zone."""
     return Markup(_MOMENT.sub(r"<time>\1</time>", str(escape(printable(text)))))  # noqa: S704  # escaped
 
 
-def _code(text: str, repository: str = "") -> Markup:
+def _mark_code(text: str, repository: str = "") -> Markup:
     """A script or message as markup; `repository` fills its placeholders, and can be exchanged."""
     code = Markup("\n").join(map(printable, text.rstrip("\n").split("\n")))
     if repository:

@@ -35,7 +35,7 @@ def read_template(path: Path) -> Words:
 
 def _decode(text: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_shown
+        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_escape_controls
     )
     try:
         return environment.from_string(text)
@@ -43,7 +43,7 @@ def _decode(text: str) -> Template:
         raise ValueError(f"line {error.lineno}: {error.message}") from error
 
 
-def _shown(value: object) -> object:
+def _escape_controls(value: object) -> object:
     """A text on lines of its own, each printable, so that nothing from outside is hidden."""
     if isinstance(value, str):
         return "\n".join(map(printable, value.split("\n")))

@@ -89,7 +89,7 @@ def _without_templates(piece: Piece) -> Piece:
     return piece
 
 
-def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
+def _join_parts(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
     """A piece made of texts, each with its place in the file, where it may be longer."""
     made, origin = [], list[int]()
     for at, part in parts:
@@ -98,7 +98,7 @@ def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:
     return Piece("".join(made), [*origin, end], **more)
 
 
-def _unescaped(
+def _unescape(
     text: str,
     span: tuple[int, int],
     special: str,
@@ -108,34 +108,34 @@ def _unescaped(
     """A piece of the file in which `meaning` replaces what matches `special`."""
     units = re.compile(rf"({special})|[^\n]|\n").finditer(text, *span)
     read = ((each.start(), meaning(each[1]) if each[1] else each[0]) for each in units)
-    return _gathered(read, span[1], **more)
+    return _join_parts(read, span[1], **more)
 
 
-def _verbatim(text: str, start: int, end: int, indent: str | None = None) -> Piece:
+def _copy(text: str, start: int, end: int, indent: str | None = None) -> Piece:
     return Piece(text[start:end], [*range(start, end + 1)], indent=indent)
 
 
-def _shell(text: str) -> Iterator[Piece]:
-    yield _verbatim(text, 0, len(text), "")
+def _read_shell(text: str) -> Iterator[Piece]:
+    yield _copy(text, 0, len(text), "")
 
 
 _OF_MAKE = r"\$\$|\$\(\w+\)|\$\{\w+\}|\$\((?:[^()]|\([^()]*\))*\)"
 
 
-def _make(text: str) -> Iterator[Piece]:
+def _read_make(text: str) -> Iterator[Piece]:
     """Recipe lines, and commands in $(shell …)."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
         if _CLIENT.search(match[1]):
-            yield _make_piece(text, *match.span(1))
+            yield _read_recipe(text, *match.span(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
         while end < len(text) and depth and (text[end] != "\n" or text[end - 1] == "\\"):
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        yield _make_piece(text, match.end(), end - (not depth))
+        yield _read_recipe(text, match.end(), end - (not depth))
 
 
-def _make_piece(text: str, start: int, end: int) -> Piece:
+def _read_recipe(text: str, start: int, end: int) -> Piece:
     """Shell as make passes it on: `$$` is a dollar, and make replaces its own variables."""
     textual = set()
 
@@ -148,16 +148,16 @@ def _make_piece(text: str, start: int, end: int) -> Piece:
         textual.add(name)
         return "${" + name + "}"
 
-    piece = _unescaped(text, (start, end), _OF_MAKE, meaning, escape=_for_make)
+    piece = _unescape(text, (start, end), _OF_MAKE, meaning, escape=_escape_for_make)
     piece.textual = frozenset(textual)
     return piece
 
 
-def _for_make(new: str) -> str:
+def _escape_for_make(new: str) -> str:
     return new.replace("$", "$$")
 
 
-def _docker(text: str) -> Iterator[Piece]:
+def _read_docker(text: str) -> Iterator[Piece]:
     """The commands of RUN and the like, and here-documents of RUN."""
     instruction = re.compile(
         r"^[ \t]*(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT|HEALTHCHECK\s.*?CMD)\s+"
@@ -171,12 +171,12 @@ def _docker(text: str) -> Iterator[Piece]:
         if here is not None:
             end = re.compile(rf"^[ \t]*{here[1]}[ \t]*$", re.MULTILINE).search(text, at)
             begin, at = at, end.start() if end else len(text)
-            yield _verbatim(text, begin, at, "")
+            yield _copy(text, begin, at, "")
         elif not match[2].startswith("["):
-            yield _unescaped(text, match.span(2), r"(?<=\n)[ \t]*#[^\n]*\n", lambda _comment: "")
+            yield _unescape(text, match.span(2), r"(?<=\n)[ \t]*#[^\n]*\n", lambda _comment: "")
 
 
-def _groovy(text: str) -> Iterator[Piece]:
+def _read_groovy(text: str) -> Iterator[Piece]:
     """The commands of `sh` steps."""
     step = re.compile(
         r"\bsh\b\s*\(?\s*(?:\w+\s*:\s*(?:true|false|'[^'\n]*'|\"[^\"\n]*\")\s*,\s*)*(?:script\s*:\s*)?"
@@ -185,19 +185,21 @@ def _groovy(text: str) -> Iterator[Piece]:
     )
     for match in step.finditer(text):
         textual = frozenset(re.findall(r"(?<!\\)\$\{?(\w+)", match[2]) if '"' in match[1] else ())
-        escape = _for_groovy(match[1])
-        yield _unescaped(text, match.span(2), _BACKSLASHED, _meant, escape=escape, textual=textual)
+        escape = _escape_for_groovy(match[1])
+        yield _unescape(
+            text, match.span(2), _BACKSLASHED, _unescape_char, escape=escape, textual=textual
+        )
 
 
 _BACKSLASHED = r"\\[\s\S]"
 
 
-def _meant(escaped: str) -> str:
+def _unescape_char(escaped: str) -> str:
     """The meaning of a backslash and a character in strings of Groovy and YAML."""
     return {"n": "\n", "t": "\t", "r": "\r", "\n": ""}.get(escaped[1], escaped[1])
 
 
-def _for_groovy(quote: str) -> Callable[[str], str]:
+def _escape_for_groovy(quote: str) -> Callable[[str], str]:
     def escape(new: str) -> str:
         new = new.replace("\\", "\\\\")
         if '"' in quote:
@@ -207,7 +209,7 @@ def _for_groovy(quote: str) -> Callable[[str], str]:
     return escape
 
 
-def _markdown(text: str) -> Iterator[Piece]:
+def _read_markdown(text: str) -> Iterator[Piece]:
     """Fenced and indented blocks for a shell, without prompts, and code spans."""
     fence = re.compile(
         r"^([ \t>]*+)(`{3,}+|~{3,}+)[ \t{.]*+([\w-]*)[^\n]*\n(.*?)^[ \t>]*\2",
@@ -216,13 +218,13 @@ def _markdown(text: str) -> Iterator[Piece]:
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
         if match[3].lower() in shells and _CLIENT.search(match[4]):
-            yield _gathered(_without_prompts(text, match.span(4), len(match[1])), match.end(4))
+            yield _join_parts(_without_prompts(text, match.span(4), len(match[1])), match.end(4))
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
         if _CLIENT.match(match[1]):
-            yield _verbatim(text, *match.span(1))
+            yield _copy(text, *match.span(1))
     for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
         if _CLIENT.search(match[0]):
-            yield _gathered(_without_prompts(text, match.span(), 0), match.end())
+            yield _join_parts(_without_prompts(text, match.span(), 0), match.end())
 
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -246,7 +248,7 @@ _ENTRY = re.compile(rf"^([ ]*(?:-[ ]+)*)({_KEY}[ \t]*)?(?:[&!][\w!<>-]+[ \t]+)*(
 _BLOCK_SCALAR = re.compile(r"([|>])[+-]?\d?[+-]?[ \t]*(?:#.*)?$")
 
 
-def _yaml(text: str) -> Iterator[Piece]:
+def _read_yaml(text: str) -> Iterator[Piece]:
     """Scalars of every style."""
     at = 0
     while at < len(text) and (entry := _ENTRY.match(text, at)):
@@ -255,15 +257,15 @@ def _yaml(text: str) -> Iterator[Piece]:
         at = entry.end() + 1
         if scalar := _BLOCK_SCALAR.match(value):
             if _CLIENT.search(text, entry.end(), end):
-                yield _block_scalar(text, min(at, end), end, is_folded=scalar[1] == ">")
+                yield _read_block(text, min(at, end), end, is_folded=scalar[1] == ">")
             at = max(end, at)
         elif value[:1] in {"'", '"'}:
-            yield from _quoted(text, start, value[0])
+            yield from _read_quoted(text, start, value[0])
         elif value and value[0] not in "#{[&*":
             following = text[entry.end() : end]
             is_plain = not re.search(rf"^[ ]*(?:- |{_KEY})", following, re.MULTILINE)
             stop = start + len(text[start : end if is_plain else entry.end()].rstrip())
-            yield from _plain(text, start, stop, len(entry[1]))
+            yield from _read_plain(text, start, stop, len(entry[1]))
             at = max(end, at) if is_plain else at
 
 
@@ -274,7 +276,7 @@ def _end_of_value(text: str, at: int, indent: int) -> int:
     return min(following.end() if following else at + 1, len(text))
 
 
-def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
+def _read_block(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
     lines = [*_LINE.finditer(text, start, end)]
     indents = [len(line[0]) - len(line[0].lstrip(" ")) for line in lines]
     indent = next((each for each, line in zip(indents, lines, strict=True) if line[0].strip()), 0)
@@ -284,10 +286,10 @@ def _block_scalar(text: str, start: int, end: int, *, is_folded: bool) -> Piece:
         if is_folded and content.strip() and content.endswith("\n"):
             content = content[:-1] + " "
         parts.append((line.start() + min(indent, own), content))
-    return _gathered(parts, end, indent=None if is_folded else " " * indent)
+    return _join_parts(parts, end, indent=None if is_folded else " " * indent)
 
 
-def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
+def _read_plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
     """A plain scalar, with its lines folded, up to a comment."""
     comment = re.compile(r"\s#").search(text, start, end)
     stop = comment.start() if comment else end
@@ -297,7 +299,7 @@ def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
         return start, stop, "|-" + "".join(f"\n{' ' * (indent + 2)}{line}" for line in lines)
 
     if _CLIENT.search(text, start, end) and stop > start:
-        yield _unescaped(
+        yield _unescape(
             text,
             (start, stop),
             r"\n[ \t]*",
@@ -307,34 +309,34 @@ def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
         )
 
 
-def _quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
+def _read_quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
     is_single = quote == "'"
     pattern = r"'((?:[^']|'')*)'" if is_single else r"\"((?:[^\\\"]|\\.)*)\""
     match = re.compile(pattern, re.DOTALL).match(text, start)
     if match is not None and _CLIENT.search(match[0]):
         escaped = r"''|\n" if is_single else rf"{_BACKSLASHED}|\n"
-        escape = _for_single_quotes if is_single else _for_double_quotes
-        yield _unescaped(text, match.span(1), escaped, _meant_in_quotes, escape=escape)
+        escape = _escape_single_quotes if is_single else _escape_double_quotes
+        yield _unescape(text, match.span(1), escaped, _unescape_in_quotes, escape=escape)
 
 
-def _meant_in_quotes(escaped: str) -> str:
+def _unescape_in_quotes(escaped: str) -> str:
     """The meaning of an escape or a line end in a quoted scalar."""
-    return {"\n": " ", "''": "'"}.get(escaped) or _meant(escaped)
+    return {"\n": " ", "''": "'"}.get(escaped) or _unescape_char(escaped)
 
 
-def _for_single_quotes(new: str) -> str:
+def _escape_single_quotes(new: str) -> str:
     return new.replace("'", "''")
 
 
-def _for_double_quotes(new: str) -> str:
+def _escape_double_quotes(new: str) -> str:
     return new.replace("\\", "\\\\").replace('"', '\\"')
 
 
 _READERS: dict[str, Callable[[str], Iterator[Piece]]] = {
-    "shell": _shell,
-    "make": _make,
-    "docker": _docker,
-    "groovy": _groovy,
-    "markdown": _markdown,
-    "yaml": _yaml,
+    "shell": _read_shell,
+    "make": _read_make,
+    "docker": _read_docker,
+    "groovy": _read_groovy,
+    "markdown": _read_markdown,
+    "yaml": _read_yaml,
 }

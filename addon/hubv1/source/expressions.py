@@ -133,9 +133,9 @@ class Expressions:
         places = _PLACE.finditer(text)
         for place in islice(places, _MOST):
             if place.start() >= end:
-                expression = self._around(place)
+                expression = self._read_around(place)
                 if expression is not None:
-                    end = self._add(expression)
+                    end = self._keep(expression)
         self.is_cut = next(places, None) is not None
         """Whether there are more places than were examined."""
         fresh = set(self.constants)
@@ -172,7 +172,7 @@ class Expressions:
         elif not known:
             yield Resolved(HOLE, [part])
 
-    def literal(self, name: str) -> str:
+    def only_value(self, name: str) -> str:
         """The value of a name to which only one plain value is assigned; else empty."""
         if self._literals is None:
             self._literals = {}
@@ -182,7 +182,7 @@ class Expressions:
                     self._literals[found[1]] = ""
         return self._literals.get(name, "")
 
-    def requests(self, expression: Expression) -> list[int]:
+    def find_requests(self, expression: Expression) -> list[int]:
         """Where a URL that is assigned to a variable is requested, as far as that is visible."""
         name = expression.assigned_to
         if not name:
@@ -197,15 +197,15 @@ class Expressions:
                 found.append(at)
         return found
 
-    def _add(self, expression: Expression) -> int:
-        name = expression.assigned_to = _assigned_to(self.text, expression.start)
+    def _keep(self, expression: Expression) -> int:
+        name = expression.assigned_to = _find_variable(self.text, expression.start)
         self.found.append(expression)
         self._starts.add(expression.start)
         if name:
             self.constants.setdefault(name, []).append(expression)
         return expression.end
 
-    def _around(self, place: re.Match[str]) -> Expression | None:
+    def _read_around(self, place: re.Match[str]) -> Expression | None:
         start, is_start = place.start(), False
         parts: list[Part] = []
         if place["host"]:
@@ -215,8 +215,8 @@ class Expressions:
                 return None  # part of another URL's path, or of a mail address
             start -= len(scheme[0]) if scheme else 0
         else:
-            start, parts, is_start = _to_the_left(self.text, start)
-        return _to_the_right(self.text, start, place.start(), parts, is_start=is_start)
+            start, parts, is_start = _read_left(self.text, start)
+        return _read_right(self.text, start, place.start(), parts, is_start=is_start)
 
     def _read_references(self, names: set[str]) -> None:
         """Find the strings that begin with one of these constants."""
@@ -227,15 +227,15 @@ class Expressions:
         for use in islice(pattern.finditer(self.text), _MOST):
             if any(start <= use.start() < end for start, end in spans):
                 continue
-            expression = self._referring(use)
+            expression = self._read_reference(use)
             if expression.start in self._starts:
                 continue
             if len(expression.parts) > 1:
-                self._add(expression)
-            elif (name := _assigned_to(self.text, expression.start)) not in {"", use[0]}:
+                self._keep(expression)
+            elif (name := _find_variable(self.text, expression.start)) not in {"", use[0]}:
                 self.constants.setdefault(name, []).append(expression)  # another name for it
 
-    def _referring(self, use: re.Match[str]) -> Expression:
+    def _read_reference(self, use: re.Match[str]) -> Expression:
         text, start, end = self.text, use.start(), use.end()
         matches = (_INTERPOLATED_AT.match(text, at) for at in range(start - 1, start - 60, -1))
         inside = next((each for each in matches if each and end <= each.end()), None)
@@ -245,20 +245,20 @@ class Expressions:
                 break
             inside = wider
         is_operand = re.compile(rf"\s+{_OPERATOR}\s|\.\s*[\"'$]").match(text, end)
-        if inside is not None and _name_of(inside[0])[0] == use[0] and not is_operand:
-            return _to_the_right(text, inside.start(), inside.start(), [])
+        if inside is not None and _parse_name(inside[0])[0] == use[0] and not is_operand:
+            return _read_right(text, inside.start(), inside.start(), [])
         before = text[max(0, start - _WINDOW) : start]
         template = _TEMPLATE.search(before)
         if template is not None:
             at = start - len(before) + template.start() + 1
-            return _to_the_right(text, at, at, [])
+            return _read_right(text, at, at, [])
         begin = start - len(re.search(r"(?:\w+(?:\.|->|::))*[$@]?$", before)[0])  # type: ignore[index]  # matches nothing too
         reference = Part(text[begin:end], use[0])
         is_joined = _JOINED.search(text[max(0, begin - 40) : begin]) is not None
-        return _to_the_right(text, begin, end, [reference], in_string=False, is_joined=is_joined)
+        return _read_right(text, begin, end, [reference], in_string=False, is_joined=is_joined)
 
 
-def _assigned_to(text: str, at: int) -> str:
+def _find_variable(text: str, at: int) -> str:
     before = text[max(0, at - _WINDOW) : at]
     found = _ASSIGNED.search(before) or _DECLARED.search(before)
     # "$user:$password" assigns nothing.
@@ -268,7 +268,7 @@ def _assigned_to(text: str, at: int) -> str:
     return found[1] if found and not is_use else ""
 
 
-def _name_of(text: str) -> tuple[str, str]:
+def _parse_name(text: str) -> tuple[str, str]:
     """The plain variable in an interpolation, and its default."""
     default = _DEFAULT.match(text)
     if default is not None:
@@ -277,13 +277,13 @@ def _name_of(text: str) -> tuple[str, str]:
     return (found[1] if found else ""), ""
 
 
-def interpolation(text: str) -> Part:
+def parse_interpolation(text: str) -> Part:
     """An inserted expression such as `${name}`."""
-    name, default = _name_of(text)
+    name, default = _parse_name(text)
     return Part(text, name, default)
 
 
-def _literals(text: str) -> list[Part]:
+def _split_placeholders(text: str) -> list[Part]:
     """The parts of a literal with placeholders."""
     pieces = _PLACEHOLDER.split(text)
     return [
@@ -293,13 +293,13 @@ def _literals(text: str) -> list[Part]:
     ]
 
 
-def _literals_after(text: str) -> list[Part]:
+def _split_after_dollar(text: str) -> list[Part]:
     """The parts of a literal that begins with a variable whose `$` stands before it."""
     name, rest = re.fullmatch(r"(\w*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches all
-    return [Part("$" + name, name), *_literals(rest)]
+    return [Part("$" + name, name), *_split_placeholders(rest)]
 
 
-def _to_the_left(text: str, at: int) -> tuple[int, list[Part], bool]:
+def _read_left(text: str, at: int) -> tuple[int, list[Part], bool]:
     """The string before a place: its beginning, its parts, and whether nothing precedes it."""
     parts: list[Part] = []
     while len(parts) < 40:
@@ -307,17 +307,19 @@ def _to_the_left(text: str, at: int) -> tuple[int, list[Part], bool]:
         if literal := _LITERAL_END.search(before):
             is_variable = text[at - len(literal[0]) - 1 : at - len(literal[0])] == "$"
             at -= len(literal[0]) + is_variable
-            parts[:0] = _literals_after(literal[0]) if is_variable else _literals(literal[0])
+            parts[:0] = (
+                _split_after_dollar(literal[0]) if is_variable else _split_placeholders(literal[0])
+            )
         elif inside := _INTERPOLATED_END.search(before):
             at -= len(inside[0])
-            parts.insert(0, interpolation(inside[0]))
+            parts.insert(0, parse_interpolation(inside[0]))
         elif not before or before[-1] not in _QUOTES:
             return at, parts, not parts or parts[0].name is None
         elif string := _STRING_END.search(before[:-1]):
             at -= len(string[0]) + 1
         elif operand := _OPERAND_END.search(before[:-1]):
             at -= len(operand[0]) + 1
-            parts.insert(0, interpolation(operand[1]))
+            parts.insert(0, parse_interpolation(operand[1]))
             further = _STRING_END.search(text[max(0, at - _WINDOW) : at])
             at -= len(further[0]) if further else 0
             if not further:
@@ -327,7 +329,7 @@ def _to_the_left(text: str, at: int) -> tuple[int, list[Part], bool]:
     return at, parts, False
 
 
-def _to_the_right(
+def _read_right(
     text: str,
     start: int,
     at: int,
@@ -341,7 +343,7 @@ def _to_the_right(
     closed = -1
     while len(parts) < 80:
         if not in_string:
-            following = _following(text, at, is_joined=is_joined, is_closed=closed == at - 1)
+            following = _read_operand(text, at, is_joined=is_joined, is_closed=closed == at - 1)
             if following is None:
                 break
             at, more, in_string = following
@@ -349,20 +351,20 @@ def _to_the_right(
         elif found := _LITERAL_AT.match(text, at):
             at = found.end()
             is_end = text[at : at + 1] in {"", " ", "\n", *_QUOTES}
-            parts += _literals(found[0].rstrip(".:") if is_end else found[0])
+            parts += _split_placeholders(found[0].rstrip(".:") if is_end else found[0])
         elif found := _INTERPOLATED_AT.match(text, at):
             at = found.end()
-            parts.append(interpolation(found[0]))
+            parts.append(parse_interpolation(found[0]))
         elif text[at : at + 1] in {*_QUOTES}:
             closed, at, in_string = at, at + 1, False
         else:
             break
     if closed >= 0:
-        parts = _filled(parts, text, closed)
+        parts = _fill_placeholders(parts, text, closed)
     return Expression(start, max(at, start + 1), parts, is_string_start=is_start)
 
 
-def _following(
+def _read_operand(
     text: str, at: int, *, is_joined: bool, is_closed: bool
 ) -> tuple[int, list[Part], bool] | None:
     """What is concatenated at a place: where it ends, or where its string begins; its parts; and
@@ -374,12 +376,16 @@ def _following(
         if string := _STRING_AT.match(text, found.end()):
             return string.end(), separator, True
         operand = _OPERAND_AT.match(text, found.end())
-        return (operand.end(), [*separator, interpolation(operand[0])], False) if operand else None
+        return (
+            (operand.end(), [*separator, parse_interpolation(operand[0])], False)
+            if operand
+            else None
+        )
     adjacent = (_ADJACENT.match(text, at) or _NEXT_LINE.match(text, at)) if is_closed else None
     return (adjacent.end(), [], True) if adjacent else None
 
 
-def _filled(parts: list[Part], text: str, closed: int) -> list[Part]:
+def _fill_placeholders(parts: list[Part], text: str, closed: int) -> list[Part]:
     """The parts with the arguments of the format in place of its placeholders."""
     begin = _ARGUMENTS.match(text, closed)
     if begin is None:
@@ -411,4 +417,4 @@ def _arguments(text: str) -> Iterator[Part]:
 def _argument(text: str) -> Part:
     text = text.strip()
     literal = re.fullmatch(rf"[a-zA-Z]?[\"'`]({_LITERAL})[\"'`].*", text, re.DOTALL)
-    return Part(literal[1]) if literal else interpolation(re.sub(r"^\w+=|^&", "", text))
+    return Part(literal[1]) if literal else parse_interpolation(re.sub(r"^\w+=|^&", "", text))

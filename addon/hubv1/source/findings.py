@@ -15,7 +15,7 @@ from hubv1.replacements import replacement, successor_for
 from hubv1.source.bash import Atom, Script, Stage
 from hubv1.source.commands import read_fetch, words
 from hubv1.source.embedded import language_of, pieces_of
-from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
+from hubv1.source.expressions import Expression, Expressions, Part, Resolved, parse_interpolation
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
 from hubv1.source.targets import (
@@ -124,7 +124,7 @@ class _FileScan:
         self._lines = [0, *(match.end() for match in re.finditer("\n", source.text))]
 
     def findings(self) -> list[Finding]:
-        sites = [*self._of_shell(), *self._of_text()]
+        sites = [*self._find_in_shell(), *self._find_in_text()]
         sites.sort(key=lambda site: (site.at, site.target.route))
         return [finding for site in sites if (finding := self._finding(site)) is not None]
 
@@ -134,7 +134,7 @@ class _FileScan:
 
     # Shell.
 
-    def _of_shell(self) -> Iterator[_Site]:
+    def _find_in_shell(self) -> Iterator[_Site]:
         names = "|".join(map(re.escape, self.expressions.constants)) or r"(?!)"
         worth = re.compile(
             rf"docker\.(?:io|com)|repositories|users/|\$\{{?(?:{names})\b", re.IGNORECASE
@@ -145,12 +145,12 @@ class _FileScan:
                 continue
             script = Script(piece)
             for start, end in script.comments:
-                self._take(piece.origin[start], piece.origin[end], is_mention=True)
+                self._mark_done(piece.origin[start], piece.origin[end], is_mention=True)
             for node in script.commands:
                 if worth.search(script.text_at(node)):
-                    yield from self._of_command(script, script.stage(node))
+                    yield from self._find_in_command(script, script.stage(node))
 
-    def _of_command(self, script: Script, stage: Stage) -> Iterator[_Site]:
+    def _find_in_command(self, script: Script, stage: Stage) -> Iterator[_Site]:
         command, origin = stage.command, script.piece.origin
         fetches = any(each is None or each.name in _FETCHING for each in stage.after)
         is_mention = command.name in _MENTIONING and not fetches
@@ -163,9 +163,9 @@ class _FileScan:
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
                     if asks_hub(resolved):  # for a route that is not retired
-                        self._take(*span, is_mention=False)
+                        self._mark_done(*span, is_mention=False)
                     continue
-                self._take(*span, is_mention=is_mention, of=resolved.of)
+                self._mark_done(*span, is_mention=is_mention, of=resolved.of)
                 if not is_mention:
                     context = Context(
                         script, stage, target, self.expressions, self.language, number, self.skopeo
@@ -173,14 +173,14 @@ class _FileScan:
                     found = does(script, stage, fetch, target.listing)
                     at = origin[command.node.start_byte]
                     is_fixable = self._is_local(resolved, at)
-                    lines = self._near(at, span[0], *(each.start for each in resolved.of))
+                    lines = self._lines_of(at, span[0], *(each.start for each in resolved.of))
                     yield _Site(at, target, found, context if is_fixable else None, lines)
                 break
 
     def _part(self, script: Script, atom: Atom) -> Part:
         if atom.part.name not in script.piece.textual:
             return atom.part
-        return interpolation(script.piece.source(atom.start, atom.end, self.text))
+        return parse_interpolation(script.piece.source(atom.start, atom.end, self.text))
 
     def _is_local(self, resolved: Resolved, at: int) -> bool:
         """Whether the variables in constants keep their values up to the call."""
@@ -195,7 +195,7 @@ class _FileScan:
                     return False
         return True
 
-    def _take(
+    def _mark_done(
         self, start: int, end: int, *, is_mention: bool, of: Iterable[Expression] = ()
     ) -> None:
         """Mark the expressions in a part of the file as done."""
@@ -207,7 +207,7 @@ class _FileScan:
 
     # Everything else.
 
-    def _of_text(self) -> Iterator[_Site]:
+    def _find_in_text(self) -> Iterator[_Site]:
         prose = _Prose(self.text, self.language)
         extended = set[int]()
         bases: list[Expression] = []
@@ -216,7 +216,7 @@ class _FileScan:
             if expression.start in self._done:
                 continue
             target = self._target(expression)
-            if prose.holds(expression.start):
+            if prose.contains(expression.start):
                 self.coverage.mentions += target is not None
                 continue
             resolved = self.expressions.resolve(expression.parts)
@@ -227,11 +227,11 @@ class _FileScan:
             elif any(map(is_base, resolved)):
                 bases.append(expression)
         unused = (each.start for each in bases if each.start not in extended | self._done)
-        yield from (_Site(at, base_target(), own=self._near(at)) for at in unused)
+        yield from (_Site(at, base_target(), own=self._lines_of(at)) for at in unused)
         if has_host:
-            yield from self._relative(prose)
+            yield from self._find_relative(prose)
 
-    def _relative(self, prose: "_Prose") -> Iterator[_Site]:
+    def _find_relative(self, prose: "_Prose") -> Iterator[_Site]:
         """Calls whose path and host are in separate strings of the file."""
         for expression in self.expressions.found:
             if expression.start in self._done or not expression.is_string_start:
@@ -243,7 +243,7 @@ class _FileScan:
                     f"index.docker.io/{resolved.text.lstrip('/')}", resolved.holes, resolved.of
                 )
                 target = target_of(whole, self._method(expression), self.expressions)
-                if target is not None and not prose.holds(expression.start):
+                if target is not None and not prose.contains(expression.start):
                     yield from self._sites(expression, target, [resolved])
                 break
 
@@ -260,8 +260,8 @@ class _FileScan:
         self, expression: Expression, target: Target, resolved: Iterable[Resolved]
     ) -> Iterator[_Site]:
         constants = [constant.start for each in resolved for constant in each.of]
-        for at in self.expressions.requests(expression) or [expression.start]:
-            yield _Site(at, target, own=self._near(at, expression.start, *constants))
+        for at in self.expressions.find_requests(expression) or [expression.start]:
+            yield _Site(at, target, own=self._lines_of(at, expression.start, *constants))
 
     def _method(self, expression: Expression) -> str:
         before = self.text[max(0, expression.start - 120) : expression.start]
@@ -273,7 +273,7 @@ class _FileScan:
 
     # What becomes of a site.
 
-    def _near(self, *places: int) -> frozenset[int]:
+    def _lines_of(self, *places: int) -> frozenset[int]:
         return frozenset(map(self.line_of, places))
 
     def _finding(self, site: _Site) -> Finding | None:
@@ -331,7 +331,7 @@ class _Prose:
                 match.span() for match in re.finditer(fences, text, re.MULTILINE | re.DOTALL)
             ]
 
-    def holds(self, at: int) -> bool:
+    def contains(self, at: int) -> bool:
         """Whether a place is in one of them."""
         text, language = self._text, self._language
         # No person writes a comment at the end of so long a line.

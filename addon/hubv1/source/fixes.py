@@ -90,9 +90,13 @@ def change_for(context: Context) -> Change | None:
     if not stage.is_first or stage.is_loop or stage.is_in_string:
         return None
     if target.listing is Listing.TAGS:
-        return _in_list(context, fetch) or _reader(context, fetch)
+        return _change_search(context, fetch) or _change_reader(context, fetch)
     if target.listing is Listing.TAG:
-        return _text(context, fetch) or _code(context, fetch) or _status(context, fetch)
+        return (
+            _change_text(context, fetch)
+            or _change_code(context, fetch)
+            or _change_status(context, fetch)
+        )
     return None
 
 
@@ -116,7 +120,7 @@ def _is_plain(part: str | Part) -> bool:
     )
 
 
-def _reader(context: Context, fetch: Fetch) -> Change | None:
+def _change_reader(context: Context, fetch: Fetch) -> Change | None:
     """The change to a call whose list of tags is read."""
     found = reader_of(context.stage)
     if found is None or fetch.output != "-" or fetch.write_out or "I" in fetch.flags:
@@ -124,8 +128,8 @@ def _reader(context: Context, fetch: Fetch) -> Change | None:
     idiom, number = found
     last = context.stage.after[number - 1]
     assert last is not None  # noqa: S101  # an idiom has simple commands alone
-    prefix, repository = _repository(context)
-    text = _list(context, fetch, idiom, repository)
+    prefix, repository = _write_repository(context)
+    text = _write_list(context, fetch, idiom, repository)
     rest = context.stage.after[number:]
     end = last.node.end_byte
     if text is None or (rest and idiom.awk == COUNT) or _hides_failure(context):
@@ -135,7 +139,7 @@ def _reader(context: Context, fetch: Fetch) -> Change | None:
         ending = "return" if context.stage.function and not _is_test(context) else "exit"
         prefix = [*prefix, (f"{names}=$(", *text, f") || {ending} 1")]
         text = (f'printf "${{{names}:+%s\\\\n}}" "${names}"',)
-    return Change(idiom.name, _placed(context, prefix, text, end), idiom.differs)
+    return Change(idiom.name, _replace_call(context, prefix, text, end), idiom.differs)
 
 
 def _hides_failure(context: Context) -> bool:
@@ -154,7 +158,7 @@ def _is_test(context: Context) -> bool:
     )
 
 
-def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Text | None:
+def _write_list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Text | None:
     """A pipeline that prints the same from the registry; its last command fails if the list is not
     complete."""
     last = context.stage.after[0]
@@ -167,7 +171,10 @@ def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Tex
     has_jq = bool(re.search(r"\bjq\b", context.expressions.text))
     variable: Text = ()
     if idiom.name == "list-jq-contains" and last is not None:
-        variable = (" --arg s ", *_word(context, last.words[last.arguments.index("--arg") + 2]))
+        variable = (
+            " --arg s ",
+            *_write_word(context, last.words[last.arguments.index("--arg") + 2]),
+        )
     if context.skopeo and has_jq:
         jq = f" |\n  jq{' -r' * bool(raw)}"
         program = f" '.Tags | sort_by(. != \"latest\", .){idiom.jq}'"
@@ -196,7 +203,7 @@ def _list(context: Context, fetch: Fetch, idiom: Idiom, repository: Text) -> Tex
     )
 
 
-def _word(context: Context, atoms: Sequence[Atom]) -> Text:
+def _write_word(context: Context, atoms: Sequence[Atom]) -> Text:
     """A word in double quotes."""
     return ('"', *(_part(context, atom) for atom in atoms), '"')
 
@@ -215,12 +222,12 @@ def _in_new_text(context: Context, part: Part) -> str | Part:
     return part if part.text.startswith(("$(", "${{")) else f"${{{part.name}}}"
 
 
-def _repository(context: Context) -> tuple[list[Text], Text]:
+def _write_repository(context: Context) -> tuple[list[Text], Text]:
     """Lines that must come before, and the name of the repository with its namespace."""
     segments = [tuple(_fill(context, each)) for each in context.target.segments]
     if len(segments) == 2:
         return [], (*segments[0], "/", *segments[1])
-    literal = _literal(context, context.target.segments[0])
+    literal = _known_value(context, context.target.segments[0])
     if literal is not None:
         official = (OFFICIAL_NAMESPACE, "/") if "/" not in literal else ()
         return [], (*official, *segments[0])
@@ -236,18 +243,18 @@ def _fill(context: Context, pieces: Sequence[str | Part]) -> Iterator[str | Part
         yield each if isinstance(each, str) else _in_new_text(context, each)
 
 
-def _literal(context: Context, pieces: Sequence[str | Part]) -> str | None:
+def _known_value(context: Context, pieces: Sequence[str | Part]) -> str | None:
     """The value of a part of the path, if each of its variables has only one."""
     texts = [
-        each if isinstance(each, str) else context.expressions.literal(each.name or "")
+        each if isinstance(each, str) else context.expressions.only_value(each.name or "")
         for each in pieces
     ]
     return "".join(texts) if all(texts) else None
 
 
-def _tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
+def _write_tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
     """Lines that must come before, and the URL of a tag in API v2."""
-    prefix, repository = _repository(context)
+    prefix, repository = _write_repository(context)
     if "/" not in repository:
         name = _free_name(context, "repository")
         prefix = prefix or [(f"{name}=", *repository)]
@@ -256,7 +263,7 @@ def _tag_url(context: Context, tag: Text) -> tuple[list[Text], Text]:
     return prefix, (_HUB, *path, "/tags/", *tag)
 
 
-def _code_of(fetch: Fetch, url: Text) -> Text:
+def _write_status_command(fetch: Fetch, url: Text) -> Text:
     """A command that prints the status of the answer."""
     kept = "".join(f" {each}" for each in fetch.kept)
     if fetch.tool == "wget":
@@ -266,36 +273,36 @@ def _code_of(fetch: Fetch, url: Text) -> Text:
     return (f"curl -sS{follow}{kept} -o /dev/null -w '%{{http_code}}' \\\n    \"", *url, '"')
 
 
-def _case(fetch: Fetch, url: Text, missing: int) -> Text:
+def _write_case(fetch: Fetch, url: Text, missing: int) -> Text:
     absent = "false" if missing == 1 else f"(exit {missing})"
     cases = f"  200) ;;\n  404) {absent} ;;\n  *) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
-    return ("case $(", *_code_of(fetch, url), f") in\n{cases}\nesac")
+    return ("case $(", *_write_status_command(fetch, url), f") in\n{cases}\nesac")
 
 
-def _status(context: Context, fetch: Fetch) -> Change | None:
+def _change_status(context: Context, fetch: Fetch) -> Change | None:
     """The change to `curl -f … > /dev/null`."""
     stage = context.stage
     if stage.after or fetch.write_out or stage.captured_by or stage.compared:
         return None
     if fetch.output != "/dev/null" or (fetch.tool == "curl" and "f" not in fetch.flags):
         return None
-    prefix, url = _tag_url(context, tuple(_fill(context, context.target.tag)))
-    text = _case(fetch, url, 22 if fetch.tool == "curl" else 8)
+    prefix, url = _write_tag_url(context, tuple(_fill(context, context.target.tag)))
+    text = _write_case(fetch, url, 22 if fetch.tool == "curl" else 8)
     name = "exists-curl" if fetch.tool == "curl" else "exists-wget"
-    return Change(name, _placed(context, prefix, text, stage.end), BY_404)
+    return Change(name, _replace_call(context, prefix, text, stage.end), BY_404)
 
 
-def _code(context: Context, fetch: Fetch) -> Change | None:
+def _change_code(context: Context, fetch: Fetch) -> Change | None:
     """The change to a comparison of the status code."""
     stage = context.stage
     is_code = re.fullmatch(r"%\{(http_code|response_code)\}(\\n)?", fetch.write_out)
     if stage.after or not is_code or fetch.output != "/dev/null" or "f" in fetch.flags:
         return None
-    prefix, url = _tag_url(context, tuple(_fill(context, context.target.tag)))
+    prefix, url = _write_tag_url(context, tuple(_fill(context, context.target.tag)))
     word = stage.command.words[context.number]
     quote = '"'
-    address = _word_edit(context, word, (quote, *url, quote))
-    edits = _prefixed(context, prefix, address)
+    address = _edit_word(context, word, (quote, *url, quote))
+    edits = _insert_before(context, prefix, address)
     if stage.compared is None:
         is_kept = stage.captured_by and _is_for_404(context)
         return Change("exists-code-in-variable", edits, "") if is_kept else None
@@ -306,10 +313,10 @@ def _code(context: Context, fetch: Fetch) -> Change | None:
     comparison = stage.comparison
     if text != "200" or opposite is None or comparison is None:
         return None
-    return Change("exists-code-200", (*edits, *_recompared(context, opposite, "404")), NOT_404)
+    return Change("exists-code-200", (*edits, *_edit_comparison(context, opposite, "404")), NOT_404)
 
 
-def _recompared(context: Context, operator: str, text: str) -> Iterator[Edit]:
+def _edit_comparison(context: Context, operator: str, text: str) -> Iterator[Edit]:
     comparison = context.stage.comparison
     if comparison is not None:
         old, right = comparison.children[1], comparison.children[-1]
@@ -326,16 +333,16 @@ def _is_for_404(context: Context) -> bool:
     return bool(found) and {*found} == {"404"}
 
 
-def _text(context: Context, fetch: Fetch) -> Change | None:
+def _change_text(context: Context, fetch: Fetch) -> Change | None:
     """The change to a search for `Tag not found` in the answer."""
     stage = context.stage
     if fetch.output != "-" or fetch.write_out or "f" in fetch.flags or fetch.tool != "curl":
         return None
-    prefix, url = _tag_url(context, tuple(_fill(context, context.target.tag)))
+    prefix, url = _write_tag_url(context, tuple(_fill(context, context.target.tag)))
     if stage.compared and stage.compared[1] == "Tag not found" and not stage.after:
-        edits = _placed(context, prefix, _code_of(fetch, url), stage.end)
+        edits = _replace_call(context, prefix, _write_status_command(fetch, url), stage.end)
         operator = stage.compared[0]
-        edits += tuple(_recompared(context, operator, "404"))
+        edits += tuple(_edit_comparison(context, operator, "404"))
         return Change("exists-text", edits, "")
     if len(stage.after) != 1 or (last := stage.after[0]) is None or last.redirects:
         return None
@@ -344,11 +351,11 @@ def _text(context: Context, fetch: Fetch) -> Change | None:
         ("grep", "-F", "-q", "Tag not found"),
     }:
         return None  # fmt: skip
-    text = ('[ "$(', *_code_of(fetch, url), ')" = 404 ]')
-    return Change("exists-text-grep", _placed(context, prefix, text, stage.end), "")
+    text = ('[ "$(', *_write_status_command(fetch, url), ')" = 404 ]')
+    return Change("exists-text-grep", _replace_call(context, prefix, text, stage.end), "")
 
 
-def _in_list(context: Context, fetch: Fetch) -> Change | None:
+def _change_search(context: Context, fetch: Fetch) -> Change | None:
     """The change to a search for one name in v1's list."""
     stage = context.stage
     last = stage.after[0] if len(stage.after) == 1 else None
@@ -368,10 +375,10 @@ def _in_list(context: Context, fetch: Fetch) -> Change | None:
         each.replace('"name": "', "").replace('"', "") if isinstance(each, str) else each
         for each in pieces
     )
-    prefix, url = _tag_url(context, tuple(each for each in tag if each != ""))
-    text = _case(fetch, url, 1)
+    prefix, url = _write_tag_url(context, tuple(each for each in tag if each != ""))
+    text = _write_case(fetch, url, 1)
     idiom = "exists-in-list" if found[1] else "exists-name-in-list"
-    return Change(idiom, _placed(context, prefix, text, _end_with_redirects(context)), BY_404)
+    return Change(idiom, _replace_call(context, prefix, text, _end_with_redirects(context)), BY_404)
 
 
 def _end_with_redirects(context: Context) -> int:
@@ -387,7 +394,7 @@ def _free_name(context: Context, name: str) -> str:
     return f"hub_{name}" if re.search(rf"\b{name}=|\$\{{?{name}\b", text) else name
 
 
-def _word_edit(context: Context, word: Sequence[Atom], text: Text) -> Edit:
+def _edit_word(context: Context, word: Sequence[Atom], text: Text) -> Edit:
     """An edit that replaces a word with the quotes around it."""
     start, end = word[0].start, word[-1].end
     script = context.script.text
@@ -403,13 +410,15 @@ _BODIES = words(
 )
 
 
-def _placed(context: Context, prefix: Sequence[Text], text: Text, end: int) -> tuple[Edit, ...]:
+def _replace_call(
+    context: Context, prefix: Sequence[Text], text: Text, end: int
+) -> tuple[Edit, ...]:
     """Edits that replace the call up to `end`, and insert lines before it."""
-    return _prefixed(context, prefix, Edit(context.stage.start, end, text))
+    return _insert_before(context, prefix, Edit(context.stage.start, end, text))
 
 
-def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edit, ...]:
-    edit = replace(edit, text=_laid_out(context, edit.text))
+def _insert_before(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edit, ...]:
+    edit = replace(edit, text=_lay_out(context, edit.text))
     if not prefix:
         return (edit,)
     stage, script = context.stage, context.script.text
@@ -422,7 +431,7 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
         opening, between, closing = "", "\n" + line if is_alone else "; ", ""
     before: list[str | Part] = [opening]
     for each in prefix:
-        before += [*_laid_out(context, each), between]
+        before += [*_lay_out(context, each), between]
     end = max(stage.end, edit.end)
     closed = (Edit(end, end, (closing,)),) if closing else ()
     if edit.start == stage.start:
@@ -432,7 +441,7 @@ def _prefixed(context: Context, prefix: Sequence[Text], edit: Edit) -> tuple[Edi
     return (Edit(stage.start, stage.start, tuple(before)), edit, *closed)
 
 
-def _laid_out(context: Context, text: Text) -> Text:
+def _lay_out(context: Context, text: Text) -> Text:
     """The text with its lines indented like the line of the call; on one line if the file allows no
     new lines, or if a here-document would follow the first one."""
     script, start = context.script.text, context.stage.start

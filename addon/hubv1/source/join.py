@@ -64,14 +64,14 @@ def join(findings: Iterable[Finding], usages: Iterable[Usage]) -> tuple[Usage, .
         best = min(map(_vagueness, fitting), default=None)
         for finding in fitting:
             if _vagueness(finding) == best:
-                _count(finding, usage)
+                _add_usage(finding, usage)
         if not fitting:
             not_found.append(usage)
     not_found.sort(key=lambda usage: (-usage.calls, usage.route, usage.repository, usage.caller))
     return tuple(not_found)
 
 
-def _count(finding: Finding, usage: Usage) -> None:
+def _add_usage(finding: Finding, usage: Usage) -> None:
     finding.calls = (finding.calls or 0) + usage.calls
     if usage.caller not in finding.callers:
         finding.callers.append(usage.caller)

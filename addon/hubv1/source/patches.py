@@ -36,7 +36,7 @@ def fix_of(change: Change, piece: Piece, source: SourceFile) -> Fix | None:
     for edit in sorted(change.edits, key=lambda each: (each.start, each.end)):
         if edit.start < at:
             return None
-        new += piece.text[at : edit.start] + _plain(edit.text)
+        new += piece.text[at : edit.start] + _as_shell(edit.text)
         at = edit.end
     new += piece.text[at:]
     if piece.needs_conversion(new):
@@ -45,17 +45,17 @@ def fix_of(change: Change, piece: Piece, source: SourceFile) -> Fix | None:
         edits: tuple[FileEdit, ...] = (FileEdit(*piece.convert(new)),)
     else:
         edits = tuple(
-            FileEdit(piece.origin[each.start], piece.origin[each.end], _written(piece, each.text))
+            FileEdit(piece.origin[each.start], piece.origin[each.end], _as_source(piece, each.text))
             for each in change.edits
         )
     return Fix(change.idiom, edits, change.differs, diff_of(source, edits))
 
 
-def _plain(text: Text) -> str:
+def _as_shell(text: Text) -> str:
     return "".join(each if isinstance(each, str) else each.text for each in text)
 
 
-def _written(piece: Piece, text: Text) -> str:
+def _as_source(piece: Piece, text: Text) -> str:
     return "".join(
         piece.escape(each).replace("\n", "\n" + (piece.indent or ""))
         if isinstance(each, str)
@@ -91,14 +91,14 @@ def diff_of(source: SourceFile, edits: Iterable[FileEdit]) -> str:
     old, new = source.text, apply(source.text, edits)
     lines = unified_diff(
         re.findall(r"[^\n]*\n|[^\n]+$", old), re.findall(r"[^\n]*\n|[^\n]+$", new),
-        f"{_name('a', source.name)}", f"{_name('b', source.name)}",
+        f"{_quote_name('a', source.name)}", f"{_quote_name('b', source.name)}",
     )  # fmt: skip
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
 
 
-def _name(side: str, name: str) -> str:
+def _quote_name(side: str, name: str) -> str:
     """A name as git writes it, quoted and with octal escapes if necessary."""
     raw = os.fsencode(f"{side}/{name}")
     if re.fullmatch(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]+", raw):

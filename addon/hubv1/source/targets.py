@@ -78,10 +78,10 @@ def target_of(
     holes = resolved.holes[resolved.text.count(HOLE) - path.count(HOLE) :]
     known = _with_values(path, holes, expressions)
     if re.match(r"/+v1/", known):
-        target = _v1(path, known, holes, method, docker_token=docker_token)
+        target = _v1_target(path, known, holes, method, docker_token=docker_token)
         # No change can keep a query.
         return replace(target, segments=()) if target and query else target
-    return None if url["host"].lower() == REGISTRY_HOST else _v2(known, method)
+    return None if url["host"].lower() == REGISTRY_HOST else _v2_target(known, method)
 
 
 def asks_hub(resolved: Resolved) -> bool:
@@ -114,13 +114,13 @@ def base_target() -> Target:
 def _with_values(path: str, holes: Sequence[Part], expressions: Expressions) -> str:
     """The path with the values of variables that have only one."""
     values = (
-        expressions.literal(hole.name) if hole.name and not hole.name.isdigit() else ""
+        expressions.only_value(hole.name) if hole.name and not hole.name.isdigit() else ""
         for hole in holes
     )
     return re.sub(HOLE, lambda _: next(values, "") or HOLE, path)
 
 
-def _v1(
+def _v1_target(
     path: str, known: str, holes: Sequence[Part], method: str, *, docker_token: bool
 ) -> Target | None:
     found = _REPOSITORIES.fullmatch(known)
@@ -147,7 +147,7 @@ def _pieces(text: str, holes: Iterator[Part]) -> tuple[str | Part, ...]:
     return tuple(next(holes) if each == HOLE else each for each in pieces if each)
 
 
-def _v2(path: str, method: str) -> Target | None:
+def _v2_target(path: str, method: str) -> Target | None:
     path = "/" + "/".join(each for each in path.split("/") if each)
     is_login = path == "/v2/users/login"
     call = recognise_retiring(

@@ -77,7 +77,7 @@ class Tree:
             folder = real if real.is_dir() else real.parent
             rules = _Rules(str(base or folder), self._exclude)
             if folder is not real:
-                yield from self._read(str(real), rules, is_named=True)
+                yield from self._read_file(str(real), rules, is_named=True)
                 continue
             above = reversed(folder.relative_to(root).parents) if root else ()
             for each in (*(root / each for each in above if root), folder):
@@ -103,7 +103,7 @@ class Tree:
                 if is_folder:
                     below.append((entry.path, rules.below(entry.path)))
                 else:
-                    yield from self._read(entry.path, rules)
+                    yield from self._read_file(entry.path, rules)
             waiting += reversed(below)
 
     def _is_left_out(self, entry: "os.DirEntry[str]", rules: "_Rules", *, is_folder: bool) -> bool:
@@ -118,8 +118,10 @@ class Tree:
         self.coverage.skipped[reason] += 1
         return True
 
-    def _read(self, path: str, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
-        data = self._bytes_of(path, is_named=is_named)
+    def _read_file(
+        self, path: str, rules: "_Rules", *, is_named: bool = False
+    ) -> Iterator[SourceFile]:
+        data = self._read_bytes(path, is_named=is_named)
         if data is None:
             return
         is_wide = data.startswith(_UTF_16)
@@ -134,7 +136,7 @@ class Tree:
             data = data.decode("utf-16", "replace").encode()
         yield SourceFile(Path(path), rules.name_of(path), data.decode("latin-1"), is_wide)
 
-    def _bytes_of(self, path: str, *, is_named: bool) -> bytes | None:
+    def _read_bytes(self, path: str, *, is_named: bool) -> bytes | None:
         """The content of a file; None if it is skipped, which is counted."""
         try:
             # The file may have been replaced by a link or a pipe meanwhile.

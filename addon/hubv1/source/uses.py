@@ -49,17 +49,17 @@ def does(script: Script, stage: Stage, fetch: Fetch, listing: Listing | None) ->
     if re.search("http_code|response_code", fetch.write_out):
         return Does.BY_STATUS
     if not stage.after and stage.captured_by:
-        return _of_variable(script, stage, listing)
+        return _use_of_variable(script, stage, listing)
     is_tested = not stage.after and (stage.is_condition or fetch.is_discarded)
     is_shown = not stage.is_captured and not _writes_file(stage, fetch)
     if listing is Listing.TAG:
-        return _of_tag(stage, is_tested=is_tested or (not stage.after and "f" in fetch.flags))
+        return _use_of_tag(stage, is_tested=is_tested or (not stage.after and "f" in fetch.flags))
     if listing not in {Listing.TAGS, Listing.IMAGES}:
         return Does.SHOWS if is_shown and None not in stage.after else Does.UNKNOWN
-    return Does.BY_STATUS if is_tested else _of_stages(stage.after, stage, is_shown=is_shown)
+    return Does.BY_STATUS if is_tested else _use_of_list(stage.after, stage, is_shown=is_shown)
 
 
-def _of_tag(stage: Stage, *, is_tested: bool) -> Does:
+def _use_of_tag(stage: Stage, *, is_tested: bool) -> Does:
     if stage.compared or _is_grep(stage.after[-1] if stage.after else None):
         return Does.BY_TEXT
     if is_tested:
@@ -67,7 +67,7 @@ def _of_tag(stage: Stage, *, is_tested: bool) -> Does:
     return Does.UNKNOWN if stage.is_captured or None in stage.after else Does.SHOWS
 
 
-def _of_stages(stages: Sequence[Command | None], stage: Stage, *, is_shown: bool = False) -> Does:
+def _use_of_list(stages: Sequence[Command | None], stage: Stage, *, is_shown: bool = False) -> Does:
     commands = [each for each in stages if each is not None]
     if len(commands) < len(stages):
         return Does.LISTS if any(map(_is_extractor, commands)) else Does.UNKNOWN
@@ -85,7 +85,7 @@ def _of_stages(stages: Sequence[Command | None], stage: Stage, *, is_shown: bool
     return Does.SHOWS if is_shown else Does.UNKNOWN
 
 
-def _of_variable(script: Script, stage: Stage, listing: Listing | None) -> Does:
+def _use_of_variable(script: Script, stage: Stage, listing: Listing | None) -> Does:
     """What the script does with the variable that the answer is assigned to."""
     name = stage.captured_by
     for use in script.uses(name):
@@ -93,7 +93,7 @@ def _of_variable(script: Script, stage: Stage, listing: Listing | None) -> Does:
         if readers and listing is Listing.TAG:
             return Does.BY_TEXT if _is_grep(readers[-1]) else Does.UNKNOWN
         if readers:
-            return _of_stages(readers, use)
+            return _use_of_list(readers, use)
     rest = script.text[stage.end :]
     tested = re.search(
         rf"(?:\[\[?|test|case)\s[^\n;]*\$\{{?{re.escape(name)}\b(?:[^\n]|\n(?!fi|done))*", rest
