@@ -65,6 +65,7 @@ ENDLESS = {
     "fence.md": "`" * 60_000 + "\n" + "x " * 30_000 + URL,
     "shell.mk": "a = $(shell curl \n" * 20_000 + f"b = {URL}",
     "here.Dockerfile": "RUN <<E\n" * 8_000 + f"curl -s {URL}\n",
+    "urls.py": "".join(f"u{n} = '{URL}'\n" for n in range(1000)) + "lorem = ipsum(dolor)\n" * 200_000,
     "read.sh": "".join(f"v{n}=$(curl -s {URL}/{n})\n" for n in range(1500)),
 }  # fmt: skip
 

@@ -9,8 +9,11 @@ Texts are the bytes of a file, a character each.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 from hubv1.api.routes import LEGACY_HOSTS
@@ -63,6 +66,7 @@ _ASSIGNED = re.compile(
     r"(?<![A-Za-z_])([A-Za-z_]\w*+)[\"'\]]?[ \t]*+(?::[ \t]*+[&\w<>\[\]'.,?| ]+?)?[ \t]*"
     rf"(?::=|\?=|\+=|=>|(?<![=!<>~])=(?!=)|:(?!:))\s*{_WRAP}$"
 )
+_ASSIGNED_AGAIN = re.compile(r"\w+[ \t]*:?=(?!=)")
 _DECLARED = re.compile(
     r"(?:\b(?:ENV|ARG|setenv|set(?:\s+-\w+)*|define\(|#define)|@)\s*[\"']?(\w+)[\"']?\s*,?\s+[\"']?$"
 )
@@ -184,18 +188,24 @@ class Expressions:
 
     def find_requests(self, expression: Expression) -> list[int]:
         """Where a URL that is assigned to a variable is requested, as far as that is visible."""
-        name = expression.assigned_to
-        if not name:
-            return []
         found = []
-        again = re.compile(rf"\b{name}[ \t]*(:?=)(?!=)")
-        for use in re.compile(rf"\b{name}\b").finditer(self.text, expression.end):
-            at = use.start()
-            if again.match(self.text, at):
+        uses = self._uses.get(expression.assigned_to, [])
+        for at in uses[bisect_left(uses, expression.end) :]:
+            if _ASSIGNED_AGAIN.match(self.text, at):
                 break
             if _REQUESTS.search(self.text[max(0, at - _WINDOW) : at]):
                 found.append(at)
         return found
+
+    @cached_property
+    def _uses(self) -> Mapping[str, list[int]]:
+        """The places of each variable that a URL is assigned to, from one pass over the text."""
+        names = {each.assigned_to for each in self.found}
+        uses: defaultdict[str, list[int]] = defaultdict(list)
+        for word in re.finditer(r"\w+", self.text):
+            if word[0] in names:
+                uses[word[0]].append(word.start())
+        return uses
 
     def _keep(self, expression: Expression) -> int:
         name = expression.assigned_to = _find_variable(self.text, expression.start)
