@@ -66,6 +66,7 @@ ENDLESS = {
     "shell.mk": "a = $(shell curl \n" * 20_000 + f"b = {URL}",
     "here.Dockerfile": "RUN <<E\n" * 8_000 + f"curl -s {URL}\n",
     "urls.py": "".join(f"u{n} = '{URL}'\n" for n in range(1000)) + "lorem = ipsum(dolor)\n" * 200_000,
+    "and.sh": " && ".join(f"curl -s {URL}/{n} > /dev/null" for n in range(2500)),
     "read.sh": "".join(f"v{n}=$(curl -s {URL}/{n})\n" for n in range(1500)),
 }  # fmt: skip
 

@@ -19,6 +19,8 @@ _ARGUMENTS = {
     *_VARIABLES, *_OPAQUE,
 }  # fmt: skip
 _LOOPS = {"while_statement", "until_statement"}
+_DEEPEST = 500
+"""Nodes around a command that are examined, more than a person nests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Stage:
     is_captured: bool = False
     is_tested: bool = False
     """Whether the output is part of a test."""
+    is_too_deep: bool = False
+    """Whether there is more around it than was examined."""
     is_in_string: bool = False
     """Whether it is in backquotes within a string, where quotes have another meaning."""
 
@@ -96,9 +100,12 @@ class Script:
         self._tree = _PARSER.parse(seen.encode("latin-1", "replace"))
         self._readers: defaultdict[str, list[Node]] | None = None
         """The commands that use each variable."""
+        self._parents: dict[int, Node] = {}
+        """The parent of each node with children: the parser would search it from the root."""
         self.comments: list[tuple[int, int]] = []
         self.commands: list[Node] = []
         for node in _all(self._tree.root_node):
+            self._parents |= {child.id: node for child in node.children if child.child_count}
             if node.type == "comment":
                 self.comments.append((node.start_byte, node.end_byte))
             elif node.type == "command":
@@ -116,7 +123,7 @@ class Script:
         """The command at a node, with its context."""
         around, redirects, end = self._redirected(node)
         found = Stage(self.command(node, redirects), start=node.start_byte, end=end)
-        parent = around.parent
+        parent = self._parents.get(around.id)
         if parent is not None and parent.type == "pipeline":
             stages = _stages(parent)
             # Each access to a node makes a new object, so compare ids.
@@ -182,7 +189,7 @@ class Script:
     def _redirected(self, node: Node) -> tuple[Node, list[str], int]:
         """The statement with its redirections, the redirections, and the end of both."""
         redirects: list[str] = []
-        statement, end, parent = node, node.end_byte, node.parent
+        statement, end, parent = node, node.end_byte, self._parents.get(node.id)
         while parent is not None:
             if parent.type == "redirected_statement" and parent.children[0].id == node.id:
                 redirects += [self.text_at(each) for each in parent.children[1:]]
@@ -193,7 +200,7 @@ class Script:
                 parent.children[-1].id != node.id
             ):
                 break
-            node, parent = parent, parent.parent
+            node, parent = parent, self._parents.get(parent.id)
         return statement, redirects, end
 
     def _simple(self, node: Node) -> Command | None:
@@ -203,27 +210,42 @@ class Script:
             node = node.children[0]
         return self.command(node, redirects) if node.type == "command" else None
 
+    def _ancestors(self, node: Node) -> Iterator[tuple[Node, Node]]:
+        """A node and its parent, this one and its own, up to a command or subshell around them."""
+        for _ in range(_DEEPEST):
+            parent = self._parents.get(node.id)
+            if parent is None or parent.type in {"command", "subshell"}:
+                return
+            yield node, parent
+            node = parent
+
     def _look_around(self, found: Stage, node: Node) -> None:
         """Find out where the output goes and who tests the exit status."""
-        parent = found.parent = node.parent
-        while parent is not None and parent.type not in {"command", "subshell"}:
+        found.parent = self._parents.get(node.id)
+        for depth, (inner, parent) in enumerate(self._ancestors(node), 1):
+            found.is_too_deep = depth == _DEEPEST
             kind = parent.type
             if kind == "function_definition":
                 found.function = not found.is_captured
                 return
             if kind == "command_substitution":
                 found.is_captured = True
-                found.is_in_string |= parent.children[0].type == "`" and _is_in_string(parent)
+                found.is_in_string |= self._is_in_string(parent)
             elif found.is_captured:
                 if self._captures(found, parent):
                     return
             elif kind in {"list", "negated_command"}:
                 found.is_condition = True
-                found.is_leftmost &= parent.children[0].id == node.id
-            elif kind in {"if_statement", "elif_clause", *_LOOPS} and _is_condition(node, parent):
+                found.is_leftmost &= parent.children[0].id == inner.id
+            elif kind in {"if_statement", "elif_clause", *_LOOPS} and _is_condition(inner, parent):
                 found.is_condition = True
                 found.is_loop |= kind in _LOOPS
-            node, parent = parent, parent.parent
+
+    def _is_in_string(self, substitution: Node) -> bool:
+        """Whether it is written in backquotes within a string."""
+        parent = self._parents.get(substitution.id)
+        is_in_string = parent is not None and parent.type == "string"
+        return is_in_string and substitution.children[0].type == "`"
 
     def _captures(self, found: Stage, node: Node) -> bool:
         """Find out where captured output goes; returns whether that is settled."""
@@ -248,10 +270,6 @@ class Script:
 def text_of(word: Sequence[Atom]) -> str:
     """A word as a text, with HOLE for expansions."""
     return "".join(HOLE if atom.part.name is not None else atom.part.text for atom in word)
-
-
-def _is_in_string(node: Node) -> bool:
-    return node.parent is not None and node.parent.type == "string"
 
 
 def _all(node: Node) -> Iterator[Node]:

@@ -87,7 +87,7 @@ def change_for(context: Context) -> Change | None:
     is_simple = fetch.is_plain and all(map(_is_harmless, stage.command.redirects))
     if not is_simple or not fetch.output or not _is_simple(target):
         return None
-    if not stage.is_first or stage.is_loop or stage.is_in_string:
+    if not stage.is_first or stage.is_loop or stage.is_in_string or stage.is_too_deep:
         return None
     if target.listing is Listing.TAGS:
         return _change_search(context, fetch) or _change_reader(context, fetch)
