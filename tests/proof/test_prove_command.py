@@ -251,7 +251,7 @@ class TestReport:
     ) -> None:
         (tmp_path / "proofs.json").write_text("[]")
         code, _, err = run("report", "--journal", journal, "--proof", tmp_path / "proofs.json")
-        assert (code, "no file of proofs" in err) == (1, True)
+        assert (code, "The file of proofs " in err) == (1, True)
 
     def test_a_call_of_a_new_kind_is_not_proven(self, hub: Standin, journal: Path) -> None:
         prove(hub, journal, "--caller", "other")
