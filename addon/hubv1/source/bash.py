@@ -104,8 +104,14 @@ class Script:
         """The parent of each node with children: the parser would search it from the root."""
         self.comments: list[tuple[int, int]] = []
         self.commands: list[Node] = []
-        for node in _all(self._tree.root_node):
-            self._parents |= {child.id: node for child in node.children if child.child_count}
+        waiting = [self._tree.root_node]
+        while waiting:
+            node = waiting.pop()
+            children = node.children
+            waiting += reversed(children)
+            for child in children:
+                if child.child_count:
+                    self._parents[child.id] = node
             if node.type == "comment":
                 self.comments.append((node.start_byte, node.end_byte))
             elif node.type == "command":
@@ -270,14 +276,6 @@ class Script:
 def text_of(word: Sequence[Atom]) -> str:
     """A word as a text, with HOLE for expansions."""
     return "".join(HOLE if atom.part.name is not None else atom.part.text for atom in word)
-
-
-def _all(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += reversed(node.children)
 
 
 def _stages(pipeline: Node) -> list[Node]:
