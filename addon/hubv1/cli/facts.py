@@ -25,10 +25,10 @@ from hubv1.proof import (
 ENVIRONMENT_PREFIX = "HUB_FACTS"
 
 _HELP = f"""\
-Whether Docker's hosts answer as the code assumes, fact by fact.
+Check whether Docker's hosts answer as the code assumes, fact by fact.
 
-It asks by GET alone, at most {MOST_CALLS} times and not for longer than a minute, and signs in only
-where --username says so. docs/facts.md has the table.
+It makes at most {MOST_CALLS} requests within a minute, all of them GET unless it signs in with
+--username. docs/facts.md has the table.
 
 Exit codes: 0 every fact that could be asked holds; 1 nobody answered; 2 the arguments are wrong; 4
 a fact differs.
@@ -38,7 +38,7 @@ a fact differs.
 @click.command(cls=Command, help=_HELP, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @host_options
 @form_option
-@click.option("--list", "is_list", is_flag=True, help="Ask nobody: print the table, as Markdown.")
+@click.option("--list", "is_list", is_flag=True, help="Ask nobody; print the table as Markdown.")
 def facts(  # noqa: D103  # its help is above, with a figure in it
     hub: str,
     registry: str,

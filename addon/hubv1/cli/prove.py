@@ -53,12 +53,12 @@ _NARROWING = (
 """The other options of a report, which stay unset."""
 
 _HELP = f"""\
-Whether the replacement of each finding of a report gives what the bridge answers.
+Check that the replacement of each finding of a report gives what the bridge answers.
 
-For each repository that is called it asks Docker Hub as the bridge does, runs the very snippet that
-the report shows, and compares names, their order, and whether there is anything at all. It reads
-again where they differ, to tell a difference from a list that changes. The report of the same
-journal shows what came of it.
+For each repository that is called, it asks Docker Hub as the bridge does, runs the snippet that the
+report shows, and compares names, their order, and whether there are any. If they differ, it reads
+both again, to tell a difference from a list that changes. The report of the same journal shows the
+results.
 
 Exit codes: 0 nothing differs; 1 nothing could be compared; 2 the arguments are wrong; {FOUND} a
 replacement differs.
@@ -70,8 +70,7 @@ replacement differs.
     "--journal",
     metavar="PATH-OR-URL",
     multiple=True,
-    help=f"Journal whose findings are to be proven, may be given several times. Default: "
-    f"{DEFAULT_JOURNAL}",
+    help=f"Journal whose findings to prove. May be given several times. Default: {DEFAULT_JOURNAL}",
 )
 @click.option("--caller", metavar="NAME", multiple=True, help="Only findings of that caller.")
 @click.option(
@@ -82,14 +81,14 @@ replacement differs.
     "--tool",
     type=click.Choice([*TOOLS]),
     multiple=True,
-    help="Run the snippets for that tool. Default: the shortest of which all programs are here.",
+    help="Run the snippets for that tool. Default: the shortest whose programs are installed.",
 )
 @click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(1),
     default=LIMIT,
-    help=f"Compare no more than that, those first that never were. Default: {LIMIT}.",
+    help=f"Compare at most N, first those that never were. Default: {LIMIT}.",
 )
 @form_option
 @click.option(

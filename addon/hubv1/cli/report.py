@@ -40,17 +40,17 @@ _TROUBLES = (JournalError, reports.ReportError, OSError)
 
 _TIMES = "2026-03-01, 2026-03-01T12:00:00Z (UTC without a zone), or back from now: 7d, 24h"
 _EPILOG = f"""\
-Filters choose the calls that the report and its gate are about. A filter, unless it is a time, may
-be given several times, and a call has to match one of its values; a name may contain * for any
-text, and a part of a caller's name finds it. --journal may be given several times, too, and is not
-needed with CAPTURE.
+Filters choose the calls that the report and its gate are about. Each filter but the times may be
+given several times, and a call must match one of its values; a name may contain * for any text, and
+a part of a caller's name is enough. --journal may be given several times, too, and is not needed
+with CAPTURE.
 
 Exit codes: 0 the report is written, whatever it says; 1 it could not be written, or nothing was
 seen at all; 2 the arguments are wrong, or name an unknown caller, host, route or repository;
 {FOUND} if --fail-on found what it looks for.
 
-Environment: a variable replaces each argument but CAPTURE, as {ENVIRONMENT_PREFIX}_SINCE replaces
---since; several values stand on lines of their own.
+Environment: each argument but CAPTURE has a variable, such as {ENVIRONMENT_PREFIX}_SINCE for
+--since; several values stand on separate lines.
 """
 
 
@@ -114,27 +114,28 @@ _COLUMNS = f"{', '.join(reports.WITH_COLUMNS)}: {', '.join(reports.COLUMNS)}"
 _PARAMETERS: list[click.Parameter] = [
     click.Argument(["captures"], metavar="[CAPTURE]...", nargs=-1, type=_FILE),
     _several("--journal", "PATH-OR-URL", f"Journal to read. Default: {reports.DEFAULT_JOURNAL}."),
-    _option("--since", "TIME", f"Filter: calls from then on: {_TIMES}."),
-    _option("--until", "TIME", "Filter: calls before then, or on that day and before."),
+    _option("--since", "TIME", f"Filter: calls since then: {_TIMES}."),
+    _option("--until", "TIME", "Filter: calls before then, or up to the end of that day."),
     _several(
-        "--caller", "NAME", "Filter: calls by that caller, or by all whose name contains NAME."
+        "--caller", "NAME", "Filter: calls of that caller, or of all whose names contain NAME."
     ),
-    _several("--route", "ROUTE", "Filter: calls to that route, as reports name it.", _read_route),
-    _several("--repository", "NAME", "Filter: calls for that repository, as debian or acme/*."),
+    _several("--route", "ROUTE", "Filter: calls to that route, named as in reports.", _read_route),
+    _several("--repository", "NAME", "Filter: calls for that repository: debian, acme/*."),
     _several(
-        "--host", "HOST", "Filter: calls to that host (in CAPTURE, a legacy one).", _read_host
+        "--host", "HOST", "Filter: calls to that host; in CAPTURE it counts as legacy.", _read_host
     ),
-    _several("--outcome", None, "Filter: calls that ended like that.", type=_OUTCOMES),
+    _several("--outcome", None, "Filter: calls with that outcome.", type=_OUTCOMES),
     _option(
         "--fail-on",
         None,
-        f"Gate: exit with {FOUND} if there are legacy calls that were not bridged, any "
-        "legacy calls, or callers that --baseline does not have. Default: never.",
+        f"Gate: exit with {FOUND} if there are legacy calls that were not bridged, any legacy "
+        "calls, callers that --baseline does not have, or calls to what Docker retires next. "
+        "Default: never.",
         type=_GATES,
     ),
-    _option("--baseline", "REPORT.json", "Earlier report to compare the callers with.", type=_FILE),
-    _several("--proof", "FILE", "Proofs that prove -o has written.", Path, type=_FILE),
-    _option("--ignore", "FILE", "TOML file of callers that are accepted until a day.", type=_FILE),
+    _option("--baseline", "REPORT.json", "Earlier report to compare callers with.", type=_FILE),
+    _several("--proof", "FILE", "File of proofs that `prove -o` wrote.", Path, type=_FILE),
+    _option("--ignore", "FILE", "TOML file of callers to accept until a day.", type=_FILE),
     _option("--owners", "FILE", "TOML file of teams and their callers.", type=_FILE),
     click.Option(
         ["--owners-template"],
@@ -150,7 +151,7 @@ _PARAMETERS: list[click.Parameter] = [
     _option(
         "--messages",
         "FOLDER",
-        "Write the message to each team or caller into a file of its own there, too.",
+        "Also write the message to each team or caller into a file of its own there.",
         type=_FILE,
     ),
     _option(
@@ -161,7 +162,10 @@ _PARAMETERS: list[click.Parameter] = [
     ),
     _option("-o --output", "FILE", "Write to a file.", type=_FILE),
     _option(
-        "--columns", "NAME,NAME", f"Of the table of findings. For {_COLUMNS}.", reports.read_columns
+        "--columns",
+        "NAME,NAME",
+        f"Show a table of findings. For {_COLUMNS}.",
+        reports.read_columns,
     ),
     _option(
         "--serve",
@@ -188,7 +192,7 @@ _PARAMETERS: list[click.Parameter] = [
 def report(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401  # click's
     """Report who still calls Docker Hub API v1, and what to change.
 
-    CAPTURE is recorded traffic to read: a mitmproxy flow file or HAR, packed with gzip or not; - is
+    CAPTURE is recorded traffic: a mitmproxy flow file or HAR, perhaps packed with gzip; - means
     standard input.
     """
     use_callers_home()

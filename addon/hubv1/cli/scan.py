@@ -34,8 +34,8 @@ EXTRA = ("tree_sitter", "tree_sitter_bash", "pathspec")
 
 _FILE = click.Path(path_type=Path)
 _EPILOG = f"""\
-Nothing of a scanned tree is ever run. A comment `hub-v1: ignore REASON` on the line of a call, or
-on the one above, leaves it out.
+Nothing in a scanned tree is ever run. A comment `hub-v1: ignore REASON` on the line of a call, or
+on the line above, excludes the call.
 
 Exit codes: 0 the files were scanned, whatever was found; 1 a PATH could not be read, or there was
 no file at all; 2 the arguments are wrong; {FOUND} --fail-on found what it looks for.
@@ -62,7 +62,7 @@ no file at all; 2 the arguments are wrong; {FOUND} --fail-on found what it looks
     "--exclude",
     metavar="PATTERN",
     multiple=True,
-    help="Leave out what matches, as a line of .gitignore would; may be given several times.",
+    help="Leave out what matches this pattern of .gitignore. May be given several times.",
 )
 @click.option(
     "--format",
@@ -70,22 +70,25 @@ no file at all; 2 the arguments are wrong; {FOUND} --fail-on found what it looks
     type=click.Choice(FORMATS),
     help=f"Default: what the suffix of FILE stands for ({' '.join(SUFFIXES)}), else terminal.",
 )
-@click.option("-o", "--output", metavar="FILE", type=_FILE, help="Write there instead.")
-@click.option("--fix", is_flag=True, help="Write the changes that are proven into the files.")
+@click.option("-o", "--output", metavar="FILE", type=_FILE, help="Write to a file.")
+@click.option("--fix", is_flag=True, help="Write the proven changes into the files.")
 @click.option(
     "--prefer",
     type=click.Choice(("skopeo",)),
-    help="Let changes to lists use skopeo where the script has jq; else they use what it has.",
+    help="Let changes to lists use skopeo if the script has jq; by default they use what it has.",
 )
 @click.option(
     "--fail-on",
     default="never",
     type=click.Choice(GATES),
-    help=f"Gate: exit code {FOUND} where there is a call, one without a fix, or one that "
+    help=f"Gate: exit with {FOUND} if there is a call, a call without a fix, or a call that "
     "--baseline does not have. Default: never.",
 )
 @click.option(
-    "--baseline", metavar="SCAN.json", type=_FILE, help="Earlier JSON of a scan: tells what is new."
+    "--baseline",
+    metavar="SCAN.json",
+    type=_FILE,
+    help="Earlier JSON scan, to tell what is new.",
 )
 @click.version_option(hubv1.__version__, message=versions())
 def scan(
@@ -103,7 +106,7 @@ def scan(
 ) -> int:
     """Find where files call Docker Hub API v1, and say or write what to call instead.
 
-    PATH is a file or a folder; a folder is read with all below, but for what .gitignore names.
+    PATH is a file, or a folder to read with everything below except what .gitignore names.
     """
     if journal and report:
         raise click.UsageError("--journal and --report do not go together")
