@@ -75,3 +75,15 @@ def test_nothing_in_a_file_makes_a_scan_endless(tmp_path: Path, name: str, text:
     (tmp_path / name).write_text(text)
     scan = scan_trees(Tree([tmp_path], [], tmp_path))
     assert scan.findings or scan.looked.mentions or scan.looked.ignored
+
+
+def test_what_groovy_puts_into_a_string_for_a_shell_is_one_part_of_the_url(tmp_path: Path) -> None:
+    base = "curl -sf https://index.docker.io/v1/repositories"
+    (tmp_path / "Jenkinsfile").write_text(
+        f'sh "{base}/acme/app/tags/${{env.TAG}} > /dev/null"\n'
+        f'sh "{base}/${{params.ORG.trim()}}/$env.APP/tags/1 > /dev/null"\n'
+        f'sh "{base}/acme/app/tags/\\${{TAG}}"\n'
+    )
+    found = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert [each.target.repository for each in found] == ["acme/app", "*/*", "acme/app"]
+    assert all(each.target.route.endswith("/tags/{tag_name}") for each in found)

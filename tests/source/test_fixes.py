@@ -69,6 +69,27 @@ def test_variables_of_make_stay_what_they_are(tmp_path: Path) -> None:
     assert line.endswith(" || $(MAKE) y")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Makefile", "I ?= acme/app\nNAMES = $(shell {list})"),
+        ("Dockerfile", "ARG I=acme/app\nRUN NAMES=$({list})"),
+    ],
+)
+def test_a_name_that_may_be_given_from_outside_may_be_one_without_a_namespace(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    call = NAMES.replace("acme/app", "$(I)" if name == "Makefile" else "${I}")
+    write_fixes(scan(tmp_path, text.format(list=call), name), pytest.fail)
+    assert "*) repository=library/" in (tmp_path / name).read_text()
+
+
+def test_a_hash_that_make_may_take_for_a_comment_is_not_written(tmp_path: Path) -> None:
+    call = f"curl -sf {LIST.replace('acme/app', '$(I)')}/1 > /dev/null && echo yes"
+    [finding] = scan(tmp_path, f"X = $(shell {call})", "Makefile").findings
+    assert finding.fix is None
+
+
 def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     found = scan(tmp_path, NAMES)
     (tmp_path / "a.sh").write_text("changed\n")

@@ -199,6 +199,20 @@ class TestWhatIsLeftOut:
         assert [each["line"] for each in as_json(scan, ".")["findings"]] == [2]
 
 
+class TestSeveralPaths:
+    def test_files_of_one_name_are_told_apart_and_each_gets_its_own_fix(self, scan: Scan) -> None:
+        for name, before in (("one", "# jq\n"), ("two", "# jq, and more\n\n")):
+            Path(name, ".git").mkdir(parents=True)
+            Path(name, "a.sh").write_text(before + CALL.replace("acme/app", f"acme/{name}"))
+        body = as_json(scan, "one", "two/a.sh")
+        assert [each["file"] for each in body["findings"]] == ["one/a.sh", "two/a.sh"]
+        assert scan("one", "two/a.sh", "--fix")[0] == 0
+        for name, before in (("one", "# jq\n"), ("two", "# jq, and more\n\n")):
+            fixed = Path(name, "a.sh").read_text()
+            assert fixed.startswith(f"{before}curl -fsSi ")
+            assert f"/v2/acme/{name}/tags/list" in fixed
+
+
 class TestHostileTrees:
     def test_what_is_no_source_is_left_out_and_said(
         self, scan: Scan, monkeypatch: pytest.MonkeyPatch

@@ -78,16 +78,21 @@ def _without_templates(piece: Piece) -> Piece:
     textual = set(piece.textual)
 
     def variable(match: re.Match[str]) -> str:
-        name = "_" * (len(match[0]) - 3)
-        inner = re.fullmatch(r"\W*(?:\w+\.)*(\w+)\W*", match[0])
-        if inner is not None and len(inner[1]) <= len(name):
-            name = inner[1] + "_" * (len(name) - len(inner[1]))
+        name = _variable_for(match[0])
         textual.add(name)
         return "${" + name + "}"
 
     piece.text = _TEXTUAL.sub(variable, piece.text)
     piece.textual = frozenset(textual)
     return piece
+
+
+def _variable_for(expression: str) -> str:
+    """The name of a variable that is as long as the expression once `${}` is around it."""
+    length = len(expression) - 3
+    inner = re.fullmatch(r"\W*(?:\w+\.)*(\w+)\W*", expression)
+    name = inner[1] if inner is not None and len(inner[1]) <= length else ""
+    return name.ljust(length, "_")
 
 
 def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
@@ -134,7 +139,14 @@ def _make(text: str) -> Iterator[Piece]:
         while end < len(text) and depth and (text[end] != "\n" or text[end - 1] == "\\"):
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        yield _make_piece(text, match.end(), end - (not depth))
+        piece = _make_piece(text, match.end(), end - (not depth))
+        piece.needs_conversion = _has_hash
+        yield piece
+
+
+def _has_hash(new: str) -> bool:
+    """Whether make before 4.3 takes what is in `$(shell …)` for a comment from there on."""
+    return "#" in new
 
 
 def _make_piece(text: str, start: int, end: int) -> Piece:
@@ -186,12 +198,23 @@ def _groovy(text: str) -> Iterator[Piece]:
         re.DOTALL,
     )
     for match in step.finditer(text):
-        textual = frozenset(re.findall(r"(?<!\\)\$\{?(\w+)", match[2]) if '"' in match[1] else ())
-        escape = _for_groovy(match[1])
-        yield _unescaped(text, match.span(2), _BACKSLASHED, _meant, escape=escape, textual=textual)
+        textual = set[str]()
+
+        def meaning(found: str, textual: set[str] = textual) -> str:
+            if found.startswith("\\"):
+                return _meant(found)
+            name = _variable_for(found) if found.endswith("}") or "." in found else found[1:]
+            textual.add(name)
+            return found if found == f"${name}" else "${" + name + "}"
+
+        special = _OF_GROOVY if '"' in match[1] else _BACKSLASHED
+        piece = _unescaped(text, match.span(2), special, meaning, escape=_for_groovy(match[1]))
+        piece.textual = frozenset(textual)
+        yield piece
 
 
 _BACKSLASHED = r"\\[\s\S]"
+_OF_GROOVY = rf"{_BACKSLASHED}|\$\{{[^{{}}\n]+\}}|\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 
 
 def _meant(escaped: str) -> str:
