@@ -1,5 +1,6 @@
 """The engines that read a journal's file, or a fleet's database."""
 
+import os
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -78,7 +79,7 @@ def _read_only_engine(place: Place, file: Path) -> sa.Engine:
             f"The journal {place} cannot be read where nothing can be written, since its last "
             f"rows are in {log}: copy both files to a folder of your own and read them there."
         )
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 

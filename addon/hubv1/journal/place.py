@@ -70,7 +70,7 @@ class Place:
     @property
     def key(self) -> object:
         """Equal for two places of the same journal, by whatever names."""
-        return (self.file and files.identity(self.file)) or self.url
+        return (self.file and files.identity(self.file)) or self.file or self.url
 
 
 def is_url(text: str) -> bool:
