@@ -87,3 +87,10 @@ def test_what_groovy_puts_into_a_string_for_a_shell_is_one_part_of_the_url(tmp_p
     found = scan_trees(Tree([tmp_path], [], tmp_path)).findings
     assert [each.target.repository for each in found] == ["acme/app", "*/*", "acme/app"]
     assert all(each.target.route.endswith("/tags/{tag_name}") for each in found)
+
+
+@pytest.mark.parametrize("rest", ["…", "löwe/tags", "acme/löwe"])
+def test_a_name_that_hub_does_not_allow_is_none(tmp_path: Path, rest: str) -> None:
+    (tmp_path / "a.sh").write_text(f"curl https://index.docker.io/v1/repositories/{rest}\n")
+    [finding] = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert finding.target.repository == ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -211,6 +212,40 @@ class TestSeveralPaths:
             fixed = Path(name, "a.sh").read_text()
             assert fixed.startswith(f"{before}curl -fsSi ")
             assert f"/v2/acme/{name}/tags/list" in fixed
+
+
+class TestOwnOutput:
+    def test_a_baseline_beside_the_sources_is_no_source(self, scan: Scan) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", "scan.json")[0] == 0
+        assert scan(".", "--baseline", "scan.json", "--fail-on", "new")[0] == 0
+
+    def test_an_earlier_scan_stays_where_the_disk_is_full(self, scan: Scan) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", "scan.json")[0] == 0
+        before = Path("scan.json").read_bytes()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # bytes of any file
+        try:
+            code, _, said = scan(".", "-o", "scan.json")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (code, "scan.json cannot be written" in said) == (1, True)
+        assert Path("scan.json").read_bytes() == before
+
+    @pytest.mark.parametrize("form", ["json", "md", "sarif", "xml"])
+    def test_a_scan_is_none(self, scan: Scan, form: str) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", f"scan.{form}")[0] == 0
+        body = as_json(scan, ".")
+        assert [each["file"] for each in body["findings"]] == ["a.sh"]
+        assert body["looked"]["skipped"] == {"reports and scans of this program": 1}
+
+    @pytest.mark.parametrize("form", ["json", "md", "html", "xml", "csv"])
+    def test_a_report_is_none(self, scan: Scan, tmp_path: Path, form: str) -> None:
+        journal = write_journal(tmp_path / "journal.sqlite3", make_entry())
+        assert main(["report", "--journal", str(journal), "-o", f"report.{form}"]) == 0
+        assert as_json(scan, f"report.{form}")["findings"] == []
 
 
 class TestHostileTrees:

@@ -131,7 +131,8 @@ def _v1(
     repository = "/".join(re.sub(f"{HOLE}+", "*", each) for each in name)
     if len(name) == 1 and repository != "*":
         repository = f"{OFFICIAL_NAMESPACE}/{repository}"
-    if call.repository is None and call.route.listing is not Listing.NOTHING:
+    is_known_to_be_none = call.route.listing is not Listing.NOTHING or not repository.isascii()
+    if call.repository is None and is_known_to_be_none:
         repository = "*" if HOLE in found[1] else ""
     target = Target(V1, call.route.name, repository, call.route)
     written = _REPOSITORIES.fullmatch(path)
