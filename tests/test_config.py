@@ -149,6 +149,7 @@ def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:
         ({"hub_deadline": 1.5}, "hub_deadline takes a whole number, not 1.5."),
         ({"hub_deadline": None}, "hub_deadline takes a whole number, not None."),
         ({"hub_url": 5}, "hub_url takes a string, not 5."),
+        ({"hub_report": ["x.pdf"]}, "hub_report takes files for reports: a report's name ends in"),
         ({"hub_url": ["http://a", "http://b"]}, "hub_url takes one value, but was given 2."),
         ({"hub_url": []}, "hub_url takes one value, but was given none."),
         ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
