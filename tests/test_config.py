@@ -112,6 +112,11 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_sentence(name: str, value
     assert "\r" not in said
 
 
+def test_a_suffix_that_stands_for_no_report_is_told_as_such() -> None:
+    said = refusal(hub_report=["x.pdf"])
+    assert said.startswith("hub_report takes files for reports: a report's name ends in .html, ")
+
+
 @pytest.mark.parametrize("url", USERINFO)
 def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
     said = refusal(hub_url=url)
@@ -149,7 +154,6 @@ def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:
         ({"hub_deadline": 1.5}, "hub_deadline takes a whole number, not 1.5."),
         ({"hub_deadline": None}, "hub_deadline takes a whole number, not None."),
         ({"hub_url": 5}, "hub_url takes a string, not 5."),
-        ({"hub_report": ["x.pdf"]}, "hub_report takes files for reports: a report's name ends in"),
         ({"hub_url": ["http://a", "http://b"]}, "hub_url takes one value, but was given 2."),
         ({"hub_url": []}, "hub_url takes one value, but was given none."),
         ({"hub_deadline": "5"}, "hub_deadline takes a whole number, not '5'."),
