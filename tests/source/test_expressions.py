@@ -56,6 +56,18 @@ def test_what_is_no_call_of_hubs_is_not_found(tmp_path: Path, name: str, text: s
     assert scan_trees(Tree([tmp_path], [], tmp_path)).findings == []
 
 
+def test_an_address_in_a_message_calls_nothing_and_one_in_what_is_written_or_run_does(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.sh").write_text(
+        f'echo "see {URL}"\necho "curl {URL}" >&2\nprintf "%s: see {URL}\\n" "$0"\n'
+        f'echo "curl -s {URL}" > job.sh\necho "curl -s {URL}" | sh\necho "has $(curl -s {URL})"\n'
+    )
+    scan = scan_trees(Tree([tmp_path], [], tmp_path))
+    assert [each.line for each in scan.findings] == [4, 5, 6]
+    assert scan.looked.mentions == 3
+
+
 URL = "https://index.docker.io/v1/repositories/a/b/tags"
 ENDLESS = {
     "or.js": f"x = {'a || ' * 46}f('{URL}')\n",
@@ -94,3 +106,11 @@ def test_a_name_that_hub_does_not_allow_is_none(tmp_path: Path, rest: str) -> No
     (tmp_path / "a.sh").write_text(f"curl https://index.docker.io/v1/repositories/{rest}\n")
     [finding] = scan_trees(Tree([tmp_path], [], tmp_path)).findings
     assert finding.target.repository == ""
+
+
+def test_what_xargs_puts_in_is_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text(
+        "cat images | xargs -I{} curl https://index.docker.io/v1/repositories/acme/{}/tags\n"
+    )
+    [finding] = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert (finding.target.repository, finding.fix) == ("acme/*", None)

@@ -60,6 +60,13 @@ def test_a_change_is_offered(tmp_path: Path, text: str, new: str) -> None:
     assert new in (tmp_path / "a.sh").read_text()
 
 
+def test_the_line_behind_a_long_pipeline_is_a_call_of_its_own(tmp_path: Path) -> None:
+    text = f"{NAMES} | tail -1\n\t curl -sf {TAG} > /dev/null && exit\n" * 3
+    found = scan(tmp_path, text).findings
+    assert [each.line for each in found] == [2, 3, 4, 5, 6, 7]
+    assert all(each.fix for each in found)
+
+
 def test_variables_of_make_stay_what_they_are(tmp_path: Path) -> None:
     text = f"x:\n\t@curl -sf {LIST.replace('acme/app', '$(I)')}/$$T > /dev/null || $(MAKE) y"
     write_fixes(scan(tmp_path, text, "Makefile"), pytest.fail)

@@ -27,7 +27,7 @@ from hubv1.source.targets import (
     target_of,
 )
 from hubv1.source.tree import Looked, SourceFile
-from hubv1.source.uses import Does, does, words
+from hubv1.source.uses import Does, does, is_message_of, words
 from hubv1.text import readable as from_wire
 
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
@@ -154,16 +154,18 @@ class _FileScan:
         command, origin = stage.command, script.piece.origin
         fetches = any(each is None or each.name in _FETCHING for each in stage.after)
         is_mention = command.name in _MENTIONING and not fetches
+        is_shown = is_mention and is_message_of(stage)
         method = _method_of(command)
         token = any("X-Docker-Token" in each for each in command.arguments)
         for number, word in enumerate(command.words):
             parts = [self._part(script, atom) for atom in word]
+            is_message = is_shown and all(atom.part.name != "" for atom in word)
             for resolved in self.expressions.resolve(parts):
                 target = target_of(resolved, method, self.expressions, docker_token=token)
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
-                    if asks_hub(resolved):  # for what is nothing to be found, such as a PATCH
-                        self._take(*span, is_mention=False)
+                    if is_message or asks_hub(resolved):  # of a PATCH, say
+                        self._take(*span, is_mention=is_message)
                     continue
                 self._take(*span, is_mention=is_mention, of=resolved.of)
                 if not is_mention:
