@@ -296,6 +296,25 @@ class TestHostileTrees:
         assert fixed.startswith(b"# \xe4\r\ncurl -fsSi")
         assert fixed.endswith(b"[]'\necho \xff")
 
+    @pytest.mark.parametrize(
+        ("name", "text", "line"),
+        [
+            ("a.yml", "run: |\n  set -e\n  if {call} > tags; then\n    echo\n  fi\n", 3),
+            ("b.yml", "a:\n  - run: {call}\n", 2),
+            ("a.sh", "cat <<END\nx\nEND\n{call} \\\n  > tags\n", 4),
+            ("Makefile", "x:\n\t{call} \\\n\t  > tags\n", 2),
+        ],
+    )
+    def test_lines_that_end_as_on_windows_are_read_and_left_alone(
+        self, scan: Scan, name: str, text: str, line: int
+    ) -> None:
+        content = text.format(call=CALL.strip()).replace("\n", "\r\n").encode()
+        Path(name).write_bytes(content)
+        [finding] = as_json(scan, name)["findings"]
+        assert (finding["line"], finding["does"]) == (line, "lists names")
+        assert scan(name, "--fix")[0] == 0
+        assert Path(name).read_bytes() == content
+
     def test_broken_shell_and_yaml_are_survived(self, scan: Scan) -> None:
         for name in ("a.sh", "a.yml", "Makefile", "Dockerfile", "Jenkinsfile", "a.md", "a.py"):
             for cut in range(1, len(CALL), 7):

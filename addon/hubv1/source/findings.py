@@ -33,6 +33,7 @@ from hubv1.text import readable as from_wire
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
 _IGNORE = re.compile(r"hub-v1:\s*ignore\b(.*)")
+_CRLF = re.compile(r"(\\?)\r\n")
 _LONGEST_LINE = 1_000
 _LARGEST_PARSED = 1 << 20
 """Characters of a file that is parsed: what is larger was written by no person."""
@@ -116,8 +117,10 @@ class _FileScan:
     """One file."""
 
     def __init__(self, source: SourceFile, looked: Looked, *, skopeo: bool) -> None:
-        self.source, self.text, self.looked, self.skopeo = source, source.text, looked, skopeo
-        self.expressions = Expressions(source.text)
+        self.source, self.looked, self.skopeo = source, looked, skopeo
+        # Each character stays where it is in the file.
+        self.text = _CRLF.sub(lambda end: " \\\n" if end[1] else "\n\n", source.text)
+        self.expressions = Expressions(self.text)
         self.language = language_of(source.name, source.text)
         self._done: set[int] = set()
         """Expressions that a call is made of, or that call nothing."""
@@ -266,8 +269,9 @@ class _FileScan:
             yield _Site(at, target, own=self._near(at, expression.start, *constants))
 
     def _method(self, expression: Expression) -> str:
-        before = self.text[max(0, expression.start - 120) : expression.start]
-        after = self.text[expression.end : expression.end + 300].partition("\n\n")[0]
+        text = self.source.text
+        before = text[max(0, expression.start - 120) : expression.start]
+        after = text[expression.end : expression.end + 300].partition("\n\n")[0]
         found = _METHOD_BEFORE.search(before)
         later = _METHOD_AFTER.search(after) or _METHOD_AFTER.search(before[-60:])
         name = (found[1] or found[2]) if found else (later[1] or later[2]) if later else "GET"
@@ -286,6 +290,7 @@ class _FileScan:
         if site.context is not None and not self.source.is_recoded:
             change = change_for(site.context)
             fix = fix_of(change, site.context.piece, self.source) if change else None
+            fix = None if fix and self._has_other_ends(fix) else fix
         return Finding(
             self.source.name,
             line,
@@ -297,6 +302,13 @@ class _FileScan:
             fix,
             replacement_for(site.target, site.does, self.language),
         )
+
+    def _has_other_ends(self, fix: Fix) -> bool:
+        """Whether the lines that are changed end as they do on Windows, which new ones do not."""
+        text = self.source.text
+        start = min(each.start for each in fix.edits)
+        end = text.find("\n", max(each.end for each in fix.edits))
+        return "\r" in text[start : end if end >= 0 else None]
 
     def _line(self, number: int) -> str:
         if not 0 < number <= len(self._lines):
