@@ -54,8 +54,11 @@ def server_engine(place: Place) -> sa.Engine:
     """For one thread, of a database on a server; raises JournalError where its driver is not
     there."""
     url = place.url
-    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
-    given = {name: value for name, value in wanted.items() if name not in url.query}
+    if url.drivername != POSTGRESQL:
+        raise JournalError(
+            f"The journal {place} cannot be used: the URL of a database begins with {POSTGRESQL}://."
+        )
+    given = {name: value for name, value in _OF_SERVER.items() if name not in url.query}
     try:
         return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
     except ImportError as error:
