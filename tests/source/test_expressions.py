@@ -56,6 +56,32 @@ def test_what_is_no_call_of_hubs_is_not_found(tmp_path: Path, name: str, text: s
     assert scan_trees(Tree([tmp_path], [], tmp_path)).findings == []
 
 
+URL = "https://index.docker.io/v1/repositories/a/b/tags"
+IN_COMMENTS = {
+    "Jenkinsfile": "// sh 'curl -s {url}'\n/* sh 'curl -s {url}' */\nsh 'ls' // sh 'curl -s {url}'\n",
+    "a.bat": "REM curl -s {url}\n:: curl -s {url}\n@rem {url}\n",
+    "a.ini": "; url = {url}\n",
+    "a.el": ";; See {url}\n",
+    "a.hs": "{{- See {url} -}}\n",
+    "a.adoc": "See {url}.\n",
+    "CHANGELOG": "- No longer reads {url}\n",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), IN_COMMENTS.items())
+def test_an_address_in_a_comment_or_in_prose_calls_nothing(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text.format(url=URL))
+    scan = scan_trees(Tree([tmp_path], [], tmp_path))
+    assert (scan.findings, scan.looked.mentions) == ([], text.count("{url}"))
+
+
+def test_what_a_pipeline_runs_is_found_beside_comments(tmp_path: Path) -> None:
+    (tmp_path / "Jenkinsfile").write_text(f"url = 'https://x' // it's\nsh 'curl -s {URL}' // old\n")
+    assert [each.line for each in scan_trees(Tree([tmp_path], [], tmp_path)).findings] == [2]
+
+
 def test_an_address_in_a_message_calls_nothing_and_one_in_what_is_written_or_run_does(
     tmp_path: Path,
 ) -> None:
@@ -68,7 +94,6 @@ def test_an_address_in_a_message_calls_nothing_and_one_in_what_is_written_or_run
     assert scan.looked.mentions == 3
 
 
-URL = "https://index.docker.io/v1/repositories/a/b/tags"
 ENDLESS = {
     "or.js": f"x = {'a || ' * 46}f('{URL}')\n",
     "spaces.js": f"const x = '{URL}';\n" + f"{'fetch' * 40}{' ' * 30}( x\n" * 2000,
@@ -77,6 +102,9 @@ ENDLESS = {
     "fence.md": "`" * 60_000 + "\n" + "x " * 30_000 + URL,
     "shell.mk": "a = $(shell curl \n" * 20_000 + f"b = {URL}",
     "here.Dockerfile": "RUN <<E\n" * 8_000 + f"curl -s {URL}\n",
+    "open.Jenkinsfile": f"sh 'curl -s {URL}'\n{'/*' * 300_000}",
+    "quoted.Jenkinsfile": f"sh 'curl -s {URL}'\n\"" + '\\"' * 300_000,
+    "commented.Jenkinsfile": f"// sh 'curl -s {URL}'\n" + "// sh ''\n" * 80_000,
     "read.sh": "".join(f"v{n}=$(curl -s {URL}/{n})\n" for n in range(1500)),
 }  # fmt: skip
 

@@ -251,7 +251,7 @@ def _parsed(text: str) -> Tree:
     # In `$2 > file` the grammar takes the 2 for a descriptor, so it gets letters to see.
     seen = bytearray(re.sub(r"\$\d", "$x", text).encode("latin-1", "replace"))
     tree = _PARSER.parse(bytes(seen))
-    for _ in range(_MOST_PASSES):
+    for _ in range(_MOST_PASSES if text.count("|") > 1 else 0):
         overlooked = [*_overlooked_ends(tree.root_node, seen)]
         if not overlooked:
             break
@@ -262,8 +262,8 @@ def _parsed(text: str) -> Tree:
 
 
 def _overlooked_ends(root: Node, text: bytearray) -> Iterator[int]:
-    """Ends of lines that the grammar takes for blanks between arguments, as it does behind some
-    pipelines: `a | b | c`, and `d > file && e` on the next line."""
+    """Ends of lines that the grammar takes for blanks between arguments, as it does behind a pipeline
+    of three: `a | b | c`, and `d > file` on the next line."""
     for node in _all(root):
         if node.type == "command":
             for one, two in pairwise(node.children):

@@ -6,6 +6,7 @@ that is, and how to write a change back.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ _SHELL_NAMES = re.compile(
     r"\.?(?:bash|zsh|k)?(?:rc|_profile|profile|_aliases|env)|(?:APK|PKG)BUILD"
 )
 _TEMPLATES = {".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".in", ".erb", ".dist"}
-_CLIENT = re.compile(r"\b(?:curl|wget|https?|xh|aria2c|lynx|fetch|skopeo)\s")
+CLIENT = re.compile(r"\b(?:curl|wget|https?|xh|aria2c|lynx|fetch|skopeo)\s")
 _TEXTUAL = re.compile(r"\$\{\{[^{}\n]*\}\}|\{\{[^{}\n]*\}\}|<%=[^%\n]*%>")
 
 
@@ -60,7 +61,7 @@ def language_of(name: str, text: str) -> str:
             return language
     if suffix in _SHELL_SUFFIXES or _SHELL_NAMES.fullmatch(base) or _SHEBANG.match(text):
         return "shell"
-    if not suffix and not text.startswith("#!") and _CLIENT.search(text):
+    if not suffix and not text.startswith("#!") and CLIENT.search(text):
         return "shell"
     return suffix.removeprefix(".")
 
@@ -69,7 +70,7 @@ def pieces_of(language: str, text: str) -> Iterator[Piece]:
     """The shell in a file."""
     read = _READERS.get(language)
     for piece in read(text) if read else ():
-        if _CLIENT.search(piece.text) or language == "shell":
+        if CLIENT.search(piece.text) or language == "shell":
             yield _without_templates(piece)
 
 
@@ -132,7 +133,7 @@ _OF_MAKE = r"\$\$|\$\(\w+\)|\$\{\w+\}|\$\((?:[^()]|\([^()]*\))*\)"
 def _make(text: str) -> Iterator[Piece]:
     """Recipe lines, and what $(shell …) runs."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
-        if _CLIENT.search(match[1]):
+        if CLIENT.search(match[1]):
             yield _make_piece(text, *match.span(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
@@ -197,7 +198,12 @@ def _groovy(text: str) -> Iterator[Piece]:
         r"('''|\"\"\"|'|\")((?:[^\\]|\\.)*?)\1",
         re.DOTALL,
     )
+    comments = [each.span(1) for each in _GROOVY.finditer(text) if each[1]]
+    starts = [start for start, _ in comments]
     for match in step.finditer(text):
+        before = bisect_right(starts, match.start())
+        if before and match.start() < comments[before - 1][1]:
+            continue
         textual = set[str]()
 
         def meaning(found: str, textual: set[str] = textual) -> str:
@@ -213,6 +219,12 @@ def _groovy(text: str) -> Iterator[Piece]:
         yield piece
 
 
+_GROOVY = re.compile(
+    r"'''.*?'''|\"\"\".*?\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|\\."
+    r"|(//[^\n]*|/\*.*?(?:\*/|\Z))",
+    re.DOTALL,
+)
+"""Strings, and comments as a group."""
 _BACKSLASHED = r"\\[\s\S]"
 _OF_GROOVY = rf"{_BACKSLASHED}|\$\{{[^{{}}\n]+\}}|\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 
@@ -240,13 +252,13 @@ def _markdown(text: str) -> Iterator[Piece]:
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
-        if match[3].lower() in shells and _CLIENT.search(match[4]):
+        if match[3].lower() in shells and CLIENT.search(match[4]):
             yield _gathered(_without_prompts(text, match.span(4), len(match[1])), match.end(4))
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
-        if _CLIENT.match(match[1]):
+        if CLIENT.match(match[1]):
             yield _verbatim(text, *match.span(1))
     for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
-        if _CLIENT.search(match[0]):
+        if CLIENT.search(match[0]):
             yield _gathered(_without_prompts(text, match.span(), 0), match.end())
 
 
@@ -279,7 +291,7 @@ def _yaml(text: str) -> Iterator[Piece]:
         end = _end_of_value(text, entry.end(), len(entry[1]) - len(entry[1].lstrip(" ")))
         at = entry.end() + 1
         if scalar := _BLOCK_SCALAR.match(value):
-            if _CLIENT.search(text, entry.end(), end):
+            if CLIENT.search(text, entry.end(), end):
                 yield _block_scalar(text, min(at, end), end, is_folded=scalar[1] == ">")
             at = max(end, at)
         elif value[:1] in {"'", '"'}:
@@ -321,7 +333,7 @@ def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
         lines = new.rstrip("\n").split("\n")
         return start, stop, "|-" + "".join(f"\n{' ' * (indent + 2)}{line}" for line in lines)
 
-    if _CLIENT.search(text, start, end) and stop > start:
+    if CLIENT.search(text, start, end) and stop > start:
         yield _unescaped(
             text,
             (start, stop),
@@ -336,7 +348,7 @@ def _quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
     is_single = quote == "'"
     pattern = r"'((?:[^']|'')*)'" if is_single else r"\"((?:[^\\\"]|\\.)*)\""
     match = re.compile(pattern, re.DOTALL).match(text, start)
-    if match is not None and _CLIENT.search(match[0]):
+    if match is not None and CLIENT.search(match[0]):
         escaped = r"''|\n" if is_single else rf"{_BACKSLASHED}|\n"
         escape = _for_single_quotes if is_single else _for_double_quotes
         yield _unescaped(text, match.span(1), escaped, _meant_in_quotes, escape=escape)

@@ -14,7 +14,7 @@ from hubv1.api.routes import Listing, route_named
 from hubv1.replacements import change_for as change_of
 from hubv1.replacements import replacement, successor_for
 from hubv1.source.bash import Atom, Command, Script, Stage
-from hubv1.source.embedded import language_of, pieces_of
+from hubv1.source.embedded import CLIENT, language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
@@ -47,10 +47,17 @@ _DASHES = words(
     "js jsx ts tsx mjs cjs mts go java kt kts c h cc cpp cs rs scala swift php groovy dart "
     "proto tf hcl vue svelte jsonc json5 "
 )
+_SEMICOLONS = words("ini cfg clj cljs edn el lisp scm ")
+_BATCH_COMMENT = re.compile(r"\s*(?:@?rem\s|::)", re.IGNORECASE)
+_TEXTS = re.compile(
+    r"(?i)(?:.*/)?(?:readme|changes|changelog|history|news|notes|todo)|.*\.(?:adoc|asciidoc)"
+)
+"""Names of files that are prose, but for lines with a command."""
 _BLOCKS = (
     ("/*", "*/", _DASHES),
     ("<!--", "-->", {"html", "htm", "xml", "svg", "vue"}),
     ("<#", "#>", {"ps1", "psm1"}),
+    ("{-", "-}", {"hs"}),
 )
 _METHOD_BEFORE = re.compile(
     r"(?:[.\s](post|put|patch|delete|head)\w*\s*\(\s*(?:new\s+)?[\w.(]*|"
@@ -213,7 +220,7 @@ class _FileScan:
     # Everything else.
 
     def _of_text(self) -> Iterator[_Site]:
-        prose = _Prose(self.text, self.language)
+        prose = _Prose(self.source.name, self.text, self.language)
         extended = set[int]()
         bases: list[Expression] = []
         has_host = False
@@ -333,11 +340,20 @@ class _FileScan:
         return False
 
 
+_LINE_COMMENTS = (
+    ("#", _HASH),
+    ("//", _DASHES),
+    ("--", {"sql", "lua", "hs"}),
+    (";", _SEMICOLONS),
+)
+
+
 class _Prose:
     """Which parts of a file are comments, docstrings or text between code."""
 
-    def __init__(self, text: str, language: str) -> None:
+    def __init__(self, name: str, text: str, language: str) -> None:
         self._text, self._language = text, language
+        self._is_text = _TEXTS.fullmatch(name) is not None
         self._spans = _docstrings(text) if language == "py" and len(text) <= _LARGEST_PARSED else []
         if language == "markdown":
             fences = r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
@@ -355,11 +371,15 @@ class _Prose:
             return not any(start <= at < end for start, end in self._code)
         if language == "rst" and not before[:1].isspace():
             return True
+        if self._is_text and not CLIENT.search(before):
+            return True
+        if language in {"bat", "cmd"} and _BATCH_COMMENT.match(before):
+            return True
         return (
             any(start <= at < end for start, end in self._spans)
             or any(
                 language in languages and _is_after(sign, before)
-                for sign, languages in (("#", _HASH), ("//", _DASHES), ("--", {"sql", "lua", "hs"}))
+                for sign, languages in _LINE_COMMENTS
             )
             or any(
                 language in languages and self._is_between(opening, closing, at)
