@@ -262,8 +262,8 @@ def _parsed(text: str) -> Tree:
 
 
 def _overlooked_ends(root: Node, text: bytearray) -> Iterator[int]:
-    """Ends of lines that the grammar takes for blanks between arguments, as it does behind a pipeline
-    of three: `a | b | c`, and `d > file` on the next line."""
+    """Ends of lines that the grammar takes for blanks between arguments, as it does behind three
+    commands: `a | b | c`, and `d > file` on the next line."""
     for node in _all(root):
         if node.type == "command":
             for one, two in pairwise(node.children):
