@@ -198,7 +198,7 @@ class TestTheCommand:
 
     def test_warns_of_what_is_wrong(self, start_bridge: StartBridge, commander: list[str]) -> None:
         with start_bridge(*commander, hub_url="https://hub.invalid") as bridge:
-            eventually(lambda: "1 of 10 checks found a problem." in bridge.log, "found")
+            eventually(lambda: "1 of 11 checks found a problem." in bridge.log, "found")
             assert "hub.check: wrong: Docker Hub: https://hub.invalid cannot be" in bridge.log
 
     def test_is_given_up_at_the_end(
