@@ -168,7 +168,7 @@ class TestNames:
         found = find(
             a_setup(tmp_path, options=NOWHERE | {"hub_hosts": ["v1.invalid"]}), "legacy hosts"
         )
-        assert "(v1.invalid to nowhere, which does not matter)" in found.line
+        assert "v1.invalid has no address, which does not matter." in found.line
         assert not found.is_wrong
 
     def test_a_hosts_file_in_front_of_a_reverse_proxy_is_sound(self, tmp_path: Path) -> None:

@@ -111,9 +111,10 @@ def legacy_names(setup: Setup, resolved: Resolved) -> CheckResult:
     hosts = sorted(setup.config.hosts)
     here = [name for name in hosts if resolved[name]]
     if not here:
-        dead = ", ".join(name for name in hosts if resolved[name] is None)
-        also = f" ({dead} to nowhere, which does not matter)" if dead else ""
-        return ok(f"None leads to this machine{also}: clients have to be led to the bridge.")
+        dead = [name for name in hosts if resolved[name] is None]
+        have = "has" if len(dead) == 1 else "have"
+        also = f" {', '.join(dead)} {have} no address, which does not matter." if dead else ""
+        return ok(f"None leads to this machine, so clients have to be led to the bridge.{also}")
     shown = f"{', '.join(here)} {'leads' if len(here) == 1 else 'lead'} to this machine"
     if any(each.kind in _IN_PLACE_OF_A_HOST for each in setup.listeners):
         return ok(f"{shown}, where the bridge takes such calls.")
