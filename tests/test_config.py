@@ -112,6 +112,11 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_sentence(name: str, value
     assert "\r" not in said
 
 
+def test_a_suffix_that_stands_for_no_report_is_told_as_such() -> None:
+    said = refusal(hub_report=["x.pdf"])
+    assert said.startswith("hub_report takes files for reports: a report's name ends in .html, ")
+
+
 @pytest.mark.parametrize("url", USERINFO)
 def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
     said = refusal(hub_url=url)

@@ -40,6 +40,9 @@ _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and marks of an encoding. A flow file begins with a digit."""
+_BROKEN = "it is broken, or neither a flow file nor HAR"
+_SAYS_NOTHING = "Invalid data format"
+"""What mitmproxy says of any text."""
 _LATEST = 253_402_300_799.0  # unix time at the end of the year 9999, and of Python's dates
 
 OnRead = Callable[[int], None]  # hears of each so many bytes that were read
@@ -79,9 +82,10 @@ class Capture:
                 for found in _found(content, self.hosts):
                     yield from self._calls(found)
         except (OSError, HarError, exceptions.FlowReadException) as error:
-            raise self._error(plainly(error).removesuffix(".")) from error
+            reason = plainly(error).removesuffix(".")
+            raise self._error(_BROKEN if reason == _SAYS_NOTHING else reason) from error
         except Exception as error:  # mitmproxy's reader lets through what broken data raise
-            raise self._error("it is broken, or neither a flow file nor HAR") from error
+            raise self._error(_BROKEN) from error
         self._check_readable()
 
     def _calls(self, found: Found) -> Iterator[CallRecord]:
@@ -131,7 +135,8 @@ class Capture:
         why = f": {self.reason}" if self.reason else ""
         if not self.flows:
             count = self.unreadable + self.others
-            none = f"none of its {count} entries is traffic of HTTP{why}"
+            of_all = "its only entry is no" if count == 1 else f"none of its {count:,} entries is"
+            none = f"{of_all} traffic of HTTP{why}"
             raise self._error(none if count else "it is empty")
         first, last = _moment(self.first), _moment(self.last)
         if self.unreadable and self.selection.meets(first, last):

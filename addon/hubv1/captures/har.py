@@ -169,8 +169,10 @@ def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
         elif mark != b",":
             if not stack or stack.pop() != _OPENERS.get(mark):
                 break  # or a string without an end
-            if not stack and match.end() == len(content):
-                return
+            if not stack:
+                if match.end() == len(content):
+                    return
+                break  # another HAR behind it, say
     raise ValueError("it cannot be read")
 
 

@@ -6,6 +6,7 @@ writes to it, a bridge without a fleet or an older one, is covered by the trigge
 of the journal knows nothing of all this.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ class Outbox:
     def __init__(self, file: Path) -> None:
         """For a journal that is there."""
         self.journal_id = ""
-        uri = f"file:{quote(str(file))}?mode=rw"
+        uri = f"file:{quote(os.fsencode(file))}?mode=rw"
         given = partial(sqlite3.connect, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
         self._engine = sa.create_engine("sqlite://", creator=lambda: given(uri), poolclass=NullPool)
         sa.event.listen(self._engine, "connect", _set_up)

@@ -1,5 +1,6 @@
 """The engines that read a journal's file, or a fleet's database."""
 
+import os
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -53,8 +54,11 @@ def server_engine(place: Place) -> sa.Engine:
     """For one thread, of a database on a server; raises JournalError where its driver is not
     there."""
     url = place.url
-    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
-    given = {name: value for name, value in wanted.items() if name not in url.query}
+    if url.drivername != POSTGRESQL:
+        raise JournalError(
+            f"The journal {place} cannot be used: the URL of a database begins with {POSTGRESQL}://."
+        )
+    given = {name: value for name, value in _OF_SERVER.items() if name not in url.query}
     try:
         return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
     except ImportError as error:
@@ -78,7 +82,7 @@ def _read_only_engine(place: Place, file: Path) -> sa.Engine:
             f"The journal {place} cannot be read where nothing can be written, since its last "
             f"rows are in {log}: copy both files to a folder of your own and read them there."
         )
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 

@@ -70,7 +70,7 @@ class Place:
     @property
     def key(self) -> object:
         """Equal for two places of the same journal, by whatever names."""
-        return (self.file and files.identity(self.file)) or self.url
+        return (self.file and files.identity(self.file)) or self.file or self.url
 
 
 def is_url(text: str) -> bool:
@@ -107,7 +107,8 @@ def _sqlite_url(where: str) -> URL:
 
 
 def _server_url(text: str) -> URL:
-    """SQLAlchemy would take any driver for PostgreSQL; here it is the one of requirements.txt."""
+    """SQLAlchemy would take any driver for PostgreSQL, and `postgres:`, as libpq writes it too, for
+    something else; here both are the driver of requirements.txt."""
     if _is_ambiguous(text):
         raise JournalError(
             "The database's URL has an @, /, ? or # in its password or its parameters as it is: "
@@ -119,7 +120,7 @@ def _server_url(text: str) -> URL:
         except (ArgumentError, ValueError):
             pass  # an error raised here would show it as its context
         else:
-            is_postgresql = url.drivername == "postgresql"
+            is_postgresql = url.drivername in {"postgresql", "postgres"}
             return url.set(drivername=POSTGRESQL) if is_postgresql else url
     raise JournalError("This is neither a path nor the URL of a database.")
 

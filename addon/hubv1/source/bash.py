@@ -4,9 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
 from hubv1.source.embedded import Piece
 from hubv1.source.expressions import HOLE, Part
@@ -18,6 +19,8 @@ _ARGUMENTS = {
     "word", "string", "raw_string", "concatenation", "number", "ansi_c_string", "translated_string",
     *_VARIABLES, *_OPAQUE,
 }  # fmt: skip
+_MOST_PASSES = 20
+"""The most times that a script is parsed until each line ends where it should."""
 _LOOPS = {"while_statement", "until_statement"}
 _DEEPEST = 500
 """Nodes around a command that are examined, more than a person nests."""
@@ -95,9 +98,7 @@ class Script:
         """Parse the piece; the parser makes the best of errors."""
         self.piece = piece
         self.text = piece.text
-        # The grammar takes the 2 in `$2 > file` for a descriptor, so it gets a letter instead.
-        seen = re.sub(r"\$\d", "$x", piece.text)
-        self._tree = _PARSER.parse(seen.encode("latin-1", "replace"))
+        self._tree = _parse(piece.text)
         self._readers: defaultdict[str, list[Node]] | None = None
         """The commands that use each variable."""
         self._parents: dict[int, Node] = {}
@@ -271,6 +272,35 @@ class Script:
             text = text_of(self.atoms(right))
             found.compared = self.text_at(operator), text
             found.comparison = comparison
+
+
+def _parse(text: str) -> Tree:
+    """The tree of a script; each node has the same place as in the text."""
+    # The grammar takes the 2 in `$2 > file` for a descriptor, so it gets a letter instead.
+    seen = bytearray(re.sub(r"\$\d", "$x", text).encode("latin-1", "replace"))
+    tree = _PARSER.parse(bytes(seen))
+    for _ in range(_MOST_PASSES if text.count("|") > 1 else 0):
+        overlooked = [*_overlooked_ends(tree.root_node, seen)]
+        if not overlooked:
+            break
+        for at in overlooked:
+            seen[at : at + 1] = b";"
+        tree = _PARSER.parse(bytes(seen))
+    return tree
+
+
+def _overlooked_ends(root: Node, text: bytearray) -> Iterator[int]:
+    """Line ends that the grammar takes for blanks between arguments, as it does after three
+    commands: `a | b | c`, and `d > file` on the next line."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children
+        if node.type == "command":
+            for one, two in pairwise(node.children):
+                between = text[one.end_byte : two.start_byte]
+                if b"\n" in between and not between.strip():
+                    yield one.end_byte + between.index(b"\n")
 
 
 def text_of(word: Sequence[Atom]) -> str:

@@ -75,6 +75,7 @@ _LITERAL_VALUE = re.compile(
     r"[ \t]*[:?]?[:=][ \t]*(?:[\"']?([\w./-]+)[\"']?[;,]?[ \t]*(?:#.*)?$)?",
     re.MULTILINE,
 )
+_REPLACEABLE = r"^[ \t]*(?:(?:export[ \t]+)?{0}[ \t]*\?=|(?i:ARG)[ \t]+(?:\S+[ \t]+)*{0}=)"
 _ARGUMENTS = re.compile(r"[\"'`]\s*(?:%\s*\(?|,|\.format\(|\.formatted\(|\)?\s+-f\s)\s*")
 _TEMPLATE = re.compile(
     r"[\"'`](?=(?:%[sv]|\{\d*\})[^\"'`\n]*/)[^\"'`\n]*[\"'`]"
@@ -176,8 +177,13 @@ class Expressions:
         elif not known:
             yield Resolved(HOLE, [part])
 
-    def only_value(self, name: str) -> str:
-        """The value of a name to which only one plain value is assigned; else empty."""
+    def only_value(self, name: str, *, fixed: bool = False) -> str:
+        """The value of a name to which only one plain value is assigned; else empty.
+
+        If `fixed`, also empty if the user may replace it: make's `?=`, and ARG of Dockerfiles.
+        """
+        if fixed and re.search(_REPLACEABLE.format(re.escape(name)), self.text, re.MULTILINE):
+            return ""
         if self._literals is None:
             self._literals = {}
             for found in _LITERAL_VALUE.finditer(self.text):

@@ -234,7 +234,7 @@ def _write_repository(context: Context) -> tuple[list[Text], Text]:
     name = _free_name(context, "repository")
     return [
         (f"{name}=", *segments[0]),
-        (f"case ${name} in */*) ;; *) {name}={OFFICIAL_NAMESPACE}/${name} ;; esac",),
+        (f"case ${name} in (*/*) ;; (*) {name}={OFFICIAL_NAMESPACE}/${name} ;; esac",),
     ], (f"${{{name}}}",)
 
 
@@ -246,7 +246,9 @@ def _fill(context: Context, pieces: Sequence[str | Part]) -> Iterator[str | Part
 def _known_value(context: Context, pieces: Sequence[str | Part]) -> str | None:
     """The value of a part of the path, if each of its variables has only one."""
     texts = [
-        each if isinstance(each, str) else context.expressions.only_value(each.name or "")
+        each
+        if isinstance(each, str)
+        else context.expressions.only_value(each.name or "", fixed=True)
         for each in pieces
     ]
     return "".join(texts) if all(texts) else None
@@ -275,7 +277,8 @@ def _write_status_command(fetch: Fetch, url: Text) -> Text:
 
 def _write_case(fetch: Fetch, url: Text, missing: int) -> Text:
     absent = "false" if missing == 1 else f"(exit {missing})"
-    cases = f"  200) ;;\n  404) {absent} ;;\n  *) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
+    # Patterns in pairs of brackets do not end `$(…)` of make, or of bash 3.2, which macOS has.
+    cases = f"  (200) ;;\n  (404) {absent} ;;\n  (*) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
     return ("case $(", *_write_status_command(fetch, url), f") in\n{cases}\nesac")
 
 

@@ -72,7 +72,7 @@ def coverage_in_words(coverage: Coverage) -> str:
     parts = [f"Looked at {much} for {len(SCANNED_ROUTES)} routes (table of {TABLE_DATE})."]
     if coverage.skipped.total():
         each = ", ".join(
-            f"{count:,} {reason}" for reason, count in sorted((+coverage.skipped).items())
+            f"{reason} ({count:,})" for reason, count in sorted((+coverage.skipped).items())
         )
         parts.append(f"Left out: {each}.")
     if coverage.mentions:

@@ -59,6 +59,13 @@ def does(script: Script, stage: Stage, fetch: Fetch, listing: Listing | None) ->
     return Does.BY_STATUS if is_tested else _use_of_list(stage.after, stage, is_shown=is_shown)
 
 
+def is_message_of(stage: Stage) -> bool:
+    """Whether the command only shows its words."""
+    command = stage.command
+    is_kept = any(re.match(r"(?:1|&)?>+\s*(?!/dev/)[^&\s]", each) for each in command.redirects)
+    return command.name in {"echo", "printf"} and not (stage.after or stage.is_captured or is_kept)
+
+
 def _use_of_tag(stage: Stage, *, is_tested: bool) -> Does:
     if stage.compared or _is_grep(stage.after[-1] if stage.after else None):
         return Does.BY_TEXT
