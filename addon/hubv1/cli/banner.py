@@ -43,7 +43,7 @@ class Banner:
             self._write(line)
 
 
-def how_to_call(listeners: Sequence[Listener], confdir: Path, program: str = "") -> Iterator[str]:
+def how_to_call(listeners: Sequence[Listener], confdir: Path, program: str) -> Iterator[str]:
     """Lines that say how clients reach these listeners.
 
     With `program`, also how to start it in other usual modes.

@@ -2,8 +2,7 @@
 
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
@@ -257,7 +256,9 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
         if options.messages:
             is_markdown = form == "md"
             say(reports.write_messages(made, options.messages, markdown=is_markdown, words=words))
-        text = _text(options, made, form, look, words)
+        fail_on = reports.FailOn(options.fail_on or reports.FailOn.NEVER)
+        other = _other_text(options, made, form, words)
+        text = [other] if other else reports.render_report(made, form, look, fail_on)
     except _TROUBLES as error:
         is_usage = isinstance(error, reports.UnknownNameError)
         raise Failure(error_in_words(error), WRONG_USAGE if is_usage else FAILED) from error
@@ -266,7 +267,7 @@ def _write(options: Namespace, form: str, look: reports.Look) -> int:
     except OSError as error:
         place = options.output or "standard output"
         raise Failure(f"The report cannot be written to {place}: {plainly(error)}.") from error
-    found = reports.gate(made, reports.FailOn(options.fail_on or reports.FailOn.NEVER))
+    found = reports.gate(made, fail_on)
     # Without any traffic, no call does not mean that v1 is unused: say so.
     is_doubtful = made.state is reports.State.NOTHING_SEEN or (
         made.seen.elsewhere and not made.callers
@@ -291,23 +292,16 @@ def _sayer() -> Callable[[str], None]:
     return say_once
 
 
-def _text(
-    options: Namespace,
-    made: reports.Report,
-    form: str,
-    look: reports.Look,
-    words: reports.Words | None,
-) -> Iterable[str]:
+def _other_text(
+    options: Namespace, made: reports.Report, form: str, words: reports.Words | None
+) -> str:
+    """What was asked for instead of a report: a file of owners, or messages; empty for neither."""
     if options.owners_template:
-        return [reports.owners_template(made)]
-    is_for_people = options.caller and form in {"terminal", "md"}
+        return reports.owners_template(made)
     has_other_use = options.columns or options.messages or options.fail_on is not None
-    if is_for_people and not has_other_use:
-        messages = reports.messages_to_callers(made, markdown=form == "md", words=words)
-        if messages:
-            return [messages]
-    fail_on = reports.FailOn(options.fail_on or reports.FailOn.NEVER)
-    return reports.render_report(made, form, replace(look, fail_on=fail_on))
+    if has_other_use or not options.caller or form not in {"terminal", "md"}:
+        return ""
+    return reports.messages_to_callers(made, markdown=form == "md", words=words)
 
 
 def _own_words(path: Path | None) -> reports.Words | None:

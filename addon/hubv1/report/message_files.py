@@ -40,9 +40,7 @@ class _List(msgspec.Struct):
     schema: Literal["hub-v1-messages/1"] = "hub-v1-messages/1"
 
 
-def write_messages(
-    report: Report, folder: Path, *, markdown: bool, words: Words | None = None
-) -> str:
+def write_messages(report: Report, folder: Path, *, markdown: bool, words: Words | None) -> str:
     """Write the message to each addressee of the report into a file of its own.
 
     Returns a sentence that says how many were written, and how many of earlier reports are left.
@@ -65,7 +63,8 @@ def write_messages(
             write_whole([text], folder / name)
         _write_list(folder, earlier | hashes)
     except OSError as error:
-        why = "there is no such folder to make it in" if _lacks_parent(folder) else plainly(error)
+        has_parent = folder.absolute().parent.is_dir()
+        why = plainly(error) if has_parent else "there is no such folder to make it in"
         raise ReportError(f"The messages cannot be written to {folder}: {why}.") from error
     old = sum((folder / name).exists() for name in earlier.keys() - texts.keys())
     also = f", beside {number(old, 'message')} of earlier reports" if old else ""
@@ -131,7 +130,3 @@ def _listed(folder: Path) -> dict[str, list[str]]:
 def _write_list(folder: Path, files: Mapping[str, list[str]]) -> None:
     text = msgspec.json.format(msgspec.json.encode(_List(dict(files))), indent=2).decode()
     write_whole([f"{text}\n"], folder / LIST_NAME)
-
-
-def _lacks_parent(folder: Path) -> bool:
-    return not folder.absolute().parent.is_dir()

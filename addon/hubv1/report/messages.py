@@ -65,7 +65,7 @@ def addressees(report: Report) -> Sequence[Addressee]:
     return [*teams, *(Addressee([use]) for name, use in uses.items() if name not in owned)]
 
 
-def messages_to_callers(report: Report, *, markdown: bool, words: Words | None = None) -> str:
+def messages_to_callers(report: Report, *, markdown: bool, words: Words | None) -> str:
     """The message to each addressee, with a rule between them."""
     findings = by_caller(report)
     return _RULE.join(
@@ -96,7 +96,7 @@ def message_to(
     return "\n\n".join(filter(None, parts))
 
 
-def subject_line(addressee: Addressee, *, markdown: bool = False) -> str:
+def subject_line(addressee: Addressee, *, markdown: bool) -> str:
     """The first line of a message."""
     return f"Subject: {code_span(addressee.subject) if markdown else addressee.subject}"
 
