@@ -15,6 +15,7 @@ from hubv1.report.model import Finding, Report
 from hubv1.report.progress import expected_end, progress_counts, progress_headline
 from hubv1.report.prose import (
     label,
+    minute,
     reservations,
     state_in_words,
     what_was_seen,
@@ -65,28 +66,33 @@ def content_of(report: Report) -> dict[str, Any]:
     return content | {"sections": [*_sections(report, content)]}
 
 
-def _sections(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+def _sections(report: Report, content: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
     """The sections from top to bottom: the name of template and anchor, the entry in the table of
-    contents, and a count to show there, if not 0."""
+    contents, the heading, and a count to show in the contents, if not 0."""
     if report.callers:
-        yield "progress", "Progress", 0
+        yield "progress", "Progress", "Progress", 0
         if report.teams:
-            yield "teams", "Teams", sum(bool(each.team) for each in report.teams)
-        yield "callers", "Callers", report.caller_count
-        yield "change", "What to change", len(content["changes"])
-        yield "messages", "Messages", len(content["messages"])
-        if content["proofs"].count:
-            yield "proofs", "Not proven", content["proofs"].count
-        yield "unbridged", "Not bridged", content["missed_calls"]
+            yield "teams", "Teams", "Teams", sum(bool(each.team) for each in report.teams)
+        yield "callers", "Callers", "Callers", report.caller_count
+        yield "change", "What to change", "What to change", len(content["changes"])
+        yield "messages", "Messages", "Messages to send", len(content["messages"])
+        if proofs := content["proofs"].count:
+            yield "proofs", "Not proven", "Replacements that are not proven", proofs
+        yield "unbridged", "Not bridged", "What was not bridged", content["missed_calls"]
     if report.seen.rejected_tls or report.seen.rejections:
-        yield "rejected", "Certificate not trusted", report.seen.rejected_tls
+        heading = (
+            "Clients that did not trust the bridge\N{RIGHT SINGLE QUOTATION MARK}s certificate"
+        )
+        yield "rejected", "Certificate not trusted", heading, report.seen.rejected_tls
     if report.retiring:
-        yield "retiring", "Retiring next", sum(use.calls for use in report.retiring)
+        calls = sum(use.calls for use in report.retiring)
+        yield "retiring", "Retiring next", "What Docker retires next", calls
     if report.baseline:
-        yield "compared", "Since the earlier report", 0
+        heading = f"Since the report of {minute(report.baseline.generated_at)}"
+        yield "compared", "Since the earlier report", heading, 0
     if report.ignored:
-        yield "ignored", "Accepted", len(report.ignored)
-    yield "seen", "What was seen", 0
+        yield "ignored", "Accepted", "Accepted callers", len(report.ignored)
+    yield "seen", "What was seen", "What was seen", 0
 
 
 def _of_callers(report: Report) -> dict[str, Any]:
