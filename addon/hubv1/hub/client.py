@@ -266,9 +266,9 @@ class _Pages(Generic[v2.Item]):
         )
 
     async def _take_room(self, first: v2.Page[v2.Item]) -> None:
-        """Wait until there is memory for a list of so many tags."""
+        """Wait until there is memory for a list of that many tags."""
         count, room = _count(first) or 0, self._budget.room
-        if count > _SHORT_LIST and self._lists not in room:
+        if count > _SHORT_LIST and first.results and self._lists not in room:
             weight = count // 4 if isinstance(first.results[0], v2.Named) else count
             room.add(self._lists, await self._lists.acquire(self._budget.keys, weight))
 
