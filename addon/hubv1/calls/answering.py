@@ -138,7 +138,8 @@ async def answer_call(
         result,
         upstream_calls=budget.upstream_calls,
         upstream_requests=tuple(
-            what if times == 1 else f"{what}, {times} times" for what, times in budget.asked.items()
+            what if times == 1 else f"{what}, {times} times"
+            for what, times in budget.requests.items()
         ),
         source=budget.source,
         tags_listed=budget.tags_listed,

@@ -1,4 +1,4 @@
-"""Who waits for whom: pauses that Docker's hosts ask for, and fair shares of what is scarce."""
+"""Waiting: the pauses that Docker's hosts ask for, and fair shares of connections and memory."""
 
 import asyncio
 import math
@@ -14,38 +14,39 @@ from hubv1.api.v2 import RateLimited
 from hubv1.hub.exchange import Key, RequestBudget
 
 LONGEST_REST = 3_600
-"""Seconds after which a host is asked again, whatever it had said."""
+"""Seconds after which a host is asked again, however long a pause it wants."""
 UNNAMED_WAIT = 60
 """Seconds to wait after a 429 that does not say how long."""
 LONGEST_WAIT = 86_400
 WINDOW = 60
-"""Seconds after which Hub counts anew, as documented."""
+"""Seconds after which Hub's rate limit starts anew, as documented."""
 SHARES = {"repository": 1 / 4, "credentials": 1 / 2, "caller": 3 / 4}
-"""What one of each may take of the whole, so that there is always something left for others."""
+"""The part of the whole that one repository, account or caller may take, to leave some to others.
+"""
 
 _SPREAD = 0.5
-"""Seconds over which those who waited for the same moment are spread."""
+"""Seconds over which requests are spread that waited for the end of the same pause."""
 _MANY = 1_000
 _EARLIEST_UNIX_TIME = 1_000_000_000
-"""Smaller numbers are taken for seconds."""
+"""Smaller numbers are taken for seconds from now."""
 
 
 class Throttle:
-    """The pauses in force. A scope is what a limit is for: a host, or one user's logins."""
+    """The pauses in force. The scope of a pause is a host, or one user's logins."""
 
     def __init__(self) -> None:
         """No pauses."""
         self._free_at: dict[str, float] = {}
 
     async def wait(self, scope: str, budget: RequestBudget) -> None:
-        """Return when the scope is free; raises RateLimited where that takes too long."""
+        """Wait until the scope has no pause; raises RateLimited if that takes too long."""
         while (seconds := self._free_at.get(scope, 0) - time.monotonic()) > 0:
             if seconds > budget.longest_pause:
                 raise RateLimited(math.ceil(seconds))
             await asyncio.sleep(seconds + random.uniform(0, _SPREAD))  # noqa: S311  # no secret
 
     def pause(self, scope: str, seconds: float) -> None:
-        """Nobody is to use the scope for so long, by a clock that nobody can set."""
+        """Let nobody use the scope for so many seconds, by the monotonic clock."""
         now = time.monotonic()
         if len(self._free_at) >= _MANY:
             self._free_at = {name: at for name, at in self._free_at.items() if at > now}
@@ -61,18 +62,20 @@ class _Waiting:
 
 
 class FairSemaphore:
-    """Lets so many through at once, in the order of their coming, but of one key no more than its
-    share: whoever is held up by its own kind alone does not hold up others."""
+    """A semaphore that serves in order of arrival, but grants each key no more than its share.
+
+    A task that waits only because its own key has used up its share holds up nobody else.
+    """
 
     def __init__(self, total: int) -> None:
-        """`total` is what there is for all."""
+        """`total` is the weight that all holders together may have."""
         self._total = total
         self._taken = 0
         self._taken_by: Counter[Key] = Counter()
         self._waiting: list[_Waiting] = []
 
     async def acquire(self, keys: Sequence[Key], weight: int = 1) -> Callable[[], None]:
-        """Return once there is room; what is returned gives it back."""
+        """Wait for room; returns the function that releases it."""
         weight = min(weight, self._total)
         if self.is_free(keys, weight):
             self._take(keys, weight)
@@ -81,7 +84,7 @@ class FairSemaphore:
         return partial(self._give_back, keys, weight)
 
     def is_free(self, keys: Sequence[Key], weight: int = 1) -> bool:
-        """Whether there would be no waiting."""
+        """Whether `acquire` would not have to wait."""
         return not self._waiting and self._has_room(weight) and self._is_fair(keys, weight)
 
     async def _wait(self, waiting: _Waiting) -> None:
@@ -100,7 +103,7 @@ class FairSemaphore:
     def _let_through(self) -> None:
         for waiting in tuple(self._waiting):
             if not self._has_room(waiting.weight):
-                return  # nobody overtakes one who waits for room and not for its own kind
+                return  # nobody overtakes a task that waits for room and not for its share
             if self._is_fair(waiting.keys, waiting.weight) and not waiting.turn.done():
                 self._waiting.remove(waiting)
                 self._take(waiting.keys, waiting.weight)
@@ -110,7 +113,7 @@ class FairSemaphore:
         return self._taken + weight <= self._total
 
     def _is_fair(self, keys: Sequence[Key], weight: int) -> bool:
-        """Whether no key comes to more than its share; the first of it may be as heavy as it is."""
+        """Whether no key exceeds its share; a key that holds nothing may take any weight."""
         taken = ((self._taken_by.get(key, 0), SHARES[key[0]]) for key in keys)
         return all(not has or has + weight <= self._total * share for has, share in taken)
 
@@ -130,20 +133,17 @@ class FairSemaphore:
 
 
 def seconds_after_refusal(headers: Mapping[str, str]) -> int:
-    """How long a 429 asks to be left alone.
-
-    X-Retry-After is a unix time, not a number of seconds.
-    """
+    """How long to wait after a 429. Hub's X-Retry-After is a unix time, not a number of seconds."""
     names = ["X-Retry-After", "Retry-After"]
     if headers.get("X-RateLimit-Remaining", "0").strip() == "0":
-        names.append("X-RateLimit-Reset")  # else something other than the rate is limited
+        names.append("X-RateLimit-Reset")  # otherwise the 429 is not about this rate limit
     named = (_seconds(headers.get(name, ""), headers) for name in names)
     seconds = next((each for each in named if each is not None), UNNAMED_WAIT)
     return math.ceil(min(max(seconds, 1), LONGEST_WAIT))
 
 
 def seconds_until_reset(headers: Mapping[str, str]) -> float:
-    """How long nothing is left to ask for, going by an answer that was still given."""
+    """How long to wait after an answer that used up the rate limit; 0 for any other answer."""
     if headers.get("X-RateLimit-Remaining", "").strip() != "0":
         return 0
     seconds = _seconds(headers.get("X-RateLimit-Reset", ""), headers)
@@ -151,7 +151,8 @@ def seconds_until_reset(headers: Mapping[str, str]) -> float:
 
 
 def _seconds(given: str, headers: Mapping[str, str]) -> float | None:
-    """From now, by the clock of the server where it tells its time; None where nobody can say."""
+    """The seconds from now that a header names, by the server's clock if it sends a Date; None if
+    it names none."""
     try:
         until = float(given)
     except ValueError:
@@ -163,7 +164,7 @@ def _seconds(given: str, headers: Mapping[str, str]) -> float | None:
 
 
 def _unix_time(date: str) -> float:
-    """Of an HTTP date; not a number where it is none."""
+    """The unix time of an HTTP date; NaN if it is none."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
