@@ -10,7 +10,7 @@ from hubv1.api.names import Repository
 from hubv1.api.v2 import Forbidden, Incomplete, NotFound, Unauthorized
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import ANONYMOUS, Basic, Credentials
-from hubv1.hub.exchange import Reply, Request, RequestBudget, retrieve_exception
+from hubv1.hub.exchange import Reply, Request, RequestBudget, page_path, retrieve_exception
 from hubv1.hub.http import Transport
 
 logger = logging.getLogger(__name__)
@@ -101,13 +101,3 @@ def account_refused(repository: Repository, refusal: Unauthorized | Forbidden) -
         f"Docker Hub does not let the bridge's own account read the pages of {repository} "
         f"({refusal})"
     )
-
-
-def page_path(repository: Repository, number: int, size: int = v2.PAGE_SIZE) -> str:
-    """The path and query of a page of a repository's tags."""
-    return f"{tags_path(repository)}?page_size={size}&page={number}"
-
-
-def tags_path(repository: Repository) -> str:
-    """The path of a repository's tags in API v2."""
-    return f"/v2/namespaces/{repository.namespace}/repositories/{repository.name}/tags"

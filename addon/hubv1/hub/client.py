@@ -12,10 +12,17 @@ from cachetools import TTLCache
 
 from hubv1.api import v2
 from hubv1.api.names import Repository, odd_tag
-from hubv1.hub.account_pages import AccountPages, account_refused, page_path, tags_path
+from hubv1.hub.account_pages import AccountPages, account_refused
 from hubv1.hub.auth import HubAuth
 from hubv1.hub.credentials import Basic, Bearer, Credentials
-from hubv1.hub.exchange import Reply, Request, RequestBudget, retrieve_exception
+from hubv1.hub.exchange import (
+    Reply,
+    Request,
+    RequestBudget,
+    page_path,
+    retrieve_exception,
+    tags_path,
+)
 from hubv1.hub.http import Transport, Value
 from hubv1.hub.registry import Registry
 from hubv1.hub.throttle import FairSemaphore

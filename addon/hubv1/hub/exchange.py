@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hubv1.api.names import Repository
+from hubv1.api.v2 import PAGE_SIZE
 from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Credentials, forms_of, repeats
 
 LONGEST_SILENCE = 10
@@ -179,3 +181,13 @@ def retrieve_exception(task: asyncio.Future[Any]) -> None:
     """Spare the log asyncio's complaint that nobody retrieved the exception of a task."""
     if not task.cancelled():
         task.exception()
+
+
+def page_path(repository: Repository, number: int, size: int = PAGE_SIZE) -> str:
+    """The path and query of a page of a repository's tags."""
+    return f"{tags_path(repository)}?page_size={size}&page={number}"
+
+
+def tags_path(repository: Repository) -> str:
+    """The path of a repository's tags in API v2."""
+    return f"/v2/namespaces/{repository.namespace}/repositories/{repository.name}/tags"
