@@ -21,26 +21,27 @@ from hubv1.text import stripped, without_user_info
 PREFIX = "hub_"
 
 SECRET = "HUB_SECRET"  # noqa: S105  # its name
-"""Environment variable with the secret of `hub_username`; options are shown, a secret is not."""
+"""The environment variable with the secret of `hub_username`, since mitmproxy shows options."""
 FLEET = "HUB_FLEET"
-"""Environment variable that stands in for an empty `hub_fleet`."""
+"""The environment variable that replaces an empty `hub_fleet`."""
 
 _URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
-"""The characters of RFC 3986 without percent-encoding: URLs of the bridge go into headers."""
+"""RFC 3986's characters without percent-encoding, since URLs of the bridge go into headers."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
 _KINDS = {
     int: ("a whole number", re.compile(r"\s*-?\d+\s*")),
     bool: ("true or false", re.compile("true|false|toggle")),
     str: ("a string", re.compile(".*", re.DOTALL)),
 }
-"""What an option takes, in words, and how the command line spells it."""
+"""For each type of an option its name for people, and the pattern of a value on the command line.
+"""
 
 
 class BadOption(Exception):
-    """A value that cannot be used, and what to write instead, in one sentence."""
+    """An option has a value that cannot be used; the text says what to write instead."""
 
     def __init__(self, sentence: str) -> None:
-        """`sentence` may quote the value, which may be a URL with a password."""
+        """`sentence` may quote a URL with a password, which is masked."""
         super().__init__(without_user_info(sentence))
 
 
@@ -55,11 +56,11 @@ class Option:
 
     @property
     def type(self) -> Any:  # noqa: ANN401  # mitmproxy's: str, int, bool or Sequence[str]
-        """The type that mitmproxy is told."""
+        """The option's type in mitmproxy."""
         return Sequence[str] if isinstance(self.default, list) else type(self.default)
 
     def read(self, value: object) -> object:
-        """The value as it stands in Config; raises BadOption."""
+        """The checked value for Config; raises BadOption."""
         try:
             return self.reader(value) if self.reader else value
         except JournalError as error:
@@ -68,8 +69,8 @@ class Option:
             raise BadOption(f"{self.name} {error}.") from error
 
 
-# Readers: each turns the value of an option into its field of Config, or raises ValueError with
-# what follows the option's name in a sentence, or JournalError with a sentence of its own.
+# Readers turn the value of an option into its field of Config. They raise ValueError with the rest
+# of a sentence that begins with the option's name, or JournalError with a whole sentence.
 
 
 def _whole(least: int, most: int, unit: str) -> Callable[[int], int]:
@@ -142,7 +143,7 @@ def _networks(given: Sequence[str]) -> tuple[Network, ...]:
 
 
 def _reports(given: Sequence[str]) -> tuple[Path, ...]:
-    """The files; one value may name several, separated by commas."""
+    """The paths in all values, each of which may have several, separated by commas."""
     names = [name.strip() for value in given for name in value.split(",")]
     return tuple(_report(name) for name in names if name)
 
@@ -189,7 +190,7 @@ def _option(
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All options, and what their checked values are: one field each, named without `hub_`."""
+    """The checked values of all options, each in a field that is named without `hub_`."""
 
     mode: Mode = _option(  # noqa: RUF009  # a field
         "translate",
@@ -290,8 +291,7 @@ class Config:
         "Show the bridge's requests to Docker's hosts as flows, without credentials and tokens.",
     )
     metrics: str = _option("", "host:port to serve Prometheus metrics on. Empty: none.", _address)
-    account: Basic | None = None
-    """The bridge's own: `hub_username` with the secret from the environment."""
+    account: Basic | None = None  # `hub_username` with the secret from the environment
 
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -303,8 +303,8 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 def read_config(values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Config:
     """Check the values of all options; raises BadOption.
 
-    The environment may hold the secret of `hub_username` (HUB_SECRET) and a stand-in for an empty
-    `hub_fleet` (HUB_FLEET).
+    The environment may have the secret of `hub_username` (HUB_SECRET) and a replacement for an
+    empty `hub_fleet` (HUB_FLEET).
     """
     environment = environment or {}
     fleet = stripped(values["hub_fleet"]) or stripped(environment.get(FLEET, ""))
@@ -329,11 +329,11 @@ def _account(user: str, secret: str) -> Basic | None:
 
 
 def complaints(given: Mapping[str, object]) -> dict[str, str]:
-    """What is wrong with options given before the addon was loaded: a sentence for each name.
+    """A sentence for each wrong option that was given before the addon was loaded, by its name.
 
-    mitmproxy ignores a name it does not know, and a value of the wrong type disables the addon
-    without a word, so both are checked here. `given` is mitmproxy's OptManager.deferred: strings of
-    the command line as a list in `val`, values of config.yaml as they are.
+    mitmproxy ignores an unknown name, and a value of the wrong type silently disables the addon, so
+    both are checked here. `given` is mitmproxy's OptManager.deferred, which has strings of the
+    command line as a list in `val`, and plain values of config.yaml.
     """
     found = {
         name: _complaint(name, getattr(value, "val", value))
