@@ -22,8 +22,7 @@ PREFIX = "hub_"
 
 SECRET = "HUB_SECRET"  # noqa: S105  # its name
 """The environment variable with the secret of `hub_username`, since mitmproxy shows options."""
-FLEET = "HUB_FLEET"
-"""The environment variable that replaces an empty `hub_fleet`."""
+FLEET = "HUB_FLEET"  # the environment variable that replaces an empty `hub_fleet`
 
 _URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
 """RFC 3986's characters without percent-encoding, since URLs of the bridge go into headers."""

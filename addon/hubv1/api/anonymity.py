@@ -7,8 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from hubv1.api.record import CallRecord
 from hubv1.text import parse_address
 
-V4_PREFIX, V6_PREFIX = 24, 48
-"""Bits of an address that are kept, which usually identify a site."""
+V4_PREFIX, V6_PREFIX = 24, 48  # bits of an address that are kept, which usually identify a site
 
 _WORDS = re.compile(r"[^\s,;=()<>\"']+")
 _CUT = re.compile(r" at [0-9A-Fa-f.:]*…$")  # a cut address at the end of a long name

@@ -217,8 +217,7 @@ def _named(route: Route) -> Iterator[Route]:
         yield replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
 
 
-ROUTES = tuple(row for route in _ROWS for row in _named(route))
-"""The routes of API v1."""
+ROUTES = tuple(row for route in _ROWS for row in _named(route))  # the routes of API v1
 
 _LOGIN = Route(
     "/v2/users/login",
@@ -322,8 +321,7 @@ class Call:
     route: Route
     repository: Repository | None = None
     """None if the route has no repository, or Hub does not allow its name."""
-    tag: str | None = None
-    """None if the route has no tag, or Hub does not allow it."""
+    tag: str | None = None  # None if the route has no tag, or Hub does not allow it
     is_for_tag: bool = False
     """Whether the call is for one tag, or looks like it although no route has its path."""
     target: str = ""

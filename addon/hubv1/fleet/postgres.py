@@ -21,8 +21,7 @@ from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
 
 _EXAMPLE = "a URL such as postgresql+psycopg://bridge@db.example/hub"
-SECONDS = 60.0
-"""How long one transaction may take before its connection is cut."""
+SECONDS = 60.0  # how long one transaction may take before its connection is cut
 _MIGRATING_SECONDS = 3_600.0
 _SCHEMA_LOCK = 0x6875_6276_31
 """The key of an advisory lock: shared while rows are written, exclusive while tables change."""
@@ -54,11 +53,9 @@ _ADD_REJECTIONS = schema.adding(insert(schema.rejections), ("times",))
 _RENEW_CALLERS = schema.renewing(insert(schema.callers))
 
 
-shared = sa.MetaData()
-"""The tables of the fleet's database besides those of a journal."""
+shared = sa.MetaData()  # the tables of the fleet's database besides those of a journal
 
-fleet = sa.Table("fleet", shared, *schema.keys(sa.Text, "id"))
-"""One row, with the id of this fleet."""
+fleet = sa.Table("fleet", shared, *schema.keys(sa.Text, "id"))  # one row, with the id of this fleet
 
 journals = sa.Table(
     "journals",

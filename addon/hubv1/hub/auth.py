@@ -19,10 +19,8 @@ from hubv1.hub.exchange import Reply, Request, RequestBudget, retrieve_exception
 from hubv1.hub.http import Transport
 
 PATH = "/v2/auth/token"
-TOKEN_SECONDS = 540
-"""How long a token is used; it is valid for ten minutes."""
-MOST_REJECTED = 3
-"""Rejected secrets of one user after which no further one is tried."""
+TOKEN_SECONDS = 540  # how long a token is used; it is valid for ten minutes
+MOST_REJECTED = 3  # rejected secrets of one user after which no further one is tried
 LOCKED_SECONDS = 600
 """How long a rejected secret is not tried again; after too many, no unknown one either."""
 REFUSED_SECONDS = 60

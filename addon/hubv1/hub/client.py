@@ -31,18 +31,14 @@ from hubv1.turns import Steps, in_turns
 logger = logging.getLogger(__name__)
 
 MOST_PAGES = v2.MOST_TAGS // v2.PAGE_SIZE
-FEW_PAGES = 4
-"""Up to this many pages cost no more requests than the registry's list does."""
-PAGES_WITHOUT_COUNT = 10
-"""Pages to read of a list without a sensible count."""
+FEW_PAGES = 4  # up to this many pages cost no more requests than the registry's list does
+PAGES_WITHOUT_COUNT = 10  # pages to read of a list without a sensible count
 PAGES_AT_ONCE = 9
 """All pages after the first of 1,000 tags, which is about what Hub gives to anonymous callers."""
 REGISTRY_SECONDS = 10
 """How long the registry may take: after that, Hub's pages are left to fall back on."""
-LONG_SECONDS = 3_600
-"""How long a list that was long is expected to be long."""
-READINGS = 3
-"""How often a list that changes while it is read is read from its beginning."""
+LONG_SECONDS = 3_600  # how long a list that was long is expected to be long
+READINGS = 3  # how often a list that changes while it is read is read from its beginning
 MOST_IMAGES = 500_000
 """Images of all tags of a repository together; one that several tags share counts for each."""
 TAGS_AT_ONCE = 150_000
@@ -51,8 +47,7 @@ TAGS_AT_ONCE = 150_000
 _SHORT_LIST = 1_000
 _MOST_LONG = 10_000
 _LARGEST_COUNT = 10**9
-_MOST_OBJECTS = 30_000
-"""Objects in the JSON of a page: a hundred tags with hundreds of images each."""
+_MOST_OBJECTS = 30_000  # objects in the JSON of a page: a hundred tags with hundreds of images each
 
 _T = TypeVar("_T")
 _PageDecoder = Callable[[bytes], v2.Page[v2.Item]]

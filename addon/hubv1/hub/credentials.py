@@ -132,8 +132,7 @@ class Secrets:
 
     def __init__(self) -> None:
         """Begin without secrets."""
-        self.own: frozenset[str] = frozenset()
-        """The forms of the bridge's own secrets."""
+        self.own: frozenset[str] = frozenset()  # the forms of the bridge's own secrets
         self._sent: LRUCache[Credentials, frozenset[str]] = LRUCache(_MOST_SECRETS)
         self._harmless: LRUCache[str, bool] = LRUCache(_MOST_TEXTS)
         """Texts without any of these; the message for an absent tag is always the same."""

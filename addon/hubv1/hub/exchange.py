@@ -12,8 +12,7 @@ from hubv1.api.names import Repository
 from hubv1.api.v2 import PAGE_SIZE
 from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Credentials, forms_of, repeats
 
-LONGEST_SILENCE = 10
-"""Seconds that a host may stay silent before the request is tried again."""
+LONGEST_SILENCE = 10  # seconds that a host may stay silent before the request is tried again
 LONGEST_PAUSE = 10
 """Seconds that a caller may have to wait for a host; a longer wait is refused at once."""
 

@@ -30,10 +30,8 @@ from hubv1.hub.throttle import (
 )
 from hubv1.text import bounded
 
-ATTEMPTS = 4
-"""Attempts after which a host counts as unreachable."""
-LOGIN_ATTEMPTS = 2
-"""Fewer for a login, since Hub may count each of them."""
+ATTEMPTS = 4  # attempts after which a host counts as unreachable
+LOGIN_ATTEMPTS = 2  # fewer for a login, since Hub may count each of them
 FIRST_WAIT = 0.2
 """Seconds before the second attempt, plus up to as many at random; each further wait doubles."""
 LONGEST_WAIT = 5

@@ -13,22 +13,17 @@ from functools import partial
 from hubv1.api.v2 import RateLimited
 from hubv1.hub.exchange import Key, RequestBudget
 
-LONGEST_REST = 3_600
-"""Seconds after which a host is asked again, however long a pause it wants."""
-UNNAMED_WAIT = 60
-"""Seconds to wait after a 429 that does not say how long."""
+LONGEST_REST = 3_600  # seconds after which a host is asked again, however long a pause it wants
+UNNAMED_WAIT = 60  # seconds to wait after a 429 that does not say how long
 LONGEST_WAIT = 86_400
-WINDOW = 60
-"""Seconds after which Hub's rate limit starts anew, as documented."""
+WINDOW = 60  # seconds after which Hub's rate limit starts anew, as documented
 SHARES = {"repository": 1 / 4, "credentials": 1 / 2, "caller": 3 / 4}
 """The part of the whole that one repository, account or caller may take, to leave some to others.
 """
 
-_SPREAD = 0.5
-"""Seconds over which requests are spread that waited for the end of the same pause."""
+_SPREAD = 0.5  # seconds over which requests are spread that waited for the end of the same pause
 _MANY = 1_000
-_EARLIEST_UNIX_TIME = 1_000_000_000
-"""Smaller numbers are taken for seconds from now."""
+_EARLIEST_UNIX_TIME = 1_000_000_000  # smaller numbers are taken for seconds from now
 
 
 class Throttle:

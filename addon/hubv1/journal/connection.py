@@ -62,8 +62,7 @@ _SIZES = (64, 8, 1)
 _READING_SECONDS = 0.2
 """How long to wait for a lock before reading the file back, which is tried again later."""
 
-Sample = Callable[[], Collection[str]]
-"""Returns ids of calls and gaps that must be in the file."""
+Sample = Callable[[], Collection[str]]  # returns ids of calls and gaps that must be in the file
 
 
 def is_damage(error: BaseException) -> bool:

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from hubv1.api.record import CallRecord
 from hubv1.api.routes import is_retiring
 
-Row = tuple[Any, ...]
-"""Values of a table's columns, in order."""
+Row = tuple[Any, ...]  # values of a table's columns, in order
 
 OTHERS = "(others)"  # stands for all names of a day beyond the limit
 
@@ -19,8 +18,7 @@ NAMES_A_DAY = 10_000
 """Callers, and as many repositories, that the counts of one day name. Clients can make up any
 number of them, whose counts would fill the disk."""
 HOSTS_A_DAY = 100
-KINDS_A_DAY = 50_000
-"""Rows of one day, since a client can combine known names at will."""
+KINDS_A_DAY = 50_000  # rows of one day, since a client can combine known names at will
 _DAYS_KEPT = 8  # days in memory at a time: recordings may bring old ones
 
 
@@ -110,8 +108,7 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-Sums = dict[Row, list[Any]]
-"""For each key its sums, followed by the first time and the last."""
+Sums = dict[Row, list[Any]]  # for each key its sums, followed by the first time and the last
 
 
 def add_to(

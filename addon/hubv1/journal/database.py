@@ -35,16 +35,14 @@ NO_FILE = (
 )
 _ASIDE_SECONDS = 60
 """At most one file is kept aside in this time, lest a disk that damages each file gets full."""
-_ATTEMPTS = 3
-"""How often to try a batch on a file that is disturbed again and again."""
+_ATTEMPTS = 3  # how often to try a batch on a file that is disturbed again and again
 _SETTLED_COMMITS = 150
 """About a thousand pages of the log, after which SQLite by itself would empty it."""
 _SETTLED_CALLS = 2_000
 _MOST_REMEMBERED = 4_000
 """Calls in memory while a reader keeps the log from being emptied; of older ones only the ids."""
 _MOST_IDS = 100_000
-_SAMPLE = 100
-"""Calls to look for in a file to which another program has written."""
+_SAMPLE = 100  # calls to look for in a file to which another program has written
 _HEADER_ID = slice(68, 72)
 """Bytes of a file with its application_id: https://sqlite.org/fileformat.html, 1.3.17."""
 _TRACE = b"hub-v1-bridge-"  # is in each row
@@ -52,8 +50,7 @@ _SEARCHED = 4 << 20
 
 Remembered = dict[str, CallRecord | Row | None]
 """Calls and rows of gaps by their ids; None for a call of which only the id is remembered."""
-Tables = Mapping[str, Sequence[Row]]
-"""Rows by the name of their table."""
+Tables = Mapping[str, Sequence[Row]]  # rows by the name of their table
 _T = TypeVar("_T")
 
 
@@ -71,14 +68,11 @@ class Database:
         self._bridge_id = bridge_id
         self._lose = lose
         self._aside_not_before = 0.0
-        self._recent: Remembered = {}
-        """Written since the log was last emptied."""
+        self._recent: Remembered = {}  # written since the log was last emptied
         self._settled: Remembered = {}
         """Written before that: they are in the file, but perhaps not in a copy that replaces it."""
-        self._missing: Remembered = {}
-        """Perhaps in no file; written again before the next commit."""
-        self._commits = self._calls = 0
-        """Since the last attempt to empty the log."""
+        self._missing: Remembered = {}  # perhaps in no file; written again before the next commit
+        self._commits = self._calls = 0  # since the last attempt to empty the log
         self._connection: Connection | None = None
         self._use(open_for_writing(place))
 

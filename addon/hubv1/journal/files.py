@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-Identity = tuple[int, int]
-"""Device and inode, which identify a file whatever its name."""
+Identity = tuple[int, int]  # device and inode, which identify a file whatever its name
 
 _PRIVATE = 0o600
 _COMPANIONS = ("-wal", "-shm")
@@ -94,8 +93,7 @@ All connections of a process to the same file share the index of its log: a new 
 only after the last of them is closed.
 """
 
-_locked: set[tuple[int, Identity]] = set()
-"""The threads that hold the lock of a folder."""
+_locked: set[tuple[int, Identity]] = set()  # the threads that hold the lock of a folder
 
 
 @contextmanager

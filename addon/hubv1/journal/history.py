@@ -14,8 +14,7 @@ from hubv1.api.record import CallRecord
 from hubv1.api.routes import Outcome, Verdict, is_retiring
 from hubv1.journal.counts import Kind, kind_of
 
-UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)
-"""Outcomes that come with an error."""
+UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)  # outcomes that come with an error
 
 
 @dataclass(slots=True)
@@ -88,8 +87,7 @@ class DayCount(NamedTuple):
 RECENT_DAYS = 7
 QUIET_DAYS = 14
 
-Days = Mapping[tuple[date, Outcome], int]
-"""Calls to v1 by day, UTC, and outcome."""
+Days = Mapping[tuple[date, Outcome], int]  # calls to v1 by day, UTC, and outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,7 @@ class History:
     """Calls in a recording that look like v1's but went to other hosts, by host."""
     rejections: Sequence[Rejection] = ()
     """Clients that reject the bridge's certificate, the latest first."""
-    has: Callable[[str], bool] = lambda _: False
-    """Whether a call with that id still has a row."""
+    has: Callable[[str], bool] = lambda _: False  # whether a call with that id still has a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +131,7 @@ class Selection:
 
     since: datetime | None = None
     """The first moment, at the beginning of an hour, since counts are by the hour."""
-    until: datetime | None = None
-    """The moment after the last, also at the beginning of an hour."""
+    until: datetime | None = None  # the moment after the last, also at the beginning of an hour
     callers: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()

@@ -38,8 +38,7 @@ class Place:
         """`where` is a path or an SQLAlchemy URL; raises JournalError."""
         self.path: Path | None = None
         """The path as it was given, perhaps of a link; None for a server's database."""
-        self._secrets: tuple[str, ...] = ()
-        """The secrets in the URL, the longest first."""
+        self._secrets: tuple[str, ...] = ()  # the secrets in the URL, the longest first
         if is_url(where) and not where.startswith("sqlite:"):
             given = where.strip()
             self.url = _server_url(given)

@@ -22,8 +22,7 @@ from hubv1.journal.database import Database
 
 logger = logging.getLogger(__name__)
 
-COUNTS_DAYS = 400
-"""How long counts stay: a year, and the same month of the year before."""
+COUNTS_DAYS = 400  # how long counts stay: a year, and the same month of the year before
 ROWS_A_STEP = 500  # some milliseconds of work, for which a call may have to wait
 _DAY = timedelta(days=1)
 _DRIFT = timedelta(minutes=5)
@@ -31,8 +30,7 @@ _FIRST_SECONDS = 10
 _EVERY_SECONDS = 60  # between two looks for old rows
 _PAUSE_SECONDS = 0.2
 """Between two steps: five a second delete more rows than a bridge writes for long."""
-_PATIENCE = 0.01
-"""Seconds to wait for another program's lock: the step can wait, but a call cannot."""
+_PATIENCE = 0.01  # seconds to wait for another program's lock: the step can wait, but a call cannot
 
 Execute = Callable[[str, Sequence[object]], Any]
 """Runs a statement with `?` for its values, which are dates and times in UTC; returns the cursor.

@@ -19,8 +19,7 @@ from sqlalchemy.types import TypeDecorator
 from hubv1.api.routes import RETIRING_MARK
 
 SCHEMA_VERSION = 2
-APPLICATION_ID = 0x48756231
-"""`Hub1`: the application ID in the header of an SQLite file."""
+APPLICATION_ID = 0x48756231  # `Hub1`: the application ID in the header of an SQLite file
 
 SUMS = ("calls", "signed", "paged")
 """The sums in the tables of counts: all calls, those with credentials, and those for a list longer
@@ -112,8 +111,7 @@ def _counts(period: str, kind: Any) -> sa.Table:  # noqa: ANN401  # as above
 
 hours = _counts("hour", UtcDateTime)
 """Calls by the hour. The counts outlive the rows of `calls`."""
-days = _counts("day", Day)
-"""Calls by the day, so that a report about a year reads few rows."""
+days = _counts("day", Day)  # calls by the day, so that a report about a year reads few rows
 
 callers = _table(
     "callers",

@@ -31,10 +31,8 @@ logger = logging.getLogger(__name__)
 
 COUNTING_SECONDS = 1
 """How often the counts of all traffic are written and the file is checked, at least."""
-_SETTLING_SECONDS = 10
-"""The time without a call after which the log is emptied."""
-_CLOSING_SECONDS = 10
-"""How long a closing bridge waits for its last rows."""
+_SETTLING_SECONDS = 10  # the time without a call after which the log is emptied
+_CLOSING_SECONDS = 10  # how long a closing bridge waits for its last rows
 _IMPATIENCE = 0.05
 """Seconds to wait for a lock after a wait in vain: while another program keeps the journal locked,
 only the first calls wait for long."""
@@ -220,8 +218,7 @@ class Journal:
         self._database = Database(place, bridge_id, self._lose)
         self._bridge_id = bridge_id
         self._now = now
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        """Ends with None."""
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()  # ends with None
         self._thread = threading.Thread(target=self._run, name="hub journal", daemon=True)
         self._retention = Retention(days, now())
         # Used by the thread alone.
