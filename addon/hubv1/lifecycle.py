@@ -19,6 +19,7 @@ from hubv1.api.translation import as_deprecated
 from hubv1.api.v2 import with_links_to
 from hubv1.calls import (
     PendingCall,
+    RequestSnapshot,
     Result,
     answer_call,
     decide,
@@ -77,17 +78,14 @@ class Lifecycle:
         if saved is not None:
             snapshot = take_snapshot(flow)
             return self._begin(PendingCall(flow, call_of(saved), Outcome.OBSERVED, snapshot, saved))
-        config = components.config
-        call = legacy_call(flow, config.hosts)
+        call = legacy_call(flow, components.config.hosts)
         if call is None:
             return self._open_retiring(flow, components)
         decided = _decide(flow, call, components)
         if decided is None:
             components.journal.seen.still_served += not is_replay(flow)
             return None
-        imposed = components.environment.imposed_authorization
-        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
-        return self._begin(PendingCall(flow, call, decided, request))
+        return self._begin(PendingCall(flow, call, decided, _snapshot(flow, components)))
 
     def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
         """Answer a call as it was decided; a call that is passed on gets no answer here."""
@@ -166,13 +164,10 @@ class Lifecycle:
         """Recognise a call to a route that Docker retires next, unless it is the bridge's own."""
         if is_first_page(flow.request.data.path):
             return None  # nobody is refused this page
-        config = components.config
-        call = retiring_call(flow, config.url)
+        call = retiring_call(flow, components.config.url)
         if call is None or components.environment.bridge_id in header(flow, "Via"):
             return None
-        imposed = components.environment.imposed_authorization
-        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
-        pending = PendingCall(flow, call, Outcome.OBSERVED, request)
+        pending = PendingCall(flow, call, Outcome.OBSERVED, _snapshot(flow, components))
         if not pending.is_page:
             return self._begin(pending)
         self.pending[flow.id] = pending  # claimed only if Hub refuses the page
@@ -226,11 +221,16 @@ def answer_loop(flow: http.HTTPFlow, components: Components) -> None:
     _set_response(flow, failure("loop"), "", components)
 
 
+def _snapshot(flow: http.HTTPFlow, components: Components) -> RequestSnapshot:
+    config, imposed = components.config, components.environment.imposed_authorization
+    return take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
+
+
 def _decide(flow: http.HTTPFlow, call: Call, components: Components) -> Outcome | None:
     config = components.config
     decided = decide(
         call,
-        mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
+        mode_for(flow, config.rule, config.mode),
         live=flow.live and not flow.response and not (flow.error and _is_complete(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )

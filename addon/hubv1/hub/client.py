@@ -50,8 +50,6 @@ _LARGEST_COUNT = 10**9
 _MOST_OBJECTS = 30_000  # objects in the JSON of a page: a hundred tags with hundreds of images each
 
 _T = TypeVar("_T")
-_PageDecoder = Callable[[bytes], v2.Page[v2.Item]]
-_PageReader = Callable[[str, Basic | None], Awaitable[v2.Page[v2.Item]]]
 
 
 class HubClient:
@@ -73,8 +71,8 @@ class HubClient:
         self.transport = transport
         self._auth = HubAuth(self._url, transport)
         self._registry = Registry(registry_url, transport) if registry_url else None
-        self._account = account
-        self._lists = FairSemaphore(TAGS_AT_ONCE)
+        self.account = account
+        self.lists = FairSemaphore(TAGS_AT_ONCE)
         self._long: TTLCache[tuple[Credentials, Repository], bool] = TTLCache(
             _MOST_LONG, LONG_SECONDS
         )
@@ -87,7 +85,7 @@ class HubClient:
     async def tag(self, repository: Repository, tag: str, budget: RequestBudget) -> v2.Tag:
         """One tag of a repository."""
         budget.repository = str(repository)
-        found = await self._get(f"{tags_path(repository)}/{tag}", v2.read_tag, budget)
+        found = await self.get(f"{tags_path(repository)}/{tag}", v2.read_tag, budget)
         if found.name != tag:
             raise v2.Nonsense(
                 f"Docker Hub answered with another tag of {repository} than was asked"
@@ -96,7 +94,7 @@ class HubClient:
 
     async def tags(self, repository: Repository, budget: RequestBudget) -> list[v2.Tag]:
         """All tags of a repository, each once, in no particular order."""
-        return await self._pages(repository, v2.read_tags, budget).all()
+        return await _Pages(self, v2.read_tags, repository, budget).all()
 
     async def tag_names(self, repository: Repository, budget: RequestBudget) -> list[str]:
         """The names of all tags of a repository, each once, in no particular order.
@@ -106,7 +104,7 @@ class HubClient:
         caller's own credentials.
         """
         if self._registry is None:
-            return _names(await self._pages(repository, v2.read_names, budget).all())
+            return _names(await _Pages(self, v2.read_names, repository, budget).all())
         token = self._early_token(self._registry, repository, budget)
         try:
             return await self._long_list(self._registry, token, repository, budget)
@@ -122,7 +120,7 @@ class HubClient:
         budget: RequestBudget,
     ) -> list[str]:
         """All names; `token` is one for the registry that was requested early."""
-        pages = self._pages(repository, v2.read_names, budget)
+        pages = _Pages(self, v2.read_names, repository, budget)
         reader = budget.credentials, repository
         first, failure = None, None
         seconds = budget.seconds_left
@@ -171,8 +169,8 @@ class HubClient:
     async def sign_in(self, repository: Repository, budget: RequestBudget) -> None:
         """Sign in with the bridge's own account, and read a repository that everybody can read;
         raises Unauthorized if Hub does not let it in."""
-        if self._account is not None:
-            await self._get(page_path(repository, 1), v2.read_names, budget, self._account)
+        if self.account is not None:
+            await self.get(page_path(repository, 1), v2.read_names, budget, self.account)
 
     async def close(self) -> None:
         """Close the connections; new ones are opened if the client is used again."""
@@ -183,18 +181,7 @@ class HubClient:
             self._registry.close()
         await self.transport.close()
 
-    def _pages(
-        self, repository: Repository, decoder: _PageDecoder[v2.Item], budget: RequestBudget
-    ) -> "_Pages[v2.Item]":
-        budget.repository = str(repository)
-        read = partial(self._read_page, decoder, budget)
-
-        def get(path: str, account: Basic | None) -> Awaitable[v2.Page[v2.Item]]:
-            return self._get(path, read, budget, account)
-
-        return _Pages(get, repository, budget, self._account, self._lists)
-
-    async def _get(
+    async def get(
         self,
         path: str,
         decoder: Callable[[bytes], Value],
@@ -207,36 +194,23 @@ class HubClient:
         reply = await self._auth.fetch(request, budget)
         return self.transport.decode(reply, partial(_read_bounded, decoder), budget)
 
-    def _read_page(
-        self, decoder: _PageDecoder[v2.Item], budget: RequestBudget, body: bytes
-    ) -> v2.Page[v2.Item]:
-        """A page whose tags all have names that Hub allows: others could break the JSON that
-        clients take apart as text."""
-        page = decoder(body)
-        odd = odd_tag([tag.name for tag in page.results])
-        if odd is not None:
-            shown = self.transport.masked(odd, budget)
-            raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
-        return page
-
 
 class _Pages(Generic[v2.Item]):
     """Reads the tags of one repository from Hub's pages, for one call."""
 
     def __init__(
         self,
-        get: _PageReader[v2.Item],
+        client: HubClient,
+        decoder: Callable[[bytes], v2.Page[v2.Item]],
         repository: Repository,
         budget: RequestBudget,
-        account: Basic | None,
-        lists: FairSemaphore,
     ) -> None:
-        """`get` reads the page at a path, perhaps with the account; `lists` bounds the memory."""
-        self._get: _PageReader[v2.Item] = get
+        """`decoder` reads the tags of a page, or only their names."""
+        budget.repository = str(repository)
+        self._client = client
+        self._decoder: Callable[[bytes], v2.Page[v2.Item]] = decoder
         self._repository = repository
         self._budget = budget
-        self._account = account
-        self._lists = lists
         self._is_account_needed = False
         self._images = 0
 
@@ -268,10 +242,10 @@ class _Pages(Generic[v2.Item]):
 
     async def _take_room(self, first: v2.Page[v2.Item]) -> None:
         """Wait until there is memory for a list of that many tags."""
-        count, room = _count(first) or 0, self._budget.room
-        if count > _SHORT_LIST and first.results and self._lists not in room:
+        count, room, lists = _count(first) or 0, self._budget.room, self._client.lists
+        if count > _SHORT_LIST and first.results and lists not in room:
             weight = count // 4 if isinstance(first.results[0], v2.Named) else count
-            room[self._lists] = await self._lists.acquire(self._budget.keys, weight)
+            room[lists] = await lists.acquire(self._budget.keys, weight)
 
     async def _read_through(self, first: v2.Page[v2.Item]) -> list[v2.Item] | None:
         """All tags, or None if the list changed so that some may have been missed.
@@ -312,7 +286,7 @@ class _Pages(Generic[v2.Item]):
 
     async def _page(self, number: int) -> v2.Page[v2.Item] | None:
         """A page that is not the first, or None past the end of the list."""
-        account = self._account if self._is_account_needed else None
+        account = self._client.account if self._is_account_needed else None
         try:
             return await self._read(number, account)
         except v2.NotFound:
@@ -322,7 +296,7 @@ class _Pages(Generic[v2.Item]):
                 raise
             raise account_refused(self._repository, refusal) from refusal
         except v2.Forbidden as refusal:
-            if account is None and self._account is not None:
+            if account is None and self._client.account is not None:
                 # The caller could read the first page, so the account shows it nothing new.
                 self._is_account_needed = True
                 return await self._page(number)
@@ -332,12 +306,23 @@ class _Pages(Generic[v2.Item]):
             ) from refusal
 
     async def _read(self, number: int, account: Basic | None = None) -> v2.Page[v2.Item]:
-        page = await self._get(page_path(self._repository, number), account)
+        path = page_path(self._repository, number)
+        page = await self._client.get(path, self._decode, self._budget, account)
         self._images += sum(
             len(tag.images or ()) for tag in page.results if isinstance(tag, v2.Tag)
         )
         if self._images > MOST_IMAGES:
             raise v2.TooLong(f"{self._repository} has more than {MOST_IMAGES:,} images")
+        return page
+
+    def _decode(self, body: bytes) -> v2.Page[v2.Item]:
+        """A page whose tags all have names that Hub allows: others could break the JSON that
+        clients take apart as text."""
+        page = self._decoder(body)
+        odd = odd_tag([tag.name for tag in page.results])
+        if odd is not None:
+            shown = self._client.transport.masked(odd, self._budget)
+            raise v2.Nonsense(f"Docker Hub lists a tag that cannot be one: {shown}")
         return page
 
 
