@@ -129,6 +129,11 @@ def test_a_query_in_a_url_is_not_repeated(end: str) -> None:
     assert "hunter2" not in refusal(hub_url=f"https://hub.docker.com/?token={end}")
 
 
+def test_a_report_of_no_known_format_is_refused_in_a_whole_sentence() -> None:
+    said = refusal(hub_report=["out.pdf"])
+    assert said.startswith("hub_report takes files such as report.html: a report's name ends in ")
+
+
 def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:
     assert "hunter2" not in refusal(hub_hosts=["https://joe:hunter2@index.docker.io"])
     assert "hunter2" not in refusal(hub_metrics="http://joe:hunter2@127.0.0.1")

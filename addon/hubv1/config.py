@@ -149,7 +149,10 @@ def _reports(given: Sequence[str]) -> tuple[Path, ...]:
 
 def _report(name: str) -> Path:
     path = Path(name).expanduser()
-    format_of(path)
+    try:
+        format_of(path)
+    except ValueError as error:
+        raise ValueError(f"takes files such as report.html: {error}") from error
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"takes files in folders that exist, not {name!r}")
     return path.absolute()

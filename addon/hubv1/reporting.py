@@ -58,7 +58,7 @@ def format_of(path: Path) -> str:
     """The format for the suffix of a file's name; raises ValueError."""
     form = SUFFIXES.get(path.suffix.lower())
     if form is None:
-        raise ValueError(f"a report's name ends in {', '.join(SUFFIXES)}, not as {path.name!r}")
+        raise ValueError(f"a report's name ends in {', '.join(SUFFIXES)}, unlike {path.name!r}")
     return form
 
 

@@ -131,11 +131,11 @@ class Capture:
         why = f": {self.reason}" if self.reason else ""
         if not self.flows:
             count = self.unreadable + self.others
-            none = f"none of its {count} entries is traffic of HTTP{why}"
+            none = f"none of its {count} entries is HTTP traffic{why}"
             raise self._error(none if count else "it is empty")
         first, last = _moment(self.first), _moment(self.last)
         if self.unreadable and self.selection.meets(first, last):
-            reason = f"{self.path} has entries that cannot be read, the first for this{why}"
+            reason = f"{self.path} has entries that cannot be read; the first{why}"
             self.gaps.append(Gap(first, last, self.unreadable, reason))
 
     def _error(self, reason: str) -> CaptureError:
@@ -174,7 +174,7 @@ def _opened(path: Path, on_read: OnRead) -> Iterator[BufferedReader]:
             content = BufferedReader(gzip.GzipFile(fileobj=content))
         for start, name in _PACKED.items():
             if content.peek(len(start)).startswith(start):
-                raise HarError(f"it is packed with {name}: unpack it first")
+                raise HarError(f"it is compressed with {name}: decompress it first")
         yield content
 
 

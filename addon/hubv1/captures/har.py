@@ -94,12 +94,12 @@ def _raw_entries(content: bytes) -> Iterable[bytes | msgspec.Raw]:
     try:
         return _read_har(content).log.entries
     except msgspec.ValidationError as error:
-        raise HarError(f"it is no HAR: {error}") from error
+        raise HarError(f"it is not a HAR: {error}") from error
     except (ValueError, RecursionError) as error:  # perhaps because of a single entry
         try:
             return list(_pieces(_members(_members(content)[b'"log"'])[b'"entries"'], b"["))
         except (ValueError, KeyError):
-            raise HarError(f"it is no HAR, or no longer a whole one: {error}") from error
+            raise HarError(f"it is not a HAR, or not a whole one: {error}") from error
 
 
 def _entry(raw: bytes | msgspec.Raw) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Shipper:
             self._tell_trouble(status)
         elif self._reason and not status.waiting:
             self._reason = ""
-            logger.info("hub fleet: every row that waited is in %s now", self._place)
+            logger.info("hub fleet: all waiting rows have been shipped to %s", self._place)
         elif before.shipped_at is None and not self._reason:
             logger.info("hub fleet: the journal is shipped to %s", self._place)
 
@@ -216,7 +216,7 @@ class _Shipment:
         if len(parcel.entries) == 1:
             outbox.mark(Parcel(parcel.journal_id, parcel.entries, filled_to=parcel.filled_to))
             logger.warning(
-                "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
+                "hub fleet: the call %s cannot be shipped and stays only in the journal: %s",
                 parcel.entries[0].id,
                 reason_of_database(error),
             )

@@ -182,5 +182,5 @@ def checked_token(text: str, reply: Reply) -> Bearer:
     """The token in a reply; raises Nonsense if it cannot be one."""
     token = Bearer(text)
     if not token.is_possible:
-        raise Nonsense(f"{reply.url} gave something that is no token")
+        raise Nonsense(f"{reply.url} sent an invalid token")
     return token

@@ -87,9 +87,7 @@ class HubClient:
         budget.repository = str(repository)
         found = await self.get(f"{tags_path(repository)}/{tag}", v2.read_tag, budget)
         if found.name != tag:
-            raise v2.Nonsense(
-                f"Docker Hub answered with another tag of {repository} than was asked"
-            )
+            raise v2.Nonsense(f"Docker Hub answered with another tag of {repository}")
         return found
 
     async def tags(self, repository: Repository, budget: RequestBudget) -> list[v2.Tag]:
@@ -163,7 +161,7 @@ class HubClient:
         there is no account, or Hub does not let it read on."""
         budget.repository = str(repository)
         if self._account_pages is None:
-            raise v2.Incomplete("the bridge has no account to read on with")
+            raise v2.Incomplete("the bridge has no account to read further pages with")
         return await self._account_pages.read(repository, target, budget)
 
     async def sign_in(self, repository: Repository, budget: RequestBudget) -> None:
@@ -265,9 +263,7 @@ class _Pages(Generic[v2.Item]):
             return None
         if last.next is not None:
             if last.results:
-                raise v2.Incomplete(
-                    f"Docker Hub never comes to an end of the tags of {self._repository}"
-                )
+                raise v2.Incomplete(f"Docker Hub's list of tags of {self._repository} has no end")
             return None
         tags = await in_turns(_each_once(page.results for page in pages if page))
         return tags if len(tags) >= (_count(first) or 0) else None

@@ -367,7 +367,7 @@ async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower() or "identity"
     if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-        raise zlib.error(f"nobody asked for this coding ({coding})")
+        raise zlib.error(f"the coding {coding} was not asked for")
     stream = zlib.decompressobj(32 + zlib.MAX_WBITS)
     async for data in response.content.iter_any():
         for piece in (data,) if coding == "identity" else decoded(data, stream):

@@ -196,7 +196,7 @@ class Registry:
         except ValueError:
             url, is_here = first, False
         if not is_here or url.user is not None:
-            raise Nonsense(f"{self._url} continues its list of tags at another place")
+            raise Nonsense(f"{self._url} continues its list of tags at another URL")
         return str(url)
 
 

@@ -5,10 +5,12 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 
 from hubv1.api.v2 import RateLimited
 from hubv1.hub.exchange import Key, RequestBudget
@@ -49,17 +51,19 @@ class Throttle:
         self._free_at[scope] = max(until, self._free_at.get(scope, 0))
 
 
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    keys: Sequence[Key]
-    weight: int
-    turn: asyncio.Future[None]
+@dataclass(order=True, slots=True)
+class _Waiter:
+    arrival: int
+    keys: Sequence[Key] = field(compare=False)
+    weight: int = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
 
 
 class FairSemaphore:
     """A semaphore that serves in order of arrival, but grants each key no more than its share.
 
-    A task that waits only because its own key has used up its share holds up nobody else.
+    A task that waits only because its own key has used up its share holds up nobody else. However
+    many wait, each arrival and release looks at a few of them.
     """
 
     def __init__(self, total: int) -> None:
@@ -67,7 +71,9 @@ class FairSemaphore:
         self._total = total
         self._taken = 0
         self._taken_by: Counter[Key] = Counter()
-        self._waiting: list[_Waiting] = []
+        self._arrivals = count()
+        self._queues: dict[Key | None, list[_Waiter]] = {}
+        """Heaps of the waiters for the share of a key; under None of those that wait for room."""
 
     async def acquire(self, keys: Sequence[Key], weight: int = 1) -> Callable[[], None]:
         """Wait for room; returns the function that releases it."""
@@ -75,42 +81,68 @@ class FairSemaphore:
         if self.is_free(keys, weight):
             self._take(keys, weight)
         else:
-            await self._wait(_Waiting(keys, weight, asyncio.get_running_loop().create_future()))
+            turn = asyncio.get_running_loop().create_future()
+            await self._wait(_Waiter(next(self._arrivals), keys, weight, turn))
         return partial(self._give_back, keys, weight)
 
     def is_free(self, keys: Sequence[Key], weight: int = 1) -> bool:
         """Whether `acquire` would not have to wait."""
-        return not self._waiting and self._has_room(weight) and self._is_fair(keys, weight)
+        is_first = None not in self._queues
+        return is_first and self._has_room(weight) and self._obstacle(keys, weight) is None
 
-    async def _wait(self, waiting: _Waiting) -> None:
-        self._waiting.append(waiting)
-        self._let_through()
+    async def _wait(self, waiter: _Waiter) -> None:
+        self._enqueue(self._obstacle(waiter.keys, waiter.weight), waiter)
         try:
-            await waiting.turn
+            await waiter.turn
         except asyncio.CancelledError:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-                self._let_through()
+            if waiter.turn.cancelled():
+                self._let_through()  # the next ones, if they waited behind this one
             else:
-                self._give_back(waiting.keys, waiting.weight)
+                self._give_back(waiter.keys, waiter.weight)
             raise
 
-    def _let_through(self) -> None:
-        for waiting in tuple(self._waiting):
-            if not self._has_room(waiting.weight):
+    def _let_through(self, released: Iterable[Key] = ()) -> None:
+        """Serve those that wait for room, or for the share of a key that was released."""
+        names: set[Key | None] = {None, *released}
+        while (waiter := self._pop_first(names)) is not None:
+            if waiter.turn.done():
+                continue  # it was cancelled
+            obstacle = self._obstacle(waiter.keys, waiter.weight)
+            if obstacle is not None:
+                names.discard(obstacle)
+                self._enqueue(obstacle, waiter)
+            elif not self._has_room(waiter.weight):
+                self._enqueue(None, waiter)
                 return  # nobody overtakes a task that waits for room and not for its share
-            if self._is_fair(waiting.keys, waiting.weight) and not waiting.turn.done():
-                self._waiting.remove(waiting)
-                self._take(waiting.keys, waiting.weight)
-                waiting.turn.set_result(None)
+            else:
+                self._take(waiter.keys, waiter.weight)
+                waiter.turn.set_result(None)
+                names.update(waiter.keys)
+
+    def _enqueue(self, name: Key | None, waiter: _Waiter) -> None:
+        heappush(self._queues.setdefault(name, []), waiter)
+
+    def _pop_first(self, names: Iterable[Key | None]) -> _Waiter | None:
+        """The waiter of these queues that arrived first; None if all are empty."""
+        queues = {name: self._queues[name] for name in names if name in self._queues}
+        if not queues:
+            return None
+        name = min(queues, key=lambda name: queues[name][0])
+        waiter = heappop(queues[name])
+        if not queues[name]:
+            del self._queues[name]
+        return waiter
 
     def _has_room(self, weight: int) -> bool:
         return self._taken + weight <= self._total
 
-    def _is_fair(self, keys: Sequence[Key], weight: int) -> bool:
-        """Whether no key exceeds its share; a key that holds nothing may take any weight."""
-        taken = ((self._taken_by.get(key, 0), SHARES[key[0]]) for key in keys)
-        return all(not has or has + weight <= self._total * share for has, share in taken)
+    def _obstacle(self, keys: Sequence[Key], weight: int) -> Key | None:
+        """A key that would exceed its share; one that holds nothing may take any weight."""
+        for key in keys:
+            has = self._taken_by.get(key, 0)
+            if has and has + weight > self._total * SHARES[key[0]]:
+                return key
+        return None
 
     def _take(self, keys: Sequence[Key], weight: int) -> None:
         self._taken += weight
@@ -123,8 +155,8 @@ class FairSemaphore:
             self._taken_by[key] -= weight
             if not self._taken_by[key]:
                 del self._taken_by[key]
-        if self._waiting:
-            self._let_through()
+        if self._queues:
+            self._let_through(keys)
 
 
 def seconds_after_refusal(headers: Mapping[str, str]) -> int:

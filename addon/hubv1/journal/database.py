@@ -190,7 +190,7 @@ class Database:
         self._missing = {}
         if calls:
             logger.info(
-                "%d calls that were in no file any more are in the journal %s again.",
+                "%d calls were missing from the journal %s and have been written again.",
                 *(len(calls) - len(unfit), self._place),
             )
         if lost := len(unfit) + len(missing) - len(calls) - len(gaps):
@@ -278,14 +278,14 @@ class Database:
         """Log what is wrong with the file, and keep a damaged one aside."""
         if isinstance(trouble, FileReplaced):
             logger.error(
-                "The journal %s was removed or replaced while it was written. Calls are written to "
-                "the file that is there now.",
+                "The journal %s was removed or replaced while it was in use. Calls now go to the "
+                "file at its path.",
                 self._place,
             )
         elif isinstance(trouble, FileDisturbed):
             logger.warning(
-                "The journal %s was cut short or overwritten while it was written, or what belongs "
-                "to it removed. It is checked and opened anew.",
+                "The journal %s was cut short or overwritten while it was in use, or one of its "
+                "companions removed. It is checked and reopened.",
                 self._place,
             )
         else:

@@ -76,8 +76,8 @@ def _read_only_engine(place: Place, file: Path) -> sa.Engine:
     log = files.companions(file)[0]
     if log.exists() and log.stat().st_size:
         raise JournalError(
-            f"The journal {place} cannot be read where nothing can be written, since its last "
-            f"rows are in {log}: copy both files to a folder of your own and read them there."
+            f"The journal {place} cannot be read in a read-only folder, since its last rows are in "
+            f"{log}: copy both files to a folder of your own and read them there."
         )
     uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))

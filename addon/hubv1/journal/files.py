@@ -33,7 +33,7 @@ class FileDisturbed(Exception):
 
     def __init__(self, *, is_log_kept: bool = False) -> None:
         """`is_log_kept` says that the log is good and may be used when the file is reopened."""
-        super().__init__("it was cut short or overwritten, or what belongs to it removed")
+        super().__init__("it was cut short or overwritten, or a companion of it removed")
         self.is_log_kept = is_log_kept
 
 

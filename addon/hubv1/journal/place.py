@@ -96,7 +96,9 @@ def _sqlite_url(where: str) -> URL:
     try:
         path = None if is_url(where) else str(Path(where).expanduser())
     except RuntimeError as error:
-        raise JournalError(f"The journal {where} is in a home folder nobody knows.") from error
+        raise JournalError(
+            f"The journal {where} is in the home folder of an unknown user."
+        ) from error
     url = make_url(where) if path is None else URL.create("sqlite", database=path)
     if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
         raise JournalError("A journal in memory would record nothing: name a file.")
@@ -107,8 +109,8 @@ def _server_url(text: str) -> URL:
     """The URL of a server's database, with our driver for PostgreSQL; raises JournalError."""
     if _is_ambiguous(text):
         raise JournalError(
-            "The database's URL has an @, /, ? or # in its password or its parameters as it is: "
-            "write it as %40, %2F, %3F or %23 there."
+            "The database's URL has an unescaped @, /, ? or # in its password or parameters: write "
+            "it as %40, %2F, %3F or %23."
         )
     if _HOST_AND_PORT.match(_split(text.partition("://")[2])[2]):
         try:

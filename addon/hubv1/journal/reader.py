@@ -95,7 +95,9 @@ def explained(place: Place) -> Iterator[None]:
         said = place.without_secrets(reason_of(error))
         raise JournalError(f"The journal {place} cannot be read: {said}.") from error
     except (ValueError, TypeError) as error:
-        raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
+        raise JournalError(
+            f"The journal {place} holds values that no bridge wrote: {error}."
+        ) from error
 
 
 def history_of(

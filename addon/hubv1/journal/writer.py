@@ -109,7 +109,7 @@ class Losses:
     def written(self, gaps: Sequence[Row]) -> None:
         """Note that these gaps and all refusals are in the journal, so that the outage is over."""
         if self._outage is not None and str(self._outage):
-            logger.warning("The journal is written again; %s.", self._outage)
+            logger.warning("The journal can be written again; %s.", self._outage)
         self._outage = None
         self._gaps = [gap for gap in self._gaps if gap not in gaps]
         self._refused_at.clear()

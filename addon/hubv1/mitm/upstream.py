@@ -49,7 +49,7 @@ def connections(options: Options) -> Connections:
         # The error's text repeats the mode, which may have a password for a parent proxy.
         raise exceptions.OptionsError(  # type: ignore[no-untyped-call]  # mitmproxy's
             "mode has a value that mitmproxy cannot read. User name and password of a parent proxy "
-            "belong into upstream_auth."
+            "belong in upstream_auth."
         ) from None
     parent = next((mode for mode in modes if isinstance(mode, UpstreamMode)), None)
     host, port = parent.address if parent else ("", 0)
