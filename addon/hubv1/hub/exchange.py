@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from hubv1.api.names import Repository
 from hubv1.api.v2 import PAGE_SIZE
@@ -97,7 +97,13 @@ class Exchange:
         return repeats(text, self.own_secrets | sent)
 
 
-Observer = Callable[[Exchange], None]  # is called with each exchange that has ended
+class Observer(Protocol):
+    """Is called with each exchange that has ended, while it is on."""
+
+    is_on: bool
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Look at the exchange."""
 
 
 @dataclass(slots=True)

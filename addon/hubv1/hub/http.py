@@ -116,7 +116,7 @@ class Transport:
     ) -> None:
         """`via` is the bridge's own entry in the Via header, by which it recognises itself.
 
-        `observer` sees every exchange.
+        `observer` sees every exchange while it is on.
         """
         self.secrets = Secrets()
         self.statuses: Counter[str] = Counter()
@@ -274,7 +274,7 @@ class Transport:
             status = str(reply.status) if reply else "none"
             self.statuses[status] += 1
             budget.requests[f"{request.method} {request.shown_url}: {status}"] += 1
-            if self._observer is not None:
+            if self._observer is not None and self._observer.is_on:
                 headers, own = {**self._headers, **request.headers}, self.secrets.own
                 outcome = request, headers, reply, trouble, budget.credentials, own
                 self._observer(Exchange(*outcome, started_at, time.time()))

@@ -85,9 +85,7 @@ class UpstreamFlows:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, exchange: Exchange) -> None:
-        """Show an exchange if it is on, without delaying the call that waits for it."""
-        if not self.is_on:
-            return
+        """Show an exchange, without delaying the call that waits for it."""
         task = asyncio.ensure_future(_show(_flow_of(exchange)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
