@@ -77,7 +77,7 @@ def test_what_hub_said_before_it_went_down_is_said_again(
         before = await callers.call(path)
         clock.now += 100.5
         goes_wrong(hub, action)
-        callers.terms = Limits(1)
+        callers.terms = Limits(0.4)
         return [before, await callers.call(path)]
 
     before, after = played(hub.url, before_and_after, FRESH)

@@ -14,7 +14,7 @@ from samples import make_entry
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-LOOKS = 30
+LOOKS = 12
 """How often the journal looks for what is old, and takes a step, until all of it must be gone."""
 PATIENCE = 60
 """Seconds after which a test gives up."""
@@ -55,7 +55,7 @@ def idle(
     until: Callable[[], bool] | None = None,
     now: datetime = NOW,
 ) -> None:
-    """A bridge without calls, until it is so or it has looked for what is old thirty times."""
+    """A bridge without calls, until it is so or it has looked often enough for what is old."""
     clock = Clock(now)
     journal = Journal(Place(str(path)), "bridge-2", days, clock)
     wait(until or (lambda: clock.asked >= LOOKS))

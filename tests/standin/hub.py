@@ -64,8 +64,9 @@ async def tag_list(request: web.Request) -> web.Response:
     page = Page.asked(request.query, state.settings)
     if account is None and _beyond_anonymous(state, page):
         return reply(uncertain.OFFSET_TOO_LARGE, 403)
-    part = request.query.get("name", "")
-    names = tuple(name for name in repository.shelf.shuffled if part in name)
+    names = repository.shelf.shuffled
+    if part := request.query.get("name", ""):
+        names = tuple(name for name in names if part in name)
     if not page.within(len(names)):
         return no_such_object(page=request.query.get("page", ""))
     shown = [repository.tag_json(name) for name in names[page.offset : page.offset + page.size]]

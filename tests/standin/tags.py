@@ -106,7 +106,7 @@ def make_tag(repository: str, name: str, quirk: Quirk | None = None) -> Tag:
     )
 
 
-@lru_cache(maxsize=8192)  # bounded: benchmarks ask for more repositories than memory should hold
+@lru_cache(maxsize=32_768)  # bounded: benchmarks ask for more repositories than memory should hold
 def made_json(repository: str, name: str) -> str:
     """`make_tag(…).as_json()`, remembered, since benchmarks read the same pages over and over."""
     return make_tag(repository, name).as_json()
