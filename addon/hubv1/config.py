@@ -91,11 +91,16 @@ def _rules(given: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(map(read_rule, given))
 
 
-def _brownout(text: str) -> Brownout:
-    try:
-        return read_brownout(text)
-    except ValueError as error:
-        raise ValueError(f"takes windows such as 5m/1h: {error}") from error
+def _explained(reader: Callable[[Any], Any], example: str) -> Callable[[Any], Any]:
+    """A reader whose errors also say what the option takes."""
+
+    def read(value: object) -> object:
+        try:
+            return reader(value)
+        except ValueError as error:
+            raise ValueError(f"takes {example}: {error}") from error
+
+    return read
 
 
 def _hosts(given: Sequence[str]) -> frozenset[str]:
@@ -135,10 +140,7 @@ def _header(name: str) -> str:
 
 
 def _networks(given: Sequence[str]) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(each.strip(), strict=False) for each in given)
-    except ValueError as error:
-        raise ValueError(f"takes addresses or networks such as 10.0.0.0/8: {error}") from error
+    return tuple(ip_network(each.strip(), strict=False) for each in given)
 
 
 def _reports(given: Sequence[str]) -> tuple[Path, ...]:
@@ -149,21 +151,15 @@ def _reports(given: Sequence[str]) -> tuple[Path, ...]:
 
 def _report(name: str) -> Path:
     path = Path(name).expanduser()
-    try:
-        format_of(path)
-    except ValueError as error:
-        raise ValueError(f"takes files such as report.html: {error}") from error
+    _explained(format_of, "files such as report.html")(path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"takes files in folders that exist, not {name!r}")
     return path.absolute()
 
 
 def _address(address: str) -> str:
-    try:
-        if address:
-            split_address(address)
-    except ValueError as error:
-        raise ValueError(f"takes an address such as 127.0.0.1:9464: {error}") from error
+    if address:
+        split_address(address)
     return address
 
 
@@ -209,7 +205,7 @@ class Config:
     brownout: Brownout = _option(  # noqa: RUF009  # a field
         "5m/1h",
         "When v1 is gone in brownout mode: 5m/1h is the first 5 minutes of each hour (UTC).",
-        _brownout,
+        _explained(read_brownout, "windows such as 5m/1h"),
     )
     hosts: frozenset[str] = _option(
         list(LEGACY_HOSTS),
@@ -257,7 +253,7 @@ class Config:
     trusted_proxies: tuple[Network, ...] = _option(
         [],
         "Addresses or networks of proxies in front of the bridge whose X-Forwarded-For is trusted.",
-        _networks,
+        _explained(_networks, "addresses or networks such as 10.0.0.0/8"),
     )
     journal: str = _option(
         "",
@@ -292,7 +288,11 @@ class Config:
         False,
         "Show the bridge's requests to Docker's hosts as flows, without credentials and tokens.",
     )
-    metrics: str = _option("", "host:port to serve Prometheus metrics on. Empty: none.", _address)
+    metrics: str = _option(
+        "",
+        "host:port to serve Prometheus metrics on. Empty: none.",
+        _explained(_address, "an address such as 127.0.0.1:9464"),
+    )
     account: Basic | None = None  # `hub_username` with the secret from the environment
 
 

@@ -11,8 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,9 +24,6 @@ from hubv1.api.routes import ROUTES, Outcome, is_retiring
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import CallRecord, Seen
 from hubv1.listen import METRICS, Listener, is_welcome, split_address
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +177,8 @@ class _Silent(WSGIRequestHandler):
         """Log nothing: Prometheus scrapes every few seconds."""
 
 
-def _serve(listener: Listener, show: "WSGIApplication") -> WSGIServer:
-    def guarded(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+def _serve(listener: Listener, show: WSGIApplication) -> WSGIServer:
+    def guarded(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if is_welcome(listener.host, environment.get("HTTP_HOST", "")):
             return show(environment, start)
         start("403 Forbidden", [("Content-Type", "text/plain")])

@@ -114,22 +114,19 @@ class Losses:
         self._gaps = [gap for gap in self._gaps if gap not in gaps]
         self._refused_at.clear()
 
-    def say_what_is_lost(self, place: Place) -> None:
+    def log_what_is_lost(self, place: Place) -> None:
         """Log what is lost for good when the process ends during an outage."""
         outage = self._outage
         if outage is None:
             return
-        since = f"{outage.since:%Y-%m-%d %H:%M:%S} UTC"
-        if lost := outage.lost + sum(row[_CALLS] for row in self._gaps):
-            logger.error(
-                "%d calls since %s are not in the journal %s, and nowhere else: %s",
-                *(lost, since, place, outage.reason),
-            )
-        if outage.refused:
-            logger.error(
-                "%d calls since %s were refused, which the journal %s does not say: %s",
-                *(outage.refused, since, place, outage.reason),
-            )
+        lost = outage.lost + sum(row[_CALLS] for row in self._gaps)
+        for calls, ending in ((lost, "answered"), (outage.refused, "refused")):
+            if calls:
+                logger.error(
+                    "%d calls since %s UTC were %s and are recorded nowhere, since the journal %s "
+                    "could not be written: %s",
+                    *(calls, f"{outage.since:%Y-%m-%d %H:%M:%S}", ending, place, outage.reason),
+                )
 
 
 @dataclass(slots=True)
@@ -277,7 +274,7 @@ class Journal:
             if not (is_last or self._losses.is_outage):
                 self._tend(is_due=is_due)
         self._database.close()
-        self._losses.say_what_is_lost(self.place)
+        self._losses.log_what_is_lost(self.place)
 
     def _next_batch(self, seconds: float) -> tuple[list[_Waiting], bool]:
         """The entries that wait or arrive within that time, and whether they are the last."""
