@@ -204,6 +204,21 @@ class TestAFairSemaphore:
 
         self.run(playing)
 
+    def test_forgets_nobody_whose_share_was_free_before_there_was_room(self) -> None:
+        async def playing() -> None:
+            semaphore, key = FairSemaphore(10), ("repository", "app")
+            leave = [await semaphore.acquire((key,), 2), await semaphore.acquire((), 7)]
+            heavy = asyncio.ensure_future(semaphore.acquire((), 8))
+            await asyncio.sleep(0)
+            next_one = asyncio.ensure_future(semaphore.acquire((key,)))
+            await asyncio.sleep(0)
+            for each in leave:
+                each()
+            (await heavy)()
+            (await next_one)()
+
+        self.run(playing)
+
     def test_looks_at_few_however_many_wait(self) -> None:
         looks = 0
 

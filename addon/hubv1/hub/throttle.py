@@ -74,6 +74,8 @@ class FairSemaphore:
         self._arrivals = count()
         self._queues: dict[Key | None, list[_Waiter]] = {}
         """Heaps of the waiters for the share of a key; under None of those that wait for room."""
+        self._released: set[Key | None] = set()
+        """Names of the queues whose first waiter may be served."""
 
     async def acquire(self, keys: Sequence[Key], weight: int = 1) -> Callable[[], None]:
         """Wait for room; returns the function that releases it."""
@@ -103,13 +105,13 @@ class FairSemaphore:
 
     def _let_through(self, released: Iterable[Key] = ()) -> None:
         """Serve those that wait for room, or for the share of a key that was released."""
-        names: set[Key | None] = {None, *released}
-        while (waiter := self._pop_first(names)) is not None:
+        self._released.update((None, *released))
+        while (waiter := self._pop_first()) is not None:
             if waiter.turn.done():
                 continue  # it was cancelled
             obstacle = self._obstacle(waiter.keys, waiter.weight)
             if obstacle is not None:
-                names.discard(obstacle)
+                self._released.discard(obstacle)
                 self._enqueue(obstacle, waiter)
             elif not self._has_room(waiter.weight):
                 self._enqueue(None, waiter)
@@ -117,20 +119,21 @@ class FairSemaphore:
             else:
                 self._take(waiter.keys, waiter.weight)
                 waiter.turn.set_result(None)
-                names.update(waiter.keys)
+                self._released.update(waiter.keys)
 
     def _enqueue(self, name: Key | None, waiter: _Waiter) -> None:
         heappush(self._queues.setdefault(name, []), waiter)
 
-    def _pop_first(self, names: Iterable[Key | None]) -> _Waiter | None:
-        """The waiter of these queues that arrived first; None if all are empty."""
-        queues = {name: self._queues[name] for name in names if name in self._queues}
-        if not queues:
+    def _pop_first(self) -> _Waiter | None:
+        """The waiter that arrived first of those that may be served; None if there is none."""
+        queues = self._queues
+        self._released &= queues.keys()
+        if not self._released:
             return None
-        name = min(queues, key=lambda name: queues[name][0])
+        name = min(self._released, key=lambda name: queues[name][0])
         waiter = heappop(queues[name])
         if not queues[name]:
-            del self._queues[name]
+            del queues[name]
         return waiter
 
     def _has_room(self, weight: int) -> bool:
