@@ -115,52 +115,48 @@ async def _write(
 
     token = uuid4().hex
     reason = _ENDED
-    left = dict.fromkeys(paths, "")
-    """For each unfinished file what its first report has; empty if there is none."""
+    unfinished = dict.fromkeys(paths, "")
+    """The content of each file that is not complete; empty if it was not written at all."""
     reasons: dict[Path, str] = {}
     try:
         async with (
             turn or asyncio.Lock(),
             asyncio.timeout(seconds),
-            _worker(place, paths, token, nice=10 if turn else 0) as told,
+            _worker(place, paths, token, nice=10 if turn else 0) as output,
         ):
-            async for line in told:
-                at, has, trouble = json.loads(line)
+            async for line in output:
+                at, content, trouble = json.loads(line)
                 path = paths[at]
-                if has:
-                    left[path] = has
-                elif trouble and left.get(path):
+                if content:
+                    unfinished[path] = content
+                elif trouble and unfinished.get(path):
                     reasons[path] = trouble
                 else:
-                    left.pop(path, None)  # a file may be named twice
-                    _log_written(path, trouble)
+                    unfinished.pop(path, None)  # a file may be named twice
+                    if trouble:
+                        _log_failure(trouble)
+                    else:
+                        logger.info("hub v1: the report is in %s", path)
         reason = "the process that makes it failed"
     except TimeoutError:
         reason = f"{seconds:g} seconds were not enough"
     except OSError as error:
         reason = str(error)
     finally:
-        for path, has in left.items():
+        for path, content in unfinished.items():
             temporary_file(path, token).unlink(missing_ok=True)
-            _log_left(place, path, has, reasons.get(path, reason))
+            _log_unfinished(place, path, content, reasons.get(path, reason))
 
 
-def _log_written(path: Path, trouble: str) -> None:
-    if trouble:
-        _log_none(trouble)
-    else:
-        logger.info("hub v1: the report is in %s", path)
-
-
-def _log_left(place: Place, path: Path, has: str, reason: str) -> None:
+def _log_unfinished(place: Place, path: Path, content: str, reason: str) -> None:
     from hubv1.report import report_command  # noqa: PLC0415  # see above
 
-    by_hand = f"{report_command()} --journal {place} -o {path}"
-    if has:
+    command = f"{report_command()} --journal {place} -o {path}"
+    if content:
         text = "hub v1: the report is in %s; it has %s, since %s. %s names all."
-        logger.warning(text, path, has, reason, by_hand)
+        logger.warning(text, path, content, reason, command)
     else:
-        _log_none(f"{path} was not written, since {reason}. {by_hand} writes it.")
+        _log_failure(f"{path} was not written, since {reason}. {command} writes it.")
 
 
 @asynccontextmanager
@@ -220,7 +216,7 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
         with read(Place(journal), named=named) as history:
             report = build_report([history], datetime.now(UTC))
         report = with_proofs(report, read_proofs([journal]))
-        has = named_in(report)
+        content = named_in(report)
     except (JournalError, OSError, MemoryError) as error:
         for at in range(len(files)):
             _tell(at, error=error)
@@ -231,22 +227,19 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
         except (OSError, MemoryError) as error:
             _tell(at, error=error)
         else:
-            _tell(at, has)
-    return not has
+            _tell(at, content)
+    return not content
 
 
-def _tell(at: int, has: str = "", error: Exception | None = None) -> None:
-    sys.stdout.write(json.dumps([at, has, _trouble(error) if error else ""]) + "\n")
+def _tell(at: int, content: str = "", error: Exception | None = None) -> None:
+    trouble = printable(str(error)) if error else ""
+    if isinstance(error, MemoryError):
+        trouble = f"it takes more than {_MEGABYTES} MB of memory"
+    sys.stdout.write(json.dumps([at, content, trouble]) + "\n")
     sys.stdout.flush()
 
 
-def _trouble(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return f"it takes more than {_MEGABYTES} MB of memory"
-    return printable(str(error))
-
-
-def _log_none(reason: str) -> None:
+def _log_failure(reason: str) -> None:
     logger.error("hub v1: there is no report: %s", reason)
 
 
@@ -260,7 +253,7 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
     try:
         lines = await asyncio.to_thread(read_summary)
     except (JournalError, OSError) as error:
-        _log_none(str(error))
+        _log_failure(str(error))
         return
     if intro:
         logger.info("hub v1: %s", intro)

@@ -119,8 +119,9 @@ class Outbox:
         """`file` is a journal that exists."""
         self.journal_id = ""
         uri = f"file:{quote(str(file))}?mode=rw"
-        given = partial(sqlite3.connect, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
-        self._engine = sa.create_engine("sqlite://", creator=lambda: given(uri), poolclass=NullPool)
+        options: dict[str, Any] = {"timeout": _BUSY_SECONDS, "isolation_level": None, "uri": True}
+        connect = partial(sqlite3.connect, uri, **options)
+        self._engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin_as_told)
 
@@ -166,19 +167,19 @@ class Outbox:
     def parcel(self, size: int) -> Parcel:
         """Up to `size` of the calls that have waited longest, with gaps and changed rows."""
         gaps, ids = schema.gaps, schema.calls.c.id
-        holes = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
+        new_gaps = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
         with self._reading() as connection:
             filled_to = connection.scalars(sa.select(shipping.c.filled_to)).one()
-            some = sa.select(schema.calls).order_by(ids).limit(size)
+            calls = sa.select(schema.calls).order_by(ids).limit(size)
             if filled_to == FILLED:
-                some = some.join(unshipped, unshipped.c.id == ids)
+                calls = calls.join(unshipped, unshipped.c.id == ids)
             else:
-                some = some.where(ids > filled_to)
-            entries = [entry_of(row) for row in connection.execute(some)]
+                calls = calls.where(ids > filled_to)
+            entries = [entry_of(row) for row in connection.execute(calls)]
             return Parcel(
                 self.journal_id,
                 entries,
-                [tuple(row) for row in connection.execute(holes)],
+                [tuple(row) for row in connection.execute(new_gaps)],
                 {table: _changed(connection, table, size) for table in CHANGING},
                 FILLED if len(entries) < size else max(filled_to, entries[-1].id),
             )
@@ -236,9 +237,9 @@ def _note_all(connection: sa.Connection) -> None:
 def _changed(connection: sa.Connection, table: sa.Table, size: int) -> list[Row]:
     """Up to `size` of the rows of a table that have changed since they were shipped."""
     keys = CHANGING[table]
-    is_named = (keys.c[column.name] == column for column in table.primary_key)
-    some = sa.select(table).join(keys, sa.and_(*is_named)).order_by(*table.primary_key).limit(size)
-    return [tuple(row) for row in connection.execute(some)]
+    is_noted = (keys.c[column.name] == column for column in table.primary_key)
+    rows = sa.select(table).join(keys, sa.and_(*is_noted)).order_by(*table.primary_key).limit(size)
+    return [tuple(row) for row in connection.execute(rows)]
 
 
 def _unchanged(table: sa.Table, row: Row) -> sa.Delete:

@@ -152,38 +152,38 @@ def _rest(
 ) -> History:
     """What a journal adds to others: the calls with these ids, and the gaps, rejections and traffic
     that the others do not have."""
-    mine, theirs = source.connection, [other.connection for other in others]
-    gaps = reader.gaps_by_id(mine, selection)
-    for their in theirs:
-        for id_ in gaps.keys() & reader.gaps_by_id(their, selection).keys():
+    own, connections = source.connection, [other.connection for other in others]
+    gaps = reader.gaps_by_id(own, selection)
+    for other in connections:
+        for id_ in gaps.keys() & reader.gaps_by_id(other, selection).keys():
             del gaps[id_]
     clients = {
-        (one.client_address, one.server_address)
-        for their in theirs
-        for one in reader.rejections_of(their, selection)
+        (each.client_address, each.server_address)
+        for other in connections
+        for each in reader.rejections_of(other, selection)
     }
-    rejections = reader.rejections_of(mine, selection)
+    rejections = reader.rejections_of(own, selection)
     entries = source.entries(ids, selection)
     return History(
-        _seen(mine, theirs, selection),
+        _seen(own, connections, selection),
         [*gaps.values()],
         entries,
         lambda hour: summarised(entries, hour, selection),
         rejections=[
-            one for one in rejections if (one.client_address, one.server_address) not in clients
+            each for each in rejections if (each.client_address, each.server_address) not in clients
         ],
-        has=lambda id_: reader.has_call(mine, id_),
+        has=lambda id_: reader.has_call(own, id_),
     )
 
 
-def _seen(mine: Connection, theirs: Sequence[Connection], selection: Selection) -> Seen:
+def _seen(own: Connection, others: Sequence[Connection], selection: Selection) -> Seen:
     """The traffic that no other journal has. Figures of the same hour and bridge only ever grow."""
-    traffic = reader.traffic_of(mine, selection)
+    traffic = reader.traffic_of(own, selection)
     known: reader.Traffic = {key: [0, 0, 0, 0] for key in traffic}
-    for their in theirs:
-        for key, figures in reader.traffic_of(their, selection).items():
+    for other in others:
+        for key, figures in reader.traffic_of(other, selection).items():
             known[key] = [*map(max, known.get(key, figures), figures)]
     return reader.sum_of_traffic(
-        [max(0, here - there) for here, there in zip(figures, known[key], strict=True)]
+        [max(0, own - other) for own, other in zip(figures, known[key], strict=True)]
         for key, figures in traffic.items()
     )

@@ -309,12 +309,12 @@ class Journal:
     def _add_unfit(self, batch: Sequence[_Waiting], reasons: Mapping[str, str]) -> None:
         """Count the calls that alone cannot be recorded, before their waiters hear of it."""
         unfit = [each for each in batch if each.entry.id in reasons]
-        whys = Counter(
+        losses = Counter(
             (reasons[each.entry.id], each.is_required)
             for each in unfit
             if each.is_required or each.is_lost_unwritten
         )
-        for (reason, is_required), calls in whys.items():
+        for (reason, is_required), calls in losses.items():
             lost, refused = (0, calls) if is_required else (calls, 0)
             self._losses.add_apart(lost, refused, reason, self._now())
         self._guard(lambda: self._commit([], with_counts=False))
