@@ -272,7 +272,7 @@ def test_another_tag_than_was_asked_for_is_not_taken_for_it(hub: Standin) -> Non
 
 @pytest.mark.parametrize("count", [1, 5_000])
 def test_an_empty_page_that_counts_tags_is_no_list(hub: Standin, count: int) -> None:
-    empty = {"count": count, "next": None, "results": []}
+    empty: dict[str, object] = {"count": count, "next": None, "results": []}
     hub.faults.add("/tags", faults.status(200, empty))
     with pytest.raises(Incomplete):
         tags_of(hub)
