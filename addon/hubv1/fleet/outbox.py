@@ -201,11 +201,12 @@ class Outbox:
 
     def waiting(self) -> int:
         """The number of calls and gaps that wait."""
-        ids, noted = schema.calls.c.id, sa.select(unshipped.c.id)
-        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery(), ids.not_in(noted)
+        ids, count = schema.calls.c.id, sa.select(sa.func.count())
+        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery()
+        is_new = unshipped.c.id.not_in(sa.select(ids).where(is_old))
         with self._reading() as connection:
-            new = connection.scalars(sa.select(sa.func.count()).select_from(unshipped)).one()
-            return new + connection.scalars(sa.select(sa.func.count(ids)).where(*is_old)).one()
+            old = connection.scalars(count.select_from(schema.calls).where(is_old)).one()
+            return old + connection.scalars(count.select_from(unshipped).where(is_new)).one()
 
     def close(self) -> None:
         """Close the file."""
