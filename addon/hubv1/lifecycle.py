@@ -83,7 +83,9 @@ class Lifecycle:
             return self._open_retiring(flow, components)
         decided = _decide(flow, call, components)
         if decided is None:
-            components.journal.seen.still_served += not is_replay(flow)
+            # Of the hooks for a streamed request, `request` alone counts it.
+            is_first = not flow.live or (_is_complete(flow) and flow.error is None)
+            components.journal.seen.still_served += is_first and not is_replay(flow)
             return None
         return self._begin(PendingCall(flow, call, decided, _snapshot(flow, components)))
 

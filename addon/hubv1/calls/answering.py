@@ -69,9 +69,7 @@ class Result:
     source: str = ""  # this and the next two as in CallRecord
     tags_listed: int | None = None
     cache: str = ""
-    refused: str = ""
-    """How the registry refused the caller while Hub was down: `unauthorized`, `forbidden` or
-    `not_found`."""
+    refused: str = ""  # as in RequestBudget
     freshness: int = 0  # seconds until a stale answer expires, so a negative number
     age: int = 0  # seconds since Hub gave a cached answer
 

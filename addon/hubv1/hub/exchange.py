@@ -117,12 +117,10 @@ class RequestBudget:
     upstream_calls: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     """The number of requests by method, URL without query, and status."""
-    source: str = ""
-    """Where the answer comes from: `hub`, `registry`, or `account` for pages that only the
-    bridge's own account could read; empty before the first request."""
-    tags_listed: int | None = None
-    """The number of tags of the repository, as Hub counts or else the registry lists them. None if
-    the call asked for no list, or no sensible number came."""
+    source: str = ""  # `hub`, `registry` or `account`, as in CallRecord
+    tags_listed: int | None = (
+        None  # as Hub counts the repository's tags, or the registry lists them
+    )
     refused: str = ""
     """`unauthorized`, `forbidden` or `not_found` if Hub was out of reach and the registry refused
     the caller."""
