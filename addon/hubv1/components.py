@@ -51,7 +51,7 @@ def read_environment(
     return Environment(
         bridge_id,
         upstream.connections(options),
-        upstream.confdir(options),
+        Path(options.confdir).expanduser(),
         observer,
         upstream.imposed_authorization(options),
     )

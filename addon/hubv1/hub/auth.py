@@ -47,14 +47,10 @@ class Logins:
     def __init__(self, service: str) -> None:
         """`service` names the service in messages."""
         self._service = service
-        self._accepted: TTLCache[Basic, bool] = TTLCache(_MOST_USERS, 24 * 3_600)
+        self.accepted: TTLCache[Basic, bool] = TTLCache(_MOST_USERS, 24 * 3_600)
+        """The secrets that the service accepted within the last day and has not rejected since."""
         self._rejected: TTLCache[str, frozenset[Basic]] = TTLCache(_MOST_USERS, LOCKED_SECONDS)
         self._under_way: dict[str, asyncio.Task[Any]] = {}
-
-    def is_accepted(self, given: Basic) -> bool | None:
-        """True if the service accepted this secret within the last day and has not rejected it
-        since, else None."""
-        return self._accepted.get(given)
 
     async def run(
         self,
@@ -85,13 +81,13 @@ class Logins:
 
     def accept(self, given: Basic) -> None:
         """Remember that the service accepted this secret."""
-        self._accepted[given] = True
+        self.accepted[given] = True
 
     def reject(self, given: Basic) -> None:
         """Do not try this secret again for a while."""
         user = given.user.lower()
         self._rejected[user] = self._rejected.get(user, frozenset()) | {given}
-        self._accepted.pop(given, None)
+        self.accepted.pop(given, None)
 
     def close(self) -> None:
         """Cancel the logins that are under way."""
@@ -102,7 +98,7 @@ class Logins:
         rejected = self._rejected.get(user, frozenset())
         if given in rejected:
             raise Unauthorized(f"{self._service} rejected this secret before")
-        if len(rejected) >= MOST_REJECTED and given not in self._accepted:
+        if len(rejected) >= MOST_REJECTED and given not in self.accepted:
             raise Unauthorized(
                 f"{self._service} rejected {len(rejected)} secrets of this user; no other is tried "
                 f"for {LOCKED_SECONDS // 60} minutes, lest it locks the account"

@@ -159,7 +159,7 @@ class Registry:
             request = Request("GET", realm, given, f"registry login {given.user.lower()}")
             login = partial(self._login, request, given, budget)
             # Only the first of simultaneous calls tries a secret, lest all of them fail with it.
-            first = await self._logins.run(given, self._logins.is_accepted, login)
+            first = await self._logins.run(given, self._logins.accepted.get, login)
             reply = first if isinstance(first, Reply) else await login()
         else:  # the registry does not accept a token of Hub's
             reply = await self._transport.fetch(Request("GET", realm), budget)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from mitmproxy import connection, ctx, eventsequence, exceptions, http
 from mitmproxy.addons.upstream_auth import parse_upstream_auth
@@ -68,11 +67,6 @@ def imposed_authorization(options: Options) -> str:
     # The option belongs to one of mitmproxy's addons, which need not be loaded.
     given = options.upstream_auth if "upstream_auth" in options else None
     return parse_upstream_auth(given).decode() if given else ""
-
-
-def confdir(options: Options) -> Path:
-    """Mitmproxy's confdir, which does not exist before the first start."""
-    return Path(options.confdir).expanduser()
 
 
 class UpstreamFlows:
