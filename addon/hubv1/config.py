@@ -32,8 +32,7 @@ _KINDS = {
     bool: ("true or false", re.compile("true|false|toggle")),
     str: ("a string", re.compile(".*", re.DOTALL)),
 }
-"""For each type of an option its name for people, and the pattern of a value on the command line.
-"""
+"""The name of each type for people, and the pattern of its values on the command line."""
 
 
 class BadOption(Exception):

@@ -47,8 +47,7 @@ PIECE_BYTES = 256 * 1024  # decoded at a time
 _MOST_ERROR_BYTES = 64 * 1024
 _LONGEST_MESSAGE = 16 * 1024  # characters of an error message that are searched for secrets
 _NO_SUCH_ROUTE = "404: Page Not Found"
-"""Hub's message for a route that it does not have, or has retired; no repository is missing then.
-"""
+"""Hub's message for a route that it never had or has retired, so that no repository is missing."""
 _NO_PERSONAL_TOKENS = "forbidden with personal access token"
 _REFUSALS = {401: v2.Unauthorized, 403: v2.Forbidden, 404: v2.NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

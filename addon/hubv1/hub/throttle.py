@@ -20,8 +20,7 @@ UNNAMED_WAIT = 60  # seconds to wait after a 429 that does not say how long
 LONGEST_WAIT = 86_400
 WINDOW = 60  # seconds after which Hub's rate limit starts anew, as documented
 SHARES = {"repository": 1 / 4, "credentials": 1 / 2, "caller": 3 / 4}
-"""The part of the whole that one repository, account or caller may take, to leave some to others.
-"""
+"""The part that one repository, account or caller may take, to leave some to others."""
 
 _SPREAD = 0.5  # seconds over which requests are spread that waited for the end of the same pause
 _MANY = 1_000

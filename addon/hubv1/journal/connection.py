@@ -57,8 +57,7 @@ _KNOWN = (
 )
 _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WHERE day = ?"
 _SIZES = (64, 8, 1)
-"""Rows in one INSERT: each step of SQLite releases the interpreter's lock and waits for it again.
-"""
+"""Rows in one INSERT: each statement releases the interpreter's lock and waits for it again."""
 _READING_SECONDS = 0.2
 """How long to wait for a lock before reading the file back, which is tried again later."""
 

@@ -33,8 +33,7 @@ _PAUSE_SECONDS = 0.2
 _PATIENCE = 0.01  # seconds to wait for another program's lock: the step can wait, but a call cannot
 
 Execute = Callable[[str, Sequence[object]], Any]
-"""Runs a statement with `?` for its values, which are dates and times in UTC; returns the cursor.
-"""
+"""Runs a statement with `?` for its values, dates and times in UTC; returns the cursor."""
 
 _CALLS, _SEEN = schema.calls.c.started_at, schema.seen.c.hour
 _COUNTS = (
