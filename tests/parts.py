@@ -75,6 +75,7 @@ PROCESSES = (
     "hub/test_connections.py::TestWhomToTrust::test_a_trusted_folder",
     "source/test_corpus.py::test_git_takes_the_diff",
     "source/test_corpus.py::test_fixed_scripts_are_shell",
+    "source/test_corpus.py::test_make_reads_fixed_shell",
     "standin_tests/test_running.py",
     "test_docs.py::test_prometheus_takes_its_configuration",
     "test_docs.py::test_the_search_that_readme_shows",

@@ -112,6 +112,11 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_sentence(name: str, value
     assert "\r" not in said
 
 
+def test_a_suffix_that_stands_for_no_report_is_told_as_such() -> None:
+    said = refusal(hub_report=["x.pdf"])
+    assert said.startswith("hub_report takes files for reports: a report's name ends in .html, ")
+
+
 @pytest.mark.parametrize("url", USERINFO)
 def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
     said = refusal(hub_url=url)
@@ -127,11 +132,6 @@ def test_a_password_in_a_url_that_is_broken_too_is_not_repeated_either(url: str)
 @pytest.mark.parametrize("end", ["hunter2", "hunter2 ", "hunter2%20", "hunter2>", "hünter2hunter2"])
 def test_a_query_in_a_url_is_not_repeated(end: str) -> None:
     assert "hunter2" not in refusal(hub_url=f"https://hub.docker.com/?token={end}")
-
-
-def test_a_report_of_no_known_format_is_refused_in_a_whole_sentence() -> None:
-    said = refusal(hub_report=["out.pdf"])
-    assert said.startswith("hub_report takes files such as report.html: a report's name ends in ")
 
 
 def test_user_info_in_what_is_no_url_option_is_not_repeated_either() -> None:

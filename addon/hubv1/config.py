@@ -150,7 +150,7 @@ def _reports(given: Sequence[str]) -> tuple[Path, ...]:
 
 def _report(name: str) -> Path:
     path = Path(name).expanduser()
-    _explained(format_of, "files such as report.html")(path)
+    _explained(format_of, "files for reports")(path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"takes files in folders that exist, not {name!r}")
     return path.absolute()

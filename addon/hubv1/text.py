@@ -20,10 +20,10 @@ _USER_INFO = re.compile(
 """A user with an unmasked password, or a user alone that may be a token."""
 
 
-def bounded(text: str) -> str:
-    """`text` in characters that every database can store, cut if it is longer than LONGEST."""
+def bounded(text: str, longest: int = LONGEST) -> str:
+    """`text` in characters that every database can store, cut if it is longer than that."""
     text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: max(longest - 1, 0)] + "…"
 
 
 def printable(text: str) -> str:

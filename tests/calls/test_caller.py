@@ -77,3 +77,9 @@ def test_the_address_behind_trusted_proxies_is_the_last_that_one_of_them_wrote(
 def test_a_list_of_hops_without_end_is_not_read_without_end() -> None:
     hops = ["10.0.0.9,"] * 100_000
     assert client_address("10.0.0.1", hops, behind("10.0.0.0/8")).startswith("10.0.0.")
+
+
+def test_the_address_stays_where_a_name_is_cut() -> None:
+    names = [name_caller("", "x" * 300, address) for address in ("10.0.0.7", "10.0.0.8")]
+    assert all(len(name) == LONGEST for name in names)
+    assert [name.partition("…")[2] for name in names] == [" at 10.0.0.7", " at 10.0.0.8"]

@@ -89,6 +89,11 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, junk: bytes) -> None:
     complaint(tmp_path / "junk")
 
 
+def test_what_is_neither_flow_file_nor_har_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_bytes(b"just a text\n")
+    assert "neither a flow file nor HAR" in complaint(tmp_path / "junk")
+
+
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=4))
 def test_damage_anywhere_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, damage: bytes

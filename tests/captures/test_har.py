@@ -117,8 +117,8 @@ def test_a_blocked_request_is_a_call(path: Path) -> None:
     ("content", "said"),
     [
         (har(), "it is empty"),
-        (har({}), "none of its 1 entries is HTTP traffic: entry 1: "),
-        (har(at_url(CHROME, "data:,x")), "none of its 1 entries is HTTP traffic."),
+        (har({}), "its only entry is not HTTP traffic: entry 1: "),
+        (har(at_url(CHROME, "data:,x")), "its only entry is not HTTP traffic."),
     ],
 )
 def test_what_has_no_traffic_in_it_is_refused(path: Path, content: bytes, said: str) -> None:

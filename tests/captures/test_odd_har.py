@@ -187,6 +187,12 @@ class TestBrokenJson:
         path.write_text(content % json.dumps(CHROME))
         assert "it is not a HAR, or not a whole one: " in complaint(path)
 
+    def test_of_a_har_behind_another_is_refused(self, path: Path) -> None:
+        path.write_text(
+            "\n".join(json.dumps({"log": {"entries": [each]}}) for each in (CHROME, CHROME))
+        )
+        assert "it is no HAR, or no longer a whole one: " in complaint(path)
+
     @pytest.mark.parametrize("more", ["", "\ud83d"])
     def test_a_har_cut_anywhere_is_not_taken_for_whole(self, path: Path, more: str) -> None:
         content = har({"request": {"method": "GET", "url": URL}, "c": more, "startedDateTime": 1})

@@ -4,15 +4,23 @@ import os
 import socket
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from mitmproxy.certs import CertStore
 
 from doctor.setups import LOCAL, NO_NAMES, a_setup, examine, find
 from hubv1.doctor import CheckResult, CheckStatus
 from hubv1.doctor.checkup import trust_line
 from hubv1.doctor.local_checks import (
+    authority,
     connection_strategy,
     journal,
     legacy_names,
@@ -160,7 +168,7 @@ class TestNames:
         found = find(
             a_setup(tmp_path, options=NOWHERE | {"hub_hosts": ["v1.invalid"]}), "legacy hosts"
         )
-        assert "(v1.invalid to nowhere, which does not matter)" in found.line
+        assert "v1.invalid has no address, which does not matter." in found.line
         assert not found.is_wrong
 
     def test_a_hosts_file_in_front_of_a_reverse_proxy_is_sound(self, tmp_path: Path) -> None:
@@ -258,6 +266,50 @@ class TestTheJournal:
         assert self.of("/proc/journal.sqlite3", tmp_path).is_wrong
 
 
+class TestTheAuthority:
+    def test_that_is_not_there_yet_is_not_made_by_looking(self, tmp_path: Path) -> None:
+        found = authority(a_setup(tmp_path / "home" / ".mitmproxy"))
+        assert found.status is CheckStatus.OK
+        assert found.sentence == f"It will be made in {tmp_path / 'home' / '.mitmproxy'}."
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_mitmproxy_is_sound_and_tells_how_long(self, tmp_path: Path) -> None:
+        CertStore.from_store(tmp_path, "mitmproxy", 2048)
+        found = authority(a_setup(tmp_path))
+        assert found.status is CheckStatus.OK
+        assert f"in {tmp_path}, and valid until " in found.sentence
+
+    def test_that_has_expired_is_wrong(self, tmp_path: Path) -> None:
+        make_authority(tmp_path, days_ago=3, days=2)
+        assert " expired on " in authority(a_setup(tmp_path)).sentence
+
+    def test_that_is_none_is_wrong(self, tmp_path: Path) -> None:
+        (tmp_path / "mitmproxy-ca.pem").write_text("none")
+        assert "has no certificate" in authority(a_setup(tmp_path)).sentence
+
+    def test_in_a_folder_that_takes_no_file_is_wrong(self) -> None:
+        found = authority(a_setup(Path("/proc/mitmproxy")))
+        assert found.is_wrong
+        assert "--set confdir=" in found.remedy
+
+    def test_of_a_bridge_that_serves_nobody_does_not_matter(self, tmp_path: Path) -> None:
+        setup = a_setup(tmp_path, listeners=())
+        assert authority(setup).status is CheckStatus.SKIPPED
+
+
+def make_authority(folder: Path, *, days_ago: int, days: int) -> None:
+    """A CA of mitmproxy, made some days ago for some days."""
+    began = datetime.now(UTC) - timedelta(days=days_ago)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mitmproxy")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, began, began + timedelta(days))
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+    (folder / "mitmproxy-ca.pem").write_bytes(certificate)
+
+
 class TestTheTrustLine:
     @pytest.mark.parametrize(
         ("listener", "said"),
@@ -291,5 +343,5 @@ class TestTheTrustLine:
 
 def test_all_that_is_wrong_is_counted(tmp_path: Path) -> None:
     found = examine(a_setup(tmp_path, options=NOWHERE, connection_strategy="eager"))
-    assert found.summary == "2 of 10 checks found a problem."
+    assert found.summary == "2 of 11 checks found a problem."
     assert not found.is_sound

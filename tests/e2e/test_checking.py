@@ -51,7 +51,7 @@ def test_a_sound_set_up_is_told_in_a_line_for_each_check_with_exit_code_0(
     done = checked(tmp_path, *before(hub), "--listen-host", at.host, "-p", str(at.port))
     assert (done.returncode, done.stderr) == (0, "")
     standings = re.findall(r"^(ok|wrong|skipped) +[\w ]+: \S.*\.$", done.stdout, re.MULTILINE)
-    assert standings.count("ok") == 8
+    assert standings.count("ok") == 9
     assert standings.count("skipped") == 2
     assert f"curl -sS --proxy http://{at} https://index.docker.io/v1/" in done.stdout
     assert done.stdout.endswith("No problem found.\n")
@@ -101,7 +101,7 @@ def test_it_looks_at_what_config_yaml_says_and_at_every_argument(
     assert re.search(r"^wrong +connection strategy: It is eager", done.stdout, re.MULTILINE)
     assert "at *:8080 without allow_hosts:" in done.stdout
     assert re.search(r"^ok +Docker Hub: ", done.stdout, re.MULTILINE)
-    assert "2 of 10 checks found a problem." in done.stdout
+    assert "2 of 11 checks found a problem." in done.stdout
     assert "secret" not in done.stdout
 
 
@@ -198,7 +198,7 @@ class TestTheCommand:
 
     def test_warns_of_what_is_wrong(self, start_bridge: StartBridge, commander: list[str]) -> None:
         with start_bridge(*commander, hub_url="https://hub.invalid") as bridge:
-            eventually(lambda: "1 of 10 checks found a problem." in bridge.log, "found")
+            eventually(lambda: "1 of 11 checks found a problem." in bridge.log, "found")
             assert "hub.check: wrong: Docker Hub: https://hub.invalid cannot be" in bridge.log
 
     def test_is_given_up_at_the_end(

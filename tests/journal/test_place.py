@@ -150,6 +150,17 @@ def test_a_journal_in_memory_is_none(where: str) -> None:
         Place(where)
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_url_may_begin_as_others_write_it(scheme: str) -> None:
+    assert Place(f"{scheme}://bridge@db.example/hub").url.drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("scheme", ["http", "mysql", "postgresql+asyncpg"])
+def test_a_url_of_another_kind_is_told_how_one_begins(scheme: str) -> None:
+    said = complaint_of_reading(f"{scheme}://db.example/hub")
+    assert "cannot be used: the URL of a database begins with postgresql+psycopg://." in said
+
+
 def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
     assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
 

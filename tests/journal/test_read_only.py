@@ -1,5 +1,6 @@
 """A journal where nothing can be written is read, or it is said why not."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -41,8 +42,9 @@ def test_one_with_an_empty_log_is_read(path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_odd_name_is_no_trouble(path: Path) -> None:
-    odd = path.rename(path.with_name("a?b#c%20d.sqlite3"))
+@pytest.mark.parametrize("name", ["a?b#c%20d.sqlite3", os.fsdecode(b"\xff.sqlite3")])
+def test_an_odd_name_is_no_trouble(path: Path, name: str) -> None:
+    odd = path.rename(path.with_name(name))
     assert said_of(odd).returncode == 0
 
 

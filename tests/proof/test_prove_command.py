@@ -176,6 +176,14 @@ class TestCommand:
         code, _, err = run("prove", "--journal", tmp_path / "none.sqlite3")
         assert (code, "There is no journal" in err) == (1, True)
 
+    def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
+        self, hub: Standin, journal: Path, tmp_path: Path
+    ) -> None:
+        hub.forget_calls()
+        code, out, err = prove(hub, journal, "-o", tmp_path / "none" / "proofs.json")
+        assert (code, out, len(hub.calls)) == (1, "", 0)
+        assert f"{tmp_path / 'none'} cannot be written. Name a file: -o FILE." in err
+
 
 class TestReport:
     def test_it_says_of_a_caller_how_many_are_proven(self, hub: Standin, journal: Path) -> None:

@@ -1,5 +1,6 @@
 """The command as a process: what it cannot read is named, and never taken for clean."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,11 @@ def journal(tmp_path: Path) -> Path:
 def test_a_journal_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = complaint(report("--journal", tmp_path / "no-such"))
     assert f"There is no journal at {tmp_path / 'no-such'}" in said
+
+
+def test_a_journal_that_is_not_there_may_have_any_name(tmp_path: Path) -> None:
+    said = complaint(report("--journal", tmp_path / os.fsdecode(b"\xff")))
+    assert f"There is no journal at {tmp_path}/\\udcff" in said
 
 
 def test_a_journal_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ def test_calls_answered_in_vain_are_named_whatever_became_of_others() -> None:
     entry = make_entry(verdict=Verdict.DEAD, outcome=Outcome.TRANSLATED)
     report = report_of(entry, entry)
     assert report.state is State.UNBRIDGED
-    assert "all answered or redirected, 2 of them in vain" in sentence(report)
+    assert "all answered or redirected (2 in vain, since the route is dead)" in sentence(report)
     said = sentence(report_of(entry, make_entry(outcome=Outcome.GONE)))
-    assert "1 answered or redirected, 1 of them in vain, since the route is dead, 1 not" in said
+    assert "1 answered or redirected (1 in vain, since the route is dead), 1 not" in said
 
 
 def test_a_killed_bridges_calls_count_though_its_last_counts_were_lost() -> None:

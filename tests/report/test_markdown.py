@@ -127,6 +127,12 @@ def test_what_was_not_bridged_is_named_and_so_is_that_all_was() -> None:
     assert "Every call was answered" in sections(report_of(make_entry()))["What was not bridged"]
 
 
+def test_what_to_do_about_a_call_that_was_passed_on_is_said() -> None:
+    asked = make_entry(outcome=Outcome.PASSED, verdict=Verdict.DEAD, route="* /v1/_ping")
+    shown = sections(report_of(asked))["What was not bridged"]
+    assert rows_of(as_github(shown))[1][-1].startswith("A client asks whether ")
+
+
 @pytest.mark.parametrize("calls", [0, 1])
 def test_clients_that_reject_the_certificate_are_named(calls: int) -> None:
     rejections = (Rejection("10.0.0.9", "a|b", 3, NOW),)

@@ -80,6 +80,11 @@ def test_it_is_said_first() -> None:
     assert said == "1 of 3 callers has moved, 1 is left, and of 1 it is too early to tell."
 
 
+def test_it_is_said_of_one_caller() -> None:
+    said = progress_in_words(report_of(*called(0, 1, 40)))
+    assert said == "0 of 1 caller has moved, 1 is left."
+
+
 def test_who_is_active_is_not_on_its_way_out() -> None:
     days = dict(callers_by_day(report_of(*three())))
     assert min(days) == TODAY - 40 * DAY

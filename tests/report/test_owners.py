@@ -97,8 +97,9 @@ def test_the_template_has_what_was_seen_and_owns_all_of_it(journal: Path, tmp_pa
         *("10.1.5.0/24", "10.1.0.0/24", "10.2.0.0/24", "fd00::/64"),
     }
     assert "# seen: curl/8.1 at 10.1.5.46" in done.stdout
-    file = tmp_path / "started.toml"
-    file.write_text(done.stdout)
+    file = tmp_path / "owners.toml"
+    assert report("--journal", journal, "--owners-template", "-o", file).returncode == 0
+    assert file.read_text() == done.stdout
     assert told("--journal", journal, "--owners", file)["teams"][0]["team"] == "team-1"
 
 

@@ -138,7 +138,7 @@ class TestWords:
         fields = {field.old: field.new for field in made(route).fields}
         assert fields == {
             TAG: {"pk": "id", "id": "digest"},
-            TAGS: {"name": "results[].name", "layer": ""},
+            TAGS: {"name": "tags[]", "layer": ""},
             IMAGES: {"id": "results[].images[].digest", "checksum": ""},
         }.get(route)
 

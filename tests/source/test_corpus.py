@@ -101,5 +101,27 @@ def test_fixed_scripts_are_shell(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_make_reads_fixed_shell_to_its_end(tmp_path: Path) -> None:
+    host = "https://index.docker.io/v1/repositories"
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(
+        f"X := $(shell curl -s {host}/$(I)/tags | jq -r '.[].name' | sort -V | tail -1)\n"
+        f"Y := $(shell curl -sf {host}/acme/app/tags/$(T) > /dev/null && echo yes)\nall:\n\t@:\n"
+    )
+    scan = scan_trees(Tree([makefile], [], tmp_path))
+    write_fixes(scan, pytest.fail)
+    assert scan.fixed == 2
+    # What the function `shell` would run, `info` prints.
+    makefile.write_text(makefile.read_text().replace("$(shell ", "$(info "))
+    printed = subprocess.run(
+        [tool("make"), "-f", makefile, "I=debian"], capture_output=True, text=True, check=True
+    ).stdout
+    first, second = printed.splitlines()
+    assert first.endswith(" | sort -V | tail -1")
+    assert second.endswith("esac && echo yes")
+    parsed = subprocess.run([tool("bash"), "-n"], input=printed, text=True, check=False)
+    assert parsed.returncode == 0
+
+
 def test_the_page_of_fixes_is_made_of_the_table() -> None:
     assert fixes_page.PAGE.read_text(encoding="utf-8") == fixes_page.page()

@@ -57,6 +57,43 @@ def test_what_is_no_call_of_hubs_is_not_found(tmp_path: Path, name: str, text: s
 
 
 URL = "https://index.docker.io/v1/repositories/a/b/tags"
+IN_COMMENTS = {
+    "Jenkinsfile": "// sh 'curl -s {url}'\n/* sh 'curl -s {url}' */\nsh 'ls' // sh 'curl -s {url}'\n",
+    "a.bat": "REM curl -s {url}\n:: curl -s {url}\n@rem {url}\n",
+    "a.ini": "; url = {url}\n",
+    "a.el": ";; See {url}\n",
+    "a.hs": "{{- See {url} -}}\n",
+    "a.adoc": "See {url}.\n",
+    "CHANGELOG": "- No longer reads {url}\n",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), IN_COMMENTS.items())
+def test_an_address_in_a_comment_or_in_prose_calls_nothing(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text.format(url=URL))
+    scan = scan_trees(Tree([tmp_path], [], tmp_path))
+    assert (scan.findings, scan.looked.mentions) == ([], text.count("{url}"))
+
+
+def test_what_a_pipeline_runs_is_found_beside_comments(tmp_path: Path) -> None:
+    (tmp_path / "Jenkinsfile").write_text(f"url = 'https://x' // it's\nsh 'curl -s {URL}' // old\n")
+    assert [each.line for each in scan_trees(Tree([tmp_path], [], tmp_path)).findings] == [2]
+
+
+def test_an_address_in_a_message_calls_nothing_and_one_in_what_is_written_or_run_does(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.sh").write_text(
+        f'echo "see {URL}"\necho "curl {URL}" >&2\nprintf "%s: see {URL}\\n" "$0"\n'
+        f'echo "curl -s {URL}" > job.sh\necho "curl -s {URL}" | sh\necho "has $(curl -s {URL})"\n'
+    )
+    scan = scan_trees(Tree([tmp_path], [], tmp_path))
+    assert [each.line for each in scan.findings] == [4, 5, 6]
+    assert scan.looked.mentions == 3
+
+
 ENDLESS = {
     "or.js": f"x = {'a || ' * 46}f('{URL}')\n",
     "spaces.js": f"const x = '{URL}';\n" + f"{'fetch' * 40}{' ' * 30}( x\n" * 2000,
@@ -65,6 +102,9 @@ ENDLESS = {
     "fence.md": "`" * 60_000 + "\n" + "x " * 30_000 + URL,
     "shell.mk": "a = $(shell curl \n" * 20_000 + f"b = {URL}",
     "here.Dockerfile": "RUN <<E\n" * 8_000 + f"curl -s {URL}\n",
+    "open.Jenkinsfile": f"sh 'curl -s {URL}'\n{'/*' * 300_000}",
+    "quoted.Jenkinsfile": f"sh 'curl -s {URL}'\n\"" + '\\"' * 300_000,
+    "commented.Jenkinsfile": f"// sh 'curl -s {URL}'\n" + "// sh ''\n" * 80_000,
     "read.sh": "".join(f"v{n}=$(curl -s {URL}/{n})\n" for n in range(1500)),
 }  # fmt: skip
 
@@ -75,3 +115,30 @@ def test_nothing_in_a_file_makes_a_scan_endless(tmp_path: Path, name: str, text:
     (tmp_path / name).write_text(text)
     scan = scan_trees(Tree([tmp_path], [], tmp_path))
     assert scan.findings or scan.looked.mentions or scan.looked.ignored
+
+
+def test_what_groovy_puts_into_a_string_for_a_shell_is_one_part_of_the_url(tmp_path: Path) -> None:
+    base = "curl -sf https://index.docker.io/v1/repositories"
+    (tmp_path / "Jenkinsfile").write_text(
+        f'sh "{base}/acme/app/tags/${{env.TAG}} > /dev/null"\n'
+        f'sh "{base}/${{params.ORG.trim()}}/$env.APP/tags/1 > /dev/null"\n'
+        f'sh "{base}/acme/app/tags/\\${{TAG}}"\n'
+    )
+    found = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert [each.target.repository for each in found] == ["acme/app", "*/*", "acme/app"]
+    assert all(each.target.route.endswith("/tags/{tag_name}") for each in found)
+
+
+@pytest.mark.parametrize("rest", ["…", "löwe/tags", "acme/löwe"])
+def test_a_name_that_hub_does_not_allow_is_none(tmp_path: Path, rest: str) -> None:
+    (tmp_path / "a.sh").write_text(f"curl https://index.docker.io/v1/repositories/{rest}\n")
+    [finding] = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert finding.target.repository == ""
+
+
+def test_what_xargs_puts_in_is_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text(
+        "cat images | xargs -I{} curl https://index.docker.io/v1/repositories/acme/{}/tags\n"
+    )
+    [finding] = scan_trees(Tree([tmp_path], [], tmp_path)).findings
+    assert (finding.target.repository, finding.fix) == ("acme/*", None)

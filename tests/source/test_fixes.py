@@ -60,6 +60,13 @@ def test_a_change_is_offered(tmp_path: Path, text: str, new: str) -> None:
     assert new in (tmp_path / "a.sh").read_text()
 
 
+def test_the_line_behind_a_long_pipeline_is_a_call_of_its_own(tmp_path: Path) -> None:
+    text = f"{NAMES} | tail -1\n\t curl -sf {TAG} > /dev/null && exit\n" * 3
+    found = scan(tmp_path, text).findings
+    assert [each.line for each in found] == [2, 3, 4, 5, 6, 7]
+    assert all(each.fix for each in found)
+
+
 def test_variables_of_make_stay_what_they_are(tmp_path: Path) -> None:
     text = f"x:\n\t@curl -sf {LIST.replace('acme/app', '$(I)')}/$$T > /dev/null || $(MAKE) y"
     write_fixes(scan(tmp_path, text, "Makefile"), pytest.fail)
@@ -67,6 +74,27 @@ def test_variables_of_make_stay_what_they_are(tmp_path: Path) -> None:
     assert line.startswith("\t@repository=$(I); case $$repository in ")
     assert "/namespaces/$${repository%/*}/repositories/$${repository#*/}/tags/$${T}" in line
     assert line.endswith(" || $(MAKE) y")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Makefile", "I ?= acme/app\nNAMES = $(shell {list})"),
+        ("Dockerfile", "ARG I=acme/app\nRUN NAMES=$({list})"),
+    ],
+)
+def test_a_name_that_may_be_given_from_outside_may_be_one_without_a_namespace(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    call = NAMES.replace("acme/app", "$(I)" if name == "Makefile" else "${I}")
+    write_fixes(scan(tmp_path, text.format(list=call), name), pytest.fail)
+    assert "*) repository=library/" in (tmp_path / name).read_text()
+
+
+def test_a_hash_that_make_may_take_for_a_comment_is_not_written(tmp_path: Path) -> None:
+    call = f"curl -sf {LIST.replace('acme/app', '$(I)')}/1 > /dev/null && echo yes"
+    [finding] = scan(tmp_path, f"X = $(shell {call})", "Makefile").findings
+    assert finding.fix is None
 
 
 def test_a_file_that_was_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -199,6 +200,54 @@ class TestWhatIsLeftOut:
         assert [each["line"] for each in as_json(scan, ".")["findings"]] == [2]
 
 
+class TestSeveralPaths:
+    def test_files_of_one_name_are_told_apart_and_each_gets_its_own_fix(self, scan: Scan) -> None:
+        for name, before in (("one", "# jq\n"), ("two", "# jq, and more\n\n")):
+            Path(name, ".git").mkdir(parents=True)
+            Path(name, "a.sh").write_text(before + CALL.replace("acme/app", f"acme/{name}"))
+        body = as_json(scan, "one", "two/a.sh")
+        assert [each["file"] for each in body["findings"]] == ["one/a.sh", "two/a.sh"]
+        assert scan("one", "two/a.sh", "--fix")[0] == 0
+        for name, before in (("one", "# jq\n"), ("two", "# jq, and more\n\n")):
+            fixed = Path(name, "a.sh").read_text()
+            assert fixed.startswith(f"{before}curl -fsSi ")
+            assert f"/v2/acme/{name}/tags/list" in fixed
+
+
+class TestOwnOutput:
+    def test_a_baseline_beside_the_sources_is_no_source(self, scan: Scan) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", "scan.json")[0] == 0
+        assert scan(".", "--baseline", "scan.json", "--fail-on", "new")[0] == 0
+
+    def test_an_earlier_scan_stays_where_the_disk_is_full(self, scan: Scan) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", "scan.json")[0] == 0
+        before = Path("scan.json").read_bytes()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # bytes of any file
+        try:
+            code, _, said = scan(".", "-o", "scan.json")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (code, "scan.json cannot be written" in said) == (1, True)
+        assert Path("scan.json").read_bytes() == before
+
+    @pytest.mark.parametrize("form", ["json", "md", "sarif", "xml"])
+    def test_a_scan_is_none(self, scan: Scan, form: str) -> None:
+        Path("a.sh").write_text(CALL)
+        assert scan(".", "-o", f"scan.{form}")[0] == 0
+        body = as_json(scan, ".")
+        assert [each["file"] for each in body["findings"]] == ["a.sh"]
+        assert body["looked"]["skipped"] == {"reports and scans of this program": 1}
+
+    @pytest.mark.parametrize("form", ["json", "md", "html", "xml", "csv"])
+    def test_a_report_is_none(self, scan: Scan, tmp_path: Path, form: str) -> None:
+        journal = write_journal(tmp_path / "journal.sqlite3", make_entry())
+        assert main(["report", "--journal", str(journal), "-o", f"report.{form}"]) == 0
+        assert as_json(scan, f"report.{form}")["findings"] == []
+
+
 class TestHostileTrees:
     def test_what_is_no_source_is_left_out_and_said(
         self, scan: Scan, monkeypatch: pytest.MonkeyPatch
@@ -246,6 +295,25 @@ class TestHostileTrees:
         fixed = Path("a.sh").read_bytes()
         assert fixed.startswith(b"# \xe4\r\ncurl -fsSi")
         assert fixed.endswith(b"[]'\necho \xff")
+
+    @pytest.mark.parametrize(
+        ("name", "text", "line"),
+        [
+            ("a.yml", "run: |\n  set -e\n  if {call} > tags; then\n    echo\n  fi\n", 3),
+            ("b.yml", "a:\n  - run: {call}\n", 2),
+            ("a.sh", "cat <<END\nx\nEND\n{call} \\\n  > tags\n", 4),
+            ("Makefile", "x:\n\t{call} \\\n\t  > tags\n", 2),
+        ],
+    )
+    def test_lines_that_end_as_on_windows_are_read_and_left_alone(
+        self, scan: Scan, name: str, text: str, line: int
+    ) -> None:
+        content = text.format(call=CALL.strip()).replace("\n", "\r\n").encode()
+        Path(name).write_bytes(content)
+        [finding] = as_json(scan, name)["findings"]
+        assert (finding["line"], finding["does"]) == (line, "lists names")
+        assert scan(name, "--fix")[0] == 0
+        assert Path(name).read_bytes() == content
 
     def test_broken_shell_and_yaml_are_survived(self, scan: Scan) -> None:
         for name in ("a.sh", "a.yml", "Makefile", "Dockerfile", "Jenkinsfile", "a.md", "a.py"):

@@ -19,7 +19,7 @@ from hubv1.mitm.flows import (
     requested_host,
     requested_scheme,
 )
-from hubv1.text import bounded, parse_address, readable
+from hubv1.text import LONGEST, bounded, parse_address, readable
 
 Network = IPv4Network | IPv6Network
 
@@ -81,9 +81,12 @@ def take_snapshot(
 
 def name_caller(named: str, user_agent: str, address: str) -> str:
     """The name of a caller: the value of the caller header, `named`, if it is not empty, else the
-    user agent's product at its address."""
+    user agent's product, cut if it is long, at its address."""
+    if named.strip():
+        return bounded(named.strip())
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "unknown client"
-    return bounded(named.strip() or f"{product} at {address or 'unknown address'}")
+    ending = f" at {address or 'unknown address'}"
+    return bounded(f"{bounded(product, LONGEST - len(ending))}{ending}")
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:

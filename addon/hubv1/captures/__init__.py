@@ -40,6 +40,8 @@ _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """White space and byte order marks; a flow file begins with a digit."""
+_BROKEN = "it is broken, or neither a flow file nor HAR"
+_SAYS_NOTHING = "Invalid data format"  # mitmproxy's reason for any text
 _LATEST = 253_402_300_799.0  # unix time of the end of the year 9999, the last of Python's dates
 
 OnRead = Callable[[int], None]  # is called with the number of bytes of each read
@@ -79,9 +81,10 @@ class Capture:
                 for found in _found(content, self.hosts):
                     yield from self._calls(found)
         except (OSError, HarError, exceptions.FlowReadException) as error:
-            raise self._error(plainly(error).removesuffix(".")) from error
+            reason = plainly(error).removesuffix(".")
+            raise self._error(_BROKEN if reason == _SAYS_NOTHING else reason) from error
         except Exception as error:  # mitmproxy's reader raises anything for broken data
-            raise self._error("it is broken, or neither a flow file nor HAR") from error
+            raise self._error(_BROKEN) from error
         self._check_readable()
 
     def _calls(self, found: Found) -> Iterator[CallRecord]:
@@ -131,7 +134,8 @@ class Capture:
         why = f": {self.reason}" if self.reason else ""
         if not self.flows:
             count = self.unreadable + self.others
-            none = f"none of its {count} entries is HTTP traffic{why}"
+            which = "its only entry is not" if count == 1 else f"none of its {count:,} entries is"
+            none = f"{which} HTTP traffic{why}"
             raise self._error(none if count else "it is empty")
         first, last = _moment(self.first), _moment(self.last)
         if self.unreadable and self.selection.meets(first, last):

@@ -168,8 +168,10 @@ def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
         elif mark != b",":
             if not stack or stack.pop() != _OPENERS.get(mark):
                 break  # perhaps because of a string without an end
-            if not stack and match.end() == len(content):
-                return
+            if not stack:
+                if match.end() == len(content):
+                    return
+                break  # perhaps because of another HAR behind it
     raise ValueError("it cannot be read")
 
 

@@ -1,6 +1,7 @@
 """`prove`: whether the replacement of each finding gives what the bridge answers."""
 
 import asyncio
+import os
 from argparse import Namespace
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -51,6 +52,8 @@ _NARROWING = (
     *("ignore", "baseline", "owners", "proof"),
 )
 """What else a report can be told."""
+
+_NOT_KEPT = "The proofs cannot be kept: {} Name a file: -o FILE."
 
 _HELP = f"""\
 Whether the replacement of each finding of a report gives what the bridge answers.
@@ -112,6 +115,7 @@ def prove(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401, D103
         raise Failure(words_of(error)) from error
     if not candidates:
         raise Failure("There is no finding that a replacement could be held against.")
+    _check_writable(files)
     proofs: dict[ProofKey, Proof] = {}
 
     def tell(candidate: Candidate, proof: Proof) -> None:
@@ -193,14 +197,20 @@ def _candidates(options: Namespace) -> list[Candidate]:
     return candidates_of(made.findings, known, tags, can_sign_in=bool(options.username))
 
 
+def _check_writable(files: Sequence[Path]) -> None:
+    """Tell what cannot be written before minutes of work. Raises Failure."""
+    for file in files:
+        written = file if file.exists() else file.parent
+        if not os.access(written, os.W_OK):
+            raise Failure(_NOT_KEPT.format(f"{written} cannot be written."))
+
+
 def _keep(proofs: Mapping[ProofKey, Proof], files: Sequence[Path]) -> None:
     try:
         for file in files if proofs else ():
             write_proofs(file, proofs)
     except OSError as error:
-        raise Failure(
-            f"The proofs cannot be kept: {words_of(error)} Name a file: -o FILE."
-        ) from error
+        raise Failure(_NOT_KEPT.format(words_of(error))) from error
 
 
 def _in_sum(proofs: Mapping[ProofKey, Proof], files: Sequence[Path]) -> str:

@@ -239,7 +239,8 @@ def _check_usage(options: Namespace) -> tuple[str, reports.Look]:
         )
     try:
         reports.selection_of(options, datetime.now(UTC))
-        form = options.format or _format_by_name(options.output)
+        output = None if options.owners_template else options.output
+        form = options.format or _format_by_name(output)
         return form, reports.look_for(form, options.output, options.columns)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

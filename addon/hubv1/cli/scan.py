@@ -36,7 +36,7 @@ _EPILOG = f"""\
 Nothing of a scanned tree is ever run. A comment `hub-v1: ignore REASON` on the line of a call, or
 on the one above, leaves it out.
 
-Exit codes: 0 it was looked, whatever was found; 1 something that was named could not be read, or
+Exit codes: 0 done, whatever was found; 1 something that was named could not be read, or
 nothing was there to read; 2 the arguments are wrong; {FOUND} what --fail-on asks for is there.
 """
 
@@ -171,7 +171,9 @@ def _write(text: str, output: Path | None, *, is_bytes: bool) -> None:
     data = text.encode("latin-1") if is_bytes else text.encode("utf-8", "backslashreplace")
     try:
         if output is not None:
-            output.write_bytes(data)
+            from hubv1.report import write_whole  # noqa: PLC0415  # slow to load
+
+            write_whole([data.decode("latin-1")], output, encoding="latin-1")
             return
         if is_bytes and sys.stdout.isatty():  # for eyes; git takes bytes as they are
             lines = data.decode("utf-8", "backslashreplace").splitlines()

@@ -55,6 +55,7 @@ async def run_checks(
         "legacy hosts": local_checks.legacy_names(setup, resolved),
         "loop": local_checks.loop(setup, resolved),
         **hosts,
+        "CA": local_checks.authority(setup),
         "journal": journal,
         "fleet": fleet,
     }

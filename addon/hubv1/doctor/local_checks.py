@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from mitmproxy.certs import Cert
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.components import journal_place
@@ -23,7 +24,7 @@ from hubv1.fleet import FleetDatabase, Outbox
 from hubv1.fleet import reason_of as reason_of_fleet
 from hubv1.journal import NO_FILE, JournalError, Place, read, reason_of
 from hubv1.listen import EVERYWHERE, Listener, is_loopback
-from hubv1.text import number
+from hubv1.text import number, plainly
 
 LEAST_BYTES = 50 * 1024 * 1024
 """On the disk of the journal: about a day of calls on a busy machine."""
@@ -110,9 +111,10 @@ def legacy_names(setup: Setup, resolved: Resolved) -> CheckResult:
     hosts = sorted(setup.config.hosts)
     here = [name for name in hosts if resolved[name]]
     if not here:
-        dead = ", ".join(name for name in hosts if resolved[name] is None)
-        also = f" ({dead} to nowhere, which does not matter)" if dead else ""
-        return ok(f"None leads to this machine{also}: clients have to be led to the bridge.")
+        dead = [name for name in hosts if resolved[name] is None]
+        have = "has" if len(dead) == 1 else "have"
+        also = f" {', '.join(dead)} {have} no address, which does not matter." if dead else ""
+        return ok(f"None leads to this machine, so clients have to be led to the bridge.{also}")
     shown = f"{', '.join(here)} {'leads' if len(here) == 1 else 'lead'} to this machine"
     if any(each.kind in _IN_PLACE_OF_A_HOST for each in setup.listeners):
         return ok(f"{shown}, where the bridge takes such calls.")
@@ -176,6 +178,34 @@ def _is_own(family: int, address: tuple[object, ...]) -> bool:
     return False
 
 
+def authority(setup: Setup) -> CheckResult:
+    """Whether mitmproxy has its CA, or could make it."""
+    if not setup.listeners:
+        return skipped(_SERVES_NOBODY)
+    file = setup.environment.confdir / "mitmproxy-ca.pem"
+    try:
+        if not file.exists():
+            with tempfile.TemporaryFile(dir=_nearest(file)):
+                return ok(f"It will be made in {file.parent}.")
+        certificate = Cert.from_pem(file.read_bytes())
+    except OSError as error:
+        remedy = "Name a folder that can be written: --set confdir=FOLDER."
+        return wrong(f"{file}: {plainly(error).removesuffix('.')}.", remedy)
+    except ValueError:
+        return wrong(f"{file} has no certificate.", "Move it away: the next start makes another.")
+    if certificate.has_expired():
+        return wrong(
+            f"{file} expired on {certificate.notafter:%Y-%m-%d}.",
+            "Move it away: the next start makes another, which clients have to trust.",
+        )
+    return ok(f"It is in {file.parent}, and valid until {certificate.notafter:%Y-%m-%d}.")
+
+
+def _nearest(file: Path) -> Path:
+    """The nearest folder above it that there is."""
+    return next(folder for folder in file.parents if folder.exists())
+
+
 def journal(setup: Setup) -> CheckResult:
     """Whether the journal could be written now."""
     remedy = "Name another path: --set hub_journal=PATH."
@@ -197,7 +227,7 @@ def _folder(file: Path, setup: Setup) -> Path:
     """The folder of the journal; for mitmproxy's confdir, which a start makes, the nearest one."""
     if setup.config.journal:
         return file.parent
-    return next(folder for folder in file.parents if folder.exists())
+    return _nearest(file)
 
 
 def _file(place: Place) -> Path:
@@ -223,7 +253,7 @@ def _try_lock(file: Path) -> None:
     """Take the lock that writing needs, and release it. Raises sqlite3.Error or OSError."""
     if not os.access(file, os.W_OK):
         raise PermissionError(f"{file} may not be written by this user")
-    uri = f"file:{quote(str(file))}?mode=rw"
+    uri = f"file:{quote(os.fsencode(file))}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as connection:
         connection.execute("BEGIN IMMEDIATE")
 

@@ -5,6 +5,7 @@ triggers work for every writer, even a bridge without a fleet or an older one, s
 the journal needs no code for shipping.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ class Outbox:
     def __init__(self, file: Path) -> None:
         """`file` is a journal that exists."""
         self.journal_id = ""
-        uri = f"file:{quote(str(file))}?mode=rw"
+        uri = f"file:{quote(os.fsencode(file))}?mode=rw"
         options: dict[str, Any] = {"timeout": _BUSY_SECONDS, "isolation_level": None, "uri": True}
         connect = partial(sqlite3.connect, uri, **options)
         self._engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)

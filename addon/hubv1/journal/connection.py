@@ -309,7 +309,7 @@ class Connection:
 
 def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
     """Those of the ids that are in the file; raises sqlite3.Error if it is damaged."""
-    uri = f"file:{quote(str(file))}?{how}"
+    uri = f"file:{quote(os.fsencode(file))}?{how}"
     with closing(sqlite3.connect(uri, uri=True, timeout=_READING_SECONDS)) as reader:
         for statement in _LATEST:
             reader.execute(statement).fetchall()

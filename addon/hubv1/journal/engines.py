@@ -1,5 +1,6 @@
 """SQLAlchemy's engines for reading a journal's file, and for a fleet's database."""
 
+import os
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,8 +55,11 @@ def server_engine(place: Place) -> sa.Engine:
     """An engine for a database on a server, for one thread; raises JournalError if its driver is
     not installed."""
     url = place.url
-    wanted = _OF_SERVER if url.drivername == POSTGRESQL else {}
-    given = {name: value for name, value in wanted.items() if name not in url.query}
+    if url.drivername != POSTGRESQL:
+        raise JournalError(
+            f"The journal {place} cannot be used: the URL of a database begins with {POSTGRESQL}://."
+        )
+    given = {name: value for name, value in _OF_SERVER.items() if name not in url.query}
     try:
         return sa.create_engine(url, connect_args=given, pool_size=1, max_overflow=0)
     except ImportError as error:
@@ -79,7 +83,7 @@ def _read_only_engine(place: Place, file: Path) -> sa.Engine:
             f"The journal {place} cannot be read in a read-only folder, since its last rows are in "
             f"{log}: copy both files to a folder of your own and read them there."
         )
-    uri = f"file:{quote(str(file))}?mode=ro&immutable=1"
+    uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 

@@ -67,7 +67,7 @@ class Place:
     @property
     def key(self) -> object:
         """A key that is equal for two places of the same journal, whatever their names."""
-        return (self.file and files.identity(self.file)) or self.url
+        return (self.file and files.identity(self.file)) or self.file or self.url
 
 
 def is_url(text: str) -> bool:
@@ -106,7 +106,8 @@ def _sqlite_url(where: str) -> URL:
 
 
 def _server_url(text: str) -> URL:
-    """The URL of a server's database, with our driver for PostgreSQL; raises JournalError."""
+    """The URL of a server's database; for PostgreSQL, which libpq also calls `postgres`, with our
+    driver. Raises JournalError."""
     if _is_ambiguous(text):
         raise JournalError(
             "The database's URL has an unescaped @, /, ? or # in its password or parameters: write "
@@ -118,7 +119,7 @@ def _server_url(text: str) -> URL:
         except (ArgumentError, ValueError):
             pass  # an error raised here would show the URL in its context
         else:
-            is_postgresql = url.drivername == "postgresql"
+            is_postgresql = url.drivername in {"postgresql", "postgres"}
             return url.set(drivername=POSTGRESQL) if is_postgresql else url
     raise JournalError("This is neither a path nor the URL of a database.")
 

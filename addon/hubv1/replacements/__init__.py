@@ -97,7 +97,7 @@ _ADVICE = {
         "Read pages of 100 (page_size=100) until next is null, take results[].name and sort; "
         "beyond about 1,000 tags v2 wants a Bearer token.",
         (
-            Field("name", "results[].name", "tags[] in the registry's list"),
+            Field("name", "tags[]", "results[].name on Hub's own pages"),
             Field("layer", "", "empty in v1's last years"),
         ),
         (

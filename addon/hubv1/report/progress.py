@@ -108,7 +108,7 @@ def progress_in_words(report: Report) -> str:
     """`3 of 12 callers have moved, 8 are left, and of 1 it is too early to tell.`."""
     counts = progress_counts(report)
     of_all = f"{counts.moved:,} of {number(counts.callers, 'caller')}"
-    said = f"{of_all} {_have(counts.moved)} moved"
+    said = f"{of_all} {_have(1 if counts.callers == 1 else counts.moved)} moved"
     said += f", {counts.left:,} {'is' if counts.left == 1 else 'are'} left"
     if counts.too_early:
         said += f", and of {counts.too_early:,} it is too early to tell"

@@ -152,9 +152,10 @@ def outcomes_in_words(outcomes: Mapping[Outcome, int]) -> str:
 
 
 def why_unanswered(finding: Finding) -> str:
-    """Why its last call was refused or failed, and what helps; empty if that is not known."""
+    """Why its last call was refused or failed, or what to do about one that was passed on; empty
+    if that is not known."""
     if not finding.error:
-        return ""
+        return finding.told.change if Outcome.PASSED in finding.unanswered else ""
     why, _, _ = finding.error.partition(". ")
     return f"{why.removesuffix('.')}. {_CURES.get(finding.error_type, '')}".strip()
 
@@ -264,7 +265,7 @@ def _narrowed(wanted: Selection) -> Iterator[str]:
 def _ends(report: Report) -> str:
     answered = sum(report.totals[outcome] for outcome in ANSWERED)
     rest = report.seen.legacy - answered
-    in_vain = f", {report.in_vain:,} of them in vain, since the route is dead"
+    in_vain = f" ({report.in_vain:,} in vain, since the route is dead)"
     vain = in_vain if report.in_vain else ""
     if not rest:
         whole = "all answered or redirected" if answered > 1 else "it was answered or redirected"

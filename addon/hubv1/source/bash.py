@@ -4,9 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
 from hubv1.source.embedded import Piece
 from hubv1.source.expressions import HOLE, Part
@@ -18,6 +19,8 @@ _ARGUMENTS = {
     "word", "string", "raw_string", "concatenation", "number", "ansi_c_string", "translated_string",
     *_VARIABLES, *_OPAQUE,
 }  # fmt: skip
+_MOST_PASSES = 20
+"""Over a script until each line ends where it does; no more are worth their time."""
 _LOOPS = {"while_statement", "until_statement"}
 
 
@@ -91,9 +94,7 @@ class Script:
         """Parse it; what is no shell gives what can be made of it."""
         self.piece = piece
         self.text = piece.text
-        # In `$2 > file` the grammar takes the 2 for a descriptor, so it gets letters to see.
-        seen = re.sub(r"\$\d", "$x", piece.text)
-        self._tree = _PARSER.parse(seen.encode("latin-1", "replace"))
+        self._tree = _parsed(piece.text)
         self._readers: defaultdict[str, list[Node]] | None = None
         """The commands that each variable is put into."""
         self.comments: list[tuple[int, int]] = []
@@ -243,6 +244,32 @@ class Script:
             text = text_of(self.atoms(right))
             found.compared = self.text_at(operator), text
             found.comparison = comparison
+
+
+def _parsed(text: str) -> Tree:
+    """The tree of a script, in which everything stands where it stands in the text."""
+    # In `$2 > file` the grammar takes the 2 for a descriptor, so it gets letters to see.
+    seen = bytearray(re.sub(r"\$\d", "$x", text).encode("latin-1", "replace"))
+    tree = _PARSER.parse(bytes(seen))
+    for _ in range(_MOST_PASSES if text.count("|") > 1 else 0):
+        overlooked = [*_overlooked_ends(tree.root_node, seen)]
+        if not overlooked:
+            break
+        for at in overlooked:
+            seen[at : at + 1] = b";"
+        tree = _PARSER.parse(bytes(seen))
+    return tree
+
+
+def _overlooked_ends(root: Node, text: bytearray) -> Iterator[int]:
+    """Ends of lines that the grammar takes for blanks between arguments, as it does behind three
+    commands: `a | b | c`, and `d > file` on the next line."""
+    for node in _all(root):
+        if node.type == "command":
+            for one, two in pairwise(node.children):
+                between = text[one.end_byte : two.start_byte]
+                if b"\n" in between and not between.strip():
+                    yield one.end_byte + between.index(b"\n")
 
 
 def text_of(word: Sequence[Atom]) -> str:

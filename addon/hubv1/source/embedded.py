@@ -6,6 +6,7 @@ that is, and how to write a change back.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ _SHELL_NAMES = re.compile(
     r"\.?(?:bash|zsh|k)?(?:rc|_profile|profile|_aliases|env)|(?:APK|PKG)BUILD"
 )
 _TEMPLATES = {".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".in", ".erb", ".dist"}
-_CLIENT = re.compile(r"\b(?:curl|wget|https?|xh|aria2c|lynx|fetch|skopeo)\s")
+CLIENT = re.compile(r"\b(?:curl|wget|https?|xh|aria2c|lynx|fetch|skopeo)\s")
 _TEXTUAL = re.compile(r"\$\{\{[^{}\n]*\}\}|\{\{[^{}\n]*\}\}|<%=[^%\n]*%>")
 
 
@@ -60,7 +61,7 @@ def language_of(name: str, text: str) -> str:
             return language
     if suffix in _SHELL_SUFFIXES or _SHELL_NAMES.fullmatch(base) or _SHEBANG.match(text):
         return "shell"
-    if not suffix and not text.startswith("#!") and _CLIENT.search(text):
+    if not suffix and not text.startswith("#!") and CLIENT.search(text):
         return "shell"
     return suffix.removeprefix(".")
 
@@ -69,7 +70,7 @@ def pieces_of(language: str, text: str) -> Iterator[Piece]:
     """The shell in a file."""
     read = _READERS.get(language)
     for piece in read(text) if read else ():
-        if _CLIENT.search(piece.text) or language == "shell":
+        if CLIENT.search(piece.text) or language == "shell":
             yield _without_templates(piece)
 
 
@@ -78,16 +79,21 @@ def _without_templates(piece: Piece) -> Piece:
     textual = set(piece.textual)
 
     def variable(match: re.Match[str]) -> str:
-        name = "_" * (len(match[0]) - 3)
-        inner = re.fullmatch(r"\W*(?:\w+\.)*(\w+)\W*", match[0])
-        if inner is not None and len(inner[1]) <= len(name):
-            name = inner[1] + "_" * (len(name) - len(inner[1]))
+        name = _variable_for(match[0])
         textual.add(name)
         return "${" + name + "}"
 
     piece.text = _TEXTUAL.sub(variable, piece.text)
     piece.textual = frozenset(textual)
     return piece
+
+
+def _variable_for(expression: str) -> str:
+    """The name of a variable that is as long as the expression once `${}` is around it."""
+    length = len(expression) - 3
+    inner = re.fullmatch(r"\W*(?:\w+\.)*(\w+)\W*", expression)
+    name = inner[1] if inner is not None and len(inner[1]) <= length else ""
+    return name.ljust(length, "_")
 
 
 def _gathered(parts: Iterable[tuple[int, str]], end: int, **more: Any) -> Piece:  # noqa: ANN401  # fields of a Piece
@@ -127,14 +133,21 @@ _OF_MAKE = r"\$\$|\$\(\w+\)|\$\{\w+\}|\$\((?:[^()]|\([^()]*\))*\)"
 def _make(text: str) -> Iterator[Piece]:
     """Recipe lines, and what $(shell …) runs."""
     for match in re.finditer(r"^\t[@+-]*((?:[^\n\\]|\\.|\\\n)*)", text, re.MULTILINE | re.DOTALL):
-        if _CLIENT.search(match[1]):
+        if CLIENT.search(match[1]):
             yield _make_piece(text, *match.span(1))
     for match in re.finditer(r"^[^\t\n#].*?\$\(shell\s+", text, re.MULTILINE):
         depth, end = 1, match.end()
         while end < len(text) and depth and (text[end] != "\n" or text[end - 1] == "\\"):
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
-        yield _make_piece(text, match.end(), end - (not depth))
+        piece = _make_piece(text, match.end(), end - (not depth))
+        piece.needs_conversion = _has_hash
+        yield piece
+
+
+def _has_hash(new: str) -> bool:
+    """Whether make before 4.3 takes what is in `$(shell …)` for a comment from there on."""
+    return "#" in new
 
 
 def _make_piece(text: str, start: int, end: int) -> Piece:
@@ -185,13 +198,35 @@ def _groovy(text: str) -> Iterator[Piece]:
         r"('''|\"\"\"|'|\")((?:[^\\]|\\.)*?)\1",
         re.DOTALL,
     )
+    comments = [each.span(1) for each in _GROOVY.finditer(text) if each[1]]
+    starts = [start for start, _ in comments]
     for match in step.finditer(text):
-        textual = frozenset(re.findall(r"(?<!\\)\$\{?(\w+)", match[2]) if '"' in match[1] else ())
-        escape = _for_groovy(match[1])
-        yield _unescaped(text, match.span(2), _BACKSLASHED, _meant, escape=escape, textual=textual)
+        before = bisect_right(starts, match.start())
+        if before and match.start() < comments[before - 1][1]:
+            continue
+        textual = set[str]()
+
+        def meaning(found: str, textual: set[str] = textual) -> str:
+            if found.startswith("\\"):
+                return _meant(found)
+            name = _variable_for(found) if found.endswith("}") or "." in found else found[1:]
+            textual.add(name)
+            return found if found == f"${name}" else "${" + name + "}"
+
+        special = _OF_GROOVY if '"' in match[1] else _BACKSLASHED
+        piece = _unescaped(text, match.span(2), special, meaning, escape=_for_groovy(match[1]))
+        piece.textual = frozenset(textual)
+        yield piece
 
 
+_GROOVY = re.compile(
+    r"'''.*?'''|\"\"\".*?\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|\\."
+    r"|(//[^\n]*|/\*.*?(?:\*/|\Z))",
+    re.DOTALL,
+)
+"""Strings, and comments as a group."""
 _BACKSLASHED = r"\\[\s\S]"
+_OF_GROOVY = rf"{_BACKSLASHED}|\$\{{[^{{}}\n]+\}}|\$[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 
 
 def _meant(escaped: str) -> str:
@@ -217,13 +252,13 @@ def _markdown(text: str) -> Iterator[Piece]:
     )
     shells = {"", "sh", "bash", "shell", "zsh", "console", "text", "shell-session", "terminal"}
     for match in fence.finditer(text):
-        if match[3].lower() in shells and _CLIENT.search(match[4]):
+        if match[3].lower() in shells and CLIENT.search(match[4]):
             yield _gathered(_without_prompts(text, match.span(4), len(match[1])), match.end(4))
     for match in re.finditer(r"(?<!`)`([^`\n]+)`(?!`)", text):
-        if _CLIENT.match(match[1]):
+        if CLIENT.match(match[1]):
             yield _verbatim(text, *match.span(1))
     for match in re.finditer(r"(?:^(?: {4}|\t).*\n?)+", text, re.MULTILINE):
-        if _CLIENT.search(match[0]):
+        if CLIENT.search(match[0]):
             yield _gathered(_without_prompts(text, match.span(), 0), match.end())
 
 
@@ -256,7 +291,7 @@ def _yaml(text: str) -> Iterator[Piece]:
         end = _end_of_value(text, entry.end(), len(entry[1]) - len(entry[1].lstrip(" ")))
         at = entry.end() + 1
         if scalar := _BLOCK_SCALAR.match(value):
-            if _CLIENT.search(text, entry.end(), end):
+            if CLIENT.search(text, entry.end(), end):
                 yield _block_scalar(text, min(at, end), end, is_folded=scalar[1] == ">")
             at = max(end, at)
         elif value[:1] in {"'", '"'}:
@@ -298,7 +333,7 @@ def _plain(text: str, start: int, end: int, indent: int) -> Iterator[Piece]:
         lines = new.rstrip("\n").split("\n")
         return start, stop, "|-" + "".join(f"\n{' ' * (indent + 2)}{line}" for line in lines)
 
-    if _CLIENT.search(text, start, end) and stop > start:
+    if CLIENT.search(text, start, end) and stop > start:
         yield _unescaped(
             text,
             (start, stop),
@@ -313,7 +348,7 @@ def _quoted(text: str, start: int, quote: str) -> Iterator[Piece]:
     is_single = quote == "'"
     pattern = r"'((?:[^']|'')*)'" if is_single else r"\"((?:[^\\\"]|\\.)*)\""
     match = re.compile(pattern, re.DOTALL).match(text, start)
-    if match is not None and _CLIENT.search(match[0]):
+    if match is not None and CLIENT.search(match[0]):
         escaped = r"''|\n" if is_single else rf"{_BACKSLASHED}|\n"
         escape = _for_single_quotes if is_single else _for_double_quotes
         yield _unescaped(text, match.span(1), escaped, _meant_in_quotes, escape=escape)

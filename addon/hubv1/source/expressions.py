@@ -71,6 +71,7 @@ _LITERAL_VALUE = re.compile(
     r"[ \t]*[:?]?[:=][ \t]*(?:[\"']?([\w./-]+)[\"']?[;,]?[ \t]*(?:#.*)?$)?",
     re.MULTILINE,
 )
+_REPLACEABLE = r"^[ \t]*(?:(?:export[ \t]+)?{0}[ \t]*\?=|(?i:ARG)[ \t]+(?:\S+[ \t]+)*{0}=)"
 _ARGUMENTS = re.compile(r"[\"'`]\s*(?:%\s*\(?|,|\.format\(|\.formatted\(|\)?\s+-f\s)\s*")
 _TEMPLATE = re.compile(
     r"[\"'`](?=(?:%[sv]|\{\d*\})[^\"'`\n]*/)[^\"'`\n]*[\"'`]"
@@ -172,8 +173,11 @@ class Expressions:
         elif not known:
             yield Resolved(HOLE, [part])
 
-    def literal(self, name: str) -> str:
-        """The one plain value that is ever assigned to a name at the beginning of a line."""
+    def literal(self, name: str, *, fixed: bool = False) -> str:
+        """The one plain value that is ever assigned to a name at the beginning of a line. Where
+        `fixed`, none that whoever runs the file may replace: make's `?=`, and ARG of Docker's."""
+        if fixed and re.search(_REPLACEABLE.format(re.escape(name)), self.text, re.MULTILINE):
+            return ""
         if self._literals is None:
             self._literals = {}
             for found in _LITERAL_VALUE.finditer(self.text):

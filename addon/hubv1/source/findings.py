@@ -14,7 +14,7 @@ from hubv1.api.routes import Listing, route_named
 from hubv1.replacements import change_for as change_of
 from hubv1.replacements import replacement, successor_for
 from hubv1.source.bash import Atom, Command, Script, Stage
-from hubv1.source.embedded import language_of, pieces_of
+from hubv1.source.embedded import CLIENT, language_of, pieces_of
 from hubv1.source.expressions import Expression, Expressions, Part, Resolved, interpolation
 from hubv1.source.fixes import Context, change_for
 from hubv1.source.patches import Fix, fix_of
@@ -27,12 +27,13 @@ from hubv1.source.targets import (
     target_of,
 )
 from hubv1.source.tree import Looked, SourceFile
-from hubv1.source.uses import Does, does, words
+from hubv1.source.uses import Does, does, is_message_of, words
 from hubv1.text import readable as from_wire
 
 _MENTIONING = words("echo printf grep egrep fgrep rg ag ack sed awk export test ")
 _FETCHING = {"xargs", "curl", "wget", "sh", "bash", "parallel"}
 _IGNORE = re.compile(r"hub-v1:\s*ignore\b(.*)")
+_CRLF = re.compile(r"(\\?)\r\n")
 _LONGEST_LINE = 1_000
 _LARGEST_PARSED = 1 << 20
 """Characters of a file that is parsed: what is larger was written by no person."""
@@ -46,10 +47,17 @@ _DASHES = words(
     "js jsx ts tsx mjs cjs mts go java kt kts c h cc cpp cs rs scala swift php groovy dart "
     "proto tf hcl vue svelte jsonc json5 "
 )
+_SEMICOLONS = words("ini cfg clj cljs edn el lisp scm ")
+_BATCH_COMMENT = re.compile(r"\s*(?:@?rem\s|::)", re.IGNORECASE)
+_TEXTS = re.compile(
+    r"(?i)(?:.*/)?(?:readme|changes|changelog|history|news|notes|todo)|.*\.(?:adoc|asciidoc)"
+)
+"""Names of files that are prose, but for lines with a command."""
 _BLOCKS = (
     ("/*", "*/", _DASHES),
     ("<!--", "-->", {"html", "htm", "xml", "svg", "vue"}),
     ("<#", "#>", {"ps1", "psm1"}),
+    ("{-", "-}", {"hs"}),
 )
 _METHOD_BEFORE = re.compile(
     r"(?:[.\s](post|put|patch|delete|head)\w*\s*\(\s*(?:new\s+)?[\w.(]*|"
@@ -116,8 +124,10 @@ class _FileScan:
     """One file."""
 
     def __init__(self, source: SourceFile, looked: Looked, *, skopeo: bool) -> None:
-        self.source, self.text, self.looked, self.skopeo = source, source.text, looked, skopeo
-        self.expressions = Expressions(source.text)
+        self.source, self.looked, self.skopeo = source, looked, skopeo
+        # Each character stays where it is in the file.
+        self.text = _CRLF.sub(lambda end: " \\\n" if end[1] else "\n\n", source.text)
+        self.expressions = Expressions(self.text)
         self.language = language_of(source.name, source.text)
         self._done: set[int] = set()
         """Expressions that a call is made of, or that call nothing."""
@@ -154,16 +164,18 @@ class _FileScan:
         command, origin = stage.command, script.piece.origin
         fetches = any(each is None or each.name in _FETCHING for each in stage.after)
         is_mention = command.name in _MENTIONING and not fetches
+        is_shown = is_mention and is_message_of(stage)
         method = _method_of(command)
         token = any("X-Docker-Token" in each for each in command.arguments)
         for number, word in enumerate(command.words):
             parts = [self._part(script, atom) for atom in word]
+            is_message = is_shown and all(atom.part.name != "" for atom in word)
             for resolved in self.expressions.resolve(parts):
                 target = target_of(resolved, method, self.expressions, docker_token=token)
                 span = origin[word[0].start], origin[word[-1].end]
                 if target is None:
-                    if asks_hub(resolved):  # for what is nothing to be found, such as a PATCH
-                        self._take(*span, is_mention=False)
+                    if is_message or asks_hub(resolved):  # of a PATCH, say
+                        self._take(*span, is_mention=is_message)
                     continue
                 self._take(*span, is_mention=is_mention, of=resolved.of)
                 if not is_mention:
@@ -208,7 +220,7 @@ class _FileScan:
     # Everything else.
 
     def _of_text(self) -> Iterator[_Site]:
-        prose = _Prose(self.text, self.language)
+        prose = _Prose(self.source.name, self.text, self.language)
         extended = set[int]()
         bases: list[Expression] = []
         has_host = False
@@ -264,8 +276,9 @@ class _FileScan:
             yield _Site(at, target, own=self._near(at, expression.start, *constants))
 
     def _method(self, expression: Expression) -> str:
-        before = self.text[max(0, expression.start - 120) : expression.start]
-        after = self.text[expression.end : expression.end + 300].partition("\n\n")[0]
+        text = self.source.text
+        before = text[max(0, expression.start - 120) : expression.start]
+        after = text[expression.end : expression.end + 300].partition("\n\n")[0]
         found = _METHOD_BEFORE.search(before)
         later = _METHOD_AFTER.search(after) or _METHOD_AFTER.search(before[-60:])
         name = (found[1] or found[2]) if found else (later[1] or later[2]) if later else "GET"
@@ -284,6 +297,7 @@ class _FileScan:
         if site.context is not None and not self.source.is_recoded:
             change = change_for(site.context)
             fix = fix_of(change, site.context.piece, self.source) if change else None
+            fix = None if fix and self._has_other_ends(fix) else fix
         return Finding(
             self.source.name,
             line,
@@ -295,6 +309,13 @@ class _FileScan:
             fix,
             replacement_for(site.target, site.does, self.language),
         )
+
+    def _has_other_ends(self, fix: Fix) -> bool:
+        """Whether the lines that are changed end as they do on Windows, which new ones do not."""
+        text = self.source.text
+        start = min(each.start for each in fix.edits)
+        end = text.find("\n", max(each.end for each in fix.edits))
+        return "\r" in text[start : end if end >= 0 else None]
 
     def _line(self, number: int) -> str:
         if not 0 < number <= len(self._lines):
@@ -319,11 +340,20 @@ class _FileScan:
         return False
 
 
+_LINE_COMMENTS = (
+    ("#", _HASH),
+    ("//", _DASHES),
+    ("--", {"sql", "lua", "hs"}),
+    (";", _SEMICOLONS),
+)
+
+
 class _Prose:
     """Which parts of a file are comments, docstrings or text between code."""
 
-    def __init__(self, text: str, language: str) -> None:
+    def __init__(self, name: str, text: str, language: str) -> None:
         self._text, self._language = text, language
+        self._is_text = _TEXTS.fullmatch(name) is not None
         self._spans = _docstrings(text) if language == "py" and len(text) <= _LARGEST_PARSED else []
         if language == "markdown":
             fences = r"^[ \t>]*(`{3,}+|~{3,}+)[^\n]*\n(?:.*?)^[ \t>]*\1|^(?: {4}|\t).*$"
@@ -341,11 +371,15 @@ class _Prose:
             return not any(start <= at < end for start, end in self._code)
         if language == "rst" and not before[:1].isspace():
             return True
+        if self._is_text and not CLIENT.search(before):
+            return True
+        if language in {"bat", "cmd"} and _BATCH_COMMENT.match(before):
+            return True
         return (
             any(start <= at < end for start, end in self._spans)
             or any(
                 language in languages and _is_after(sign, before)
-                for sign, languages in (("#", _HASH), ("//", _DASHES), ("--", {"sql", "lua", "hs"}))
+                for sign, languages in _LINE_COMMENTS
             )
             or any(
                 language in languages and self._is_between(opening, closing, at)

@@ -222,7 +222,7 @@ def _repository(context: Context) -> tuple[list[Text], Text]:
     name = _free_name(context, "repository")
     return [
         (f"{name}=", *segments[0]),
-        (f"case ${name} in */*) ;; *) {name}={OFFICIAL_NAMESPACE}/${name} ;; esac",),
+        (f"case ${name} in (*/*) ;; (*) {name}={OFFICIAL_NAMESPACE}/${name} ;; esac",),
     ], (f"${{{name}}}",)
 
 
@@ -234,7 +234,7 @@ def _fill(context: Context, pieces: Sequence[str | Part]) -> Iterator[str | Part
 def _literal(context: Context, pieces: Sequence[str | Part]) -> str | None:
     """The value of a part of the path, where all its variables have but one."""
     texts = [
-        each if isinstance(each, str) else context.expressions.literal(each.name or "")
+        each if isinstance(each, str) else context.expressions.literal(each.name or "", fixed=True)
         for each in pieces
     ]
     return "".join(texts) if all(texts) else None
@@ -263,7 +263,8 @@ def _code_of(fetch: Fetch, url: Text) -> Text:
 
 def _case(fetch: Fetch, url: Text, missing: int) -> Text:
     absent = "false" if missing == 1 else f"(exit {missing})"
-    cases = f"  200) ;;\n  404) {absent} ;;\n  *) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
+    # Patterns in pairs of brackets do not end `$(…)` of make, or of bash 3.2, which macOS has.
+    cases = f"  (200) ;;\n  (404) {absent} ;;\n  (*) echo '{_NO_ANSWER}' >&2; exit 1 ;;"
     return ("case $(", *_code_of(fetch, url), f") in\n{cases}\nesac")
 
 

@@ -69,7 +69,7 @@ def what_was_looked_at(looked: Looked) -> str:
     parts = [f"Looked at {much} for {len(LOOKED_FOR)} routes (table of {TABLE_DATE})."]
     if looked.skipped.total():
         each = ", ".join(
-            f"{count:,} {reason}" for reason, count in sorted((+looked.skipped).items())
+            f"{reason} ({count:,})" for reason, count in sorted((+looked.skipped).items())
         )
         parts.append(f"Left out: {each}.")
     if looked.mentions:

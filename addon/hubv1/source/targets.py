@@ -33,6 +33,8 @@ _URL = re.compile(
 _REPOSITORIES = re.compile(
     r"/+v1/+repositories/+(.+?)(?:/+(tags|images|auth)(?:/+(.*?))?)?/*", re.DOTALL
 )
+_OF_XARGS = "{}"
+"""What xargs and find put something in for."""
 RETIRING_ROUTES = tuple(route for route in RETIRING_ROWS if route.listing is not Listing.PAGE)
 """Pages that Hub refuses are left out: no file tells whether a page is one of them."""
 LOOKED_FOR = frozenset(
@@ -124,14 +126,17 @@ def _v1(
     path: str, known: str, holes: Sequence[Part], method: str, *, docker_token: bool
 ) -> Target | None:
     found = _REPOSITORIES.fullmatch(known)
-    call = recognise(method, known.replace(HOLE, "x").encode("utf-8"), lambda: docker_token)
+    called = known.replace(HOLE, "x").replace(_OF_XARGS, "x")
+    call = recognise(method, called.encode("utf-8"), lambda: docker_token)
     if found is None or call is None:
         return None
     name = [each for each in found[1].split("/") if each]
-    repository = "/".join(re.sub(f"{HOLE}+", "*", each) for each in name)
+    unknown = re.compile(f"(?:{HOLE}|{re.escape(_OF_XARGS)})+")
+    repository = "/".join(unknown.sub("*", each) for each in name)
     if len(name) == 1 and repository != "*":
         repository = f"{OFFICIAL_NAMESPACE}/{repository}"
-    if call.repository is None and call.route.listing is not Listing.NOTHING:
+    is_known_to_be_none = call.route.listing is not Listing.NOTHING or not repository.isascii()
+    if call.repository is None and is_known_to_be_none:
         repository = "*" if HOLE in found[1] else ""
     target = Target(V1, call.route.name, repository, call.route)
     written = _REPOSITORIES.fullmatch(path)

@@ -5,6 +5,7 @@ read here.
 """
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,13 @@ _METADATA = frozenset({".git", ".hg", ".svn"})
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _HOSTS = (b"docker.io", b"docker.com", b"DOCKER.IO", b"DOCKER.COM")
 _SIGNS = (b"repositories", b"users", b"v1", b"v2")
+_OWN = re.compile(
+    rb'\A\{\s*"schema":\s*"hub-v1-(?:scan|report)/|"driver":\s*\{\s*"name":\s*"hub-v1-bridge"|'
+    rb'<testsuite name="(?:hub-v1-bridge scan|Docker Hub API v1)"|\Acaller,address,user_agent,|'
+    rb"\A# (?:Calls to Docker Hub API v1 in these files|Who still calls Docker Hub API v1)\n|"
+    rb"<title>Who still calls Docker Hub API v1</title>"
+)
+"""How reports and scans begin, such as a baseline that is kept beside the sources."""
 _WIDE = (b"d\0o\0c\0k\0e\0r\0.", b"\0d\0o\0c\0k\0e\0r\0.")
 
 
@@ -47,7 +55,8 @@ class SourceFile:
 
     path: Path
     name: str
-    """Relative to the root of its repository, else to where the user is, or to the PATH given."""
+    """Relative to the root of its repository, else to where the user is, or to the PATH given; to
+    what all of these have in common where they differ, so that no two files have one name."""
     text: str
     """Its bytes, a character each (ISO 8859-1), so that any encoding passes."""
     is_recoded: bool = False
@@ -64,25 +73,32 @@ class Tree:
         self._here = here.resolve()
         self._exclude = GitIgnoreSpec.from_lines(exclude)
         self._seen: set[tuple[int, int]] = set()
+        self._named_from = ""
 
     def files(self) -> Iterator[SourceFile]:
         """Each file once, in the order of the paths and by name within a folder."""
-        for path in self._paths:
-            real = Path(os.path.realpath(path))
-            if not os.access(real, os.R_OK):
+        reals = [Path(os.path.realpath(path)) for path in self._paths]
+        bases = {real: self._base_of(real) for real in reals if os.access(real, os.R_OK)}
+        self._named_from = os.path.commonpath(bases.values()) if bases else ""
+        for path, real in zip(self._paths, reals, strict=True):
+            if real not in bases:
                 self.looked.unreadable.append(str(path))
                 continue
             root = _repository(real)
-            base = root or (self._here if real.is_relative_to(self._here) else None)
             folder = real if real.is_dir() else real.parent
-            rules = _Rules(str(base or folder), self._exclude)
+            rules = _Rules(str(bases[real]), self._exclude)
             if folder is not real:
-                yield from self._read(str(real), rules, is_named=True)
+                yield from self._read(str(real), is_named=True)
                 continue
             above = reversed(folder.relative_to(root).parents) if root else ()
             for each in (*(root / each for each in above if root), folder):
                 rules = rules.below(str(each))
             yield from self._walk(str(folder), rules)
+
+    def _base_of(self, real: Path) -> Path:
+        """What names of files there are relative to, were it alone."""
+        here = self._here if real.is_relative_to(self._here) else None
+        return _repository(real) or here or (real if real.is_dir() else real.parent)
 
     def _walk(self, top: str, rules: "_Rules") -> Iterator[SourceFile]:
         # Paths are texts here: to make objects of them takes longer than to read the files.
@@ -103,7 +119,7 @@ class Tree:
                 if is_folder:
                     below.append((entry.path, rules.below(entry.path)))
                 else:
-                    yield from self._read(entry.path, rules)
+                    yield from self._read(entry.path)
             waiting += reversed(below)
 
     def _is_left_out(self, entry: "os.DirEntry[str]", rules: "_Rules", *, is_folder: bool) -> bool:
@@ -118,7 +134,7 @@ class Tree:
         self.looked.skipped[reason] += 1
         return True
 
-    def _read(self, path: str, rules: "_Rules", *, is_named: bool = False) -> Iterator[SourceFile]:
+    def _read(self, path: str, *, is_named: bool = False) -> Iterator[SourceFile]:
         data = self._bytes_of(path, is_named=is_named)
         if data is None:
             return
@@ -130,9 +146,13 @@ class Tree:
         self.looked.bytes += len(data)
         if not _may_call(data):
             return
+        if _OWN.search(data[:_PEEK]):
+            self.looked.skipped["reports and scans of this program"] += 1
+            return
         if is_wide:
             data = data.decode("utf-16", "replace").encode()
-        yield SourceFile(Path(path), rules.name_of(path), data.decode("latin-1"), is_wide)
+        name = os.path.relpath(path, self._named_from)
+        yield SourceFile(Path(path), name, data.decode("latin-1"), is_wide)
 
     def _bytes_of(self, path: str, *, is_named: bool) -> bytes | None:
         """What is in the file; None, and counted, where it is not for reading."""
@@ -197,10 +217,6 @@ class _Rules:
             if found is not None:
                 return ".gitignore names" if found else ""
         return ""
-
-    def name_of(self, path: str) -> str:
-        """The path as findings have it."""
-        return path[self._base :]
 
 
 def _repository(path: Path) -> Path | None:

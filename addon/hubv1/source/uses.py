@@ -52,6 +52,13 @@ def does(script: Script, stage: Stage, listing: Listing | None) -> Does:
     return _of_stages(stages, stage)
 
 
+def is_message_of(stage: Stage) -> bool:
+    """Whether the command does nothing but show its words."""
+    command = stage.command
+    is_kept = any(re.match(r"(?:1|&)?>+\s*(?!/dev/)[^&\s]", each) for each in command.redirects)
+    return command.name in {"echo", "printf"} and not (stage.after or stage.is_captured or is_kept)
+
+
 def _of_tag(stage: Stage) -> Does:
     last = stage.after[-1] if stage.after else None
     if stage.compared or (last and last.name.endswith("grep")):
