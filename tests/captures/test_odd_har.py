@@ -191,7 +191,7 @@ class TestBrokenJson:
         path.write_text(
             "\n".join(json.dumps({"log": {"entries": [each]}}) for each in (CHROME, CHROME))
         )
-        assert "it is no HAR, or no longer a whole one: " in complaint(path)
+        assert "it is not a HAR, or not a whole one: " in complaint(path)
 
     @pytest.mark.parametrize("more", ["", "\ud83d"])
     def test_a_har_cut_anywhere_is_not_taken_for_whole(self, path: Path, more: str) -> None:
