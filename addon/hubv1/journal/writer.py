@@ -256,9 +256,14 @@ class Journal:
         self._retention.keep_for(days)
 
     def close(self) -> None:
-        """Write everything that waits, and end the thread."""
+        """Write everything that waits, and end the thread; log it if time runs out."""
         self._queue.put(None)
         self._thread.join(_CLOSING_SECONDS)
+        if self._thread.is_alive():
+            logger.error(
+                "The journal %s was still being written after %g s: the last calls may be missing.",
+                *(self.place, _CLOSING_SECONDS),
+            )
 
     def _run(self) -> None:
         is_last = False
