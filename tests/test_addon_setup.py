@@ -268,7 +268,10 @@ class TestRejectedCertificates:
 
 
 class TestShutdown:
-    def test_calls_that_are_cut_are_written_down(self, tmp_path: Path, hub: Standin) -> None:
+    def test_calls_that_are_cut_are_written_down_and_logged(
+        self, tmp_path: Path, hub: Standin, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO")
         hub.faults.add("/tags", faults.hang())
         arrived = threading.Event()
         hub.before_request(lambda call: arrived.set())
@@ -287,6 +290,7 @@ class TestShutdown:
         assert set(ended) == {Outcome.FAILED, Outcome.PASSED}
         for row in ended.values():
             assert (row.error_type, row.http_response_status_code) == ("shutdown", None)
+            assert f"{row.http_request_method} {row.url_path} from {row.caller}: " in caplog.text
 
     def test_a_call_whose_answer_is_ready_is_written_down_as_answered(
         self, tmp_path: Path, hub: Standin

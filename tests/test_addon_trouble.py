@@ -11,12 +11,13 @@ from mitmproxy import http
 from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http._hooks import (
     HttpErrorHook,
+    HttpRequestHeadersHook,
     HttpRequestHook,
     HttpResponseHeadersHook,
 )
 
 from hubv1.api.routes import Outcome
-from onstage import answer, answered, entries, gaps, make_flow, on_stage, played
+from onstage import answer, answered, entries, gaps, make_flow, on_stage, played, traffic
 from standin import Standin
 
 TAGS = b'[{"layer": "", "name": "latest"}, {"layer": "", "name": "12"}]'
@@ -87,6 +88,20 @@ def test_a_body_that_is_streamed_is_written_down_before_it_leaves_and_once(
             await stage.play(flow)
 
     asyncio.run(playing())
+
+
+def test_a_search_with_a_streamed_body_is_counted_once(tmp_path: Path, hub: Standin) -> None:
+    async def playing() -> None:
+        async with on_stage(tmp_path, hub.url) as stage:
+            flow = make_flow("/v1/search?q=x")
+            flow.request.stream = True
+            ended, flow.request.timestamp_end = flow.request.timestamp_end, None
+            await stage.call(HttpRequestHeadersHook(flow))
+            flow.request.timestamp_end = ended
+            await stage.play(flow, "connection refused")
+
+    asyncio.run(playing())
+    assert traffic(tmp_path / "journal.sqlite3").still_served == 1
 
 
 @pytest.mark.parametrize("raw", [b"curl/8.1 \xff", b"\xc3\xa4\xed\xa0\x80/1"])

@@ -1,4 +1,4 @@
-"""The mitmproxy addon: options, hooks and commands."""
+"""The mitmproxy addon: its options and hooks."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class Bridge(Commands):
     name = "hub_v1_bridge"
 
     def __init__(self) -> None:
-        """A bridge does nothing before it is configured."""
+        """Begin without components, which `configure` makes."""
         super().__init__()
         self.bridge_id = new_bridge_id()
         self.calls = Lifecycle()
@@ -47,14 +47,14 @@ class Bridge(Commands):
         self.closing: asyncio.Future[None] | None = None
 
     def load(self, loader: Loader) -> None:
-        """Declare the options, and complain about values that mitmproxy would ignore."""
+        """Declare the options, and report values that mitmproxy would ignore."""
         for option in OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
         contentview.register()
         given = loader.master.options.deferred
         for name, complaint in complaints(given).items():
             logger.error(complaint)
-            del given[name]  # or mitmproxy adds a traceback of its own
+            del given[name]  # or mitmproxy would log a traceback as well
 
     def configure(self, updated: set[str]) -> None:
         """Apply new values of options, or refuse them all."""
@@ -65,11 +65,11 @@ class Bridge(Commands):
         except (BadOption, JournalError, OSError) as error:
             if self.is_running:
                 raise exceptions.OptionsError(harmless(str(error))) from error  # type: ignore[no-untyped-call]  # mitmproxy's
-            # An error in the log ends the start as well, and brings no traceback along.
+            # An error in the log ends mitmproxy's start too, without a traceback.
             logger.error(str(error))
 
     def running(self) -> None:
-        """Warn of a set-up that will fail, and spare mitmproxy events that nobody hears."""
+        """Warn of a set-up that will fail, and save mitmproxy events without listeners."""
         self.is_running = True
         _spare_log_events(ctx.master.addons)
         if ctx.options.server and ctx.options.connection_strategy == "eager":
@@ -81,7 +81,7 @@ class Bridge(Commands):
             accept_connect(flow, self.components.config.hosts)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Open a legacy call whose body goes upstream before `request` fires, if it ever does."""
+        """Open a legacy call whose body is streamed upstream, perhaps before `request` fires."""
         if flow.request.stream and self.components is not None and not is_turned_away(flow):
             self.calls.open(flow, self.components)
 
@@ -126,7 +126,7 @@ class Bridge(Commands):
             self.calls.leave(client, self.components)
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
-        """Count a client that does not trust the bridge's CA; no flow tells of it."""
+        """Count a client that does not trust the bridge's CA, for which there is no flow."""
         host = (data.conn.sni or "").lower()
         if self.components is not None and host in self.components.config.hosts:
             address = data.conn.peername[0] if data.conn.peername else ""
@@ -145,7 +145,7 @@ class Bridge(Commands):
         """Record the calls under way and close everything, at shutdown or when the script ends.
 
         A plain function, since mitmproxy does not reload scripts whose `done` is a coroutine; at
-        shutdown it awaits what is returned.
+        shutdown it awaits the result.
         """
         self.stop_checking()
         contentview.unregister()
@@ -161,7 +161,7 @@ class Bridge(Commands):
         return self._report(components, closing) if is_shutdown else closing
 
     async def _report(self, components: Components, closing: Awaitable[None] | None) -> None:
-        """Make the last reports, while what is left of the components is closed."""
+        """Make the last reports while the components are closed."""
         journal = components.journal
         last = self.reporter.end(journal.place, journal.seen.flows, components.config.report)
         await asyncio.gather(last, *filter(None, [closing]))
@@ -182,11 +182,11 @@ class Bridge(Commands):
 
 
 class _IfHeard(logging.Filter):
-    """Fires mitmproxy's deprecated `add_log` event for lines of this package only where an addon
-    has the hook.
+    """Fires mitmproxy's deprecated `add_log` event for lines of this package only if an addon has
+    the hook.
 
-    For each line mitmproxy formats it a second time, wakes the event loop and asks all of its
-    addons, none of which listens: about 200 µs, a tenth of what a cached answer costs in all.
+    For the event mitmproxy formats the line again, wakes the event loop and asks all addons, which
+    takes about 200 µs: a tenth of the whole cost of a cached answer.
     """
 
     def __init__(self, addons: AddonManager) -> None:
@@ -203,8 +203,7 @@ class _IfHeard(logging.Filter):
 def _spare_log_events(addons: AddonManager) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LegacyLogEvents):
-            # Of a package that was loaded before, perhaps, whose class is another.
-            of_ours = [each for each in handler.filters if type(each).__name__ == _IfHeard.__name__]
-            for each in of_ours:
-                handler.removeFilter(each)
+            # An older one may be of another class, if this package was loaded before.
+            for old in [each for each in handler.filters if type(each).__name__ == "_IfHeard"]:
+                handler.removeFilter(old)
             handler.addFilter(_IfHeard(addons))

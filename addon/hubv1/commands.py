@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Commands:
-    """The addon's commands. The addon inherits them, since mitmproxy looks for them there."""
+    """The addon's commands, which the addon inherits, since mitmproxy looks for them there."""
 
     def __init__(self) -> None:
-        """Nothing is configured yet."""
+        """Begin without components."""
         self.components: Components | None = None
         self._checking: asyncio.Task[None] | None = None
         self.reporter = Reporter()

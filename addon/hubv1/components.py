@@ -1,4 +1,4 @@
-"""The components of a running bridge, which live as long as the options that they are made of."""
+"""The components of a running bridge, each made anew when the options that it needs change."""
 
 import asyncio
 import secrets
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from mitmproxy.options import Options
 
@@ -18,29 +19,27 @@ from hubv1.journal import FILE_NAME, Journal, Place
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm import upstream
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a bridge finds around it, whatever its own options say."""
+    """The surroundings of a bridge, which do not depend on its own options."""
 
-    bridge_id: str
-    """The pseudonym in Via, by which this bridge recognises its own requests."""
+    bridge_id: str  # the pseudonym in Via, by which this bridge recognises its own requests
     connections: Connections
-    confdir: Path
-    """mitmproxy's, which does not exist yet at the first start."""
-    observer: Observer | None = None
-    """Sees the exchanges with Docker's hosts."""
+    confdir: Path  # mitmproxy's, which does not exist before the first start
+    observer: Observer | None = None  # sees the exchanges with Docker's hosts
     imposed_authorization: str = field(default="", repr=False)
     """The Authorization that mitmproxy puts into every call to a reverse proxy, if any."""
-    via: str = field(init=False)
-    """The bridge's own entry in the Via header."""
+    via: str = field(init=False)  # the bridge's own entry in the Via header
 
     def __post_init__(self) -> None:
         """Derive the entry in the Via header."""
         object.__setattr__(self, "via", f"1.1 {self.bridge_id}")
 
     def transport(self) -> Transport:
-        """Open new connections to Docker's hosts."""
+        """A transport with connections of its own."""
         agent = f"hub-v1-bridge/{__version__}"
         return Transport(self.via, agent, self.connections, self.observer)
 
@@ -48,11 +47,11 @@ class Environment:
 def read_environment(
     options: Options, bridge_id: str, observer: Observer | None = None
 ) -> Environment:
-    """What mitmproxy's options say about the bridge's environment; raises OptionsError."""
+    """The environment of a bridge, from mitmproxy's options; raises OptionsError."""
     return Environment(
         bridge_id,
         upstream.connections(options),
-        upstream.confdir(options),
+        Path(options.confdir).expanduser(),
         observer,
         upstream.imposed_authorization(options),
     )
@@ -65,14 +64,13 @@ def new_bridge_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Everything that lives as long as the options that it is made of."""
+    """Everything that a bridge makes from its options."""
 
     config: Config
     limits: Limits
     environment: Environment
     keys: Mapping[str, object] = field(repr=False)
-    """What each of those below depends on: it changes when that changes. A fleet's password may be
-    in it."""
+    """The settings that each component below depends on; a fleet's password may be in them."""
     hub: HubClient
     cache: AnswerCache
     journal: Journal
@@ -81,7 +79,7 @@ class Components:
 
     @property
     def readings(self) -> Readings:
-        """The figures of the moment, for the metrics."""
+        """The current figures for the metrics."""
         return Readings(
             self.journal.seen,
             dict(self.hub.transport.statuses),
@@ -91,7 +89,7 @@ class Components:
         )
 
     def close(self, new: "Components | None" = None) -> "asyncio.Future[None] | None":
-        """Close what `new` does not take over; the Hub client closes later, once it is idle."""
+        """Close what `new` does not take over; a Hub client that is replaced closes once idle."""
         gone = {name for name, key in self.keys.items() if new is None or new.keys[name] != key}
         if "journal" in gone:
             self.journal.close()
@@ -112,10 +110,10 @@ def build_components(
     read: Callable[[], Readings],
     old: Components | None = None,
 ) -> Components:
-    """Make the components for new options; those of `old` that need not change are kept.
+    """Make the components for new options, and keep those of `old` that need not change.
 
-    The metrics call `read` for figures. Raises BadOption, JournalError or OSError; then whatever
-    was opened is closed again, and the old components go on working.
+    The metrics call `read` for figures. If this raises BadOption, JournalError or OSError, it has
+    closed what it opened, and the old components go on working.
     """
     hub_key = (config.url, config.registry_url, config.account, environment.connections)
     keys: dict[str, object] = {
@@ -125,19 +123,26 @@ def build_components(
         "metrics": config.metrics,
         "shipper": (config.journal, config.fleet),
     }
-    kept = {name for name, key in keys.items() if old and old.keys[name] == key}
-    hub = old.hub if old and "hub" in kept else hub_client(config, environment)
-    cache = old.cache if old and "cache" in kept else AnswerCache(config.cache_ttl)
-    with ExitStack() as undoing:
-        journal = old.journal if old and "journal" in kept else _journal(config, environment)
-        if "journal" not in kept:
-            undoing.callback(journal.close)
-        metrics = old.metrics if old and "metrics" in kept else _metrics(config, read)
-        if metrics and "metrics" not in kept:
-            undoing.callback(metrics.close)
-        # The last one that can fail.
-        shipper = old.shipper if old and "shipper" in kept else _shipper(config, environment)
-        undoing.pop_all()
+
+    def build(name: str, make: Callable[[], _T]) -> _T:
+        if old is None or old.keys[name] != keys[name]:
+            return make()
+        kept: _T = getattr(old, name)
+        return kept
+
+    hub = build("hub", lambda: hub_client(config, environment))
+    cache = build("cache", lambda: AnswerCache(config.cache_ttl))
+    with ExitStack() as undo:
+        journal = build("journal", lambda: _journal(config, environment))
+        if old is None or journal is not old.journal:
+            undo.callback(journal.close)
+        metrics = build(
+            "metrics", lambda: Metrics(config.metrics, read) if config.metrics else None
+        )
+        if metrics and (old is None or metrics is not old.metrics):
+            undo.callback(metrics.close)
+        shipper = build("shipper", lambda: _shipper(config, environment))
+        undo.pop_all()  # nothing can fail any more
     journal.keep_for(config.journal_days)
     if shipper:
         shipper.keep_for(config.journal_days)
@@ -146,12 +151,12 @@ def build_components(
 
 
 def hub_client(config: Config, environment: Environment) -> HubClient:
-    """Make a Hub client with connections of its own."""
+    """A Hub client with connections of its own."""
     return HubClient(config.url, config.registry_url, environment.transport(), config.account)
 
 
 def journal_place(config: Config, environment: Environment) -> Place:
-    """Where the journal is; raises JournalError if no journal can be there."""
+    """The place of the journal; raises JournalError if no journal can be there."""
     return Place(config.journal or str(environment.confdir / FILE_NAME))
 
 
@@ -159,10 +164,6 @@ def _journal(config: Config, environment: Environment) -> Journal:
     if not config.journal:
         environment.confdir.mkdir(parents=True, exist_ok=True)
     return Journal(journal_place(config, environment), environment.bridge_id, config.journal_days)
-
-
-def _metrics(config: Config, read: Callable[[], Readings]) -> Metrics | None:
-    return Metrics(config.metrics, read) if config.metrics else None
 
 
 def _shipper(config: Config, environment: Environment) -> Shipper | None:

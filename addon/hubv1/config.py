@@ -21,26 +21,25 @@ from hubv1.text import stripped, without_user_info
 PREFIX = "hub_"
 
 SECRET = "HUB_SECRET"  # noqa: S105  # its name
-"""Environment variable with the secret of `hub_username`; options are shown, a secret is not."""
-FLEET = "HUB_FLEET"
-"""Environment variable that stands in for an empty `hub_fleet`."""
+"""The environment variable with the secret of `hub_username`, since mitmproxy shows options."""
+FLEET = "HUB_FLEET"  # the environment variable that replaces an empty `hub_fleet`
 
 _URL = re.compile(r"[\w:/?#\[\]@!$&'()*+,;=.~-]+", re.ASCII)
-"""The characters of RFC 3986 without percent-encoding: URLs of the bridge go into headers."""
+"""RFC 3986's characters without percent-encoding, since URLs of the bridge go into headers."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-docker-token")
 _KINDS = {
     int: ("a whole number", re.compile(r"\s*-?\d+\s*")),
     bool: ("true or false", re.compile("true|false|toggle")),
     str: ("a string", re.compile(".*", re.DOTALL)),
 }
-"""What an option takes, in words, and how the command line spells it."""
+"""The name of each type for people, and the pattern of its values on the command line."""
 
 
 class BadOption(Exception):
-    """A value that cannot be used, and what to write instead, in one sentence."""
+    """An option has a value that cannot be used; the text says what to write instead."""
 
     def __init__(self, sentence: str) -> None:
-        """`sentence` may quote the value, which may be a URL with a password."""
+        """`sentence` may quote a URL with a password, which is masked."""
         super().__init__(without_user_info(sentence))
 
 
@@ -55,11 +54,11 @@ class Option:
 
     @property
     def type(self) -> Any:  # noqa: ANN401  # mitmproxy's: str, int, bool or Sequence[str]
-        """The type that mitmproxy is told."""
+        """The option's type in mitmproxy."""
         return Sequence[str] if isinstance(self.default, list) else type(self.default)
 
     def read(self, value: object) -> object:
-        """The value as it stands in Config; raises BadOption."""
+        """The checked value for Config; raises BadOption."""
         try:
             return self.reader(value) if self.reader else value
         except JournalError as error:
@@ -68,8 +67,8 @@ class Option:
             raise BadOption(f"{self.name} {error}.") from error
 
 
-# Readers: each turns the value of an option into its field of Config, or raises ValueError with
-# what follows the option's name in a sentence, or JournalError with a sentence of its own.
+# Readers turn the value of an option into its field of Config. They raise ValueError with the rest
+# of a sentence that begins with the option's name, or JournalError with a whole sentence.
 
 
 def _whole(least: int, most: int, unit: str) -> Callable[[int], int]:
@@ -91,11 +90,16 @@ def _rules(given: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(map(read_rule, given))
 
 
-def _brownout(text: str) -> Brownout:
-    try:
-        return read_brownout(text)
-    except ValueError as error:
-        raise ValueError(f"takes windows such as 5m/1h: {error}") from error
+def _explained(reader: Callable[[Any], Any], example: str) -> Callable[[Any], Any]:
+    """A reader whose errors also say what the option takes."""
+
+    def read(value: object) -> object:
+        try:
+            return reader(value)
+        except ValueError as error:
+            raise ValueError(f"takes {example}: {error}") from error
+
+    return read
 
 
 def _hosts(given: Sequence[str]) -> frozenset[str]:
@@ -135,35 +139,26 @@ def _header(name: str) -> str:
 
 
 def _networks(given: Sequence[str]) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(each.strip(), strict=False) for each in given)
-    except ValueError as error:
-        raise ValueError(f"takes addresses or networks such as 10.0.0.0/8: {error}") from error
+    return tuple(ip_network(each.strip(), strict=False) for each in given)
 
 
 def _reports(given: Sequence[str]) -> tuple[Path, ...]:
-    """The files; one value may name several, separated by commas."""
+    """The paths in all values, each of which may have several, separated by commas."""
     names = [name.strip() for value in given for name in value.split(",")]
     return tuple(_report(name) for name in names if name)
 
 
 def _report(name: str) -> Path:
     path = Path(name).expanduser()
-    try:
-        format_of(path)
-    except ValueError as error:
-        raise ValueError(f"takes files for reports: {error}") from error
+    _explained(format_of, "files for reports")(path)
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"takes files in folders that exist, not {name!r}")
     return path.absolute()
 
 
 def _address(address: str) -> str:
-    try:
-        if address:
-            split_address(address)
-    except ValueError as error:
-        raise ValueError(f"takes an address such as 127.0.0.1:9464: {error}") from error
+    if address:
+        split_address(address)
     return address
 
 
@@ -192,7 +187,7 @@ def _option(
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All options, and what their checked values are: one field each, named without `hub_`."""
+    """The checked values of all options, each in a field that is named without `hub_`."""
 
     mode: Mode = _option(  # noqa: RUF009  # a field
         "translate",
@@ -209,7 +204,7 @@ class Config:
     brownout: Brownout = _option(  # noqa: RUF009  # a field
         "5m/1h",
         "When v1 is gone in brownout mode: 5m/1h is the first 5 minutes of each hour (UTC).",
-        _brownout,
+        _explained(read_brownout, "windows such as 5m/1h"),
     )
     hosts: frozenset[str] = _option(
         list(LEGACY_HOSTS),
@@ -257,7 +252,7 @@ class Config:
     trusted_proxies: tuple[Network, ...] = _option(
         [],
         "Addresses or networks of proxies in front of the bridge whose X-Forwarded-For is trusted.",
-        _networks,
+        _explained(_networks, "addresses or networks such as 10.0.0.0/8"),
     )
     journal: str = _option(
         "",
@@ -292,9 +287,12 @@ class Config:
         False,
         "Show the bridge's requests to Docker's hosts as flows, without credentials and tokens.",
     )
-    metrics: str = _option("", "host:port to serve Prometheus metrics on. Empty: none.", _address)
-    account: Basic | None = None
-    """The bridge's own: `hub_username` with the secret from the environment."""
+    metrics: str = _option(
+        "",
+        "host:port to serve Prometheus metrics on. Empty: none.",
+        _explained(_address, "an address such as 127.0.0.1:9464"),
+    )
+    account: Basic | None = None  # `hub_username` with the secret from the environment
 
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -306,8 +304,8 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 def read_config(values: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Config:
     """Check the values of all options; raises BadOption.
 
-    The environment may hold the secret of `hub_username` (HUB_SECRET) and a stand-in for an empty
-    `hub_fleet` (HUB_FLEET).
+    The environment may have the secret of `hub_username` (HUB_SECRET) and a replacement for an
+    empty `hub_fleet` (HUB_FLEET).
     """
     environment = environment or {}
     fleet = stripped(values["hub_fleet"]) or stripped(environment.get(FLEET, ""))
@@ -332,11 +330,11 @@ def _account(user: str, secret: str) -> Basic | None:
 
 
 def complaints(given: Mapping[str, object]) -> dict[str, str]:
-    """What is wrong with options given before the addon was loaded: a sentence for each name.
+    """A sentence for each wrong option that was given before the addon was loaded, by its name.
 
-    mitmproxy ignores a name it does not know, and a value of the wrong type disables the addon
-    without a word, so both are checked here. `given` is mitmproxy's OptManager.deferred: strings of
-    the command line as a list in `val`, values of config.yaml as they are.
+    mitmproxy ignores an unknown name, and a value of the wrong type silently disables the addon, so
+    both are checked here. `given` is mitmproxy's OptManager.deferred, which has strings of the
+    command line as a list in `val`, and plain values of config.yaml.
     """
     found = {
         name: _complaint(name, getattr(value, "val", value))

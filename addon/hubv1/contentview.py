@@ -15,11 +15,9 @@ from hubv1.replacements import Field, Replacement, replacement
 from hubv1.text import bounded, printable, readable
 
 NAME = "Hub-v1"
-MOST_ELEMENTS = 50
-"""Elements of an answer that are shown; the others are only counted."""
+MOST_ELEMENTS = 50  # of an answer that are shown; further ones are only counted
 
-_PRIORITY = 2
-"""Above that of the view of JSON, which is 1."""
+_PRIORITY = 2  # above that of the view of JSON, which is 1
 _LEFT, _WIDEST = "v1 answer", 60
 
 
@@ -56,7 +54,7 @@ class HubV1View:
             return -1
         entry = saved_record(flow)
         if entry is None or entry.verdict is Verdict.RETIRING:
-            return -1  # of v2 an answer is shown as it is
+            return -1  # other views show v2's own answers
         return _PRIORITY if entry.outcome is Outcome.TRANSLATED else -1
 
     def __lt__(self, other: Any) -> bool:  # noqa: ANN401  # any view; mitmproxy sorts them
@@ -64,9 +62,9 @@ class HubV1View:
 
 
 def register() -> None:
-    """Add the view, in place of one that an unloaded script may have left."""
+    """Add the view, and remove one that an earlier loading of the addon may have left."""
     unregister()
-    contentviews.add(HubV1View())  # type: ignore[arg-type]  # it is what either version takes
+    contentviews.add(HubV1View())  # type: ignore[arg-type]  # fits both versions' interfaces
 
 
 def unregister() -> None:
@@ -87,7 +85,8 @@ def _text(data: bytes, flow: Flow | None) -> str:
 
 
 def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: bytes) -> str:
-    """What to call instead, and the values of a v1 answer, each with its source in v2."""
+    """A text about a call: what to call instead, and each value of v1's answer next to its source
+    in v2."""
     found = replacement(
         route_named(entry.route),
         repository_or_none(entry.namespace, entry.repository),
@@ -95,20 +94,20 @@ def side_by_side(entry: CallRecord, upstream_requests: Sequence[str], body: byte
         signed=entry.is_signed,
         paged=entry.is_paged,
     )
-    unasked = "none: an equal call had the answer" if entry.cache == "hit" else "none"
+    no_requests = "none: an equal call had the answer" if entry.cache == "hit" else "none"
     code = found.line or (found.snippets[0].code if found.snippets else "")
     parts = [
         [f"{entry.http_request_method} {entry.url_path}: {entry.ending}"],
         ["Call instead:", *_indented(filter(None, [found.instead, found.new, *code.splitlines()]))],
         _table(list(_rows(entry, found, body))),
-        ["Requests to Docker's hosts:", *_indented(upstream_requests or [unasked])],
+        ["Requests to Docker's hosts:", *_indented(upstream_requests or [no_requests])],
         ["Caller:", *_indented([entry.caller])],
     ]
     return "\n\n".join("\n".join(map(printable, part)) for part in parts if part)
 
 
 def _rows(entry: CallRecord, found: Replacement, body: bytes) -> Iterator[tuple[str, str]]:
-    """Each value of an answer with its source in v2."""
+    """Each value of an answer, with its source in v2."""
     elements = _elements(body) if found.fields else None
     if elements is None:
         text = bounded(readable(body[: 4 * MOST_ELEMENTS]))

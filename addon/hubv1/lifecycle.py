@@ -1,6 +1,6 @@
-"""A call from its first hook to its row: opened, answered, recorded, cut short, left.
+"""The life of a call, from its first hook to its row in the journal.
 
-Calls to what Docker retires next of API v2 are passed on, and recorded after their answer.
+Calls to routes of API v2 that Docker retires next are passed on, and recorded after their answer.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from hubv1.api.translation import as_deprecated
 from hubv1.api.v2 import with_links_to
 from hubv1.calls import (
     PendingCall,
+    RequestSnapshot,
     Result,
     answer_call,
     decide,
@@ -53,12 +54,14 @@ _LOOP = (
     "A call came back to this bridge: hub_url %s leads here, perhaps through a hosts file or a "
     "redirect on this machine. Set hub_url to an address that does not."
 )
+_TEMPORARY = ("rate_limited", "unreachable")
+"""Errors of a page that a caller gets instead of Hub's refusal: a later attempt may succeed."""
 
 
 class Lifecycle:
     """The calls that are under way, by the ids of their flows.
 
-    Every method takes the components of the moment, so that new options apply from the next step.
+    Every method takes the current components, so that new options apply from the next step on.
     """
 
     def __init__(self) -> None:
@@ -66,29 +69,28 @@ class Lifecycle:
         self.pending: dict[str, PendingCall] = {}
 
     def open(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
-        """Recognise a legacy call that is to be recorded, and decide what becomes of it."""
+        """Recognise a call that has to be recorded, and decide what becomes of it."""
         if flow.id in self.pending:
             return self.pending[flow.id]
         if flow.live and is_claimed(flow) and not is_replay(flow):
-            return None  # the addon was reloaded meanwhile, and the one before recorded the call
+            return None  # recorded by the addon that was loaded before this one
         saved = None if flow.live else saved_record(flow)
         if saved is not None:
             snapshot = take_snapshot(flow)
             return self._begin(PendingCall(flow, call_of(saved), Outcome.OBSERVED, snapshot, saved))
-        config = components.config
-        call = legacy_call(flow, config.hosts)
+        call = legacy_call(flow, components.config.hosts)
         if call is None:
             return self._open_retiring(flow, components)
         decided = _decide(flow, call, components)
         if decided is None:
-            components.journal.seen.still_served += not is_replay(flow)
+            # Of the hooks for a streamed request, `request` alone counts it.
+            is_first = not flow.live or (_is_complete(flow) and flow.error is None)
+            components.journal.seen.still_served += is_first and not is_replay(flow)
             return None
-        imposed = components.environment.imposed_authorization
-        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
-        return self._begin(PendingCall(flow, call, decided, request))
+        return self._begin(PendingCall(flow, call, decided, _snapshot(flow, components)))
 
     def answer(self, pending: PendingCall, components: Components) -> Awaitable[None] | None:
-        """Do what was decided; nothing for a call that is passed on."""
+        """Answer a call as it was decided; a call that is passed on gets no answer here."""
         if pending.decided is Outcome.TRANSLATED:
             result = _result_at_once(pending, components)
             if result is None:
@@ -103,13 +105,13 @@ class Lifecycle:
         return None
 
     def has_to_read(self, flow: http.HTTPFlow) -> bool:
-        """Whether the body of the response tells what the call is."""
+        """Whether the body of the response has to be read to recognise the call."""
         pending = self.pending.get(flow.id)
         is_refused = flow.response is not None and flow.response.status_code == 403
         return is_refused and pending is not None and pending.is_page
 
     def record(self, flow: http.HTTPFlow, components: Components) -> Awaitable[None] | None:
-        """Record the call, if the flow is one; its answer does not leave before that is done."""
+        """Record the call of a flow, if it has one; its answer leaves only after that."""
         pending = self.pending.get(flow.id)
         if pending is not None and pending.call.route.verdict is Verdict.RETIRING:
             return self._record_retiring(pending, components)
@@ -118,13 +120,13 @@ class Lifecycle:
 
     def cut_short(self, flow: http.HTTPFlow, error: str, components: Components) -> None:
         """Note that a flow ends without an answer, perhaps before its request was complete."""
-        is_incomplete = flow.request.stream or not _is_heard(flow)
+        is_incomplete = flow.request.stream or not _is_complete(flow)
         if is_incomplete and not is_claimed(flow):
             self.open(flow, components)
         pending = self.pending.get(flow.id)
         if pending is None:
             return
-        if pending.decided is Outcome.TRANSLATED and not _is_heard(flow):
+        if pending.decided is Outcome.TRANSLATED and not _is_complete(flow):
             pending.leave()
             pending.finish(failure("client_left"))
         pending.cut_short("connection", error)
@@ -132,25 +134,25 @@ class Lifecycle:
     def leave(self, client: connection.Client, components: Components) -> None:
         """Stop the work for a client that is gone."""
         for pending in list(self.pending.values()):
-            # A replay goes on without the client that once made the call.
+            # A replay does not need the client that once made the call.
             if pending.flow.client_conn.id != client.id or pending.is_replay:
                 continue
             pending.leave()
             if not pending.flow.live:
-                # Killed while it was intercepted: mitmproxy fires no hook for it any more.
+                # Killed while it was intercepted: mitmproxy fires no further hook for it.
                 pending.cut_short("connection", str(pending.flow.error))
                 self._record_unawaited(pending, components)
 
     def shut_down(self, components: Components) -> None:
-        """Record the calls that the end of the process cuts."""
+        """Record the calls that the end of the process cuts off."""
         for pending in list(self.pending.values()):
-            pending.stop()  # or it would go on, with connections that nobody closes
-            if pending.response is None:  # else the answer still leaves
+            pending.stop()  # or its connections would stay open
+            if pending.response is None:  # otherwise the answer still leaves
                 pending.cut_short("shutdown", "the bridge was shut down before it had an answer")
             self._record_unawaited(pending, components)
 
     def restart(self, components: Components) -> None:
-        """Answer 503 to the calls that the bridge still works on, and record all pending ones."""
+        """Answer 503 to the calls that the bridge is still working on, and record all calls."""
         for pending in list(self.pending.values()):
             if pending.task is not None and pending.response is None:
                 pending.stop()
@@ -161,51 +163,36 @@ class Lifecycle:
             self._record_unawaited(pending, components)
 
     def _open_retiring(self, flow: http.HTTPFlow, components: Components) -> PendingCall | None:
-        """Recognise a call to what Docker retires next, unless it is the bridge's own."""
+        """Recognise a call to a route that Docker retires next, unless it is the bridge's own."""
         if is_first_page(flow.request.data.path):
-            return None  # other traffic, however it is answered
-        config = components.config
-        call = retiring_call(flow, config.url)
+            return None  # nobody is refused this page
+        call = retiring_call(flow, components.config.url)
         if call is None or components.environment.bridge_id in header(flow, "Via"):
             return None
-        imposed = components.environment.imposed_authorization
-        request = take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
-        pending = PendingCall(flow, call, Outcome.OBSERVED, request)
+        pending = PendingCall(flow, call, Outcome.OBSERVED, _snapshot(flow, components))
         if not pending.is_page:
             return self._begin(pending)
-        self.pending[flow.id] = pending  # nothing is said of a page that Hub gives
+        self.pending[flow.id] = pending  # claimed only if Hub refuses the page
         return pending
 
     def _record_retiring(
         self, pending: PendingCall, components: Components
     ) -> Awaitable[None] | None:
-        """Record such a call without a wait; a page that is refused is read on before, if it may
-        be, and one that is given is other traffic."""
-        if pending.is_page and not is_refused_page(pending.flow):
-            del self.pending[pending.flow.id]
-        elif _may_read_on(pending, components):
+        """Record a call to a retiring route, after reading the page that Hub refused if possible.
+
+        A page that Hub gives is other traffic.
+        """
+        if _may_read_on(pending, components):
             return self._read_on(pending, components)
-        else:
-            self._note(pending, components)
+        self._record_unawaited(pending, components)
         return None
 
     async def _read_on(self, pending: PendingCall, components: Components) -> None:
-        """Put Hub's page in the place of its refusal, read with the bridge's account."""
+        """Replace Hub's refusal by the page, read with the bridge's account."""
         result = await _ask(pending, components)
-        if pending.response is None:  # else a restart has answered
+        if pending.response is None:  # otherwise a restart has answered
             _finish_page(pending, result, components)
-        self._note(pending, components)
-
-    def _note(self, pending: PendingCall, components: Components) -> None:
-        """Record a call that does not wait for that, as well as may be."""
-        if self.pending.pop(pending.flow.id, None) is None:
-            return  # a restart or the end of the process has
-        entry = _annotated(pending, components)
-        if not pending.is_replay:
-            components.journal.record_unawaited(entry)
-            if components.metrics is not None:
-                components.metrics.count(entry)
-        logger.info("%s", entry.line)
+        self._record_unawaited(pending, components)
 
     def _begin(self, pending: PendingCall) -> PendingCall:
         self.pending[pending.flow.id] = pending
@@ -214,17 +201,21 @@ class Lifecycle:
 
     async def _translate(self, pending: PendingCall, components: Components) -> None:
         result = await _ask(pending, components)
-        if pending.response is None:  # else a restart has answered
+        if pending.response is None:  # otherwise a restart has answered
             _finish(pending, result, components)
 
     def _record_unawaited(self, pending: PendingCall, components: Components) -> None:
-        """Record a call that nobody waits for any more; closing the journal writes its row."""
-        del self.pending[pending.flow.id]
-        if pending.is_page and not is_refused_page(pending.flow):
+        """Record a call without waiting for its row, unless a restart has done so, or the call was
+        for a page that Hub gave."""
+        if self.pending.pop(pending.flow.id, None) is None:
+            return
+        # A page that the bridge has read was refused before.
+        if pending.is_page and pending.response is None and not is_refused_page(pending.flow):
             return
         entry = _annotated(pending, components)
         if not pending.is_replay:
             components.journal.record_unawaited(entry)
+        _announce(pending, entry, components)
 
 
 def answer_loop(flow: http.HTTPFlow, components: Components) -> None:
@@ -232,37 +223,42 @@ def answer_loop(flow: http.HTTPFlow, components: Components) -> None:
     _set_response(flow, failure("loop"), "", components)
 
 
+def _snapshot(flow: http.HTTPFlow, components: Components) -> RequestSnapshot:
+    config, imposed = components.config, components.environment.imposed_authorization
+    return take_snapshot(flow, config.caller_header, config.trusted_proxies, imposed)
+
+
 def _decide(flow: http.HTTPFlow, call: Call, components: Components) -> Outcome | None:
     config = components.config
     decided = decide(
         call,
-        mode_for(flow, config.rule, config.mode) if config.rule else config.mode,
-        live=flow.live and not flow.response and not (flow.error and _is_heard(flow)),
+        mode_for(flow, config.rule, config.mode),
+        live=flow.live and not flow.response and not (flow.error and _is_complete(flow)),
         is_dark=config.brownout.is_on(time.time()),
     )
     if flow.request.stream and decided is not None:
-        return Outcome.PASSED  # its body goes upstream already, so it cannot be answered
+        return Outcome.PASSED  # its body is on its way upstream, so it cannot be answered here
     return decided
 
 
-def _is_heard(flow: http.HTTPFlow) -> bool:
+def _is_complete(flow: http.HTTPFlow) -> bool:
     """Whether the request was read to its end, so that its hook has fired."""
     return flow.request.timestamp_end is not None
 
 
 def _result_at_once(pending: PendingCall, components: Components) -> Result | None:
-    """The result for a call of which nobody has to be asked, so that it needs no task."""
+    """The result for a call that needs no request and so no task; None for any other."""
     if components.environment.bridge_id in pending.request.via:
         return failure("loop")
     if pending.flow.client_conn.state is ConnectionState.CLOSED and not pending.is_replay:
-        # The client was gone before this hook, and client_disconnected had nothing to end.
+        # The client left before this hook, when client_disconnected found nothing to stop.
         pending.leave()
         return failure("client_left")
-    return components.cache.kept(pending.call, pending.request.credentials)
+    return components.cache.fresh(pending.call, pending.request.credentials)
 
 
 async def _ask(pending: PendingCall, components: Components) -> Result:
-    """The result for a call from Docker's hosts, or from an equal call."""
+    """The result for a call, from Docker's hosts or from an equal call."""
     call, request = pending.call, pending.request
     credentials, caller = request.credentials, request.caller
     fetch = partial(answer_call, call, components.hub, components.limits, credentials, caller)
@@ -276,14 +272,14 @@ async def _ask(pending: PendingCall, components: Components) -> Result:
             return failure("client_left")
         raise  # mitmproxy is shutting down
     except Exception as error:
-        # A hook that raises lets the request pass as it is; a fault of ours must not.
+        # If a hook raises, mitmproxy sends the request to the dead host.
         logger.exception("The bridge failed on %s", call)
         return failure("internal", f"the bridge failed: {type(error).__name__}")
 
 
 def _may_read_on(pending: PendingCall, components: Components) -> bool:
-    """Whether the refused page of a call may be read with the bridge's account: not where the
-    caller signs in, by whatever means."""
+    """Whether a call's page was refused and may be read with the bridge's account, which is only
+    for callers that send no Authorization at all."""
     config = components.config
     return (
         pending.is_page
@@ -292,16 +288,13 @@ def _may_read_on(pending: PendingCall, components: Components) -> bool:
         and pending.is_live
         and pending.request.credentials.kind == "none"
         and bool(pending.call.target)
+        and is_refused_page(pending.flow)
     )
 
 
-_RETRIED = ("rate_limited", "unreachable")
-"""What may come right: the caller hears of it instead of a refusal, which is for good."""
-
-
 def _finish_page(pending: PendingCall, result: Result, components: Components) -> None:
-    """Give the page, or an error that passes; else the refusal stays as it came."""
-    if result.error_type and result.error_type not in _RETRIED:
+    """Answer with the page, or with a temporary error; otherwise Hub's refusal stays."""
+    if result.error_type and result.error_type not in _TEMPORARY:
         pending.result = result
         pending.error_type, pending.error = result.error_type, result.error
         return
@@ -324,7 +317,7 @@ def _finish(pending: PendingCall, result: Result, components: Components) -> Non
 
 
 def _successor(call: Call, components: Components) -> str:
-    """URL of the v2 call to make instead; empty if nothing replaces it."""
+    """The URL of the v2 call to make instead; empty if nothing replaces the call."""
     path = call.replacement_path
     return components.config.url + path if path else ""
 
@@ -341,14 +334,12 @@ def _set_response(
 
 
 async def _record(pending: PendingCall, components: Components) -> None:
-    """Return once the call is on disk, or is refused because it has to be and cannot."""
+    """Wait until the call is on disk; refuse it if it has to be and cannot."""
     entry = _annotated(pending, components)
-    if pending.is_replay:
-        logger.info("%s (a replay, not counted)", entry.line)
-        return
     is_required = components.config.journal_required and pending.is_answered
     try:
-        await components.journal.record(entry, is_required=is_required)
+        if not pending.is_replay:
+            await components.journal.record(entry, is_required=is_required)
     except NotRecorded as loss:
         if loss.first:
             logger.error(
@@ -359,15 +350,23 @@ async def _record(pending: PendingCall, components: Components) -> None:
             )
         if is_required:
             _refuse(pending, components)
+    _announce(pending, entry, components)
+
+
+def _announce(pending: PendingCall, entry: CallRecord, components: Components) -> None:
+    """Log a call, and count it in the metrics."""
+    if pending.is_replay:
+        logger.info("%s (a replay, not counted)", entry.line)
+        return
     if components.metrics is not None:
         components.metrics.count(entry)
     logger.info("%s", entry.line)
 
 
 def _annotated(pending: PendingCall, components: Components) -> CallRecord:
-    """The record of a call as it stands, once it is in the flow too."""
+    """The current record of a call, which is also saved in its flow."""
     entry, flow = pending.record(components.environment.bridge_id), pending.flow
-    # A replay keeps the record of what the caller once got.
+    # In the flow of a replay the record of the caller's own call stays.
     before = saved_record(flow) if pending.is_replay else None
     if components.config.anonymize:
         entry, before = anonymized(entry), before and anonymized(before)
@@ -384,7 +383,7 @@ def _annotated(pending: PendingCall, components: Components) -> CallRecord:
 def _refuse(pending: PendingCall, components: Components) -> None:
     flow = pending.flow
     if flow.response and flow.response.stream and flow.killable:
-        # Its head has left already.
+        # The client has the status line already.
         flow.kill()  # type: ignore[no-untyped-call]  # mitmproxy's
         return
     _finish(pending, failure("not_recorded"), components)

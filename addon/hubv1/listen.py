@@ -1,7 +1,7 @@
-"""Addresses to listen on: whether they are free, and who may call what is for this machine alone.
+"""Addresses to listen on: whether they are free, and who may call a server on loopback.
 
-A page on the internet can lead a browser to 127.0.0.1 by a name of its own that resolves there.
-So what listens on loopback answers only to the names of loopback.
+A page on the internet can lead a browser to 127.0.0.1 by a host name that resolves to it. So
+servers on loopback answer only requests for loopback's own names.
 """
 
 import errno
@@ -12,8 +12,7 @@ from ipaddress import ip_address
 
 from hubv1.text import plainly
 
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # to be recognised, not to be listened on
-"""The hosts that stand for every address of this machine."""
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # the hosts for all addresses of this machine
 
 METRICS = "hub_metrics"
 
@@ -27,21 +26,17 @@ _SOCKETS = {
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An address on which mitmproxy takes calls, or shows something."""
+    """An address of a proxy mode, of mitmweb or of the metrics."""
 
-    kind: str
-    """mitmproxy's name of the mode (regular, reverse, …), mitmweb, or METRICS."""
+    kind: str  # mitmproxy's name of the mode (regular, reverse, …), mitmweb, or METRICS
     host: str
-    port: int | None
-    """None if the mode listens on no port."""
-    target: str = ""
-    """URL that a reverse proxy stands in front of."""
-    transport: str = "tcp"
-    """tcp, udp or both."""
+    port: int | None  # None if the mode listens on no port
+    target: str = ""  # the URL of the server behind a reverse proxy
+    transport: str = "tcp"  # tcp, udp or both
 
     @property
     def is_for_others(self) -> bool:
-        """Whether it takes calls from other machines."""
+        """Whether other machines can reach it."""
         return self.port is not None and not is_loopback(self.host)
 
     @property
@@ -51,13 +46,13 @@ class Listener:
 
     @property
     def shown(self) -> str:
-        """Its address as people write it, `*` for every address of this machine."""
+        """The address for people, with `*` for all addresses of this machine."""
         return f"{'*' if self.host in EVERYWHERE else bracketed(self.host)}:{self.port}"
 
     def problem(self, for_root: str) -> tuple[str, str] | None:
         """Why it cannot listen now, and what to do: `for_root` if only root may use the port.
 
-        None if it can. It takes the address and releases it at once.
+        None if it can. To find out, it binds the address for a moment.
         """
         try:
             for kind in _SOCKETS[self.transport] if self.port is not None else ():
@@ -69,7 +64,7 @@ class Listener:
         return None
 
     def why_not(self, error: OSError) -> str:
-        """What an error in listening there means, as a sentence."""
+        """A sentence for people about an error in listening on the address."""
         if isinstance(error, socket.gaierror):
             return f"The name {self.host} does not resolve."
         if error.errno == errno.EADDRINUSE:
@@ -84,7 +79,7 @@ class Listener:
         found = socket.getaddrinfo(self.host or None, self.port, type=kind, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in found:
             if family is socket.AF_INET6 and not (socket.has_dualstack_ipv6() or self.host):
-                continue  # if IPv6 is off, what listens everywhere listens on IPv4 alone
+                continue  # without IPv6, a server on all addresses listens on IPv4 alone
             with socket.socket(family, kind) as probe:
                 if kind is socket.SOCK_STREAM:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,12 +99,12 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def bracketed(host: str) -> str:
-    """A host for a URL: an IPv6 address in brackets."""
+    """A host as in a URL, with brackets around an IPv6 address."""
     return f"[{host}]" if ":" in host else host
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address without a port, is this machine and nobody else."""
+    """Whether `host`, a name or an address without a port, is on the loopback interface."""
     name = host.strip().lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -120,6 +115,6 @@ def is_loopback(host: str) -> bool:
 
 
 def is_welcome(listening: str, host_header: str) -> bool:
-    """Whether a request with that Host header is meant for what listens at `listening`."""
+    """Whether a server at the address `listening` answers a request with that Host header."""
     name = re.sub(r"(?<!:):\d+$", "", host_header)
     return not is_loopback(listening) or is_loopback(name)

@@ -1,7 +1,6 @@
-"""Metrics for Prometheus: how many calls there were, how they ended and how long they took.
+"""Metrics for Prometheus: the number of calls, how they ended and how long they took.
 
-Callers, repositories and tags are not labels, since their number has no bound: the journal has
-those.
+Callers, repositories and tags are no labels, since their number has no bound; the journal has them.
 """
 
 import contextlib
@@ -12,8 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -25,9 +24,6 @@ from hubv1.api.routes import ROUTES, Outcome, is_retiring
 from hubv1.fleet import ShippingStatus
 from hubv1.journal import CallRecord, Seen
 from hubv1.listen import METRICS, Listener, is_welcome, split_address
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +37,9 @@ class Readings:
     seen: Seen = field(default_factory=Seen)
     upstream: Mapping[str, int] = field(default_factory=dict)
     """Requests to Docker's hosts by status, `none` for those without an answer."""
-    waiting: int = 0
-    """Calls that wait to be written to the journal."""
+    waiting: int = 0  # calls that wait to be written to the journal
     fleet: ShippingStatus | None = None
-    lost: int = 0
-    """Calls that were answered and are not in the journal."""
+    lost: int = 0  # calls that were answered and are not in the journal
 
 
 class Metrics(Collector):
@@ -54,7 +48,7 @@ class Metrics(Collector):
     def __init__(self, address: str, read: Callable[[], Readings]) -> None:
         """Serve on `address`, `host:port`; raises ValueError or OSError if that is impossible.
 
-        The server calls `read` in a thread of its own.
+        The server calls `read` in its own thread.
         """
         self._read = read
         registry = CollectorRegistry()
@@ -65,7 +59,7 @@ class Metrics(Collector):
             ("route", "outcome"),
             registry=registry,
         )
-        # From 0 on, since `increase` does not see the call with which a counter begins.
+        # Counters begin at 0, since PromQL's `increase` ignores the first value of a series.
         for route, outcome in itertools.product(ROUTES, Outcome):
             self._calls.labels(route.name, outcome)
         self._retiring = Counter(
@@ -96,11 +90,11 @@ class Metrics(Collector):
 
     @property
     def port(self) -> int:
-        """The port that they are served on."""
+        """The port of the server."""
         return int(self._server.server_port)
 
     def count(self, entry: CallRecord) -> None:
-        """Count a call; those to API v2 apart."""
+        """Count a call; calls to API v2 have a counter of their own."""
         if is_retiring(entry.route):
             self._retiring.labels(entry.route, entry.outcome).inc()
             return
@@ -110,7 +104,7 @@ class Metrics(Collector):
             self._cache.labels(entry.cache).inc()
 
     def collect(self) -> Iterator[Metric]:
-        """The figures that other components count, for Prometheus' client."""
+        """The figures that other components count, for the Prometheus client."""
         now = self._read()
         info = GaugeMetricFamily("hub_v1_bridge_info", "The bridge.", labels=("version",))
         info.add_metric((__version__,), 1)
@@ -160,7 +154,7 @@ class Metrics(Collector):
     def close(self) -> None:
         """Stop serving."""
         with contextlib.suppress(OSError):
-            # Wakes the server's thread, which looks for the end only twice a second.
+            # Wakes the server's thread, which would notice `shutdown` only twice a second.
             self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
@@ -183,8 +177,8 @@ class _Silent(WSGIRequestHandler):
         """Log nothing: Prometheus scrapes every few seconds."""
 
 
-def _serve(listener: Listener, show: "WSGIApplication") -> WSGIServer:
-    def guarded(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+def _serve(listener: Listener, show: WSGIApplication) -> WSGIServer:
+    def guarded(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if is_welcome(listener.host, environment.get("HTTP_HOST", "")):
             return show(environment, start)
         start("403 Forbidden", [("Content-Type", "text/plain")])

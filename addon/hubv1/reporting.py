@@ -1,11 +1,11 @@
 """Reports that the bridge itself makes of its journal: on demand, and when it ends.
 
-A report is made by a process beside the bridge, one at a time, and within a time: what a large
-journal takes of memory and time is not the bridge's, no call is held up, and the bridge can end it.
-The few lines of a summary come from a few rows of the journal, however many callers it has. At the
-bridge's end, where there is little time, a report that names the latest callers stands first.
+A separate process makes one report at a time, within a time limit: a large journal takes no memory
+of the bridge and holds up no call, and the bridge can kill the process. The few lines of a summary
+need only a few rows of the journal, however many callers it has. When the bridge ends, and has
+little time, it first writes a report that names the latest callers alone.
 
-The report is loaded by whoever asks for one: nothing that starts with the bridge needs it.
+The package `report` is imported only when a report is made, not when the bridge starts.
 """
 
 import asyncio
@@ -34,57 +34,54 @@ SUFFIXES: Mapping[str, str] = {
     ".txt": "terminal",
     ".xml": "junit",
 }
-"""The format that the suffix of a report's file stands for."""
+"""The format of a report by the suffix of its file."""
 
 END_SECONDS = 1.0
-"""How long the bridge's end may take for the summary alone: it ends within two seconds then."""
+"""How long the summary may take at the bridge's end, which then takes two seconds in all."""
 END_SECONDS_WITH_FILES = 6.5
-"""How long the bridge's end may take if files are to be written: Docker kills what has not ended
-ten seconds after it was told to, and the journal is closed before, the rest of mitmproxy after."""
+"""How long the reports may take at the bridge's end: Docker kills a process that has not ended in
+ten seconds, during which the journal and the rest of mitmproxy are closed too."""
 
 _ALERT = logging.INFO + 1
-"""mitmproxy.log.ALERT: shown in the console's status bar too. Loading it would take the process of
-a report longer than a small report."""
+"""mitmproxy.log.ALERT, also shown in the console's status bar. Importing it would take the process
+of a report longer than a small report."""
 _SUMMARY_SECONDS = 30.0
-_REPORT_SECONDS = 300.0
-"""On demand, while calls are answered."""
+_REPORT_SECONDS = 300.0  # on demand, while calls are answered
 NAMED = 10_000
-"""Callers that have a name in a report while there is little time: a day has no more, and they take
-a second."""
-_MEGABYTES = 512
-"""Memory that a report may take: one of half a million callers needs as much."""
+"""Callers that a report names when there is little time: as many as a day has, in a second."""
+_MEGABYTES = 512  # of memory for a report, which suffices for half a million callers
 _ENDED = "the bridge ended before it was made"
 _ADDON = Path(__file__).parents[1]
 
 
 def format_of(path: Path) -> str:
-    """The format that the suffix of a file's name stands for; raises ValueError."""
+    """The format for the suffix of a file's name; raises ValueError."""
     form = SUFFIXES.get(path.suffix.lower())
     if form is None:
-        raise ValueError(f"a report's name ends in {', '.join(SUFFIXES)}, not as {path.name!r}")
+        raise ValueError(f"a report's name ends in {', '.join(SUFFIXES)}, unlike {path.name!r}")
     return form
 
 
 class Reporter:
-    """Makes reports while the bridge goes on answering, and the last ones at its end."""
+    """Makes reports while the bridge is running, and the last ones when it ends."""
 
     def __init__(self) -> None:
-        """No report is being made yet."""
+        """Begin without reports under way."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
     def write(self, place: Place, path: Path) -> None:
-        """Begin to write the report there, and log when it is done."""
+        """Begin to write the report to a file, and log when it is done."""
         self._begin(_write(place, [path], _REPORT_SECONDS, self._turn))
 
     def summarise(self, place: Place) -> None:
-        """Begin to log the report in a few lines, the state in the console's status bar too."""
+        """Begin to log a summary, whose first line the console's status bar shows too."""
         self._begin(_log_summary(place, _ALERT, _SUMMARY_SECONDS))
 
     async def end(self, place: Place, flows: int, paths: Sequence[Path]) -> None:
-        """Log the last summary and write the reports that were asked for, in a bounded time.
+        """Log the last summary and write the wanted reports, in a bounded time.
 
-        `flows` is how many there were in this run; the report is of all that the journal has.
+        `flows` is their number in this run; the report covers everything in the journal.
         """
         seconds = END_SECONDS_WITH_FILES if paths or self._tasks else END_SECONDS
         intro = f"{number(flows, 'flow')} in this run. The journal {place} has:"
@@ -94,7 +91,7 @@ class Reporter:
         await asyncio.gather(*works)
 
     async def _stop(self, seconds: float) -> None:
-        """Wait for what was begun, and give up what takes longer."""
+        """Wait for the reports under way, and cancel those that take longer."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
@@ -110,67 +107,63 @@ class Reporter:
 async def _write(
     place: Place, paths: Sequence[Path], seconds: float, turn: asyncio.Lock | None = None
 ) -> None:
-    """Have the report written to these files, and log of each what became of it.
+    """Write the report to these files, and log the result for each.
 
-    With a turn to wait for there is time: calls are answered meanwhile.
+    With a `turn` to wait for, the bridge is still running, so there is more time.
     """
     from hubv1.report import temporary_file  # noqa: PLC0415  # see above
 
     token = uuid4().hex
     reason = _ENDED
-    left = dict.fromkeys(paths, "")
-    """What the files that are not whole have; empty for nothing."""
+    unfinished = dict.fromkeys(paths, "")
+    """The content of each file that is not complete; empty if it was not written at all."""
     reasons: dict[Path, str] = {}
     try:
         async with (
             turn or asyncio.Lock(),
             asyncio.timeout(seconds),
-            _worker(place, paths, token, nice=10 if turn else 0) as told,
+            _worker(place, paths, token, nice=10 if turn else 0) as output,
         ):
-            async for line in told:
-                at, has, trouble = json.loads(line)
+            async for line in output:
+                at, content, trouble = json.loads(line)
                 path = paths[at]
-                if has:
-                    left[path] = has
-                elif trouble and left.get(path):
+                if content:
+                    unfinished[path] = content
+                elif trouble and unfinished.get(path):
                     reasons[path] = trouble
                 else:
-                    left.pop(path, None)  # a file may be named twice
-                    _log_written(path, trouble)
+                    unfinished.pop(path, None)  # a file may be named twice
+                    if trouble:
+                        _log_failure(trouble)
+                    else:
+                        logger.info("hub v1: the report is in %s", path)
         reason = "the process that makes it failed"
     except TimeoutError:
         reason = f"{seconds:g} seconds were not enough"
     except OSError as error:
         reason = str(error)
     finally:
-        for path, has in left.items():
+        for path, content in unfinished.items():
             temporary_file(path, token).unlink(missing_ok=True)
-            _log_left(place, path, has, reasons.get(path, reason))
+            _log_unfinished(place, path, content, reasons.get(path, reason))
 
 
-def _log_written(path: Path, trouble: str) -> None:
-    if trouble:
-        _log_none(trouble)
-    else:
-        logger.info("hub v1: the report is in %s", path)
-
-
-def _log_left(place: Place, path: Path, has: str, reason: str) -> None:
+def _log_unfinished(place: Place, path: Path, content: str, reason: str) -> None:
     from hubv1.report import report_command  # noqa: PLC0415  # see above
 
-    by_hand = f"{report_command()} --journal {place} -o {path}"
-    if has:
+    command = f"{report_command()} --journal {place} -o {path}"
+    if content:
         text = "hub v1: the report is in %s; it has %s, since %s. %s names all."
-        logger.warning(text, path, has, reason, by_hand)
+        logger.warning(text, path, content, reason, command)
     else:
-        _log_none(f"{path} was not written, since {reason}. {by_hand} writes it.")
+        _log_failure(f"{path} was not written, since {reason}. {command} writes it.")
 
 
 @asynccontextmanager
 async def _worker(
     place: Place, paths: Sequence[Path], token: str, nice: int
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """What the process says that makes reports; it ends with the context at the latest."""
+    """Start the process that makes reports, and read its output; it is killed with the context."""
     folders = filter(None, [str(_ADDON), os.environ.get("PYTHONPATH")])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", __name__),
@@ -191,24 +184,24 @@ async def _worker(
 
 
 def make_report(nice: str, journal: str, token: str, *files: str) -> None:
-    """Write the report of a journal to files, in a process of its own.
+    """Write the report of a journal to files; the main function of a process of its own.
 
     `nice` is "0" if there is little time: if the journal has more than NAMED callers, a report
-    that names the latest stands first. `token` is for temporary files.
+    that names only the latest is written first. `token` is for temporary files.
     """
     os.nice(int(nice))
     limit = _MEGABYTES << 20
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    gc.disable()  # nothing here is a cycle, and looking for some takes a third of the time
+    gc.disable()  # a report has no cycles, and searching for them takes a third of the time
     if int(nice) or not write_report(journal, token, files, NAMED):
         write_report(journal, token, files)
 
 
 def write_report(journal: str, token: str, files: Sequence[str], named: int | None = None) -> bool:
-    """Write the report to each of the files, and return whether nothing is left to do.
+    """Write the report to each of the files; returns whether it is complete, or has failed.
 
-    With `named` only so many callers have a name in it. A line of JSON on standard output says of
-    each file which it is, what it has if that is not all, and why it could not be written.
+    With `named` it names only that many callers. For each file, a line of JSON on standard output
+    has its number, what the report has if it is incomplete, and why it could not be written.
     """
     from hubv1.report import (  # noqa: PLC0415  # see above
         build_report,
@@ -223,7 +216,7 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
         with read(Place(journal), named=named) as history:
             report = build_report([history], datetime.now(UTC))
         report = with_proofs(report, read_proofs([journal]))
-        has = named_in(report)
+        content = named_in(report)
     except (JournalError, OSError, MemoryError) as error:
         for at in range(len(files)):
             _tell(at, error=error)
@@ -234,22 +227,19 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
         except (OSError, MemoryError) as error:
             _tell(at, error=error)
         else:
-            _tell(at, has)
-    return not has
+            _tell(at, content)
+    return not content
 
 
-def _tell(at: int, has: str = "", error: Exception | None = None) -> None:
-    sys.stdout.write(json.dumps([at, has, _trouble(error) if error else ""]) + "\n")
+def _tell(at: int, content: str = "", error: Exception | None = None) -> None:
+    trouble = printable(str(error)) if error else ""
+    if isinstance(error, MemoryError):
+        trouble = f"it takes more than {_MEGABYTES} MB of memory"
+    sys.stdout.write(json.dumps([at, content, trouble]) + "\n")
     sys.stdout.flush()
 
 
-def _trouble(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return f"it takes more than {_MEGABYTES} MB of memory"
-    return printable(str(error))
-
-
-def _log_none(reason: str) -> None:
+def _log_failure(reason: str) -> None:
     logger.error("hub v1: there is no report: %s", reason)
 
 
@@ -263,7 +253,7 @@ async def _log_summary(place: Place, level: int, seconds: float, intro: str = ""
     try:
         lines = await asyncio.to_thread(read_summary)
     except (JournalError, OSError) as error:
-        _log_none(str(error))
+        _log_failure(str(error))
         return
     if intro:
         logger.info("hub v1: %s", intro)

@@ -1,7 +1,7 @@
-"""Long work on mitmproxy's event loop, in steps between which other traffic has its turns.
+"""Long work on mitmproxy's event loop, in short steps that let other traffic have its turns.
 
-A thread would not do: while it runs Python it holds the interpreter's lock for 5 ms at a time, and
-the event loop waits for that lock after each of its system calls.
+A thread would be worse: while it runs Python code it holds the interpreter's lock for 5 ms at a
+time, and the event loop needs that lock after each system call.
 """
 
 import asyncio
@@ -14,16 +14,14 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 Steps = Generator[None, None, _T]
-"""Work that pauses after each step, and returns its result at the end."""
+"""Work that yields after each step, and returns its result at the end."""
 
-_STEP = 2_000
-"""Texts that are worked on in a step: whatever is done with each, it takes about a millisecond."""
-_STRETCH = 0.001
-"""Seconds of work between two turns of other traffic."""
+_STEP = 2_000  # texts in a step, whose work takes about a millisecond
+_STRETCH = 0.001  # seconds of work between two turns of other traffic
 
 
 async def in_turns(steps: Steps[_T]) -> _T:
-    """The result of some work, between whose steps other traffic has its turns."""
+    """The result of some work, done in turns with other traffic."""
     until = perf_counter() + _STRETCH
     while True:
         try:
@@ -37,13 +35,13 @@ async def in_turns(steps: Steps[_T]) -> _T:
 
 
 def pieces(values: Sequence[_T], size: int = 0) -> Iterator[Sequence[_T]]:
-    """The values in pieces, by default such as take a step."""
+    """The values in pieces of that size, by default of one step."""
     size = size or _STEP
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def each_once(texts: list[str]) -> Steps[list[str]]:
-    """The texts without those that are there already. Where they ascend that is soon seen."""
+    """The texts without duplicates; texts in ascending order are recognised quickly."""
     if (yield from _is_ascending(texts, lt)):
         return texts
     found: dict[str, None] = {}
@@ -54,7 +52,7 @@ def each_once(texts: list[str]) -> Steps[list[str]]:
 
 
 def in_order(texts: Sequence[str]) -> Steps[list[str]]:
-    """The texts ascending. Those that are so already, as most are, take a tenth of the time."""
+    """The texts in ascending order; most are already, which takes a tenth of the time."""
     if (yield from _is_ascending(texts, le)):
         return list(texts)
     runs: list[list[str]] = []
@@ -64,7 +62,7 @@ def in_order(texts: Sequence[str]) -> Steps[list[str]]:
     while len(runs) > 1:
         longer = []
         for two in pieces(runs, 2):
-            longer.append(sorted(chain.from_iterable(two)))  # it finds the runs and merges them
+            longer.append(sorted(chain.from_iterable(two)))  # timsort merges the two runs
             yield
         runs = longer
     return runs[0]

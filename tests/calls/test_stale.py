@@ -317,8 +317,8 @@ def test_with_credentials_an_answer_counts_for_more_bytes(
         for each in EVERY:
             await callers.call(each, JOE)
             await callers.call(each)
-            kept = callers.cache._kept
+            kept = callers.cache._cached
             assert sum(one.size for one in kept.values()) == kept.currsize <= 20_000
-        assert len(callers.cache._kept) < 2 * len(EVERY)
+        assert len(callers.cache._cached) < 2 * len(EVERY)
 
     played(hub.url, playing)

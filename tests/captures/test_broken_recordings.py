@@ -21,7 +21,7 @@ def test_an_empty_file_is_no_recording(tmp_path: Path) -> None:
 
 def test_one_without_traffic_of_http_is_said_to_be_such(tmp_path: Path) -> None:
     path = written(tmp_path / "flows", tflow.ttcpflow(), tflow.tdnsflow())
-    assert "none of its 2 entries is traffic of HTTP" in complaint(path)
+    assert "none of its 2 entries is HTTP traffic" in complaint(path)
 
 
 @pytest.mark.parametrize("left", [1, 9, 30, -1])

@@ -88,7 +88,7 @@ class TestEachForm:
         assert history.seen == Seen(flows=2)
         [gap] = history.gaps
         assert (gap.started_at, gap.ended_at, gap.calls) == (STARTED, STARTED + HOUR, 2)
-        assert "cannot be read, the first for this: entry 2: " in gap.reason
+        assert "cannot be read; the first: entry 2: " in gap.reason
 
     def test_the_same_entry_in_another_file_is_the_same_call(
         self, tmp_path: Path, form: dict[str, Any]
@@ -117,8 +117,8 @@ def test_a_blocked_request_is_a_call(path: Path) -> None:
     ("content", "said"),
     [
         (har(), "it is empty"),
-        (har({}), "its only entry is no traffic of HTTP: entry 1: "),
-        (har(at_url(CHROME, "data:,x")), "its only entry is no traffic of HTTP."),
+        (har({}), "its only entry is not HTTP traffic: entry 1: "),
+        (har(at_url(CHROME, "data:,x")), "its only entry is not HTTP traffic."),
     ],
 )
 def test_what_has_no_traffic_in_it_is_refused(path: Path, content: bytes, said: str) -> None:

@@ -185,13 +185,13 @@ class TestBrokenJson:
     )
     def test_outside_entries_or_without_an_end_is_refused(self, path: Path, content: str) -> None:
         path.write_text(content % json.dumps(CHROME))
-        assert "it is no HAR, or no longer a whole one: " in complaint(path)
+        assert "it is not a HAR, or not a whole one: " in complaint(path)
 
     def test_of_a_har_behind_another_is_refused(self, path: Path) -> None:
         path.write_text(
             "\n".join(json.dumps({"log": {"entries": [each]}}) for each in (CHROME, CHROME))
         )
-        assert "it is no HAR, or no longer a whole one: " in complaint(path)
+        assert "it is not a HAR, or not a whole one: " in complaint(path)
 
     @pytest.mark.parametrize("more", ["", "\ud83d"])
     def test_a_har_cut_anywhere_is_not_taken_for_whole(self, path: Path, more: str) -> None:
@@ -368,7 +368,7 @@ class TestEncodings:
     )
     def test_of_packed_files_are_named(self, path: Path, start: bytes, name: str) -> None:
         path.write_bytes(start + b"junk")
-        assert f"it is packed with {name}: unpack it first" in complaint(path)
+        assert f"it is compressed with {name}: decompress it first" in complaint(path)
 
 
 @given(st.binary(max_size=40), st.integers(0, 2_000))

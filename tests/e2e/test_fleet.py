@@ -103,4 +103,4 @@ def test_each_call_is_in_the_fleet_once_and_counted_whoever_is_killed(
     # A call may be on disk and its answer cut off.
     assert load.answered <= of_load <= load.answered + 2
     assert fleet.value("SELECT count(*) FROM journals") == 3
-    assert "every row that waited" in bridges[2].log
+    assert "all waiting rows have been shipped" in bridges[2].log

@@ -41,7 +41,6 @@ def shown(*things: object) -> str:
         ("db.example", "takes a URL such as"),
         ("/var/lib/hunter2", "takes a URL such as"),
         ("mysql://bridge:hunter2@db.example/hub", "takes a URL such as"),
-        ("postgres://bridge:hunter2@db.example/hub", "takes a URL such as"),
         ("postgresql+psycopg2://bridge:hunter2@db.example/hub", "takes a URL such as"),
         ("postgresql+psycopg://bridge:hunter2@db.example:port/hub", "takes a URL such as"),
         ("hunter2://:::", "takes a URL such as"),
@@ -67,6 +66,7 @@ def test_a_value_that_is_no_fleet_is_refused_without_showing_it(url: str, words:
     [
         "postgresql+psycopg://bridge@db.example/hub",
         "postgresql://bridge@db.example/hub",
+        "postgres://bridge@db.example/hub",
         "postgresql+psycopg://bridge:hun%2Fter@db.example:5433/hub?sslmode=verify-full",
         "postgresql+psycopg:///?service=hub",
         "postgresql+psycopg:///hub?host=/run/postgresql",

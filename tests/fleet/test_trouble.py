@@ -82,7 +82,7 @@ def test_a_server_that_is_away_from_the_start(
     trouble, over = said(caplog)
     assert "nothing can be shipped" in trouble
     assert "40 rows wait" in trouble
-    assert "every row that waited" in over
+    assert "all waiting rows have been shipped" in over
     assert PASSWORD not in caplog.text
 
 

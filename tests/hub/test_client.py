@@ -270,6 +270,14 @@ def test_another_tag_than_was_asked_for_is_not_taken_for_it(hub: Standin) -> Non
         with_client(hub.url, lambda client: client.tag(MANY, "1", RequestBudget()))
 
 
+@pytest.mark.parametrize("count", [1, 5_000])
+def test_an_empty_page_that_counts_tags_is_no_list(hub: Standin, count: int) -> None:
+    empty: dict[str, object] = {"count": count, "next": None, "results": []}
+    hub.faults.add("/tags", faults.status(200, empty))
+    with pytest.raises(Incomplete):
+        tags_of(hub)
+
+
 def test_an_empty_page_with_a_next_one_is_not_followed_for_ever(hub: Standin) -> None:
     empty = {"count": 0, "next": "http://x/", "results": []}
     hub.faults.add("/tags", faults.status(200, empty))

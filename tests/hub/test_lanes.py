@@ -204,6 +204,46 @@ class TestAFairSemaphore:
 
         self.run(playing)
 
+    def test_forgets_nobody_whose_share_was_free_before_there_was_room(self) -> None:
+        async def playing() -> None:
+            semaphore, key = FairSemaphore(10), ("repository", "app")
+            leave = [await semaphore.acquire((key,), 2), await semaphore.acquire((), 7)]
+            heavy = asyncio.ensure_future(semaphore.acquire((), 8))
+            await asyncio.sleep(0)
+            next_one = asyncio.ensure_future(semaphore.acquire((key,)))
+            await asyncio.sleep(0)
+            for each in leave:
+                each()
+            (await heavy)()
+            (await next_one)()
+
+        self.run(playing)
+
+    def test_looks_at_few_however_many_wait(self) -> None:
+        looks = 0
+
+        class Caller:
+            def __hash__(self) -> int:
+                nonlocal looks
+                looks += 1
+                return 1
+
+            def __eq__(self, other: object) -> bool:
+                return self is other
+
+        async def playing() -> None:
+            semaphore, key = FairSemaphore(8), ("caller", Caller())
+            comers = [asyncio.ensure_future(semaphore.acquire((key,))) for _ in range(500)]
+            await asyncio.sleep(0)
+            for one in comers[:100]:
+                (await one)()
+            for one in comers[100:]:
+                one.cancel()
+            await asyncio.gather(*comers, return_exceptions=True)
+            assert looks < 50 * len(comers)
+
+        self.run(playing)
+
     @pytest.mark.parametrize("is_let_through", [False, True])
     def test_who_leaves_takes_nothing_along(self, *, is_let_through: bool) -> None:
         async def playing() -> None:

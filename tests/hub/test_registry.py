@@ -46,12 +46,12 @@ TAGS_LIST: dict[str, Trouble] = {
     "fewer": ("registry", faults.status(200, {"tags": ["1", "1", "2"]}), "lists 2 tags"),
 }
 TOKEN: dict[str, Trouble] = {
-    "none": ("auth", faults.status(200, {}), "no token"),
+    "none": ("auth", faults.status(200, {}), "an invalid token"),
     "html": ("auth", faults.html(), "not as documented"),
     "null": ("auth", faults.status(200, {"token": None}), "not as documented"),
     "refused": ("auth", faults.status(401), "401"),
     "foreign": ("auth", faults.status(200, {"token": "x.y.z"}), "401"),
-    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "no token"),
+    "header": ("auth", faults.status(200, {"token": "x\r\nX-More: 1"}), "an invalid token"),
     "500": ("auth", faults.status(500), "answered 500"),
 }
 TROUBLES = [

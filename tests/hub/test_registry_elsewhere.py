@@ -177,7 +177,7 @@ class TestTheLink:
             assert budget.upstream_calls == 1 + HUBS_PAGES
             assert len([call for call in hub.calls if call.listener != "hub"]) == 1
         assert elsewhere.calls == []
-        assert caplog.text.count("continues its list of tags at another place") == 3
+        assert caplog.text.count("continues its list of tags at another URL") == 3
 
     @pytest.mark.parametrize(
         "link",
@@ -201,7 +201,7 @@ class TestTheLink:
         budget = RequestBudget()
         names_of(hub, budget)
         assert (budget.upstream_calls, budget.source) == (1 + HUBS_PAGES, "hub")
-        assert "continues its list of tags at another place" in caplog.text
+        assert "continues its list of tags at another URL" in caplog.text
 
     def test_a_list_that_never_ends_is_given_up(
         self, hub: Standin, caplog: pytest.LogCaptureFixture

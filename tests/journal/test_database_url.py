@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hubv1.journal import JournalError, Place
 from hubv1.journal.place import POSTGRESQL, is_url, masked
 
-SAID = "write it as %40, %2F, %3F or %23 there."
+SAID = r"write it as %40, %2F, %3F or %23\."
 
 
 @pytest.mark.parametrize(

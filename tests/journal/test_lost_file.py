@@ -245,7 +245,7 @@ class TestWhileItIsWritten:
         journal.close()
         assert len(ids(path)) == 15
         assert_counts_are_those_of_the_rows(path)
-        assert "opened anew" in said(caplog)[0]
+        assert "reopened" in said(caplog)[0]
 
     def test_one_that_is_emptied_gets_back_what_its_log_has(self, path: Path) -> None:
         write(path, 300)

@@ -149,7 +149,11 @@ def test_what_one_adds_follows_the_selection(journal: Path, copy: Path) -> None:
 def test_the_journal_that_cannot_be_read_is_named(journal: Path, copy: Path) -> None:
     with closing(sqlite3.connect(journal)) as connection, connection:
         connection.execute("UPDATE days SET first_at = 'yesterday'")
-    with pytest.raises(JournalError, match=f"The journal {journal} holds what no bridge wrote"):
+    with pytest.raises(
+        JournalError, match=f"The journal {journal} holds values that no bridge wrote"
+    ):
         Told(journal, copy)
-    with pytest.raises(JournalError, match=f"The journal {journal} holds what no bridge wrote"):
+    with pytest.raises(
+        JournalError, match=f"The journal {journal} holds values that no bridge wrote"
+    ):
         Told(copy, journal)

@@ -112,6 +112,19 @@ def test_what_is_still_lost_at_the_end_is_said(
     assert str(path) in record.getMessage()
 
 
+def test_a_journal_that_cannot_be_written_in_time_at_the_end_is_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hubv1.journal.writer._CLOSING_SECONDS", 0.1)
+    journal = Journal(Place(str(path)), "bridge-1")
+    with locked(path):
+        journal.record_unawaited(make_entry())
+        journal.close()
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert f"{path} was still being written after 0.1 s" in record.getMessage()
+
+
 def test_a_folder_that_becomes_read_only_is_no_trouble_for_an_open_journal(path: Path) -> None:
     journal = Journal(Place(str(path)), "bridge-1")
 

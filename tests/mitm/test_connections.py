@@ -17,6 +17,6 @@ def test_a_parent_proxy_is_the_first_of_the_modes_that_has_one() -> None:
 
 @pytest.mark.parametrize("user", ["joe:geheim", "joe:ge/heim", "joe:x@geheim"])
 def test_a_password_in_a_mode_is_refused_without_repeating_it(user: str) -> None:
-    with pytest.raises(OptionsError, match="belong into upstream_auth") as refused:
+    with pytest.raises(OptionsError, match="belong in upstream_auth") as refused:
         connections(Options(mode=[f"upstream:http://{user}@proxy.example:3128"]))
     assert "heim" not in "".join(traceback.format_exception(refused.value))

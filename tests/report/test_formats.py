@@ -96,7 +96,7 @@ def test_the_format_that_is_named_counts_more(journal: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["out", "out.docx", ".html"])
 def test_a_suffix_that_stands_for_none_is_an_error_that_lists_those_that_do(name: str) -> None:
-    with pytest.raises(ValueError, match=r"\.html, .*\.json, .*\.csv.*, not as"):
+    with pytest.raises(ValueError, match=r"\.html, .*\.json, .*\.csv.*, unlike"):
         format_of(Path(name))
 
 

@@ -1,4 +1,4 @@
-"""Records that name nobody: what `hub_anonymize` leaves of addresses and user names."""
+"""Anonymous records: networks instead of addresses, and no user names (`hub_anonymize`)."""
 
 import re
 from dataclasses import replace
@@ -7,23 +7,20 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from hubv1.api.record import CallRecord
 from hubv1.text import parse_address
 
-V4_PREFIX, V6_PREFIX = 24, 48
-"""Bits of an address that are kept: as a rule a network at one place, or a site's."""
+V4_PREFIX, V6_PREFIX = 24, 48  # bits of an address that are kept, which usually identify a site
 
 _WORDS = re.compile(r"[^\s,;=()<>\"']+")
-_CUT = re.compile(r" at [0-9A-Fa-f.:]*…$")
-"""An address at which a long name was cut, so that nothing parses it."""
-_USERS = "/v1/users/…"
-"""The one path of v1 that names an account, which is what stands for the rest of it too."""
+_CUT = re.compile(r" at [0-9A-Fa-f.:]*…$")  # a cut address at the end of a long name
+_USERS = "/v1/users/…"  # v1's only path that names an account, with … for the account
 _SHORTEST_NAME = 3
-"""Characters from which on a user name in an error is masked: a shorter one may be part of a
+"""Characters that a user name in an error must have to be masked: a shorter one may be part of a
 word."""
 
 
 def anonymized(record: CallRecord) -> CallRecord:
-    """The record with its client's network in place of each address, and without user names.
+    """The record with the network in place of each address, and without user names.
 
-    A record that is anonymized already stays as it is.
+    An anonymized record does not change.
     """
     return replace(
         record,
@@ -37,7 +34,7 @@ def anonymized(record: CallRecord) -> CallRecord:
 
 
 def _caller(record: CallRecord) -> str:
-    """The caller's name; what a name ends with is the address, whether it can be parsed or not."""
+    """The caller's name without addresses; it may end with one that cannot be parsed."""
     name, address = _CUT.sub(" at …", record.caller), record.client_address
     if address and not network_of(address):
         name = name.replace(f" at {address}", " at unknown address")
@@ -45,9 +42,9 @@ def _caller(record: CallRecord) -> str:
 
 
 def network_of(address: str) -> str:
-    """The network that an address is cut to, `10.0.0.0/24` say; empty for what is no address.
+    """The network of an address, such as `10.0.0.0/24`; empty if the text is no address.
 
-    A network, as a record has it that is anonymized already, is cut like its first address.
+    The network of a network, which an anonymized record has, is that of its first address.
     """
     match parse_address(address.partition("/")[0]):
         case IPv6Address(sixtofour=IPv4Address() as v4) | (IPv4Address() as v4):

@@ -1,7 +1,7 @@
-"""The names that Docker Hub allows, checked before any of them reaches a URL.
+"""The names that Docker Hub allows. Every name is checked before it reaches a URL.
 
 The grammar is that of Docker's reference for image names: lowercase components joined by a
-period, one or two underscores or any number of hyphens; a tag is at most 128 word characters,
+period, one or two underscores or any number of hyphens; a tag has at most 128 word characters,
 periods and hyphens.
 """
 
@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-OFFICIAL_NAMESPACE = "library"
-"""The namespace of official images, which v1 let its callers leave out."""
+OFFICIAL_NAMESPACE = "library"  # of official images; v1's callers may leave it out
 
 _LONGEST_NAME = 255
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
@@ -21,7 +20,7 @@ _TAGS = re.compile(rf"(?:{_TAG.pattern}\n)*+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository on Docker Hub, by names that have been checked."""
+    """A repository on Docker Hub, with checked names."""
 
     namespace: str
     name: str
@@ -33,15 +32,14 @@ class Repository:
 def decode_segment(segment: bytes) -> str:
     """Undo the percent-encoding of one path segment, once.
 
-    Decoding once is what a server does: what is still encoded afterwards was encoded twice, and
-    its percent sign then fails the name check. Bytes outside ASCII become U+FFFD, which no name
-    allows.
+    A server decodes once too, so the percent sign of a segment that was encoded twice fails the
+    name check. Bytes outside ASCII become U+FFFD, which no name may contain.
     """
     return unquote_to_bytes(segment).decode("ascii", "replace")
 
 
 def repository_or_none(namespace: str, name: str) -> Repository | None:
-    """The repository of these two names, or None where Hub does not allow them."""
+    """The repository with these two names, or None if Hub does not allow them."""
     if len(namespace) + len(name) + 1 > _LONGEST_NAME:
         return None
     if not (_COMPONENT.fullmatch(namespace) and _COMPONENT.fullmatch(name)):
@@ -55,9 +53,9 @@ def is_tag(name: str) -> bool:
 
 
 def odd_tag(names: Sequence[str]) -> str | None:
-    """The first of the names that Hub does not allow as a tag, None if it allows all.
+    """The first of the names that Hub does not allow as a tag; None if it allows all.
 
-    One look at all of them takes a third of the time that one at each does.
+    Matching all of them at once takes a third of the time of matching each.
     """
     lines = "\n".join([*names, ""])
     if lines.count("\n") == len(names) and _TAGS.fullmatch(lines):

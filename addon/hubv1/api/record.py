@@ -1,7 +1,7 @@
-"""What is written down of a call.
+"""The record of a call.
 
-Most of it comes from outside: from a client, from Hub, from a recording. Whatever an entry is made
-of, SQLite and PostgreSQL can hold what is in it.
+Most of it comes from outside: from a client, from Hub or from a recording. Whatever a record is
+made of, SQLite and PostgreSQL can store it.
 """
 
 from dataclasses import dataclass, fields
@@ -16,19 +16,19 @@ from hubv1.api import v2
 from hubv1.api.routes import Outcome, Verdict
 from hubv1.text import LONGEST, bounded
 
-MOST = 2**31 - 1  # the largest number in an entry, which is that of an INTEGER in PostgreSQL
+MOST = 2**31 - 1  # the largest number in a record, which is the largest INTEGER of PostgreSQL
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-"""The limits of its time: a day before and after each is a date as well."""
+"""The limits of a record's time: Python can still represent the day before and the day after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call. Each field is a column of the table `calls`; names follow OpenTelemetry's
-    attributes for HTTP where there is one. No credential and no query string is among them.
+    """One call. Each field is a column of the table `calls`, named like OpenTelemetry's attribute
+    for HTTP if there is one. No credential and no query string is among them.
 
-    Texts are cut at 256 characters, and what no database takes of them is escaped; numbers and the
-    time are moved into their limits.
+    Texts are cut at 256 characters, and characters that a database cannot store are escaped;
+    numbers and the time are moved into their limits.
     """
 
     id: str  # UUID of version 7: sorts by time and is unique over all bridges
@@ -46,21 +46,20 @@ class CallRecord:
     route: str  # name of the row in the route table
     namespace: str
     repository: str
-    tag: str  # empty, as namespace and repository, where there is none or its name is impossible
+    tag: str  # empty, like namespace and repository, if there is none or its name is impossible
     verdict: Verdict
     outcome: Outcome
-    http_response_status_code: int | None  # None where no answer was sent
+    http_response_status_code: int | None  # None if no answer was sent
     upstream_calls: int
     source: str
-    """`hub`, `registry`, or `account` where the bridge's own had to read on; empty, as the next,
-    where nobody was asked."""
+    """`hub`, `registry`, or `account` if the bridge's own account had to read on; empty, like
+    `cache`, if no request was needed."""
     cache: str
-    """`hit`, `stale` where Hub was down, `collapsed` where it is the answer to an equal call, else
-    `miss`; `bypass` where none are kept."""
-    tags_listed: int | None  # as Hub counts them; None where no list was asked for
-    error_type: str
-    error: str
-    """What went wrong: why there was no v1 answer, or a 401, or an old one; else both empty."""
+    """`hit`, `stale` if Hub was down, `collapsed` for the answer to an equal call, else `miss`;
+    `bypass` if answers are not cached."""
+    tags_listed: int | None  # as Hub counts them; None if the call asked for no list
+    error_type: str  # one word for the reason of an error, a stale answer or a 401, else empty
+    error: str  # the reason for people
     proxy_mode: str
     flow_id: str
     bridge_id: str
@@ -69,7 +68,7 @@ class CallRecord:
         """Bound every field."""
         texts = _texts(self)
         together = "".join(texts)
-        # Nearly all are short and ASCII: a quick look at all of them.
+        # One check of all texts together, since nearly all are short and ASCII.
         if not together.isascii() or "\0" in together or max(map(len, texts)) > LONGEST:
             for name, text in zip(_TEXTS, texts, strict=True):
                 object.__setattr__(self, name, bounded(text))
@@ -81,12 +80,12 @@ class CallRecord:
 
     @property
     def full_repository(self) -> str:
-        """`namespace/repository`, empty where the call names none."""
+        """`namespace/repository`; empty if the call names none."""
         return f"{self.namespace}/{self.repository}" if self.repository else ""
 
     @property
     def is_signed(self) -> bool:
-        """Whether the call was made with credentials that Hub takes."""
+        """Whether the call had credentials of a kind that Hub accepts."""
         return self.credentials in _SIGNED
 
     @property
@@ -95,7 +94,7 @@ class CallRecord:
         return (self.tags_listed or 0) > v2.PAGE_SIZE
 
     def row(self) -> list[object]:
-        """The entry as values of the table's columns."""
+        """The values of the table's columns, in order."""
         row = list(_values(self))
         row[_VERDICT], row[_OUTCOME] = self.verdict.value, self.outcome.value
         return row
@@ -131,28 +130,28 @@ _numbers = attrgetter(*_NUMBERS)
 def _possible(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    # Both are compared before the zone is changed, which may leave the years that there are.
+    # Clamped first, since converting the zone may overflow the range of years.
     return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
 
 
 def new_id() -> str:
-    """An id for an entry."""
+    """An id for a new record."""
     return str(uuid_utils.uuid7())
 
 
 def moment_of(at: float) -> datetime:
-    """The time of an entry, from unix time: whatever it is, moved into the limits."""
+    """The time of a record for a unix time, moved into the limits."""
     return datetime.fromtimestamp(min(max(0.0, at), _LAST_SECOND), UTC)  # 1970 for NaN
 
 
 def id_of(flow_id: str, at: float) -> str:
-    """The id of an entry for a recorded flow: the same whenever the recording is read.
+    """The id of the record of a recorded flow, which is the same at each reading.
 
-    `at` is when the call was made, as unix time.
+    `at` is the unix time of the call.
     """
     milliseconds = int(at * 1000) if 0 <= at <= _LAST_SECOND else 0
     by_flow = int.from_bytes(sha256(flow_id.encode(errors="surrogatepass")).digest()[:10])
     value = milliseconds << 80 | by_flow
-    # Version 7 and variant of RFC 9562, over six of the bits that came from the flow.
+    # Six bits are overwritten with the version 7 and the variant of RFC 9562.
     value = value & ~(0xF << 76) | 0x7 << 76
     return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))

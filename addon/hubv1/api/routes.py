@@ -1,10 +1,9 @@
-"""The route table, one row for each kind of call, and the recognition of a call by it.
+"""The route table, with a row for each kind of call, and the recognition of calls.
 
 The six retired routes and their successors are those of Docker's page "Docker Hub API v1
-(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. What Docker retires next of
-API v2 has rows of its own, in `RETIRING`. In a path, `{braces}` stand for one segment and `…` for
-whatever is left. The first row that matches decides, so the rows for single cases stand above those
-for whole families.
+(deprecated)", https://docs.docker.com/reference/api/hub/deprecated/. The routes of API v2 that
+Docker retires next are in `RETIRING`. In a path, `{braces}` stand for one segment and `…` for the
+rest. The first row that matches decides, so special cases come before whole families.
 """
 
 import re
@@ -22,39 +21,39 @@ from hubv1.api.names import (
 )
 
 LEGACY_HOSTS = ("index.docker.io", "registry.hub.docker.com", "hub.docker.com")
-"""The names under which Docker served API v1."""
+"""The hosts that served API v1."""
 REGISTRY_HOST = "index.docker.io"
-"""The one of them whose /v2/ is the registry API, and no part of Hub's API v2."""
+"""The legacy host whose /v2/ is the registry API rather than Hub's API v2."""
 HUB_HOSTS = tuple(host for host in LEGACY_HOSTS if host != REGISTRY_HOST)
-"""The names under which Docker serves API v2."""
+"""The hosts that serve API v2."""
 
 _V2 = "/v2/namespaces/{namespace}/repositories/{repository}"
 
 
 class Verdict(StrEnum):
-    """What becomes of a route, once and for all."""
+    """What the bridge can do for the calls of a route."""
 
-    BRIDGED = "bridged"  # answered in full: the caller notices nothing
-    LOSSY = "lossy"  # answered, but with values that only stand in for what v1 knew
-    DEAD = "dead"  # nothing can revive what the call was made for
-    SERVED = "served"  # still answered by Hub itself
-    RETIRING = "retiring"  # of API v2: passed on, and counted apart from v1
+    BRIDGED = "bridged"  # answers in full, so that callers notice nothing
+    LOSSY = "lossy"  # answers with substitutes for some of v1's values
+    DEAD = "dead"  # cannot help with what the call was made for
+    SERVED = "served"  # passes on, since Hub itself still answers
+    RETIRING = "retiring"  # passes on a call of API v2, and counts it apart from v1
 
 
 class Outcome(StrEnum):
-    """How a call ends: a word for the journal, the totals and the exit code."""
+    """How a call ends, in one word for the journal, the totals and the exit code."""
 
-    TRANSLATED = "translated"  # answered as v1 would have, the right 404 and 401 included
-    REDIRECTED = "redirected"  # sent on to the v2 URL
-    OBSERVED = "observed"  # passed on untouched, or read from a capture
+    TRANSLATED = "translated"  # answered as v1 would have, with the right 404 or 401 too
+    REDIRECTED = "redirected"  # redirected to the v2 URL
+    OBSERVED = "observed"  # passed on unchanged, or read from a capture
     GONE = "gone"  # answered 410
     PASSED = "passed"  # a v1 call other than the six, passed on
     REFUSED = "refused"  # an impossible name, too many requests, or a list that cannot be complete
-    FAILED = "failed"  # no answer from Hub, or nobody left to give it to
+    FAILED = "failed"  # no answer from Hub, or no caller any more
 
 
 ANSWERED = (Outcome.TRANSLATED, Outcome.REDIRECTED)
-"""How a call ends that was bridged; it was in vain where the route is dead all the same."""
+"""The outcomes of a bridged call, which do not help it if its route is dead."""
 
 
 class Listing(StrEnum):
@@ -63,7 +62,7 @@ class Listing(StrEnum):
     TAGS = "tags"
     TAG = "tag"
     IMAGES = "images"
-    NOTHING = "nothing"  # a path that only looks like one of the six: no such thing can exist
+    NOTHING = "nothing"  # a 404 for a path that only looks like one of the six
     PAGE = "page"  # a page of v2's tags that Hub refuses to anonymous callers
 
 
@@ -85,26 +84,23 @@ class Route:
 
     path: str
     sentence: str  # for people: what happened to the call
-    instead: str = ""  # for people: what to do where no other call replaces this one
-    successor: str = ""
-    """What Docker documents as the replacement, a URL or the path of one; empty for none."""
-    replacement: str = ""  # what works today, where that is not the documented successor
+    instead: str = ""  # for people: what to do if no other call replaces this one
+    successor: str = ""  # the replacement that Docker documents, a URL or its path; empty for none
+    replacement: str = ""  # what works today, if that is not the documented successor
     methods: frozenset[str] = _ANY  # HTTP methods; empty means any
-    retired: date | None = _RETIRED
-    """Since when; None where it is not, or Docker names no day."""
+    retired: date | None = _RETIRED  # None if it is not retired, or Docker names no day
     verdict: Verdict = Verdict.DEAD
-    listing: Listing | None = None
-    """Which answer the bridge makes; None where the call is passed on."""
-    docker_token: bool = False  # whether the row is for requests with `X-Docker-Token: true` alone
+    listing: Listing | None = None  # the answer that the bridge makes; None passes the call on
+    docker_token: bool = False  # whether the row is only for requests with `X-Docker-Token: true`
 
     @property
     def name(self) -> str:
-        """The row as journal and report name it, unique in the table."""
+        """The name of the row in journal and report, unique in the table."""
         method = "GET" if "GET" in self.methods else "/".join(sorted(self.methods)) or "*"
         return f"{method} {self.path}" + (" (X-Docker-Token)" if self.docker_token else "")
 
     def replacement_for(self, repository: Repository | None, tag: str = "{tag}") -> str:
-        """Path of the v2 call to make instead for `repository`; empty where there is none."""
+        """The path of the v2 call to make instead for `repository`; empty if there is none."""
         template = self.replacement or self.successor
         if repository is None or not template.startswith(_V2):
             return ""
@@ -112,7 +108,7 @@ class Route:
 
 
 _ROWS = (
-    # First, since x/tags/images is asked for as a tag more often than as the images of x/tags.
+    # First, since x/tags/images is more likely a tag of x than the images of x/tags.
     Route(
         "/v1/repositories/{name}/tags/{tag_name}",
         "Status 200 or 404 is as before; layer ids are gone, so pk is the v2 id and id the first 8 "
@@ -215,15 +211,13 @@ _ROWS = (
 
 
 def _named(route: Route) -> Iterator[Route]:
-    """The row, and where it takes a name, which v1 took for library/name, the one with another
-    namespace."""
+    """The row itself, and for one with a name, which means library/name, a row with a namespace."""
     yield route
     if "{name}" in route.path:
         yield replace(route, path=route.path.replace("{name}", "{namespace}/{name}"))
 
 
-ROUTES = tuple(row for route in _ROWS for row in _named(route))
-"""The routes of API v1."""
+ROUTES = tuple(row for route in _ROWS for row in _named(route))  # the routes of API v1
 
 _LOGIN = Route(
     "/v2/users/login",
@@ -283,17 +277,16 @@ RETIRING = (
     _PAGE,
     replace(_PAGE, path="/v2/namespaces/{namespace}/repositories/{name}/tags"),
 )
-"""The routes of API v2 that Docker has deprecated, and the pages of tags that Hub refuses. A page
-that Hub gives is no call of these: only its answer tells."""
+"""The routes of API v2 that Docker has deprecated, and the pages of tags that Hub refuses; whether
+it does so, only the answer shows."""
 
-RETIRING_MARK = " /v2/"
-"""What the name of a row of API v2 has, and no other."""
+RETIRING_MARK = " /v2/"  # part of the name of each row of API v2
 
 _BY_NAME = {route.name: route for route in ROUTES + RETIRING}
 
 
 def is_retiring(route: str) -> bool:
-    """Whether the row of that name, also one of another version, is of API v2: counted apart."""
+    """Whether the name is of a row of API v2, perhaps by another version of the bridge."""
     return RETIRING_MARK in route
 
 
@@ -306,15 +299,14 @@ def _patterns(routes: tuple[Route, ...]) -> list[tuple[Route, re.Pattern[str]]]:
 
 _PATTERNS, _RETIRING = _patterns(ROUTES), _patterns(RETIRING)
 RETIRING_PREFIXES = (b"/v2/repositories", b"/v2/namespaces/", b"/v2/users/login")
-"""How the paths of calls to them begin: all that other traffic is held against."""
+"""The beginnings of their paths, which are compared with all other traffic."""
 _BEYOND_FIRST = re.compile(rb"(?:^|&)page=(?!1(?:&|$))|%")
-"""What a query has that asks for another page than the first, or may do so in an encoded form."""
-_QUERY = re.compile(rb"[!-~]*")
-"""What may stand in a request line."""
+"""Part of a query for another page than the first, or of an encoded query that may be for one."""
+_QUERY = re.compile(rb"[!-~]*")  # characters that a request line may have
 
 
 def route_named(name: str) -> Route:
-    """The row of this name; for a name of another version, a row that knows nothing more."""
+    """The row with this name, or a substitute for the name of another version."""
     return _BY_NAME.get(name) or Route(
         name,
         "This version does not know the route.",
@@ -328,18 +320,17 @@ class Call:
 
     route: Route
     repository: Repository | None = None
-    """None where the route has no repository, or its name is one that Hub does not allow."""
-    tag: str | None = None
-    """None where the route has no tag, or the tag is one that Hub does not allow."""
+    """None if the route has no repository, or Hub does not allow its name."""
+    tag: str | None = None  # None if the route has no tag, or Hub does not allow it
     is_for_tag: bool = False
-    """Whether it asks for one tag, if only by the look of a path that no route has."""
+    """Whether the call is for one tag, or looks like it although no route has its path."""
     target: str = ""
-    """Path and query of a page of tags, as its caller asks for it; empty for all other calls, and
-    where nobody can ask for it."""
+    """The path and query of a page of tags; empty for all other calls, and for a page that cannot
+    be requested."""
 
     @property
     def is_possible(self) -> bool:
-        """Whether Hub could have what the call asks for."""
+        """Whether the thing that the call asks for can exist."""
         if self.route.listing in (None, Listing.NOTHING):
             return self.route.listing is None
         return self.repository is not None and (
@@ -348,7 +339,7 @@ class Call:
 
     @property
     def replacement_path(self) -> str:
-        """Path of the v2 call to make instead; empty where there is none."""
+        """The path of the v2 call to make instead; empty if there is none."""
         path = self.route.replacement_for(self.repository, self.tag or "")
         return path if self.is_possible else ""
 
@@ -356,62 +347,59 @@ class Call:
 def recognise(method: str, path: bytes, docker_token: Callable[[], bool]) -> Call | None:
     """The v1 call of a request line, or None for other traffic.
 
-    `path` is the request target as it stands on the wire, query string included; `docker_token`
-    tells whether the request has `X-Docker-Token: true`, and is only asked where that matters.
+    `path` is the raw request target with its query string; `docker_token` returns whether the
+    request has `X-Docker-Token: true`, and is only called if that matters.
     """
-    # Other traffic must cost nothing: one comparison of bytes, before anything else is done.
+    # Other traffic must be cheap, so a single comparison of bytes comes first.
     if not path.startswith((b"/v1/", b"//")):
         return None
     version, _, rest = path.partition(b"?")[0].lstrip(b"/").partition(b"/")
     if version != b"v1":
         return None
-    # Scripts put `$BASE/v1/` after a base that ends in a slash: several slashes mean one, but not
-    # inside a name, where they are an unset variable.
+    # Scripts append `/v1/` to a base that ends in a slash, so several slashes count as one, except
+    # in a name, where they come from an unset variable.
     family, _, names = rest.strip(b"/").partition(b"/")
     start, below = f"/v1/{_decoded(family)}", _decoded(names.lstrip(b"/"))
-    call = _first_match(method, f"{start}/{below}" if names else start, docker_token)
+    call = _match(_PATTERNS, method, f"{start}/{below}" if names else start, docker_token)
     if names.startswith(b"/") and call is not None and _lacks_name(call, below):
-        return _first_match(method, f"{start}//{below}", docker_token)
+        return _match(_PATTERNS, method, f"{start}//{below}", docker_token)
     return call
 
 
 def recognise_retiring(method: str, path: bytes) -> Call | None:
-    """The call of a request line to what Docker retires next of API v2, or None for other traffic.
+    """The call of a request line to a route of API v2 that Docker retires next, or None for other
+    traffic.
 
-    `path` is as in `recognise`. Of a page of tags the answer tells whether Hub refuses it.
+    `path` is as in `recognise`. Only the answer shows whether Hub refuses a page of tags.
     """
     if not path.startswith(RETIRING_PREFIXES):
         return None
-    place, mark, query = path.partition(b"?")
-    call = _match(_RETIRING, method, _decoded(place.rstrip(b"/")), lambda: False)
+    location, mark, query = path.partition(b"?")
+    call = _match(_RETIRING, method, _decoded(location.rstrip(b"/")), lambda: False)
     if call is None or call.route.listing is not Listing.PAGE:
         return call
     names = call.repository
     if names is None or not _QUERY.fullmatch(query):
         return call
-    asked = call.route.path.format(namespace=names.namespace, name=names.name)
-    slashes = "/" if place.endswith(b"/") else ""
-    return replace(call, target=f"{asked}{slashes}{(mark + query).decode()}")
+    page = call.route.path.format(namespace=names.namespace, name=names.name)
+    slash = "/" if location.endswith(b"/") else ""
+    return replace(call, target=f"{page}{slash}{(mark + query).decode()}")
 
 
 def is_first_page(path: bytes) -> bool:
-    """Whether a request target is for the first page of a repository's tags, by the route that
-    stays: Hub refuses nobody that page for its offset."""
+    """Whether a request target is for the first page of a repository's tags by the current route,
+    which Hub refuses nobody for its offset."""
     if not path.startswith(b"/v2/namespaces/"):
         return False
-    place, _, query = path.partition(b"?")
-    return place.rstrip(b"/").endswith(b"/tags") and not _BEYOND_FIRST.search(query)
+    location, _, query = path.partition(b"?")
+    return location.rstrip(b"/").endswith(b"/tags") and not _BEYOND_FIRST.search(query)
 
 
 def _decoded(path: bytes) -> str:
-    """A path, decoded. A slash that was encoded parts no segments, and no name may have one."""
+    """The decoded path, with % for an encoded slash, which separates no segments."""
     if b"%" not in path:
         return decode_segment(path)
     return "/".join(decode_segment(each).replace("/", "%") for each in path.split(b"/"))
-
-
-def _first_match(method: str, path: str, docker_token: Callable[[], bool]) -> Call | None:
-    return _match(_PATTERNS, method, path, docker_token)
 
 
 def _match(
@@ -427,14 +415,14 @@ def _match(
         if found is None or (route.docker_token and not docker_token()):
             continue
         call = _call(route, found.groupdict(), path)
-        # A row that is passed on is only for names that exist; the rows below are for the rest.
+        # A row whose calls are passed on matches valid names alone; the rows below match others.
         if route.listing is not None or "{name}" not in route.path or call.repository is not None:
             return call
     return None
 
 
 def _lacks_name(call: Call, below: str) -> bool:
-    """Whether `repositories//tags` has a name left out, sooner than being a repository `tags`."""
+    """Whether a name is missing from `repositories//tags`, rather than `tags` being the name."""
     is_of_a_name = below in ("images", "auth") or below.partition("/")[0] == "tags"
     return is_of_a_name and call.route.listing in (None, Listing.NOTHING)
 
@@ -444,6 +432,6 @@ def _call(route: Route, found: dict[str, str], path: str) -> Call:
     if "name" in found:
         repository = repository_or_none(found.get("namespace", OFFICIAL_NAMESPACE), found["name"])
     tag = found.get("tag_name")
-    # After `repositories` and a name at least: a tag with a slash in it, or a name with too many.
+    # `tags` after at least one name: a tag with a slash, or a name with too many segments.
     is_for_tag = route.listing is not None and "tags" in path.split("/")[4:-1]
     return Call(route, repository, tag if tag is not None and is_tag(tag) else None, is_for_tag)

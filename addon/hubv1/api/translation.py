@@ -1,12 +1,12 @@
-"""API v2 values in, the bytes of API v1 out: every answer that leaves the bridge. Pure functions.
+"""Translating values of API v2 into the bytes of API v1, and all other answers of the bridge.
 
 v1 wrote its JSON as Python's json.dumps does: one line, a space after each comma and colon,
 ASCII only, no newline at the end. Scripts take it apart with sed, grep and awk, so the order of
 keys and names and every space are part of the contract. No null, true or false may appear, since
 some clients evaluate the text as Python, and no colon in a value, since others split at colons.
 
-What v1 did not have follows RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 and 5829 (Link),
-RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+json).
+Parts that v1 did not have follow RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 and 5829
+(Link), RFC 9110 (Via), RFC 9211 (Cache-Status), RFC 9111 (Age) and RFC 9457 (problem+json).
 """
 
 import json
@@ -34,7 +34,7 @@ _VARY = ("Vary", "Cookie")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="auth required",Token')
 
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_FEW = 200  # tags whose images are looked at in a step
+_FEW = 200  # tags whose images are read in a step
 _SHORT_ID = 8  # hex digits of the layer ids that v1 showed in the answer for one tag
 
 Headers = tuple[tuple[str, str], ...]
@@ -55,10 +55,10 @@ def answer(status: int, content_type: str, body: bytes, *more: tuple[str, str]) 
 
 
 UNKNOWN_TAG = answer(404, PLAIN, b"Tag not found", _VARY)
-"""An unquoted text, which a well-known client compares byte for byte. Its content type is not known
-from any source."""
+"""An unquoted text, which a well-known client compares byte for byte. No source tells its content
+type."""
 UNKNOWN_REPOSITORY = answer(404, JSON, b'{"error": "Repository not found"}', _VARY)
-"""As the open-source v1 server answered; what Hub's own body was is not known."""
+"""The answer of the open-source v1 server; no source tells Hub's own."""
 UNAUTHORIZED = answer(401, JSON, b'{"error": "Requires authorization"}', _VARY, _CHALLENGE)
 """With the challenge that v1 clients wait for before they send credentials."""
 
@@ -85,14 +85,14 @@ def one_tag(tag: v2.Tag) -> Answer:
 def image_list(tags: Sequence[v2.Tag]) -> Steps[Answer]:
     """`/images`: every image of the repository once, in the order of the tags.
 
-    An image's id is the hex part of its digest; a tag that lists no images is its own image.
-    Which of a tag's digests v1 would have listed nobody can say: there was one platform then.
+    An image's id is the hex part of its digest; a tag that lists no images is its own image. v1
+    knew a single platform, so all images of a tag are listed.
     """
     by_name: dict[str, v2.Tag] = {}
     for some in pieces(tags):
         by_name.update((tag.name, tag) for tag in some)
         yield
-    del tags  # each goes once it was looked at: all at once would take another 50 ms
+    del tags  # freed one by one below, since freeing all at once would take another 50 ms
     ids: dict[str, None] = {}
     for names in pieces((yield from _in_order(list(by_name))), _FEW):
         ids.update(dict.fromkeys(image for name in names for image in _images(by_name.pop(name))))
@@ -103,8 +103,8 @@ def image_list(tags: Sequence[v2.Tag]) -> Steps[Answer]:
 def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answer:
     """An error of the bridge's own; `code` is for programs, `detail` for people.
 
-    Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors are
-    true for now only, so nobody may keep them.
+    Without a `type` the title has to be that of the status code (RFC 9457, 4.2.1). Errors may pass,
+    so they must not be cached.
     """
     title = HTTPStatus(status).phrase
     body = {"title": title, "status": status, "detail": detail, "error": code}
@@ -112,9 +112,9 @@ def problem(status: int, code: str, detail: str, *more: tuple[str, str]) -> Answ
 
 
 def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str]) -> Answer:
-    """The answer with the headers that tell a client what it is using and what comes after.
+    """The answer with the headers of a deprecated resource.
 
-    `successor` is the URL of the v2 call to make instead, empty where there is none; `more` are
+    `successor` is the URL of the v2 call to make instead, empty if there is none; `more` are
     headers about this one answer.
     """
     links = [f'<{DEPRECATION_PAGE}>; rel="deprecation"; type="text/html"']
@@ -131,7 +131,7 @@ def as_deprecated(plain: Answer, successor: str, via: str, *more: tuple[str, str
 
 
 def _listing(before: str, values: Sequence[str]) -> Steps[Answer]:
-    """A list of objects that differ in the last of their values alone; `before` opens each.
+    """A list of objects that differ only in their last value; `before` is the text before it.
 
     Raises TooLong.
     """
@@ -152,10 +152,8 @@ def _listing(before: str, values: Sequence[str]) -> Steps[Answer]:
 
 
 def _in_order(names: Sequence[str]) -> Steps[list[str]]:
-    """`latest` first, the others ascending by their bytes.
-
-    Text sorts by code points, which is the order of its bytes in UTF-8.
-    """
+    """`latest` first, then the others in ascending order of their bytes, which in UTF-8 is the
+    order of their code points."""
     ordered = yield from in_order(names)
     place = bisect_left(ordered, "latest")
     if ordered[place : place + 1] == ["latest"]:
@@ -164,11 +162,11 @@ def _in_order(names: Sequence[str]) -> Steps[list[str]]:
 
 
 def _images(tag: v2.Tag) -> Iterator[str]:
-    """Those of a tag; a tag that lists none is its own image."""
+    """The ids of a tag's images; a tag that lists none is its own image."""
     images = list(_hex(*(image.digest for image in tag.images or ())))
     return iter(images) if images else _hex(tag.digest)
 
 
 def _hex(*digests: str | None) -> Iterator[str]:
-    """The hex digits of those that are digests: in v1's answer may be no colon, as in `sha256:`."""
+    """The hex digits of all valid digests, without `sha256:`, since v1's answers have no colon."""
     return (found[1] for digest in digests if (found := _SHA256.fullmatch(digest or "")))

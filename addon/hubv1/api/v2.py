@@ -1,7 +1,6 @@
-"""What Hub API v2 gives: the parts of its answers that v1 can use, or why there is no answer.
+"""The parts of API v2's answers that v1 can use, and the failures that take their place.
 
-Only the fields read here are decoded, and each is checked for its type while it is; whatever
-else Hub sends is skipped.
+msgspec decodes only the fields named here, checks their types, and skips everything else.
 """
 
 import re
@@ -9,12 +8,12 @@ from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-PAGE_SIZE = 100  # tags on a page: the most that Hub gives, whatever is asked for
-MOST_TAGS = 250_000  # of a list that is given as a whole
+PAGE_SIZE = 100  # tags on a page, which is Hub's own limit
+MOST_TAGS = 250_000  # of a list in one answer
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
-    """One image of a tag; there is one for each platform."""
+    """One image of a tag, for one platform."""
 
     digest: str | None = None
 
@@ -29,7 +28,7 @@ class Tag(msgspec.Struct, frozen=True, gc=False):
 
 
 class Named(msgspec.Struct, frozen=True, gc=False):
-    """A tag, where its name is all that is wanted: most of a page need not be decoded then."""
+    """A tag of which only the name is decoded, which saves most of the work for a page."""
 
     name: str
 
@@ -41,13 +40,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
     """One page of a repository's tags, in no dependable order."""
 
     results: list[Item]
-    count: int | None = None  # how many tags the repository has, over all pages
-    next: str | None = None
-    """URL of the next page. Only whether there is one is believed, never where it leads."""
+    count: int | None = None  # of the tags on all pages
+    next: str | None = None  # the URL of the next page, which is never followed
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """An error body, as far as Hub keeps to one form."""
+    """The usual form of Hub's error bodies."""
 
     message: str = ""
 
@@ -59,7 +57,7 @@ read_trouble = msgspec.json.Decoder(Trouble).decode
 
 
 class _Links(msgspec.Struct):
-    """What leads from a page to its neighbours, in Hub's own bytes."""
+    """The links from a page to its neighbours, in Hub's own bytes."""
 
     next: msgspec.Raw = msgspec.Raw(b"null")
     previous: msgspec.Raw = msgspec.Raw(b"null")
@@ -67,16 +65,14 @@ class _Links(msgspec.Struct):
 
 _read_links = msgspec.json.Decoder(_Links).decode
 _ORIGIN = re.compile(rb'"https?:(?:\\?/){2}([^/\\"?#]*)', re.IGNORECASE)
-"""Where a URL in JSON begins, its slashes escaped or not."""
+"""The beginning of a URL in JSON, whose slashes may be escaped."""
 
 
-def is_offset_refused(status: int, body: bytes) -> bool:
-    """Whether Hub refuses a page for its offset, which it does to anonymous callers.
+def is_offset_refused(body: bytes) -> bool:
+    """Whether the body of a 403, which may be anything, refuses a page for its offset.
 
-    From which offset on is not documented, so the answer tells. `body` may be anything.
+    Hub does so for anonymous callers, from an offset on that is not documented.
     """
-    if status != 403:
-        return False
     try:
         said = read_trouble(body).message.lower()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -85,8 +81,8 @@ def is_offset_refused(status: int, body: bytes) -> bool:
 
 
 def with_links_to(origin: str, page: bytes) -> bytes:
-    """A page whose `next` and `previous` begin with `origin`, as `https://hub.docker.com`, and
-    which is the same in every other byte. Links to that host already stay as they are."""
+    """The page with `origin`, such as `https://hub.docker.com`, at the beginning of `next` and
+    `previous`, and the same in every other byte. Links to that host do not change."""
     links, host = _read_links(page), origin.partition("://")[2].encode()
     for name, link in (("next", bytes(links.next)), ("previous", bytes(links.previous))):
         found = _ORIGIN.match(link)
@@ -98,7 +94,7 @@ def with_links_to(origin: str, page: bytes) -> bytes:
 
 
 class HubFailure(Exception):
-    """Hub gave no answer that v1 could be made from. The text is for people."""
+    """Hub gave no answer that can be translated; the text says why."""
 
     code: ClassVar[str]  # the failure in one word, for programs
 
@@ -111,22 +107,22 @@ class NotFound(HubFailure, code="not_found"):
 
 
 class Unauthorized(HubFailure, code="unauthorized"):
-    """Hub wants credentials, or other ones."""
+    """Hub requires credentials, or other credentials."""
 
 
 class Forbidden(HubFailure, code="forbidden"):
-    """Hub knows what was asked for and refuses it."""
+    """Hub knows the repository but refuses the request."""
 
 
 class PersonalTokenRefused(Forbidden, code="forbidden"):
-    """Hub refuses what is signed in with a personal access token, whatever it was asked for.
+    """Hub refuses every request with a personal access token.
 
-    It says nothing of the repository: the registry takes such tokens.
+    This says nothing about the repository, and the registry accepts such tokens.
     """
 
 
 class Incomplete(HubFailure, code="incomplete"):
-    """Part of a list could be had, but not all of it."""
+    """Only part of a list could be read."""
 
 
 class TooLong(HubFailure, code="too_long"):
@@ -134,16 +130,16 @@ class TooLong(HubFailure, code="too_long"):
 
 
 class RateLimited(HubFailure, code="rate_limited"):
-    """Hub asked to be left alone for a while."""
+    """Hub limits the rate of requests."""
 
     def __init__(self, seconds: int) -> None:
-        """`seconds` is how long to wait, counted from now."""
+        """`seconds` is how long to wait from now."""
         super().__init__(f"Docker Hub limits the rate of requests; try again in {seconds} s")
         self.seconds = seconds
 
 
 class Unreachable(HubFailure, code="unreachable"):
-    """No connection, no answer in time, or one that broke off."""
+    """No connection, no answer in time, or an answer that broke off."""
 
 
 class Nonsense(HubFailure, code="nonsense"):

@@ -12,6 +12,7 @@ from hubv1.calls.cache import AnswerCache
 from hubv1.calls.call import (
     Network,
     PendingCall,
+    RequestSnapshot,
     take_snapshot,
 )
 from hubv1.calls.policy import Brownout, Mode, Rule, decide, mode_for, read_brownout, read_rule
@@ -23,6 +24,7 @@ __all__ = [
     "Mode",
     "Network",
     "PendingCall",
+    "RequestSnapshot",
     "Result",
     "Rule",
     "answer_call",

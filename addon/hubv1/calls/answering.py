@@ -1,4 +1,4 @@
-"""Answering one recognised call: v1's bytes from API v2, or the error that stands for them."""
+"""Answering one recognised call: with v1's bytes, made from API v2, or with an error."""
 
 import asyncio
 import logging
@@ -35,21 +35,21 @@ PROBLEMS = {
     "not_recorded": (503, Outcome.REFUSED),
     "restarting": (503, Outcome.FAILED),
 }
-"""Status and outcome of each error that a client may get in place of v1's answer."""
+"""The status and outcome of each error that a client may get in place of v1's answer."""
 
-_SENTENCES = {
+_DETAILS = {
     "loop": "this request came back to the bridge that sent it",
     "not_recorded": "this call could not be recorded, and hub_journal_required says not to serve "
     "it then",
     "restarting": "the bridge is being restarted: try again",
     "client_left": "the client left before it had an answer",
 }
-"""What is said of those that always mean the same; nobody reads the last one."""
+"""The details of errors that always mean the same; nobody reads the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the options say about answers."""
+    """The options about answers."""
 
     deadline: float  # seconds within which a caller gets an answer
     challenge: bool = False
@@ -62,38 +62,35 @@ class Result:
 
     answer: Answer
     outcome: Outcome
-    error_type: str = ""
-    """What went wrong, in one word: the reason for an error, an old answer or a 401."""
-    error: str = ""  # what went wrong, for people
+    error_type: str = ""  # one word for the reason of an error, a stale answer or a 401
+    error: str = ""  # the reason for people
     upstream_calls: int = 0
-    upstream_requests: tuple[str, ...] = ()  # each with its status and how often
-    source: str = ""  # as the call's record has it, and the next two
+    upstream_requests: tuple[str, ...] = ()  # each with its status and count
+    source: str = ""  # this and the next two as in CallRecord
     tags_listed: int | None = None
     cache: str = ""
-    refused: str = ""
-    """How the registry refused the caller where Hub was down: `unauthorized`, `forbidden` or
-    `not_found`."""
+    refused: str = ""  # as in RequestBudget
     freshness: int = 0  # seconds until a stale answer expires, so a negative number
     age: int = 0  # seconds since Hub gave a cached answer
 
     @property
     def is_complete(self) -> bool:
-        """Whether this is a full v1 answer, and no error of any kind."""
+        """Whether this is a full v1 answer rather than an error."""
         return self.outcome is Outcome.TRANSLATED and self.answer.status == 200
 
     @property
     def cache_status(self) -> str:
         """The parameters of RFC 9211's Cache-Status."""
         if self.cache == "stale":
-            # Not `fwd=stale`: without a status that would say that Hub has answered 200.
+            # `fwd=stale` without a status would say that Hub has answered 200.
             return f"; hit; ttl={self.freshness}; detail={self.error_type}"
         return _CACHE_STATUS[self.cache]
 
     def cache_headers(self, cache_name: str) -> Headers:
-        """Cache-Status, and the Age that RFC 9111 (4) wants of an answer that was kept.
+        """Cache-Status, and for a cached answer the Age that RFC 9111 (4) requires.
 
-        Where nobody was asked there is a bare name: neither a hit nor forwarded. RFC 9211 (2)
-        would rather have no header there, but whoever greps for it finds the bridge by it.
+        An answer that needed neither cache nor Hub has a bare name, by which people can find the
+        bridge, although RFC 9211 (2) would rather have no header then.
         """
         status = ("Cache-Status", cache_name + self.cache_status)
         return (status, ("Age", str(self.age))) if self.cache in ("hit", "stale") else (status,)
@@ -108,7 +105,7 @@ async def answer_call(
 ) -> Result:
     """Answer a call as v1 would have, or with an error that says why not, within the deadline.
 
-    `caller` is the name of whoever called, so that none takes up all connections.
+    `caller` is the caller's name, so that no caller takes up all connections.
     """
     if call.repository is None or not call.is_possible:
         return _impossible_name(call)
@@ -122,14 +119,14 @@ async def answer_call(
         too_late = v2.Unreachable(f"no complete answer within {budget.seconds:g} s{last}")
         result = _without_answer(call, too_late)
     except v2.NotFound:
-        # What Hub hides from anonymous callers may be private, and theirs.
+        # Hub answers anonymous callers 404 for private repositories too.
         is_challenged = limits.challenge and isinstance(credentials, Anonymous)
         absence = translation.UNAUTHORIZED if is_challenged else _absence(call)
         result = Result(absence, Outcome.TRANSLATED)
     except v2.HubFailure as hub_failure:
         result = _without_answer(call, hub_failure)
     except Exception as error:
-        # A hook that raises lets the request pass as it is; a fault of ours must not.
+        # If a hook raises, mitmproxy sends the request to the dead host.
         logger.exception("The bridge failed on %s", call)
         result = failure("internal", f"the bridge failed: {type(error).__name__}")
     finally:
@@ -138,7 +135,8 @@ async def answer_call(
         result,
         upstream_calls=budget.upstream_calls,
         upstream_requests=tuple(
-            what if times == 1 else f"{what}, {times} times" for what, times in budget.asked.items()
+            request if times == 1 else f"{request}, {times} times"
+            for request, times in budget.requests.items()
         ),
         source=budget.source,
         tags_listed=budget.tags_listed,
@@ -146,28 +144,28 @@ async def answer_call(
     )
 
 
-def failure(code: str, said: str = "", *, retry_after: int = 0) -> Result:
-    """An error of the bridge's own; `said` is for people, `retry_after` in seconds."""
+def failure(code: str, detail: str = "", *, retry_after: int = 0) -> Result:
+    """An error of the bridge's own, with a detail for people and `retry_after` in seconds."""
     status, outcome = PROBLEMS.get(code, (502, Outcome.FAILED))
-    said = said or _SENTENCES[code]
+    detail = detail or _DETAILS[code]
     headers = [("Retry-After", str(retry_after))] if retry_after else []
-    return Result(problem(status, code, said, *headers), outcome, code, said)
+    return Result(problem(status, code, detail, *headers), outcome, code, detail)
 
 
 def redirected(successor: str) -> Result:
-    """Redirect to the v2 call.
+    """A redirect to the v2 call.
 
-    308 keeps the method; the query of v1 means nothing to v2, so it is left out.
+    308 keeps the method; the query is left out, since v1's means nothing to v2.
     """
     headers = (("Location", successor), ("Cache-Control", "no-store"))  # the mode may change
     return Result(answer(308, PLAIN, b"", *headers), Outcome.REDIRECTED)
 
 
 def gone(successor: str) -> Result:
-    """Answer 410, as v1 will at its end."""
+    """The 410 of a retired API."""
     instead = f" Call {successor} instead." if successor else ""
-    said = f"Docker Hub API v1 has been retired.{instead}"
-    return Result(problem(410, "gone", said), Outcome.GONE)
+    detail = f"Docker Hub API v1 has been retired.{instead}"
+    return Result(problem(410, "gone", detail), Outcome.GONE)
 
 
 async def _translated(
@@ -192,14 +190,14 @@ def _absence(call: Call) -> Answer:
 
 
 def _impossible_name(call: Call) -> Result:
-    """The 404 of v1 for a name that Hub does not allow, without asking anybody."""
+    """v1's 404 for a name that Hub does not allow, which needs no request."""
     what = "tag" if call.repository and call.route.listing is Listing.TAG else "repository"
-    said = f"Docker Hub allows no such {what} name"
-    return Result(_absence(call), Outcome.REFUSED, "impossible_name", said)
+    detail = f"Docker Hub allows no such {what} name"
+    return Result(_absence(call), Outcome.REFUSED, "impossible_name", detail)
 
 
 def _without_answer(call: Call, why: v2.HubFailure) -> Result:
-    """What a caller gets where Hub gave no value to translate. No failure is told as a 404."""
+    """The error for a failure of Hub's hosts, which is never a 404."""
     match why:
         case v2.Unauthorized():
             return Result(translation.UNAUTHORIZED, Outcome.TRANSLATED, why.code, str(why))

@@ -1,4 +1,4 @@
-"""One v1 call: what it asked for and who made it, how far it is, and its record."""
+"""One call: its request, its caller, its progress, and its record."""
 
 import asyncio
 import time
@@ -24,18 +24,18 @@ from hubv1.text import LONGEST, bounded, parse_address, readable
 Network = IPv4Network | IPv6Network
 
 _LATEST = 10_000_000_000  # unix time in the year 2286
-_MOST_HOPS = 20  # proxies in a row that are trusted; a longer list is made up
+_MOST_HOPS = 20  # trusted proxies in a row; a longer list is forged
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSnapshot:
-    """A request as the client made it: another addon (map_remote, say) may change it later."""
+    """A request as the client made it, before another addon such as map_remote changes it."""
 
     at: float  # unix time of its arrival
     credentials: Credentials
-    via: str  # the Via header, by which a bridge recognises requests of its own
+    via: str  # the Via header, by which a bridge recognises its own requests
     caller: str
-    columns: Mapping[str, str]  # what else its record says of it, by the names of the fields
+    columns: Mapping[str, str]  # further fields of its CallRecord
 
 
 def take_snapshot(
@@ -44,10 +44,10 @@ def take_snapshot(
     trusted_proxies: Sequence[Network] = (),
     imposed_authorization: str = "",
 ) -> RequestSnapshot:
-    """Read from a flow all that is recorded of its request.
+    """Read everything from a flow that is recorded of its request.
 
-    `imposed_authorization` is what mitmproxy itself puts in the place of the caller's behind a
-    reverse proxy: it opens nothing to callers.
+    `imposed_authorization` is the Authorization that mitmproxy itself sets in every request to a
+    reverse proxy; it does not count as the caller's.
     """
     request, client = flow.request, flow.client_conn
     authorization = header(flow, "Authorization")
@@ -58,7 +58,7 @@ def take_snapshot(
     forwarded = request.headers.get_all("X-Forwarded-For") if trusted_proxies else ()
     address = client_address(peer, forwarded, trusted_proxies)
     user_agent = header(flow, "User-Agent")
-    # A replay sets the request's time anew; the caller called when the flow was made.
+    # A replay resets the request's time, but the caller called when the flow was created.
     arrived = flow.timestamp_created if flow.is_replay == "request" else request.timestamp_start
     return RequestSnapshot(
         _seconds(arrived),
@@ -80,8 +80,8 @@ def take_snapshot(
 
 
 def name_caller(named: str, user_agent: str, address: str) -> str:
-    """The name of a caller: the value of the caller header, which is empty without one, else the
-    user agent's product at its address, which stays whole where the name is cut."""
+    """The name of a caller: the value of the caller header, `named`, if it is not empty, else the
+    user agent's product, cut if it is long, at its address."""
     if named.strip():
         return bounded(named.strip())
     product = user_agent.split(maxsplit=1)[0] if user_agent.strip() else "unknown client"
@@ -92,9 +92,9 @@ def name_caller(named: str, user_agent: str, address: str) -> str:
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
     """The address of a client behind trusted proxies.
 
-    Each proxy appends the address that called it to X-Forwarded-For; whatever stood there before
-    may be made up. So the list is read from its end, as long as whoever wrote an address is
-    trusted.
+    Each proxy appends the address of its own client to X-Forwarded-For; the addresses before that
+    may be forged. So the list is read from its end, for as long as the proxy that wrote an address
+    is trusted.
     """
     if not trusted:
         return peer
@@ -112,68 +112,67 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
 
 @dataclass(slots=True, eq=False)
 class PendingCall:
-    """A v1 call from its first hook to its record."""
+    """A call from its first hook to its record."""
 
     flow: http.HTTPFlow
     call: Call
     decided: Outcome
     request: RequestSnapshot
     saved: CallRecord | None = None  # the record that an earlier bridge left in a saved flow
-    outcome: Outcome = field(init=False)  # what was decided, until something else happens
-    result: Result | None = None  # the bridge's, which has none for calls that are passed on
+    outcome: Outcome = field(init=False)  # as decided, until something else happens
+    result: Result | None = None  # the bridge's own; None for calls that are passed on
     error_type: str = ""
     error: str = ""
-    is_answered: bool = True  # until the call is cut short, whatever response its flow has by then
-    has_left: bool = False  # whether its client is gone
-    task: asyncio.Future[Result] | None = None  # the work on its answer that is under way
-    response: http.Response | None = None  # the bridge's, once the flow has it
+    is_answered: bool = True  # until the call is cut short, even if its flow has a response then
+    has_left: bool = False  # whether the client is gone
+    task: asyncio.Future[Result] | None = None  # the work on the answer
+    response: http.Response | None = None  # the bridge's own, once the flow has it
     is_replay: bool = field(init=False)
     is_live: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note what the flow is now: it may end before the call is recorded."""
+        """Read the state of the flow now, since it may end before the call is recorded."""
         self.outcome = self.decided
         self.is_replay, self.is_live = is_replay(self.flow), self.flow.live
 
     @property
     def is_page(self) -> bool:
-        """Whether it asks for a page of v2's tags, of which the answer has to tell more."""
+        """Whether the call is for a page of v2's tags, which is recorded only if Hub refuses it."""
         return self.call.route.listing is Listing.PAGE
 
     def finish(self, result: Result) -> None:
-        """Take over the bridge's result."""
+        """Set the bridge's result."""
         self.result = result
         self.outcome = result.outcome
         self.error_type, self.error = result.error_type, result.error
         self.is_answered = not self.has_left
 
     def stop(self) -> None:
-        """Cancel the work on its answer, unless an equal call waits for that too."""
+        """Cancel the work on the answer, which goes on if an equal call waits for it too."""
         if self.task is not None:
             self.task.cancel()
 
     def leave(self) -> None:
-        """The client is gone: nobody waits for the answer."""
+        """Stop the work on the answer, since the client is gone."""
         self.has_left = True
         self.stop()
 
     def cut_short(self, error_type: str, error: str) -> None:
-        """The call ends without an answer: a failure if the bridge would have given one."""
+        """End the call without an answer, as a failure if the bridge would have given one."""
         if self.outcome not in (Outcome.OBSERVED, Outcome.PASSED):
             self.outcome = Outcome.FAILED
-        if not (self.has_left and self.error_type):  # else the cause is known better
+        if not (self.has_left and self.error_type):  # otherwise a better reason is known
             self.error_type, self.error = error_type, error
         self.is_answered = False
 
     def record(self, bridge_id: str) -> CallRecord:
-        """The record of the call as it stands now."""
+        """The current record of the call."""
         if self.saved is not None:
             return self.saved
         flow, request, repository = self.flow, self.request, self.call.repository
         response = flow.response if self.is_answered else None
-        # Another addon may have replaced the bridge's response by its own.
-        has_ours = self.response is None or flow.response is self.response
-        is_replaced = self.is_answered and not has_ours
+        is_ours = self.response is None or flow.response is self.response
+        is_replaced = self.is_answered and not is_ours  # by another addon
         result = None if is_replaced else self.result
         return CallRecord(
             id=new_id() if self.is_live else id_of(flow.id, request.at),
@@ -200,7 +199,7 @@ class PendingCall:
 
 
 def _duration_ms(flow: http.HTTPFlow) -> float:
-    """From the arrival of the request until now, or until the end of a recorded response."""
+    """The time from the arrival of the request until now, or to the end of a recorded response."""
     start = _seconds(flow.request.timestamp_start)
     recorded = _seconds(flow.response.timestamp_end) if flow.response else 0.0
     end = time.time() if flow.live else recorded or start
@@ -208,7 +207,7 @@ def _duration_ms(flow: http.HTTPFlow) -> float:
 
 
 def _seconds(timestamp: object) -> float:
-    """A unix time that a flow tells; 0 for what can be none, since a file may hold anything."""
+    """A unix time in a flow; 0 if it is not a possible one, since a file may hold anything."""
     if isinstance(timestamp, int | float) and 0 <= timestamp < _LATEST:
         return float(timestamp)
     return 0.0

@@ -1,4 +1,4 @@
-"""What is to become of a call, and for whom: modes, brownouts, and rules in mitmproxy's filters."""
+"""Deciding what becomes of a call: modes, brownouts, and rules with mitmproxy's filters."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -15,10 +15,10 @@ class Mode(StrEnum):
     """What becomes of calls to the six retired routes, for everybody or for some callers."""
 
     TRANSLATE = "translate"  # answered from API v2
-    OBSERVE = "observe"  # passed on untouched and recorded
-    REDIRECT = "redirect"  # sent to the v2 URL
+    OBSERVE = "observe"  # passed on unchanged and recorded
+    REDIRECT = "redirect"  # redirected to the v2 URL
     GONE = "gone"  # answered 410
-    BROWNOUT = "brownout"  # gone from time to time, so that whoever still calls notices
+    BROWNOUT = "brownout"  # gone from time to time, so that remaining callers notice
 
 
 _OUTCOMES = {
@@ -32,7 +32,7 @@ _OUTCOMES = {
 def decide(
     call: Call, mode: Mode = Mode.TRANSLATE, *, live: bool, is_dark: bool = False
 ) -> Outcome | None:
-    """Decide how a call is to end; None for one that Hub still serves, which is only counted.
+    """The outcome that a call should have; None if Hub still serves it, so it is only counted.
 
     `live` is false for a recorded call; `is_dark` says whether a brownout is on.
     """
@@ -41,18 +41,20 @@ def decide(
     if not live:
         return Outcome.OBSERVED
     if call.route.listing is None:
-        return Outcome.PASSED  # what the bridge does not answer, it does not end either
+        return Outcome.PASSED  # the bridge leaves calls alone that it cannot answer
     if mode is Mode.BROWNOUT:
         mode = Mode.GONE if is_dark else Mode.TRANSLATE
     if mode is Mode.REDIRECT and (call.route.listing is Listing.NOTHING or not call.is_possible):
-        return Outcome.TRANSLATED  # what cannot exist has no URL: 404
+        return Outcome.TRANSLATED  # to a 404, since there is no URL to redirect to
     return _OUTCOMES[mode]
 
 
 @dataclass(frozen=True, slots=True)
 class Brownout:
-    """A window at the start of each period. Periods start at multiples of their length in unix
-    time: those of an hour on the hour, UTC."""
+    """A window at the start of each period.
+
+    Periods start at multiples of their length in unix time, so an hour starts on the hour, UTC.
+    """
 
     gone: int  # seconds
     period: int

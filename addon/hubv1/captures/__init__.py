@@ -1,5 +1,5 @@
-"""Recorded traffic, flow files and HAR, as a history: its v1 calls, those to what Docker retires
-next of API v2, and what else was seen."""
+"""Recorded traffic in flow files and HAR, as a history: calls to v1, calls to routes of API v2 that
+Docker retires next, and the amount of other traffic."""
 
 import gzip
 from collections import Counter
@@ -32,46 +32,45 @@ from hubv1.text import bounded, plainly
 STANDARD_INPUT = Path("-")
 
 _REPOSITORIES = "/v1/repositories/"
-"""What only Docker's API v1 has; other paths of it, such as /v1/users/, are anybody's."""
-_MOST_HOSTS = 100  # that are told apart of those that are no legacy hosts
+"""A path that only Docker's API v1 has; others, such as /v1/users/, are common."""
+_MOST_HOSTS = 100  # other than legacy hosts that are counted by name
 _BYTES_AT_ONCE = 1 << 16
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zstd"}
-"""By their first bytes: what is to be unpacked before it can be read."""
+"""Formats that have to be unpacked first, by the first bytes of a file."""
 _GZIP = b"\x1f\x8b"
 _BEFORE_HAR = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
-"""White space and marks of an encoding. A flow file begins with a digit."""
+"""White space and byte order marks; a flow file begins with a digit."""
 _BROKEN = "it is broken, or neither a flow file nor HAR"
-_SAYS_NOTHING = "Invalid data format"
-"""What mitmproxy says of any text."""
-_LATEST = 253_402_300_799.0  # unix time at the end of the year 9999, and of Python's dates
+_SAYS_NOTHING = "Invalid data format"  # mitmproxy's reason for any text
+_LATEST = 253_402_300_799.0  # unix time of the end of the year 9999, the last of Python's dates
 
-OnRead = Callable[[int], None]  # hears of each so many bytes that were read
+OnRead = Callable[[int], None]  # is called with the number of bytes of each read
 
 
 class CaptureError(Exception):
-    """A recording that cannot be read, and why, in one sentence."""
+    """A recording cannot be read; the text says why, in one sentence."""
 
 
 @dataclass(slots=True)
 class Capture:
-    """A recording, how to look at it, and what was found in it besides v1 calls."""
+    """A recording, how to read it, and what it has besides calls."""
 
     path: Path  # `-` is standard input
     hosts: Container[str]  # the legacy hosts
     selection: Selection = EVERYTHING
     seen_ids: MutableSet[str] = field(default_factory=set)
-    """Flows that are known already, by another recording perhaps: they are left out. mitmproxy
-    saves a flow again when it is replayed or saved by hand."""
+    """Ids of flows that were read before, perhaps from another recording, and are left out:
+    mitmproxy saves a flow again when it is replayed or saved by hand."""
     is_known: Callable[[str], bool] = lambda _: False
     """Whether a journal has the call with that id already."""
-    on_read: OnRead = lambda _: None  # follows the reading
+    on_read: OnRead = lambda _: None
     seen: Seen = field(default_factory=Seen)
     gaps: list[Gap] = field(default_factory=list)
     elsewhere: Counter[str] = field(default_factory=Counter)
-    flows: int = 0  # entries that are traffic of HTTP, whenever it was
+    flows: int = 0  # entries that are HTTP traffic, of any time
     others: int = 0
     unreadable: int = 0
-    reason: str = ""  # why the first of these cannot be read
+    reason: str = ""  # why the first unreadable entry cannot be read
     first: float = 0.0
     last: float = 0.0
 
@@ -84,12 +83,12 @@ class Capture:
         except (OSError, HarError, exceptions.FlowReadException) as error:
             reason = plainly(error).removesuffix(".")
             raise self._error(_BROKEN if reason == _SAYS_NOTHING else reason) from error
-        except Exception as error:  # mitmproxy's reader lets through what broken data raise
+        except Exception as error:  # mitmproxy's reader raises anything for broken data
             raise self._error(_BROKEN) from error
         self._check_readable()
 
     def _calls(self, found: Found) -> Iterator[CallRecord]:
-        """The call that was found, if it is one; whatever else it is is only counted."""
+        """The record of an entry that is a call; any other entry is only counted."""
         if isinstance(found, ValueError):
             self.unreadable += 1
             self.reason = self.reason or str(found)
@@ -103,7 +102,7 @@ class Capture:
             call = None if isinstance(found, float) else self._call(found)
             if call is None:
                 self.seen.flows += self.selection.covers(_moment(at))
-            elif self._is_news(call):
+            elif self._is_new(call):
                 self.seen_ids.add(call.flow_id)
                 self.seen.flows += 1
                 yield call
@@ -120,27 +119,27 @@ class Capture:
         return saved
 
     def _count_elsewhere(self, flow: http.HTTPFlow) -> None:
-        """Count the host if it was asked for what only API v1 has, though it is no legacy host."""
-        like, hosts = v1_call(flow), self.elsewhere
-        if like is not None and like.route.path.startswith(_REPOSITORIES):
+        """Count the host of a call that only API v1 has, although it is no legacy host."""
+        call, hosts = v1_call(flow), self.elsewhere
+        if call is not None and call.route.path.startswith(_REPOSITORIES):
             host = bounded(requested_host(flow))
             hosts[host if host in hosts or len(hosts) < _MOST_HOSTS else "(others)"] += 1
 
-    def _is_news(self, call: CallRecord) -> bool:
+    def _is_new(self, call: CallRecord) -> bool:
         is_wanted = self.selection.covers(call.started_at) and call.flow_id not in self.seen_ids
         return is_wanted and not self.is_known(call.id)
 
     def _check_readable(self) -> None:
-        """What cannot be read may have been v1 calls, so it is a gap; nothing is no history."""
+        """Note unreadable entries, which may be calls, as a gap; raise if there is no traffic."""
         why = f": {self.reason}" if self.reason else ""
         if not self.flows:
             count = self.unreadable + self.others
-            of_all = "its only entry is no" if count == 1 else f"none of its {count:,} entries is"
-            none = f"{of_all} traffic of HTTP{why}"
+            which = "its only entry is not" if count == 1 else f"none of its {count:,} entries is"
+            none = f"{which} HTTP traffic{why}"
             raise self._error(none if count else "it is empty")
         first, last = _moment(self.first), _moment(self.last)
         if self.unreadable and self.selection.meets(first, last):
-            reason = f"{self.path} has entries that cannot be read, the first for this{why}"
+            reason = f"{self.path} has entries that cannot be read; the first{why}"
             self.gaps.append(Gap(first, last, self.unreadable, reason))
 
     def _error(self, reason: str) -> CaptureError:
@@ -148,17 +147,17 @@ class Capture:
 
 
 def _recorded_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
-    """The call to v1, or to what Docker retires next, that a recorded flow is."""
+    """The call in a recorded flow, to v1 or to a route that Docker retires next."""
     call = legacy_call(flow, hosts) or retiring_call(flow)
     is_page = call is not None and call.route.listing is Listing.PAGE
     return None if is_page and not is_refused_page(flow) else call
 
 
 def read_capture(capture: Capture) -> History:
-    """The history in a flow file or HAR, as far as it is wanted.
+    """The selected history in a flow file or HAR.
 
-    It is complete once its entries were taken. Taking them raises CaptureError where the recording
-    turns out to be broken, or where there is nothing in it.
+    It is complete once its entries were iterated, which raises CaptureError if the recording is
+    broken or empty.
     """
     entries = capture.entries()
     return History(
@@ -172,20 +171,19 @@ def read_capture(capture: Capture) -> History:
 
 @contextmanager
 def _opened(path: Path, on_read: OnRead) -> Iterator[BufferedReader]:
-    """The content of the recording, unpacked. Raises OSError, or HarError where it is packed in a
-    way that cannot be read here."""
+    """The unpacked content of the recording; raises OSError, or HarError for an unknown packing."""
     with FileIO(0, closefd=False) if path == STANDARD_INPUT else FileIO(path) as file:
         content: BufferedReader = BufferedReader(_Watched(file, on_read), _BYTES_AT_ONCE)
         if content.peek(2).startswith(_GZIP):
             content = BufferedReader(gzip.GzipFile(fileobj=content))
         for start, name in _PACKED.items():
             if content.peek(len(start)).startswith(start):
-                raise HarError(f"it is packed with {name}: unpack it first")
+                raise HarError(f"it is compressed with {name}: decompress it first")
         yield content
 
 
 class _Watched(RawIOBase):
-    """A file whose reading somebody follows."""
+    """A file whose reads are reported."""
 
     def __init__(self, file: FileIO, on_read: OnRead) -> None:
         self._file = file
@@ -201,9 +199,9 @@ class _Watched(RawIOBase):
 
 
 def _found(content: BufferedReader, hosts: Container[str]) -> Iterator[Found]:
-    """What is in a HAR or a flow file.
+    """The entries of a HAR or a flow file.
 
-    Raises HarError, FlowReadException, and what mitmproxy lets through of broken data.
+    Raises HarError, FlowReadException, and anything that mitmproxy raises for broken data.
     """
     while (ahead := content.peek(2)[:2])[:1].isspace() and ahead[1:] != b"\0":
         content.read(1)

@@ -1,8 +1,7 @@
 """HAR, entry by entry, as browsers and proxies write it.
 
-mitmproxy reads it too, but there a single broken entry costs all others; whoever was asked about v1
-wants to hear of those. Here a v1 call needs a method, a URL and a time that can be read, whatever
-else is broken, and an entry for another host needs nothing.
+mitmproxy reads HAR too, but loses all entries because of a single broken one. Here a v1 call needs
+a readable method, URL and time, whatever else is broken, and an entry for another host nothing.
 """
 
 import hashlib
@@ -23,30 +22,30 @@ from hubv1.mitm.flows import legacy_call
 from hubv1.text import encoding_error
 
 _URL = re.compile(r"(https?|wss?)://([^/?#]*)([^?#]*)", re.IGNORECASE)
-"""Scheme, authority and path of a request of HTTP; a WebSocket begins as one."""
+"""Scheme, authority and path of a request of HTTP, as which a WebSocket begins."""
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]]+)(?::.*)?", re.IGNORECASE | re.DOTALL)
 _NO_NAME = re.compile(r"[^\w.-]")
 _V1 = re.compile(r"/+v1/")
 _UNCLEAR = "its method or its URL cannot be read"
-"""Without the URL, whose query string is nobody's business."""
+"""Does not show the URL, which may have a secret in its query string."""
 
-_AROUND = b" \t\r\n\0\x1a"  # what may stand before and after the text
+_AROUND = b" \t\r\n\0\x1a"  # bytes that may surround the text
 _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],"]', re.DOTALL)
 _MEMBER = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:(.*)', re.DOTALL)
 _OPENERS = {b"}": b"{", b"]": b"["}
 
 _LONGEST_REFUSAL = 1 << 16
-_LONGEST_MS = 86_400_000  # that a call may have taken: a day
+_LONGEST_MS = 86_400_000  # of a call: a day
 
 
 class HarError(Exception):
-    """What is no HAR at all, or no longer a whole one."""
+    """A file is no HAR, or only part of one."""
 
 
 Found = http.HTTPFlow | float | ValueError | None
-"""What an entry is: a flow of HTTP; the unix time of one that is no v1 call, since to make a flow
-of it would take most of the time, and 0 where it cannot be read; why nobody can read what may have
-been a v1 call; None for what is no request of HTTP, but a `data:` URL say."""
+"""An entry: its flow; if it is no v1 call only its unix time, 0 if unreadable, since making a flow
+takes most of the time; the reason if it may be a v1 call but cannot be read; None if it is no HTTP
+request but has, for example, a `data:` URL."""
 
 
 class _Log(msgspec.Struct):
@@ -61,8 +60,8 @@ _read_har = msgspec.json.Decoder(_Har).decode
 
 
 def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
-    """What each entry is: a flow if it may be a v1 call to one of `hosts`, or one to what Docker
-    retires next, or is like one to another host. Raises HarError."""
+    """The entries: as a flow if it may be a v1 call to one of `hosts`, a call to a route that
+    Docker retires next, or a call like these to another host. Raises HarError."""
     same: Counter[bytes] = Counter()
     for number, raw in enumerate(_raw_entries(_in_utf_8(content)), 1):
         try:
@@ -71,8 +70,8 @@ def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
             yield ValueError(f"entry {number}: {error}")
             continue
         if isinstance(flow, http.HTTPFlow):
-            # Saved once more, by whoever saves a longer recording, an entry is the same call;
-            # twice in one file it is two.
+            # An equal entry in a second, longer recording is the same call; in the same file it
+            # is another call.
             digest = hashlib.blake2b(raw, digest_size=16).digest()
             flow.id = f"{digest.hex()}-{same[digest]}"
             same[digest] += 1
@@ -81,7 +80,7 @@ def har_flows(content: bytes, hosts: Container[str]) -> Iterator[Found]:
 
 def _in_utf_8(content: bytes) -> bytes:
     encoding = json.detect_encoding(content)
-    if encoding.startswith("utf-8"):  # perhaps with a mark; what is none is left to each entry
+    if encoding.startswith("utf-8"):  # perhaps not valid, which each entry deals with
         return content.removeprefix(b"\xef\xbb\xbf").strip(_AROUND)
     try:
         text = content.decode(encoding, "surrogatepass")
@@ -95,16 +94,16 @@ def _raw_entries(content: bytes) -> Iterable[bytes | msgspec.Raw]:
     try:
         return _read_har(content).log.entries
     except msgspec.ValidationError as error:
-        raise HarError(f"it is no HAR: {error}") from error
-    except (ValueError, RecursionError) as error:  # which may be the fault of one entry
+        raise HarError(f"it is not a HAR: {error}") from error
+    except (ValueError, RecursionError) as error:  # perhaps because of a single entry
         try:
             return list(_pieces(_members(_members(content)[b'"log"'])[b'"entries"'], b"["))
         except (ValueError, KeyError):
-            raise HarError(f"it is no HAR, or no longer a whole one: {error}") from error
+            raise HarError(f"it is not a HAR, or not a whole one: {error}") from error
 
 
 def _entry(raw: bytes | msgspec.Raw) -> dict[str, Any]:
-    """The fields of an entry, as far as they can be read; raises ValueError where it has no URL."""
+    """The readable fields of an entry; raises ValueError if it has no URL."""
     try:
         entry = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
@@ -118,8 +117,8 @@ def _entry(raw: bytes | msgspec.Raw) -> dict[str, Any]:
     raise ValueError("it has no URL")
 
 
-def _value(members: dict[bytes, bytes], name: str) -> Any:  # noqa: ANN401  # whatever it is
-    """The value of a member; None where it is broken."""
+def _value(members: dict[bytes, bytes], name: str) -> Any:  # noqa: ANN401  # any JSON value
+    """The value of a member; None if it is broken."""
     try:
         text = members.get(f'"{name}"'.encode(), b"").decode("utf-8", "surrogateescape")
         return json.loads(text, strict=False)
@@ -128,20 +127,20 @@ def _value(members: dict[bytes, bytes], name: str) -> Any:  # noqa: ANN401  # wh
 
 
 def _members(content: bytes) -> dict[bytes, bytes]:
-    """The members of a JSON object of which some may be broken: names, quoted, and values.
+    """The raw values of a JSON object, some of which may be broken, by their quoted names.
 
-    Raises ValueError where it has no end.
+    Raises ValueError if the object has no end.
     """
     found = (_MEMBER.fullmatch(piece) for piece in _pieces(content, b"{"))
     return {member[1]: member[2].strip() for member in found if member}
 
 
 def _pieces(content: bytes, opener: bytes) -> Iterator[bytes]:
-    """What stands between the commas of a JSON array or object; raises ValueError.
+    """The texts between the commas of a JSON array or object; raises ValueError.
 
-    In an array an object begins a piece where the comma before it was left out.
+    An object in an array begins a piece even without a comma before it.
     """
-    begin = closed = 0  # where a piece begins, and where the last value in it was closed
+    begin = closed = 0  # the beginning of a piece, and the end of its last bracketed value
     for depth, mark, at in _structure(content if content.startswith(opener) else b""):
         if depth == 0:
             begin = at + 1
@@ -154,9 +153,9 @@ def _pieces(content: bytes, opener: bytes) -> Iterator[bytes]:
 
 
 def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Each bracket and comma and its position, and how many brackets are open before it.
+    """The depth, text and position of each bracket and comma.
 
-    Raises ValueError where they do not match to the end.
+    Raises ValueError if the brackets do not match to the end.
     """
     stack: list[bytes] = []
     for match in _STRUCTURE.finditer(content):
@@ -168,16 +167,16 @@ def _structure(content: bytes) -> Iterator[tuple[int, bytes, int]]:
             stack.append(mark)
         elif mark != b",":
             if not stack or stack.pop() != _OPENERS.get(mark):
-                break  # or a string without an end
+                break  # perhaps because of a string without an end
             if not stack:
                 if match.end() == len(content):
                     return
-                break  # another HAR behind it, say
+                break  # perhaps because of another HAR behind it
     raise ValueError("it cannot be read")
 
 
 def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
-    """The flow of an entry, without bodies but that of a refusal; raises ValueError."""
+    """The flow of an entry, with no body except that of a 403; raises ValueError."""
     given, started = entry["request"], _time(entry.get("startedDateTime"))
     url = _URL.match(given["url"].strip())
     if url is None:
@@ -191,10 +190,10 @@ def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
         return started
     if authority is None:
         raise ValueError(_UNCLEAR)
-    # HAR does not say who the client was.
+    # HAR does not have the client's address.
     client = connection.Client(peername=("", 0), sockname=("", 0), timestamp_start=started)
     flow = http.HTTPFlow(client, connection.Server(address=None))
-    # Whatever the port was: no call is told by it.
+    # The port does not matter for recognising a call.
     scheme = "https" if url[1].lower() in ("https", "wss") else "http"
     flow.request = http.Request.make("", f"{scheme}://host/")
     flow.request.timestamp_start = flow.request.timestamp_end = started
@@ -213,7 +212,7 @@ def _flow(entry: dict[str, Any], hosts: Container[str]) -> Found:
 
 
 def _headers(headers: object) -> Iterator[tuple[bytes, bytes]]:
-    """Of `{"name": …, "value": …}` or `[name, value]`; what is neither is left out."""
+    """The headers of the form `{"name": …, "value": …}` or `[name, value]`."""
     for header in headers if isinstance(headers, list) else ():
         match header:
             case {"name": str(name), "value": str(value)} | [str(name), str(value)]:
@@ -221,8 +220,8 @@ def _headers(headers: object) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _wire(text: str) -> bytes:
-    """The bytes that were on the wire. mitmproxy's export has each byte that is no UTF-8 as a
-    lone surrogate; any other of these stays visible."""
+    """The bytes on the wire of a text, in which mitmproxy's export writes each byte that is no
+    UTF-8 as a lone surrogate; other surrogates become visible escapes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -230,7 +229,7 @@ def _wire(text: str) -> bytes:
 
 
 def _response(entry: dict[str, Any], started: float) -> http.Response | None:
-    """None where there was no answer, which HAR writes as status 0."""
+    """The response; None if there was no answer, which HAR writes as status 0."""
     match entry.get("response"):
         case {"status": int(status)} if 100 <= status <= 999:
             response = http.Response.make(status, _refusal(entry) if status == 403 else b"")
@@ -243,7 +242,7 @@ def _response(entry: dict[str, Any], started: float) -> http.Response | None:
 
 
 def _refusal(entry: dict[str, Any]) -> bytes:
-    """The body of a response that refuses, which tells why; empty if it cannot be read."""
+    """The body of a 403, which says why; empty if it cannot be read."""
     match entry["response"].get("content"):
         case {"text": str(text), "encoding": "base64"}:
             with suppress(ValueError):
@@ -253,8 +252,8 @@ def _refusal(entry: dict[str, Any]) -> bytes:
     return b""
 
 
-def _time(started: Any) -> float:  # noqa: ANN401  # whatever it is
-    """Unix time, 0 where it cannot be read."""
+def _time(started: Any) -> float:  # noqa: ANN401  # any JSON value
+    """The unix time; 0 if it cannot be read."""
     try:
         return datetime.fromisoformat(started.strip()).astimezone(UTC).timestamp()
     except (AttributeError, TypeError, ValueError, OverflowError):

@@ -1,9 +1,8 @@
-"""What of a journal waits to be shipped: noted by triggers, read and marked beside the bridge that
-writes it.
+"""The rows of a journal that wait to be shipped: noted by triggers, then read and marked here.
 
-The tables and triggers for that are made when the journal is shipped for the first time. Whoever
-writes to it, a bridge without a fleet or an older one, is covered by the triggers, so that the rest
-of the journal knows nothing of all this.
+The tables and triggers for that are created when the journal is shipped for the first time. The
+triggers work for every writer, even a bridge without a fleet or an older one, so that the rest of
+the journal needs no code for shipping.
 """
 
 import os
@@ -30,7 +29,7 @@ _ROWS_AT_ONCE = 1_000
 _HOUR = timedelta(hours=1)
 _KIND = slice(1, 1 + len(Kind._fields))
 _SUMS = slice(_KIND.stop, _KIND.stop + len(schema.SUMS))
-"""A row of `hours` begins with the hour and the kind; then come the sums and two times."""
+"""The parts of a row of `hours`, which has the hour, the kind, the sums and two times."""
 
 local = sa.MetaData()
 
@@ -40,16 +39,13 @@ shipping = sa.Table(
     *schema.filled(sa.Text, "journal_id", "fleet_id", "filled_to"),
     *schema.filled(sa.Boolean, "is_joined"),
 )
-"""One row: which journal is shipped to which fleet, empty before it was ever reached; up to which
-id the fleet has the calls that were there before; and whether it has the counts of the rows that
-had gone by then."""
+"""One row: the journal; its fleet, empty before the first contact; the id up to which the fleet has
+the calls from before shipping began; and whether it has the counts of rows deleted before that."""
 
-FILLED = "~"
-"""Is `filled_to` once no call is left from before: it sorts after every id."""
+FILLED = "~"  # the `filled_to` of a journal without earlier calls to ship; sorts after every id
 
 unshipped = sa.Table("unshipped", local, *schema.keys(sa.Text, "id"), sqlite_with_rowid=False)
-"""Ids of the gaps, and of the calls recorded since shipping began, that the fleet does not have,
-as far as is known here."""
+"""Ids of gaps, and of calls recorded since shipping began, that the fleet may not have."""
 
 
 def _keys_of(table: sa.Table) -> sa.Table:
@@ -58,11 +54,11 @@ def _keys_of(table: sa.Table) -> sa.Table:
 
 
 CHANGING = {table: _keys_of(table) for table in (schema.seen, schema.rejections, schema.refusals)}
-"""Tables whose rows change, and the keys of those rows that have since they were shipped."""
+"""Tables whose rows change, each with a table of the keys of rows that changed since shipped."""
 
 
 def _noting(when: str, table: sa.Table, keys: sa.Table) -> str:
-    """Notes the key of a row, unless it is: OR IGNORE does not hold in a trigger of an upsert."""
+    """A trigger that notes the key of a row once; an upsert's trigger would ignore OR IGNORE."""
     names = keys.columns.keys()
     new = ", ".join(f"NEW.{name}" for name in names)
     is_known = " AND ".join(f"{name} = NEW.{name}" for name in names)
@@ -81,7 +77,7 @@ def _triggers() -> Iterator[tuple[str, str]]:
         name = table.name.removesuffix("s")
         yield f"ship_{name}", _noting("INSERT", table, keys)
         yield f"ship_{name}_again", _noting("UPDATE", table, keys)
-    # No longer than counts, so that a fleet which is given up does not fill the disk.
+    # Limited like the counts, so that rows for a fleet that was given up do not fill the disk.
     yield (
         "keep_unshipped",
         """BEFORE DELETE ON calls WHEN OLD.started_at >= datetime('now', '-400 days') AND (
@@ -91,47 +87,47 @@ def _triggers() -> Iterator[tuple[str, str]]:
 
 
 TRIGGERS = dict(_triggers())
-"""What SQLite is to do by itself, by name. None of it may fail, or the call would not be recorded.
-"""
+"""The triggers by name. If one failed, the call could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Rows of a journal that the fleet may not have yet, as they were when they were read."""
+    """Rows of a journal that the fleet may not have, as they were when they were read."""
 
     journal_id: str
     entries: Sequence[CallRecord]
     gaps: Sequence[Row] = ()
     changed: Mapping[sa.Table, Sequence[Row]] = field(default_factory=dict)
-    """Rows of each of the tables whose rows change."""
+    """Rows of the tables in CHANGING."""
     filled_to: str = ""
-    """Up to which id the fleet has the calls from before shipping began, once it has these."""
+    """The new `filled_to` of the table `shipping` once the fleet has this parcel."""
 
     def __bool__(self) -> bool:
-        """Whether there is anything in it."""
+        """Whether the parcel has any rows."""
         return bool(self.entries or self.gaps or any(self.changed.values()))
 
     @property
     def ids(self) -> list[str]:
-        """Those of calls and gaps."""
+        """The ids of its calls and gaps."""
         return [*(entry.id for entry in self.entries), *(row[0] for row in self.gaps)]
 
 
 class Outbox:
-    """The rows of one journal that wait for one fleet. All methods are for one thread, and raise
-    SQLAlchemyError where the file cannot be read or marked."""
+    """The rows of one journal that wait for one fleet. For one thread; every method raises
+    SQLAlchemyError if the file cannot be read or written."""
 
     def __init__(self, file: Path) -> None:
-        """For a journal that is there."""
+        """`file` is a journal that exists."""
         self.journal_id = ""
         uri = f"file:{quote(os.fsencode(file))}?mode=rw"
-        given = partial(sqlite3.connect, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
-        self._engine = sa.create_engine("sqlite://", creator=lambda: given(uri), poolclass=NullPool)
+        options: dict[str, Any] = {"timeout": _BUSY_SECONDS, "isolation_level": None, "uri": True}
+        connect = partial(sqlite3.connect, uri, **options)
+        self._engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin_as_told)
 
     def prepare(self) -> None:
-        """Have all that is there wait, unless it does or did."""
+        """Create tables and triggers, and let the whole journal wait if it was never shipped."""
         with self._writing() as connection:
             local.create_all(connection)
             for name, what in TRIGGERS.items():
@@ -144,7 +140,7 @@ class Outbox:
                 _note_all(connection)
 
     def address(self, fleet_id: str) -> None:
-        """Have all that is there wait for that fleet, unless it was for no other before."""
+        """Note the fleet; let the whole journal wait again if it was shipped to another before."""
         with self._writing() as connection:
             known = connection.scalars(sa.select(shipping.c.fleet_id)).one()
             if known == fleet_id:
@@ -155,8 +151,8 @@ class Outbox:
                 _note_all(connection)
 
     def join(self, bring: Callable[[str, Iterator[Row], Iterator[Row]], None]) -> None:
-        """Have `bring` take the counts of rows that have gone, those of `hours` and of `callers`,
-        unless the fleet has them."""
+        """Call `bring` with the counts of deleted rows, from `hours` and `callers`, unless the
+        fleet has them."""
         with self._reading() as connection:
             if connection.scalars(sa.select(shipping.c.is_joined)).one():
                 return
@@ -170,27 +166,27 @@ class Outbox:
             connection.execute(sa.update(shipping).values(is_joined=True))
 
     def parcel(self, size: int) -> Parcel:
-        """Up to `size` of what has waited longest, and what was seen since."""
+        """Up to `size` of the calls that have waited longest, with gaps and changed rows."""
         gaps, ids = schema.gaps, schema.calls.c.id
-        holes = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
+        new_gaps = sa.select(gaps).join(unshipped, unshipped.c.id == gaps.c.id).limit(size)
         with self._reading() as connection:
             filled_to = connection.scalars(sa.select(shipping.c.filled_to)).one()
-            some = sa.select(schema.calls).order_by(ids).limit(size)
+            calls = sa.select(schema.calls).order_by(ids).limit(size)
             if filled_to == FILLED:
-                some = some.join(unshipped, unshipped.c.id == ids)
+                calls = calls.join(unshipped, unshipped.c.id == ids)
             else:
-                some = some.where(ids > filled_to)
-            entries = [entry_of(row) for row in connection.execute(some)]
+                calls = calls.where(ids > filled_to)
+            entries = [entry_of(row) for row in connection.execute(calls)]
             return Parcel(
                 self.journal_id,
                 entries,
-                [tuple(row) for row in connection.execute(holes)],
+                [tuple(row) for row in connection.execute(new_gaps)],
                 {table: _changed(connection, table, size) for table in CHANGING},
                 FILLED if len(entries) < size else max(filled_to, entries[-1].id),
             )
 
     def mark(self, parcel: Parcel) -> None:
-        """The fleet has it; what has changed since it was read waits on."""
+        """Mark a parcel as shipped; rows that have changed since it was read go on waiting."""
         ids = parcel.ids
         with self._writing() as connection:
             for start in range(0, len(ids), _MARKED_AT_ONCE):
@@ -205,12 +201,13 @@ class Outbox:
             )
 
     def waiting(self) -> int:
-        """How many rows there are in all."""
-        ids, noted = schema.calls.c.id, sa.select(unshipped.c.id)
-        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery(), ids.not_in(noted)
+        """The number of calls and gaps that wait."""
+        ids, count = schema.calls.c.id, sa.select(sa.func.count())
+        is_old = ids > sa.select(shipping.c.filled_to).scalar_subquery()
+        is_new = unshipped.c.id.not_in(sa.select(ids).where(is_old))
         with self._reading() as connection:
-            new = connection.scalars(sa.select(sa.func.count()).select_from(unshipped)).one()
-            return new + connection.scalars(sa.select(sa.func.count(ids)).where(*is_old)).one()
+            old = connection.scalars(count.select_from(schema.calls).where(is_old)).one()
+            return old + connection.scalars(count.select_from(unshipped).where(is_new)).one()
 
     def close(self) -> None:
         """Close the file."""
@@ -232,7 +229,7 @@ _UNFILLED = {"filled_to": "", "is_joined": False}
 
 
 def _note_all(connection: sa.Connection) -> None:
-    """Have everything wait but the calls, which may be many."""
+    """Let all rows wait except those of calls, which `filled_to` covers."""
     for table, keys in {schema.gaps: unshipped, **CHANGING}.items():
         missing = sa.insert(keys).prefix_with("OR IGNORE")
         present = sa.select(*table.primary_key)
@@ -240,15 +237,15 @@ def _note_all(connection: sa.Connection) -> None:
 
 
 def _changed(connection: sa.Connection, table: sa.Table, size: int) -> list[Row]:
-    """Some of the rows that have changed since they were shipped."""
+    """Up to `size` of the rows of a table that have changed since they were shipped."""
     keys = CHANGING[table]
-    is_named = (keys.c[column.name] == column for column in table.primary_key)
-    some = sa.select(table).join(keys, sa.and_(*is_named)).order_by(*table.primary_key).limit(size)
-    return [tuple(row) for row in connection.execute(some)]
+    is_noted = (keys.c[column.name] == column for column in table.primary_key)
+    rows = sa.select(table).join(keys, sa.and_(*is_noted)).order_by(*table.primary_key).limit(size)
+    return [tuple(row) for row in connection.execute(rows)]
 
 
 def _unchanged(table: sa.Table, row: Row) -> sa.Delete:
-    """Deletes the key of the row, if it is still the same."""
+    """Deletes the noted key of a row, unless the row has changed again."""
     keys, values = CHANGING[table], dict(zip(table.columns.keys(), row, strict=True))
     is_key = (column == values[column.name] for column in keys.columns)
     is_same = (column == values[column.name] for column in table.columns)
@@ -257,12 +254,12 @@ def _unchanged(table: sa.Table, row: Row) -> sa.Delete:
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     try:
-        # A mark that a power failure takes back only has rows shipped once more.
+        # If a power failure undoes a mark, the rows are only shipped once more.
         connection.execute("PRAGMA synchronous=NORMAL")
-        # The log is emptied by the bridge alone, which knows that it is the right one.
+        # Only the journal's writer empties the log, since it checks that the log is intact.
         connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
     except sqlite3.Error:
-        connection.close()  # nobody else knows of it yet
+        connection.close()  # SQLAlchemy does not own it yet
         raise
 
 
@@ -271,10 +268,10 @@ def _begin_as_told(connection: sa.Connection) -> None:
 
 
 def _hours_gone(connection: sa.Connection) -> Iterator[Row]:
-    """Rows of `hours` for the calls that are counted and no longer there.
+    """Rows of `hours` for counted calls whose own rows were deleted.
 
-    Old rows go first, so those of all hours before the oldest one left; of that one's own hour
-    what is counted beyond the rows.
+    Old rows are deleted first: so those of all hours before the oldest call that is left, and for
+    its own hour the counts beyond the rows that are left.
     """
     at, hour_of = schema.calls.c.started_at, schema.hours.c.hour
     hours = sa.select(schema.hours).order_by(hour_of)

@@ -1,5 +1,4 @@
-"""A fleet's PostgreSQL database: opened and made, and written to so that each call counts once,
-however often it is sent."""
+"""A fleet's PostgreSQL database, in which each call counts once, however often it is sent."""
 
 import socket
 import threading
@@ -15,24 +14,23 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.outbox import Parcel
 from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
-from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day
+from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day, utc_now
 from hubv1.journal.engines import server_engine, version_of
 from hubv1.journal.place import POSTGRESQL
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
 
 _EXAMPLE = "a URL such as postgresql+psycopg://bridge@db.example/hub"
-SECONDS = 60.0
-"""How long one transaction may take before its connection is cut."""
+SECONDS = 60.0  # how long one transaction may take before its connection is cut
 _MIGRATING_SECONDS = 3_600.0
 _SCHEMA_LOCK = 0x6875_6276_31
-"""Key of an advisory lock: shared while rows are written, exclusive while tables are changed."""
+"""The key of an advisory lock: shared while rows are written, exclusive while tables change."""
 _LIMITS = {
     "statement_timeout": "30s",
-    # A bridge whose machine is gone holds its locks no longer than this.
+    # Ends the locks of a bridge whose machine is gone.
     "idle_in_transaction_session_timeout": "60s",
 }
-"""For a server that has no limit of its own."""
+"""Settings for a server that has no limits of its own."""
 _ROWS_AT_ONCE = 1_000
 _JOINING_SECONDS = 3_600.0
 _TIDYING = "tidying"
@@ -48,18 +46,16 @@ _NEW_CALLS = (
     .on_conflict_do_nothing()
     .returning(schema.calls.c.id)
 )
-"""Takes a list for each column: a parameter for each value of a thousand rows would be slow."""
+"""Takes a list for each column, which is faster than a parameter for each value."""
 _ADD_HOURS = schema.adding(insert(schema.hours), schema.SUMS)
 _ADD_DAYS = schema.adding(insert(schema.days), schema.SUMS)
 _ADD_REJECTIONS = schema.adding(insert(schema.rejections), ("times",))
 _RENEW_CALLERS = schema.renewing(insert(schema.callers))
 
 
-shared = sa.MetaData()
-"""In the fleet's database, beside the journal's own tables."""
+shared = sa.MetaData()  # the tables of the fleet's database besides those of a journal
 
-fleet = sa.Table("fleet", shared, *schema.keys(sa.Text, "id"))
-"""One row, which tells this fleet from every other."""
+fleet = sa.Table("fleet", shared, *schema.keys(sa.Text, "id"))  # one row, with the id of this fleet
 
 journals = sa.Table(
     "journals",
@@ -69,8 +65,8 @@ journals = sa.Table(
     *schema.filled(schema.UtcDateTime, "joined_at", "shipped_at"),
     *schema.filled(sa.Integer, "waiting"),
 )
-"""The journals that are shipped here: since when, by which bridge and when last, and how many rows
-waited then."""
+"""The journals that are shipped here, each with its bridge, its first and its latest time, and the
+number of rows that waited then."""
 
 rejections_of_journals = sa.Table(
     "rejections_of_journals",
@@ -80,18 +76,13 @@ rejections_of_journals = sa.Table(
     *schema.keys(sa.Text, "client_address", "server_address"),
     *schema.filled(sa.Integer, "times"),
 )
-"""How much of `rejections` came from which journal: without it nobody could tell what is new."""
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
+"""The part of `rejections` that came from each journal, to tell which of its rejections are new."""
 
 
 def check_fleet_url(url: str) -> None:
-    """Raise JournalError where `url` is not that of a fleet's database.
+    """Raise JournalError if `url` is not that of a fleet's database.
 
-    No sentence shows the URL: what is wrong with it may be in its password.
+    No message shows the URL, whose mistake may be in the password.
     """
     try:
         place = Place(url)
@@ -105,20 +96,20 @@ def check_fleet_url(url: str) -> None:
 
 
 class Busy(Exception):
-    """Another bridge is bringing rows of the same journal."""
+    """Another bridge is shipping rows of the same journal."""
 
 
 class FleetDatabase:
-    """A connection to the fleet, made when it is needed. For one thread.
+    """The fleet's database, connected to when needed. For one thread.
 
-    What writes rows raises Busy, or what the database raises; then nothing was written, or at
-    least nothing is known of it, and the same may be brought again.
+    If a method that writes rows raises Busy or an error of the database, the same rows may be sent
+    again.
     """
 
     def __init__(
         self, place: Place, bridge_id: str = "", now: Callable[[], datetime] = utc_now
     ) -> None:
-        """Touches nothing yet; raises JournalError where there is no driver for it."""
+        """Make no connection yet; raises JournalError if the driver is not installed."""
         self._place = place
         self._bridge_id = bridge_id
         self._now = now
@@ -128,10 +119,10 @@ class FleetDatabase:
         sa.event.listen(self.engine, "connect", _set_limits)
 
     def open(self) -> str:
-        """Make sure that it is a fleet of this version; returns its id.
+        """Create the fleet's tables unless they exist; returns the fleet's id.
 
-        Raises JournalError where it belongs to somebody else or to newer bridges, SQLAlchemyError
-        where it cannot be reached or written.
+        Raises JournalError if the database belongs to another program or to newer bridges, and
+        SQLAlchemyError if it cannot be reached or written.
         """
         if not self.look():
             with self._transaction(_MIGRATING_SECONDS) as connection:
@@ -140,7 +131,7 @@ class FleetDatabase:
             return str(connection.scalars(sa.select(fleet.c.id)).one())
 
     def look(self) -> bool:
-        """Whether it is a fleet of this version by now, changing nothing; raises as `open` does."""
+        """Whether it is a fleet of this version, without a change; raises as `open` does."""
         with self._transaction() as connection:
             return self._is_ready(connection)
 
@@ -155,7 +146,7 @@ class FleetDatabase:
             yield connection
 
     def join(self, journal_id: str, hours: Iterator[Row], callers: Iterator[Row]) -> None:
-        """Add counts whose rows are gone, unless the fleet has them of this journal."""
+        """Add the counts of deleted rows, unless this journal was joined before."""
         with self.writing(_JOINING_SECONDS) as connection:
             _lock(connection, journal_id)
             joined = insert(journals).on_conflict_do_nothing().returning(journals.c.id)
@@ -168,7 +159,7 @@ class FleetDatabase:
                 _run(connection, _RENEW_CALLERS, sorted(some))
 
     def bring(self, parcel: Parcel, waiting: int) -> None:
-        """Write what of the parcel is not there yet; `waiting` rows are in the journal after it."""
+        """Write the rows that the fleet lacks; `waiting` rows then remain in the journal."""
         changed = parcel.changed
         with self.writing() as connection:
             _lock(connection, parcel.journal_id)
@@ -185,8 +176,8 @@ class FleetDatabase:
             self._note(connection, parcel.journal_id, waiting)
 
     def tidy(self, days: int) -> bool:
-        """Take some of what is old away, calls after so many days; returns whether there may be
-        more. One bridge at a time does that for all."""
+        """Delete some old rows, those of calls after so many days; returns whether there may be
+        more. One bridge at a time does this for all."""
         with self.writing() as connection:
             if not _is_free(connection, _TIDYING):
                 return False
@@ -199,17 +190,17 @@ class FleetDatabase:
             return remove_old(execute, self._now(), days)
 
     def close(self) -> None:
-        """Drop the connection, and what is known of the fleet's counts."""
+        """Close the connection, and forget what was read of the fleet's counts."""
         self._cardinality = Cardinality(self._kinds_of)
         self.engine.dispose()
 
     @contextmanager
     def _transaction(self, seconds: float | None = None) -> Iterator[sa.Connection]:
-        """A transaction whose connection is cut where it lasts longer; whoever waits for it gets
-        the driver's error then.
+        """A transaction whose connection is cut if it takes longer, which raises the driver's error
+        in it.
 
-        The server has limits of its own, and the system notices a machine that is gone. Neither
-        helps where the server is there and stands still.
+        The server's own limits and the system's keepalive do not help against a server that is
+        alive but stands still.
         """
         with self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
@@ -260,8 +251,8 @@ class FleetDatabase:
         )
 
     def _kinds_of(self, day: date) -> Iterator[Kind]:
-        """What the fleet counts of that day."""
-        assert self._connection is not None  # noqa: S101  # only `bring` leads here
+        """The kinds of calls that the fleet counts on that day."""
+        assert self._connection is not None  # noqa: S101  # called by `bring` alone
         columns = [schema.days.c[name] for name in Kind._fields]
         found = self._connection.execute(sa.select(*columns).where(schema.days.c.day == day))
         return (Kind(*row) for row in found)
@@ -280,7 +271,7 @@ class FleetDatabase:
 
 
 def _add_rejections(connection: sa.Connection, journal_id: str, rows: Sequence[Row]) -> None:
-    """Add what these are more than they were when they last came from this journal."""
+    """Add the increase of these rows since they last came from this journal."""
     if not rows:
         return
     mine = rejections_of_journals.c
@@ -296,7 +287,7 @@ def _add_rejections(connection: sa.Connection, journal_id: str, rows: Sequence[R
 
 
 def _new(connection: sa.Connection, entries: Sequence[CallRecord]) -> list[CallRecord]:
-    """Insert the calls; returns those that were not there."""
+    """Insert the calls that the fleet lacks; returns those."""
     if not entries:
         return []
     columns = zip(*(entry.row() for entry in entries), strict=True)
@@ -311,7 +302,7 @@ def _lock(connection: sa.Connection, journal_id: str) -> None:
 
 
 def _is_free(connection: sa.Connection, name: str) -> bool:
-    """Whether nobody else holds the lock of that name; until its end this transaction does."""
+    """Whether this transaction could take the lock of that name, which it then holds to its end."""
     lock = sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(name, 0))
     return bool(connection.scalars(sa.select(lock)).one())
 
@@ -323,19 +314,19 @@ def _run(connection: sa.Connection, statement: Insert, rows: Sequence[Row]) -> N
 
 
 def _bounded(rows: Sequence[Row]) -> list[Row]:
-    """The rows with texts that PostgreSQL takes, whoever wrote them."""
+    """The rows with texts that PostgreSQL can store, even if another program wrote them."""
     return [
         tuple(bounded(value) if isinstance(value, str) else value for value in row) for row in rows
     ]
 
 
 def _plain(value: object) -> object:
-    """A moment as the tables have it, without a zone."""
+    """A time without its zone, as the tables store it."""
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _as_it_is_now(table: sa.Table) -> Insert:
-    """Rows that take the place of the one with the same key; counts never become less."""
+    """Upserts rows of a table; a count never decreases."""
     statement = insert(table)
     columns: list[sa.Column[Any]] = [each for each in table.columns if not each.primary_key]
     values = {each.name: sa.func.greatest(each, statement.excluded[each.name]) for each in columns}
@@ -353,12 +344,12 @@ def _set_limits(connection: DBAPIConnection, _record: object) -> None:
         cursor.close()
         connection.commit()
     except BaseException:
-        connection.close()  # nobody else knows of it yet
+        connection.close()  # SQLAlchemy does not own it yet
         raise
 
 
 def _cut(number: int) -> None:
-    # A socket object of our own for a moment: the descriptor stays the driver's.
+    # A temporary socket object; the descriptor stays the driver's.
     with suppress(OSError), socket.socket(fileno=number) as one:
         try:
             one.shutdown(socket.SHUT_RDWR)

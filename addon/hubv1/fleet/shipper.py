@@ -1,4 +1,4 @@
-"""Ships a journal to its fleet, in a thread of its own and for as long as it takes."""
+"""Ships a journal to its fleet, in a thread of its own."""
 
 import logging
 import random
@@ -12,39 +12,33 @@ from pathlib import Path
 from sqlalchemy.exc import DataError
 
 from hubv1.fleet.outbox import Outbox, Parcel
-from hubv1.fleet.postgres import Busy, FleetDatabase, utc_now
+from hubv1.fleet.postgres import Busy, FleetDatabase
 from hubv1.journal import DAYS, JournalError, Place, files
-from hubv1.journal import reason_of as said
+from hubv1.journal import reason_of as reason_of_database
+from hubv1.journal.counts import utc_now
 from hubv1.text import bounded, number, printable
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 2.0
-"""How often to look for new rows."""
-TIDYING_SECONDS = 60.0
-"""How often to look for what has become old in the fleet."""
+IDLE_SECONDS = 2.0  # between two looks for new rows
+TIDYING_SECONDS = 60.0  # between two looks for old rows in the fleet
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before another attempt after the first failure, and after many."""
 _CLOSING_SECONDS = 5.0
-"""How long a closing bridge ships its last rows. What is left is shipped after its next start."""
-MOST_ROWS = 1_000
-"""In one parcel, which is one transaction."""
-_FEWEST_ROWS = 10
-"""To which a parcel shrinks where the fleet is too slow for more."""
+"""How long a closing bridge ships its last rows. The rest is shipped after its next start."""
+MOST_ROWS = 1_000  # of one parcel, which is one transaction
+_FEWEST_ROWS = 10  # of one parcel, if the fleet is too slow for more
 _AGAIN_SECONDS = 60
-"""How long a reason is good for several that follow each other, as at a server's restart."""
+"""How long no other reason is logged after one, since a server's restart causes several."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShippingStatus:
-    """How shipping stood after the last attempt."""
+    """The state of shipping after the last attempt."""
 
-    waiting: int = 0
-    """Rows that the fleet does not have yet, as far as is known."""
-    shipped_at: datetime | None = None
-    """When the fleet was last found, UTC; None where it was not since the start."""
-    trouble: str = ""
-    """Why the last attempt failed; empty where it did not."""
+    waiting: int = 0  # rows that the fleet may not have yet
+    shipped_at: datetime | None = None  # when the fleet was last reached, UTC; None if never
+    trouble: str = ""  # why the last attempt failed; empty if it succeeded
 
     @property
     def sentence(self) -> str:
@@ -59,7 +53,7 @@ class ShippingStatus:
 
 
 class Shipper:
-    """A journal that is being shipped. All methods are for other threads than its own."""
+    """Ships one journal. All methods are for other threads than its own."""
 
     def __init__(
         self,
@@ -69,12 +63,11 @@ class Shipper:
         days: int = DAYS,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Starts the thread; raises JournalError where there is no driver for the fleet.
+        """Start the thread; raises JournalError if the fleet's driver is not installed.
 
-        Calls are kept there for `days`, by whichever of its bridges keeps them for the least.
+        The fleet keeps calls for the smallest number of `days` that any of its bridges has.
         """
         self.status = ShippingStatus()
-        """How shipping stands."""
         self._shipment = _Shipment(journal, FleetDatabase(fleet, bridge_id, now))
         self._place = fleet
         self._now = now
@@ -87,12 +80,12 @@ class Shipper:
         self._thread.start()
 
     def keep_for(self, days: int) -> None:
-        """Calls are kept in the fleet for `days` from now on."""
+        """Keep calls in the fleet for `days` from now on."""
         self._days = days
 
     def close(self, *, is_end: bool = True) -> None:
-        """Ship what waits, if that is quickly done, and end the thread; at the end of the process
-        wait for it."""
+        """End the thread after shipping what it can in a few seconds; wait for it if the process
+        ends."""
         self._closing.set()
         if is_end:
             self._thread.join(_CLOSING_SECONDS)
@@ -113,16 +106,16 @@ class Shipper:
         try:
             try:
                 waiting = self._shipment.step()
-            except Busy:  # the fleet is there, and another bridge brings the rows
+            except Busy:  # another bridge ships the rows now
                 waiting, is_busy = self._shipment.waiting(), True
             if not waiting and began >= self._tidying_at:
                 has_more = self._shipment.tidy(self._days)
                 self._tidying_at = began + (0.0 if has_more else TIDYING_SECONDS)
-        except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
+        except Exception as error:  # noqa: BLE001  # the thread has to go on
             return self._failed(reason_of(error, self._place))
         self._failures = 0
         self._tell(ShippingStatus(waiting, self._now()))
-        # While there is a backlog, half of the time at least is left to the calls' own thread.
+        # Even with a backlog, the threads of the calls get at least half of the time.
         return time.thread_time() - used if waiting and not is_busy else IDLE_SECONDS
 
     def _failed(self, reason: str) -> float:
@@ -135,17 +128,17 @@ class Shipper:
             reason = reason_of(error, self._place)
         self._tell(ShippingStatus(waiting, self.status.shipped_at, reason))
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 16))
-        # Many bridges that lost the fleet at the same time do not come back at the same time.
+        # At random, so that bridges that lost the fleet together do not all return at once.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
     def _tell(self, status: ShippingStatus) -> None:
-        """Make the status known, and in the log what is new of it."""
+        """Set the status, and log what is new."""
         before, self.status = self.status, status
         if status.trouble:
             self._tell_trouble(status)
         elif self._reason and not status.waiting:
             self._reason = ""
-            logger.info("hub fleet: every row that waited is in %s now", self._place)
+            logger.info("hub fleet: all waiting rows have been shipped to %s", self._place)
         elif before.shipped_at is None and not self._reason:
             logger.info("hub fleet: the journal is shipped to %s", self._place)
 
@@ -165,7 +158,8 @@ class Shipper:
 
 
 class _Shipment:
-    """Reads, brings and marks. For one thread; what raises may be tried again."""
+    """Reads rows, sends them and marks them. For one thread; a method that raises may be tried
+    again."""
 
     def __init__(self, file: Path, database: FleetDatabase) -> None:
         self._file = file
@@ -176,11 +170,11 @@ class _Shipment:
         self._rows = MOST_ROWS
 
     def waiting(self) -> int:
-        """How many rows wait."""
+        """The number of rows that wait."""
         return self._opened().waiting()
 
     def step(self) -> int:
-        """Bring one parcel, if there is one; returns how many rows still wait."""
+        """Ship one parcel, if there is one; returns the number of rows that still wait."""
         outbox = self._opened()
         if not self._is_open:
             outbox.address(self._database.open())
@@ -199,36 +193,36 @@ class _Shipment:
         return left
 
     def tidy(self, days: int) -> bool:
-        """Take some old rows of the fleet away; returns whether there may be more."""
+        """Delete some old rows of the fleet; returns whether there may be more."""
         return self._is_open and self._database.tidy(days)
 
     def step_back(self) -> None:
-        """Drop the connection, and take less the next time."""
+        """Close the connection, and send fewer rows the next time."""
         self._is_open = False
         self._database.close()
         self._rows = max(_FEWEST_ROWS, self._rows // 2)
 
     def close(self) -> None:
-        """Let go of both ends."""
+        """Close both databases."""
         self._database.close()
         if self._outbox is not None:
             self._outbox.close()
 
     def _narrow_down(self, parcel: Parcel, outbox: Outbox, error: DataError) -> None:
-        """Try fewer rows at once, down to the one that the fleet's database cannot hold."""
+        """Send fewer rows the next time, down to the one that the fleet's database cannot hold."""
         if not parcel.entries:
-            raise error  # whatever it is about, fewer calls are no help
+            raise error  # it is about another row than a call
         self._rows = max(1, len(parcel.entries) // 2)
         if len(parcel.entries) == 1:
             outbox.mark(Parcel(parcel.journal_id, parcel.entries, filled_to=parcel.filled_to))
             logger.warning(
-                "hub fleet: the call %s cannot be shipped and stays in the journal alone: %s",
+                "hub fleet: the call %s cannot be shipped and stays only in the journal: %s",
                 parcel.entries[0].id,
-                said(error),
+                reason_of_database(error),
             )
 
     def _opened(self) -> Outbox:
-        """The outbox of the file that is at the journal's place now."""
+        """The outbox of the file to which the journal's path leads now."""
         found = self._files()
         if self._outbox is not None and found == self._found:
             return self._outbox
@@ -247,12 +241,12 @@ class _Shipment:
         return outbox
 
     def _files(self) -> tuple[files.Identity | None, ...]:
-        """What is there now. Marks in a log that the bridge no longer uses would be lost."""
+        """The identities of the present files; marks in a log no longer in use would be lost."""
         file = self._file.resolve()
         return tuple(map(files.identity, (file, *files.companions(file))))
 
 
 def reason_of(error: BaseException, place: Place) -> str:
-    """What went wrong, in one line and without the fleet's password."""
-    text = " ".join(place.without_secrets(said(error)).split())
+    """The reason for an error, in one line and without the fleet's password."""
+    text = " ".join(place.without_secrets(reason_of_database(error)).split())
     return bounded(printable(text)).rstrip(".")

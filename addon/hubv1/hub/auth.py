@@ -1,7 +1,7 @@
-"""Signing in: a secret becomes a token, seldom, and a rejected one is not tried again.
+"""Signing in to Docker's hosts as seldom as possible, and never twice with a rejected secret.
 
-Hub locks a user name for ten minutes after too many logins, so that a build farm with an old
-password would lock out its owner.
+Hub locks a user name for ten minutes after too many logins, so a build farm with an old password
+could lock out its owner.
 """
 
 import asyncio
@@ -15,19 +15,17 @@ from cachetools import TTLCache
 
 from hubv1.api.v2 import Nonsense, PersonalTokenRefused, Unauthorized
 from hubv1.hub.credentials import Basic, Bearer
-from hubv1.hub.exchange import Reply, Request, RequestBudget
+from hubv1.hub.exchange import Reply, Request, RequestBudget, retrieve_exception
 from hubv1.hub.http import Transport
 
 PATH = "/v2/auth/token"
-TOKEN_SECONDS = 540
-"""How long a token is used: it lives for ten minutes."""
-MOST_REJECTED = 3
-"""Secrets of one user that a service may reject before it is not asked about further ones."""
+TOKEN_SECONDS = 540  # how long a token is used; it is valid for ten minutes
+MOST_REJECTED = 3  # rejected secrets of one user after which no further one is tried
 LOCKED_SECONDS = 600
-"""How long a rejected secret, and after too many of them every unknown one, is not tried."""
+"""How long a rejected secret is not tried again; after too many, no unknown one either."""
 REFUSED_SECONDS = 60
-"""How long nobody signs in anew after Hub did not honour a token that it had just given, or would
-not have a personal access token."""
+"""How long to wait before signing in again after Hub refused a token that it had just issued, or a
+personal access token."""
 
 _MOST_USERS = 2_000
 _REJECTIONS = (400, 401, 403)
@@ -43,20 +41,16 @@ _read_token = msgspec.json.Decoder(_Token).decode
 
 
 class Logins:
-    """The logins of users at one service: one at a time for each, and none with a secret that was
-    rejected, lest the service locks the account."""
+    """Logins at one service: one at a time for each user, and none with a rejected secret, lest the
+    service locks the account."""
 
     def __init__(self, service: str) -> None:
-        """`service` is who takes or rejects secrets, for people."""
+        """`service` names the service in messages."""
         self._service = service
-        self._accepted: TTLCache[Basic, bool] = TTLCache(_MOST_USERS, 24 * 3_600)
+        self.accepted: TTLCache[Basic, bool] = TTLCache(_MOST_USERS, 24 * 3_600)
+        """The secrets that the service accepted within the last day and has not rejected since."""
         self._rejected: TTLCache[str, frozenset[Basic]] = TTLCache(_MOST_USERS, LOCKED_SECONDS)
         self._under_way: dict[str, asyncio.Task[Any]] = {}
-
-    def is_accepted(self, given: Basic) -> bool | None:
-        """True where the service took this secret within the last day and did not reject it since,
-        else None."""
-        return self._accepted.get(given)
 
     async def run(
         self,
@@ -64,38 +58,39 @@ class Logins:
         find: Callable[[Basic], _Value | None],
         login: Callable[[], Coroutine[Any, Any, _Value]],
     ) -> _Value:
-        """What `find` finds, which may be the result of another's login, or else that of `login`.
+        """What `find` returns, perhaps after a login for another caller, or else what `login` does.
 
-        Raises Unauthorized where the secret is not to be tried, and whatever `login` raises.
+        Raises Unauthorized if the secret must not be tried, and whatever `login` raises.
         """
         user = given.user.lower()
         while (found := find(given)) is None:
-            # One at a time, so that many calls at once neither sign in together nor try more
-            # secrets than may be tried.
+            # One at a time, so that simultaneous calls neither sign in together nor try too many
+            # secrets.
             if user in self._under_way:
                 await asyncio.wait([self._under_way[user]])
                 continue
             self._check(given, user)
-            # The service counts it even if its caller leaves, so it goes on to its end.
+            # The service counts the login even if the caller leaves, so it is not cancelled.
             attempt = asyncio.ensure_future(login())
             self._under_way[user] = attempt
-            attempt.add_done_callback(partial(self._ended, user))
+            attempt.add_done_callback(retrieve_exception)
+            attempt.add_done_callback(lambda _: self._under_way.pop(user))
             await asyncio.wait([attempt])
             return attempt.result()
         return found
 
     def accept(self, given: Basic) -> None:
-        """Remember that the service took this secret."""
-        self._accepted[given] = True
+        """Remember that the service accepted this secret."""
+        self.accepted[given] = True
 
     def reject(self, given: Basic) -> None:
-        """Remember not to try this secret again for a while."""
+        """Do not try this secret again for a while."""
         user = given.user.lower()
         self._rejected[user] = self._rejected.get(user, frozenset()) | {given}
-        self._accepted.pop(given, None)
+        self.accepted.pop(given, None)
 
     def close(self) -> None:
-        """End the logins that are under way."""
+        """Cancel the logins that are under way."""
         for attempt in self._under_way.values():
             attempt.cancel()
 
@@ -103,23 +98,18 @@ class Logins:
         rejected = self._rejected.get(user, frozenset())
         if given in rejected:
             raise Unauthorized(f"{self._service} rejected this secret before")
-        if len(rejected) >= MOST_REJECTED and given not in self._accepted:
+        if len(rejected) >= MOST_REJECTED and given not in self.accepted:
             raise Unauthorized(
                 f"{self._service} rejected {len(rejected)} secrets of this user; no other is tried "
                 f"for {LOCKED_SECONDS // 60} minutes, lest it locks the account"
             )
 
-    def _ended(self, user: str, attempt: asyncio.Task[Any]) -> None:
-        del self._under_way[user]
-        if not attempt.cancelled():
-            attempt.exception()  # perhaps nobody waits for it any more
-
 
 class HubAuth:
-    """Signs in to Hub, and keeps the tokens that are in use."""
+    """Signs in to Hub, and keeps the tokens for reuse."""
 
     def __init__(self, url: str, transport: Transport) -> None:
-        """`url` is where API v2 is."""
+        """`url` is the base URL of API v2."""
         self._url = url
         self._transport = transport
         self._logins = Logins("Docker Hub")
@@ -130,7 +120,7 @@ class HubAuth:
     async def fetch(self, request: Request, budget: RequestBudget) -> Reply:
         """The reply to a GET on Hub, signed with a token for its credentials.
 
-        Raises Unauthorized where they cannot be right, or were rejected before.
+        Raises Unauthorized if they cannot be right, or were rejected before.
         """
         given = request.credentials
         if not given.is_possible:
@@ -139,10 +129,10 @@ class HubAuth:
             return await self._transport.fetch(request, budget)
         token = await self._token(given, budget)
         reply = await self._transport.fetch(replace(request, credentials=token), budget)
-        # Where a new token was refused, another is no better; the one there is may open the rest.
+        # If Hub refused a new token lately, another is no better; this one may open other things.
         if reply.status != 401 or given in self._refused:
             return reply
-        # It has ended, by Hub's clock or by somebody's hand.
+        # The token has expired, or somebody has revoked it.
         if self._tokens.get(given) is token:
             del self._tokens[given]
         token = await self._token(given, budget)
@@ -152,14 +142,14 @@ class HubAuth:
         return reply
 
     def close(self) -> None:
-        """End the logins that are under way."""
+        """Cancel the logins that are under way."""
         self._logins.close()
 
     async def _token(self, given: Basic, budget: RequestBudget) -> Bearer:
-        """A token for the user: one that is kept, or else a new one."""
-        return await self._logins.run(given, self._kept, partial(self._login, given, budget))
+        """A token for the user: one that is still valid, or else a new one."""
+        return await self._logins.run(given, self._valid, partial(self._login, given, budget))
 
-    def _kept(self, given: Basic) -> Bearer | None:
+    def _valid(self, given: Basic) -> Bearer | None:
         if given in self._barred:
             raise PersonalTokenRefused("Docker Hub refused this personal access token before")
         return self._tokens.get(given)
@@ -176,7 +166,7 @@ class HubAuth:
             self._logins.reject(given)
             raise Unauthorized("Docker Hub rejected this user or secret")
         if reply.status == 404:
-            # Of repositories and tags this says nothing.
+            # As a NotFound it would seem to be about the repository.
             raise Nonsense(f"{reply.url} answered 404, so nobody can sign in there")
         text = self._transport.decode(reply, _read_token, budget).access_token
         token = self._tokens[given] = checked_token(text, reply)
@@ -185,8 +175,8 @@ class HubAuth:
 
 
 def checked_token(text: str, reply: Reply) -> Bearer:
-    """The token, unless it cannot be one: then this raises Nonsense."""
+    """The token in a reply; raises Nonsense if it cannot be one."""
     token = Bearer(text)
     if not token.is_possible:
-        raise Nonsense(f"{reply.url} gave something that is no token")
+        raise Nonsense(f"{reply.url} sent an invalid token")
     return token

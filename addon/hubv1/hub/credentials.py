@@ -1,5 +1,5 @@
-"""What a call is made with: nobody's name, a user's secret, or a token. And how to keep secrets out
-of texts."""
+"""The credentials of a call: none, a user name with a secret, or a token; and how to keep secrets
+out of texts."""
 
 import html
 import re
@@ -11,17 +11,15 @@ from urllib.parse import unquote, unquote_plus
 
 from cachetools import LRUCache
 
-LONGEST_SECRET = 8_192
-"""Characters. A token of Hub's has about 1,500; what is longer is none."""
+LONGEST_SECRET = 8_192  # characters; a token of Hub's has about 1,500
 
-MASK = "***"
-"""What is shown in the place of a secret."""
+MASK = "***"  # shown in place of a secret
 
 _TOKEN = re.compile(r"[\w.~+/-]+=*", re.ASCII)
 _MOST_SECRETS = 2_000
 _MOST_TEXTS = 100
 _UNMISTAKABLE = 8
-"""Characters from which on a secret of somebody else is masked too: a short one may be a word."""
+"""Characters that another caller's secret must have to be masked: a shorter one may be a word."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LOOKS_SECRET = re.compile(
@@ -33,11 +31,11 @@ _LOOKS_SECRET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """Nobody in particular, whichever way that was said."""
+    """An anonymous caller, with or without an Authorization header that names nobody."""
 
     kind: str = field(default="none", compare=False)
-    """`token` for v1's own `Authorization: Token …`, which nobody can check any more; `basic`
-    where both user and secret are empty; `other` for a scheme that v1 did not have."""
+    """`token` for v1's own `Authorization: Token …`, which nobody can check any more; `basic` if
+    both user and secret are empty; `other` for a scheme that v1 did not have."""
 
     user: ClassVar[str] = ""
     is_possible: ClassVar[bool] = True
@@ -55,7 +53,7 @@ class Basic:
 
     @property
     def is_possible(self) -> bool:
-        """Whether asking Hub can be worth it."""
+        """Whether Hub could accept them."""
         return bool(self.user and self.secret) and len(self.user + self.secret) <= LONGEST_SECRET
 
     @property
@@ -66,7 +64,7 @@ class Basic:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """A token that the caller has from Hub."""
+    """A token that Hub gave to the caller."""
 
     token: str = field(repr=False)
 
@@ -75,7 +73,7 @@ class Bearer:
 
     @property
     def is_possible(self) -> bool:
-        """Whether this can be a token at all, and part of a request."""
+        """Whether it has the form of a token, so that it can be part of a request."""
         return len(self.token) <= LONGEST_SECRET and _TOKEN.fullmatch(self.token) is not None
 
     @property
@@ -90,10 +88,10 @@ ANONYMOUS = Anonymous()
 
 
 def read_credentials(authorization: str) -> Credentials:
-    """The credentials in an Authorization header, empty where the call had none.
+    """The credentials in an Authorization header, which is empty for an anonymous call.
 
-    What cannot be read is not taken for nothing: a user who sends a secret has to hear that it
-    did not arrive.
+    Unreadable credentials are not anonymous: a user who sends a secret has to hear that it did
+    not arrive.
     """
     scheme, _, value = authorization.strip().replace("\t", " ").partition(" ")
     match scheme.lower():
@@ -120,39 +118,38 @@ def _basic(value: str) -> Credentials:
         text = raw.decode("latin-1")
     user, colon, secret = text.partition(":")
     if not secret and user:
-        return Basic("", "")  # the one text may be the secret, so it is not taken for a name
-    # `curl -u "$USER:$SECRET"` with both unset: v1 scripts have it, for public repositories.
+        return Basic("", "")  # the text may be the secret, so it must not become a name
+    # v1 scripts use `curl -u "$USER:$SECRET"` with both unset for public repositories.
     return Anonymous("basic") if colon and not user and not secret else Basic(user, secret)
 
 
 class Secrets:
-    """The secrets that were sent of late, so that no text may repeat them.
+    """The secrets that were sent lately, to be masked in texts from upstream.
 
-    An upstream server may write what it was sent into its error text, as it came or encoded for
-    a URL, JSON or HTML. What looks like a token is masked even if nobody here sent it.
+    A server may repeat a secret in its error text, plain or encoded for a URL, JSON or HTML. What
+    looks like a token is masked even if nobody here sent it.
     """
 
     def __init__(self) -> None:
-        """No secrets yet."""
-        self.own: frozenset[str] = frozenset()
-        """The forms of the bridge's own secrets."""
+        """Begin without secrets."""
+        self.own: frozenset[str] = frozenset()  # the forms of the bridge's own secrets
         self._sent: LRUCache[Credentials, frozenset[str]] = LRUCache(_MOST_SECRETS)
         self._harmless: LRUCache[str, bool] = LRUCache(_MOST_TEXTS)
-        """Texts without any of these: every absent tag is told in the same words."""
+        """Texts without any of these; the message for an absent tag is always the same."""
 
     def keep(self, own: Credentials) -> None:
-        """Mask the secrets in these credentials for good: they are the bridge's own."""
+        """Always mask the secrets in these credentials, which are the bridge's own."""
         self.own |= forms_of(own)
 
     def remember(self, sent: Credentials) -> None:
-        """Mask the secrets in these credentials for as long as they are among the last sent."""
+        """Mask the secrets in these credentials while they are among the last ones sent."""
         if not isinstance(sent, Anonymous) and self._sent.get(sent) is None:
             long = (form for form in forms_of(sent) if len(form) >= _UNMISTAKABLE)
             self._sent[sent] = frozenset(long)
             self._harmless.clear()
 
     def masked(self, text: str, *given: Credentials) -> str:
-        """`text` without any secret; `given` are those that were sent for its own call."""
+        """`text` without secrets; `given` are the credentials of its own call."""
         known = [self.own, forms_of(*given)]
         if not self._harmless.get(text):
             readings, of_others = _readings(text), tuple(self._sent.values())
@@ -168,12 +165,12 @@ class Secrets:
 
 
 def repeats(text: str, forms: Iterable[str]) -> bool:
-    """Whether a text holds a secret of which these are the forms, encoded or not."""
+    """Whether a text has one of these forms of a secret, encoded or not."""
     return _has_any(_readings(text), forms)
 
 
 def forms_of(*given: Credentials) -> frozenset[str]:
-    """What a text may hold of the secrets in these credentials, once it is decoded."""
+    """The forms that the secrets in these credentials may have in a decoded text."""
     texts = {text for credentials in given for text in _secret_texts(credentials) if text}
     raw = [text.encode("utf-8", "surrogateescape") for text in texts]
     coded = {encode(each) for each in raw for encode in (b64encode, urlsafe_b64encode)}
@@ -194,8 +191,7 @@ def _has_any(texts: Iterable[str], forms: Iterable[str]) -> bool:
 
 
 def _readings(text: str) -> set[str]:
-    """What a text may mean: itself, and what it is encoded for URLs, HTML or JSON, or for two of
-    them."""
+    """A text and what it decodes to once or twice, if it is encoded for a URL, HTML or JSON."""
     readings = {text}
     for _ in range(2):
         decoders = (unquote, unquote_plus, html.unescape, _unescaped)
@@ -204,12 +200,12 @@ def _readings(text: str) -> set[str]:
 
 
 def _unescaped(text: str) -> str:
-    """A text of JSON, or of a program, without its backslashes."""
+    """A text without the backslash escapes of JSON or a programming language."""
 
     def meant(found: re.Match[str]) -> str:
         digits, char = found[1] or found[2], found[3]
         return chr(int(digits, 16)) if digits else _CONTROLS.get(char, char)
 
     plain = _ESCAPE.sub(meant, text)
-    # Beyond the first 65,536 characters JSON needs two escapes for one.
+    # JSON writes a character beyond the first 65,536 as two escapes.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""What goes to Docker's hosts and comes back, and the budget of the call that it is for."""
+"""Requests to Docker's hosts, their replies, and the budget of the call that needs them."""
 
 import asyncio
 import time
@@ -6,57 +6,43 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from hubv1.api.names import Repository
+from hubv1.api.v2 import PAGE_SIZE
 from hubv1.hub.credentials import ANONYMOUS, Anonymous, Basic, Credentials, forms_of, repeats
 
-LONGEST_SILENCE = 10
-"""Seconds that a host may say nothing before it is asked again."""
+LONGEST_SILENCE = 10  # seconds that a host may stay silent before the request is tried again
 LONGEST_PAUSE = 10
-"""Seconds that a caller is let wait; where it would be longer, it is told so at once."""
+"""Seconds that a caller may have to wait for a host; a longer wait is refused at once."""
 
 Key = tuple[str, object]
 """Whom a request is for, in one respect: `("repository", "library/debian")`."""
 
 
-class Room:
-    """What something large takes of semaphores that all share, until it is given back."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._held: dict[object, Callable[[], None]] = {}
-
-    def __contains__(self, semaphore: object) -> bool:
-        return semaphore in self._held
-
-    def add(self, semaphore: object, give_back: Callable[[], None]) -> None:
-        """Hold some of one more semaphore."""
-        self._held[semaphore] = give_back
+class Room(dict[object, Callable[[], None]]):
+    """Shares of semaphores that a large answer holds; each value releases the share of its key."""
 
     def free(self) -> None:
-        """Give everything back."""
-        while self._held:
-            self._held.popitem()[1]()
+        """Release every share."""
+        while self:
+            self.popitem()[1]()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask: a GET, or a POST that signs in."""
+    """A GET, or a POST that signs in."""
 
     method: str
     url: str
-    credentials: Credentials = ANONYMOUS
-    """Those in its header, or in the body of a POST."""
-    scope: str = ""
-    """What a 429 is about where that is not the whole host: a user, say."""
+    credentials: Credentials = ANONYMOUS  # sent in the header, or in the body of a POST
+    scope: str = ""  # what a 429 limits if not the whole host, such as one user's logins
     is_list: bool = False
     """Whether the answer may be a very long list, which stays in memory to the end of the call."""
 
     @property
-    def place(self) -> str:
-        """The URL without its query, as it may be shown."""
+    def shown_url(self) -> str:
+        """The URL without its query, fit to be shown."""
         return self.url.partition("?")[0]
 
     @property
@@ -66,13 +52,13 @@ class Request:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Those of this request alone."""
+        """The headers of this request alone."""
         is_signed = self.method == "GET" and self.credentials.header
         return {"Authorization": self.credentials.header} if is_signed else {}
 
     @property
     def body(self) -> Mapping[str, str] | None:
-        """What is sent as JSON."""
+        """The members of the JSON body; None for a GET."""
         given = self.credentials
         if self.method == "POST" and isinstance(given, Basic):
             return {"identifier": given.user, "secret": given.secret}
@@ -83,100 +69,91 @@ class Request:
 class Reply:
     """An HTTP answer, read to its end."""
 
-    url: str
-    """Of the request, without its query."""
+    url: str  # of the request, without its query
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    """Decoded; may be a token. Of an answer other than 200 only the beginning."""
+    """Decoded; it may be a token. For a status other than 200 only the beginning."""
     room: Room = field(default_factory=Room, repr=False, compare=False)
-    """What a long body takes of the memory for all."""
+    """The shared memory that a long body takes up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and what came of it, for an observer; it holds secrets."""
+    """A request and its outcome, for an observer; it holds secrets."""
 
     request: Request
-    headers: Mapping[str, str] = field(repr=False)
-    """All that were sent."""
+    headers: Mapping[str, str] = field(repr=False)  # all headers that were sent
     reply: Reply | None
-    error: str
-    """Why there is no reply."""
-    credentials: Credentials
-    """Of whoever it was for."""
-    own_secrets: frozenset[str] = field(repr=False)
-    """The bridge's own, in all forms."""
-    started_at: float
+    error: str  # why there is no reply
+    credentials: Credentials  # the caller's
+    own_secrets: frozenset[str] = field(repr=False)  # the bridge's own, in all their forms
+    started_at: float  # unix time, like the next
     ended_at: float
-    """Unix times."""
 
     def is_secret(self, text: str) -> bool:
-        """Whether a text of the reply repeats what nobody may see."""
+        """Whether a text of the reply repeats a secret."""
         sent = forms_of(self.credentials, self.request.credentials)
         return repeats(text, self.own_secrets | sent)
 
 
 class Observer(Protocol):
-    """Is called with each exchange, as long as it is on."""
+    """Is called with each exchange that has ended, while it is on."""
 
     is_on: bool
 
     def __call__(self, exchange: Exchange) -> None:
-        """Look at an exchange that has ended."""
+        """Look at the exchange."""
 
 
 @dataclass(slots=True)
 class RequestBudget:
-    """For whom one call asks Docker's hosts, for how long, and what it has spent so far."""
+    """Whom a call asks Docker's hosts for, how long it may take, and what it has spent so far."""
 
     credentials: Credentials = field(default=ANONYMOUS, repr=False)
-    seconds: float = 30
-    """How long the caller waits, or the part of its time is that is being spent."""
-    caller: str = ""
-    """The name of whoever called, where that is known."""
-    repository: str = ""
-    """What the call is about; the client fills it in."""
+    seconds: float = 30  # how long the caller waits, or the current part of the work may take
+    caller: str = ""  # the caller's name, if it is known
+    repository: str = ""  # what the call is about; the client fills it in
     upstream_calls: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
-    """How often what was asked, with which status; URLs without their queries."""
-    source: str = ""
-    """Where the answer comes from: `hub`, `registry`, or `account` for pages that only the
-    bridge's own account could read; empty as long as nobody was asked."""
-    tags_listed: int | None = None
-    """How many tags the repository has: as Hub counts them, or else the registry lists them. None
-    where no list was asked for, or nobody gave a sensible number."""
+    requests: Counter[str] = field(default_factory=Counter)
+    """The number of requests by method, URL without query, and status."""
+    source: str = ""  # `hub`, `registry` or `account`, as in CallRecord
+    tags_listed: int | None = (
+        None  # as Hub counts the repository's tags, or the registry lists them
+    )
     refused: str = ""
-    """`unauthorized`, `forbidden` or `not_found` where Hub could not be asked and the registry
-    refused the caller."""
-    trouble: str = ""
-    """The last thing that went wrong on the way, though it may have come right since."""
+    """`unauthorized`, `forbidden` or `not_found` if Hub was out of reach and the registry refused
+    the caller."""
+    trouble: str = ""  # the last failure on the way, even if a later attempt succeeded
     room: Room = field(default_factory=Room, init=False, repr=False)
-    """What is needed until the answer is made."""
+    """The shared memory that the call holds until its answer is made."""
     _ends: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """The time runs from now."""
+        """Start the clock."""
         self._ends = time.monotonic() + self.seconds
 
     @property
     def seconds_left(self) -> float:
-        """Until the caller stops waiting, or the part of its time ends that is being spent."""
+        """Seconds until the caller stops waiting, or the current part of the work must end."""
         return self._ends - time.monotonic()
 
     @property
     def longest_silence(self) -> float:
-        """Seconds; half of the time to spend at most, so that there is a second try."""
+        """Seconds to wait for a silent host: at most half of the time, to leave a second try."""
         return min(LONGEST_SILENCE, self.seconds / 2)
 
     @property
     def longest_pause(self) -> float:
-        """Seconds that this caller can be let wait and have time left for its answer."""
+        """Seconds that this caller can wait for a host and still have time for its answer."""
         return min(LONGEST_PAUSE, self.seconds_left / 2)
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Those who must not take up everything for themselves. Anonymous callers are many."""
+        """What the call counts against when connections and memory are shared out fairly.
+
+        Anonymous callers are many, so they have no key for their credentials.
+        """
         keys: list[Key] = [("repository", self.repository)] if self.repository else []
         if not isinstance(self.credentials, Anonymous):
             keys.append(("credentials", self.credentials))
@@ -186,7 +163,7 @@ class RequestBudget:
 
     @asynccontextmanager
     async def within(self, seconds: float) -> AsyncIterator[None]:
-        """Spend no more than so many of the seconds that are left; raises TimeoutError."""
+        """Limit part of the work to so many seconds of those left; raises TimeoutError."""
         before = self.seconds, self._ends
         self.seconds = min(seconds, self.seconds_left)
         self._ends = time.monotonic() + self.seconds
@@ -195,3 +172,19 @@ class RequestBudget:
                 yield
         finally:
             self.seconds, self._ends = before
+
+
+def retrieve_exception(task: asyncio.Future[Any]) -> None:
+    """Spare the log asyncio's complaint that nobody retrieved the exception of a task."""
+    if not task.cancelled():
+        task.exception()
+
+
+def page_path(repository: Repository, number: int, size: int = PAGE_SIZE) -> str:
+    """The path and query of a page of a repository's tags."""
+    return f"{tags_path(repository)}?page_size={size}&page={number}"
+
+
+def tags_path(repository: Repository) -> str:
+    """The path of a repository's tags in API v2."""
+    return f"/v2/namespaces/{repository.namespace}/repositories/{repository.name}/tags"

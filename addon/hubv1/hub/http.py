@@ -1,4 +1,4 @@
-"""HTTP to Docker's hosts: bounded, never redirected, with patience, and either a reply or a
+"""HTTP to Docker's hosts: with retries, bounds and no redirects; each request ends in a reply or a
 failure."""
 
 import asyncio
@@ -30,31 +30,24 @@ from hubv1.hub.throttle import (
 )
 from hubv1.text import bounded
 
-ATTEMPTS = 4
-"""How often a host is asked at most before it counts as unreachable."""
-LOGIN_ATTEMPTS = 2
-"""Fewer, since Hub may count each of them."""
+ATTEMPTS = 4  # attempts after which a host counts as unreachable
+LOGIN_ATTEMPTS = 2  # fewer for a login, since Hub may count each of them
 FIRST_WAIT = 0.2
-"""Seconds before the second attempt, plus up to as much by chance; each further wait doubles."""
+"""Seconds before the second attempt, plus up to as many at random; each further wait doubles."""
 LONGEST_WAIT = 5
 
-MOST_BODY_BYTES = 8 * 1024 * 1024
-"""Of one answer, decoded. A page of 100 tags has about 150 kB."""
-MOST_LIST_BYTES = 32 * 1024 * 1024
-"""Of a list that comes in one answer, decoded."""
-MOST_CONNECTIONS = 400
-"""To one host. One that says nothing must not use up those to another."""
+MOST_BODY_BYTES = 8 * 1024 * 1024  # of one decoded body; a page of 100 tags has about 150 kB
+MOST_LIST_BYTES = 32 * 1024 * 1024  # of a decoded list that comes in one body
+MOST_CONNECTIONS = 400  # to one host, so that a silent one does not use up those to another
 SHORT_BYTES, LONG_BYTES = 256 * 1024, 2 * 1024 * 1024
 MOST_LONG, MOST_HUGE = 16, 2
-"""How many answers above each of these sizes are in memory at once; the others wait."""
-PIECE_BYTES = 256 * 1024
-"""What is decoded at a stretch."""
+"""How many bodies above each of these sizes are in memory at once; further ones wait."""
+PIECE_BYTES = 256 * 1024  # decoded at a time
 
 _MOST_ERROR_BYTES = 64 * 1024
-_LONGEST_MESSAGE = 16 * 1024
-"""Characters of an error message that are looked at."""
+_LONGEST_MESSAGE = 16 * 1024  # characters of an error message that are searched for secrets
 _NO_SUCH_ROUTE = "404: Page Not Found"
-"""How Hub answers a route that it does not have or has retired: no repository is missing then."""
+"""Hub's message for a route that it never had or has retired, so that no repository is missing."""
 _NO_PERSONAL_TOKENS = "forbidden with personal access token"
 _REFUSALS = {401: v2.Unauthorized, 403: v2.Forbidden, 404: v2.NotFound}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -64,27 +57,22 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """The settings of connections, named and meant as mitmproxy's own options."""
+    """Settings of the connections, which mean the same as mitmproxy's own options."""
 
-    insecure: bool = False
-    """Believe any certificate."""
-    ca_file: str = ""
-    """Trust these CAs instead of the system's."""
-    ca_folder: str = ""
-    """Trust the CAs in this folder, which OpenSSL's c_rehash has prepared."""
+    insecure: bool = False  # trust any certificate
+    ca_file: str = ""  # trust these CAs instead of the system's
+    ca_folder: str = ""  # trust the CAs in this folder, which OpenSSL's c_rehash has prepared
     client_certs: str = ""
-    """A certificate with its key to show, or a folder with one for each host: `<host>.pem`."""
-    proxy: str = ""
-    """URL of the proxy that every request goes through."""
-    proxy_auth: str = ""
-    """`user:password` for it."""
+    """A client certificate with its key, or a folder with one for each host: `<host>.pem`."""
+    proxy: str = ""  # URL of the proxy for every request
+    proxy_auth: str = ""  # `user:password` for the proxy
 
     def __repr__(self) -> str:
         """Without the proxy's credentials."""
         return f"<connections through {self.proxy or 'no proxy'}>"
 
     def certificate_for(self, host: str) -> Path | None:
-        """The certificate to show to `host`, if there is one."""
+        """The client certificate for `host`, if there is one."""
         if not self.client_certs:
             return None
         path = Path(_expanded(self.client_certs) or "")
@@ -93,15 +81,15 @@ class Connections:
         return path if path.is_file() else None
 
     def context(self, certificate: Path | None) -> ssl.SSLContext:
-        """The TLS settings for connections on which that certificate is shown. Reading the CAs
-        takes 50 ms, most of it without Python's lock.
+        """The TLS settings for connections with that client certificate.
 
-        Raises OSError (ssl.SSLError is one) where a file that is named cannot be used.
+        Reading the CAs takes 50 ms, most of it without Python's lock. Raises OSError (ssl.SSLError
+        is one) if a file of the settings cannot be used.
         """
         file, folder = _expanded(self.ca_file), _expanded(self.ca_folder)
         context = ssl.create_default_context(cafile=file, capath=folder)
         if not file and not folder:
-            # A machine without a CA store of its own is no reason to fail.
+            # The machine may have no CA store of its own.
             context.load_verify_locations(certifi.where())
         if self.insecure:
             context.check_hostname = False
@@ -116,7 +104,7 @@ def _expanded(path: str) -> str | None:
 
 
 class Transport:
-    """The connections to Docker's hosts. They are opened on first use, and again after `close`."""
+    """The connections to Docker's hosts, opened on first use and again after `close`."""
 
     def __init__(
         self,
@@ -125,13 +113,13 @@ class Transport:
         connections: Connections | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """`via` is the bridge's own entry for the Via header, by which it knows itself.
+        """`via` is the bridge's own entry in the Via header, by which it recognises itself.
 
-        `observer` is shown every exchange while it is on.
+        `observer` sees every exchange while it is on.
         """
         self.secrets = Secrets()
         self.statuses: Counter[str] = Counter()
-        """Requests so far by the status of their replies, `none` where there was no reply."""
+        """The number of requests by the status of the reply, `none` without a reply."""
         self._via = via
         self._observer = observer
         self._connections = connections or Connections()
@@ -159,7 +147,7 @@ class Transport:
         self._is_retired = False
 
     async def fetch(self, request: Request, budget: RequestBudget) -> Reply:
-        """The reply to a request, unless it is 429 or 5xx: those are waited out or raised.
+        """The reply to a request, after retries; a final 429 or 5xx is raised.
 
         Raises RateLimited, Unreachable, Nonsense, TooLong or Loop.
         """
@@ -181,11 +169,11 @@ class Transport:
     async def send(self, request: Request, budget: RequestBudget) -> Reply:
         """The reply to a single attempt, whatever its status.
 
-        Raises Unreachable, Nonsense or, where the body is beyond all bounds, TooLong.
+        Raises Unreachable, Nonsense or, if a list is too large, TooLong.
         """
         lanes, keys = self._lanes[request.origin], budget.keys
         if not lanes.is_free(keys):
-            budget.trouble = f"it waited for a free connection to {request.place}"
+            budget.trouble = f"it waited for a free connection to {request.shown_url}"
         leave = await lanes.acquire(keys)
         self._under_way += 1
         try:
@@ -205,8 +193,8 @@ class Transport:
 
     @contextmanager
     def reading(self, reply: Reply, budget: RequestBudget) -> Iterator[bytes]:
-        """The body of a 200 reply while it is being decoded; any other reply is raised as the
-        failure it means, and so is a body that cannot be decoded."""
+        """The body of a 200 reply, for as long as it takes to decode; any other reply is raised as
+        the failure it means, and so is a body that cannot be decoded."""
         if reply.status != 200:
             raise self.failure_of(reply, budget)
         try:
@@ -219,7 +207,7 @@ class Transport:
                 reply.room.free()
 
     def failure_of(self, reply: Reply, budget: RequestBudget) -> v2.HubFailure:
-        """What a reply means that is not 200."""
+        """The failure that a reply other than 200 means."""
         status, said = reply.status, ""
         with suppress(*_UNREADABLE):
             said = v2.read_trouble(reply.body).message
@@ -238,13 +226,13 @@ class Transport:
         return v2.Nonsense(f"{reply.url} answered {status}, which is not documented")
 
     def masked(self, text: str, budget: RequestBudget) -> str:
-        """A text from upstream as it may be shown: without secrets, and not longer than needed."""
+        """A text from upstream, fit to be shown: short, and without secrets."""
         shown = bounded(self.secrets.masked(text[:_LONGEST_MESSAGE], budget.credentials))
-        # Where masks made it short, its end may be half a secret.
+        # If masks made a long text short, its end may be half a secret.
         return shown if shown.endswith("…") or len(text) <= _LONGEST_MESSAGE else ""
 
     async def retire(self) -> None:
-        """Close the connections as soon as nobody uses them any more."""
+        """Close the connections once nobody uses them any more."""
         self._is_retired = True
         if not self._under_way:
             await self.close()
@@ -280,25 +268,22 @@ class Transport:
             reply = await self._reply(request, budget)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             trouble = self.masked(_in_words(error), budget)
-            raise v2.Unreachable(f"no answer from {request.place}: {trouble}") from error
+            raise v2.Unreachable(f"no answer from {request.shown_url}: {trouble}") from error
         finally:
             status = str(reply.status) if reply else "none"
             self.statuses[status] += 1
-            budget.asked[f"{request.method} {request.place}: {status}"] += 1
+            budget.requests[f"{request.method} {request.shown_url}: {status}"] += 1
             if self._observer is not None and self._observer.is_on:
-                headers = {**self._headers, **request.headers}
-                own, ended_at = self.secrets.own, time.time()
-                whose = budget.credentials
-                self._observer(
-                    Exchange(request, headers, reply, trouble, whose, own, started_at, ended_at)
-                )
+                headers, own = {**self._headers, **request.headers}, self.secrets.own
+                outcome = request, headers, reply, trouble, budget.credentials, own
+                self._observer(Exchange(*outcome, started_at, time.time()))
         return reply
 
     async def _reply(self, request: Request, budget: RequestBudget) -> Reply:
         target, silence = URL(request.url, encoded=True), budget.longest_silence
-        # The proxy's header is for the proxy alone; beyond TLS it is sent when connecting.
+        # Only the proxy may see its header: an HTTPS request sends it with CONNECT alone.
         for_proxy = {} if target.scheme == "https" else self._for_proxy
-        # Redirects are never followed: Hub documents none, so one would lead elsewhere.
+        # Hub documents no redirects, so one would lead to somebody else.
         async with self._opened().request(
             request.method,
             target,
@@ -316,15 +301,13 @@ class Transport:
             except BaseException:
                 room.free()
                 raise
-        return Reply(request.place, response.status, response.headers, body, room)
+        return Reply(request.shown_url, response.status, response.headers, body, room)
 
     async def _read(
         self, response: aiohttp.ClientResponse, request: Request, budget: RequestBudget, room: Room
     ) -> bytes:
-        """The decoded body; what makes it long takes its place in `room`.
-
-        Of an answer other than 200 the status alone is needed: of its body this is the beginning.
-        """
+        """The decoded body, or for a status other than 200 its beginning, which is all that such
+        an answer needs. A large body holds its share of memory in `room`."""
         is_answer = response.status == 200
         most = MOST_LIST_BYTES if request.is_list else MOST_BODY_BYTES
         pieces: list[bytes] = []
@@ -334,27 +317,27 @@ class Transport:
                 size += len(piece)
                 if size > most:
                     kind = v2.TooLong if request.is_list else v2.Nonsense
-                    raise kind(f"{request.place} sent more than {most} bytes in one answer")
+                    raise kind(f"{request.shown_url} sent more than {most} bytes in one answer")
                 if is_answer or size <= _MOST_ERROR_BYTES:
                     await self._make_room(size, room, budget)
                     pieces.append(piece)
         except zlib.error as error:
             if is_answer:
-                said = f"{request.place} cannot be decoded: {error}"
+                said = f"{request.shown_url} cannot be decoded: {error}"
                 raise v2.Nonsense(said) from error
         if size <= LONG_BYTES:
             return b"".join(pieces)
-        return await asyncio.to_thread(b"".join, pieces)  # which does not hold Python's lock
+        return await asyncio.to_thread(b"".join, pieces)  # joining releases Python's lock
 
     async def _make_room(self, size: int, room: Room, budget: RequestBudget) -> None:
-        """Wait for a place in memory where an answer has become too large to go without."""
-        # Who has a place among the long may wait for one among the huge, never the reverse.
-        for limit, among in ((SHORT_BYTES, self._long), (LONG_BYTES, self._huge)):
-            if size > limit and among not in room:
-                room.add(among, await among.acquire(budget.keys))
+        """Wait for a share of memory once a body has become large."""
+        # Always the long ones before the huge ones, so that no two bodies wait for each other.
+        for limit, semaphore in ((SHORT_BYTES, self._long), (LONG_BYTES, self._huge)):
+            if size > limit and semaphore not in room:
+                room[semaphore] = await semaphore.acquire(budget.keys)
 
     def _opened(self) -> aiohttp.ClientSession:
-        # Made on first use, since it belongs to the event loop that runs by then.
+        # A session belongs to the event loop that runs when it is made.
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -365,7 +348,7 @@ class Transport:
         return self._session
 
     async def _context_for(self, target: URL) -> ssl.SSLContext | bool:
-        """TLS settings, made once for all hosts that are shown the same certificate."""
+        """The TLS settings, made once for all hosts that get the same client certificate."""
         if target.scheme != "https" and not self._connections.proxy.startswith("https:"):
             return True
         certificate = self._connections.certificate_for(target.host or "")
@@ -377,13 +360,13 @@ class Transport:
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The body in pieces of a bounded size, decoded if it is in a coding that was asked for.
+    """The decoded body in pieces of a bounded size.
 
-    Raises zlib.error where it is in another, however well known, or not in the one it claims.
+    Raises zlib.error if its coding was not asked for, or is not the one that the header names.
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower() or "identity"
     if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-        raise zlib.error(f"nobody asked for this coding ({coding})")
+        raise zlib.error(f"the coding {coding} was not asked for")
     stream = zlib.decompressobj(32 + zlib.MAX_WBITS)
     async for data in response.content.iter_any():
         for piece in (data,) if coding == "identity" else decoded(data, stream):
@@ -393,7 +376,7 @@ async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 def decoded(data: bytes, stream: "zlib._Decompress") -> Iterator[bytes]:
-    """What `data` decodes to, after what came before it, in pieces of a bounded size."""
+    """Decode the next data of a stream, in pieces of a bounded size."""
     is_more = True
     while is_more:
         piece = stream.decompress(data, PIECE_BYTES)
@@ -404,7 +387,7 @@ def decoded(data: bytes, stream: "zlib._Decompress") -> Iterator[bytes]:
 def _in_words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it said nothing for too long"
-    # aiohttp's own text holds the address of an object, another one in each process.
+    # aiohttp's own text has the address of an object, which differs in each process.
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     return str(error) or type(error).__name__

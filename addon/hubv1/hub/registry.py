@@ -1,6 +1,6 @@
 """All tag names of a repository at once, from the registry API.
 
-Where Hub's pages are many, end early for anonymous callers, or cannot be had, the registry gives
+If Hub's pages are many, end early for anonymous callers, or are out of reach, the registry gives
 the same names in one list: the OCI distribution API, with Docker's token service in front.
 """
 
@@ -21,8 +21,7 @@ from hubv1.hub.exchange import Reply, Request, RequestBudget
 from hubv1.hub.http import Transport
 from hubv1.turns import Steps, each_once, in_turns, pieces
 
-MOST_PAGES = 100
-"""Docker's registry gives all in one; others may page."""
+MOST_PAGES = 100  # of one list: Docker's registry gives the whole list at once, others may page
 
 _DOCKERS_TOKEN_SERVICE = URL("https://auth.docker.io")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
@@ -30,22 +29,19 @@ _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 
 
 class _TagList(msgspec.Struct):
-    tags: list[str] | None
-    """null where a repository has none."""
+    tags: list[str] | None  # null for a repository without tags
 
 
 class _Token(msgspec.Struct):
     token: str = ""
-    access_token: str = ""
-    """The token under the name that OAuth 2.0 gives it."""
+    access_token: str = ""  # the token by its name in OAuth 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Challenge:
-    """Where the registry says that tokens are to be had."""
+    """The token service that the registry names in a 401."""
 
-    realm: URL
-    """One that may be asked."""
+    realm: URL  # checked to be one that may be asked
     service: str
 
 
@@ -57,26 +53,21 @@ class Registry:
     """Reads the tag lists of a registry."""
 
     def __init__(self, url: str, transport: Transport) -> None:
-        """`url` is where the registry API is."""
+        """`url` is the base URL of the registry API."""
         self._url = URL(url.rstrip("/"))
         self._transport = transport
         self._logins = Logins("the registry's token service")
         self._challenge: _Challenge | None = None
-        """The last that the registry gave, which spares the next caller the refusal."""
-
-    @property
-    def is_challenge_known(self) -> bool:
-        """Whether it is known where a token is to be had."""
-        return self._challenge is not None
+        """The last one from the registry, which spares the next caller the 401."""
 
     async def token(self, repository: Repository, budget: RequestBudget) -> Credentials:
-        """What to ask for the list with: nothing as long as the registry has wanted nothing."""
+        """A token for the list; anonymous as long as the registry has sent no challenge."""
         if self._challenge is None:
             return ANONYMOUS
         try:
             return await self._token(repository, self._challenge, budget)
         except HubFailure:
-            self._challenge = None  # perhaps there is another by now
+            self._challenge = None  # the registry may name another service by now
             raise
 
     async def tag_names(
@@ -85,9 +76,9 @@ class Registry:
         budget: RequestBudget,
         token: Awaitable[Credentials] | None = None,
     ) -> list[str]:
-        """The names of all tags, each once; raises a HubFailure where they cannot all be had.
+        """The names of all tags, each once; raises a HubFailure if it cannot get them all.
 
-        `token` is what `token` gives, where that was asked before.
+        `token` is the result of the method `token`, if that was called early.
         """
         first = URL(f"{self._url}/v2/{repository}/tags/list")
         shown = await (token or self.token(repository, budget))
@@ -108,11 +99,11 @@ class Registry:
         raise Incomplete(f"the registry's list of {repository} has more than {MOST_PAGES} pages")
 
     def close(self) -> None:
-        """End the logins that are under way."""
+        """Cancel the logins that are under way."""
         self._logins.close()
 
     def _read(self, body: bytes, budget: RequestBudget) -> Steps[list[str]]:
-        # A name has two quotes; beyond all bounds not even the decoding is worth it.
+        # Each name has two quotes, so a list that is far too long is refused undecoded.
         if body.count(b'"') > 2 * MOST_TAGS + 100:
             raise TooLong(f"the registry lists more than {MOST_TAGS:,} tags")
         yield
@@ -135,14 +126,14 @@ class Registry:
         *,
         is_new: bool,
     ) -> tuple[Reply, Credentials]:
-        """One list, and the token that it was read with: another one where it was challenged."""
+        """One page of the list, and the token that opened it: another one after a challenge."""
         request = Request("GET", url, token, is_list=True)
         reply = await self._transport.fetch(request, budget)
         if reply.status != 401:
             return reply, token
         challenge = self._read_challenge(reply)
         if is_new and challenge == self._challenge:
-            return reply, token  # the next would be no better
+            return reply, token  # another token would be no better
         self._challenge = None
         token = await self._token(repository, challenge, budget)
         request = Request("GET", url, token, is_list=True)
@@ -159,7 +150,7 @@ class Registry:
     async def _token(
         self, repository: Repository, challenge: _Challenge, budget: RequestBudget
     ) -> Credentials:
-        """What the registry's challenge asks for, given what opens a private repository."""
+        """A token from the service of a challenge, for the caller's own credentials."""
         scope = f"repository:{repository}:pull"
         query = {"service": challenge.service, "scope": scope}
         realm = str(challenge.realm.with_query(query))
@@ -167,10 +158,10 @@ class Registry:
         if isinstance(given, Basic):
             request = Request("GET", realm, given, f"registry login {given.user.lower()}")
             login = partial(self._login, request, given, budget)
-            # The first one goes ahead, so that many calls at once do not all fail.
-            first = await self._logins.run(given, self._logins.is_accepted, login)
+            # Only the first of simultaneous calls tries a secret, lest all of them fail with it.
+            first = await self._logins.run(given, self._logins.accepted.get, login)
             reply = first if isinstance(first, Reply) else await login()
-        else:  # a token of Hub's means nothing to it
+        else:  # the registry does not accept a token of Hub's
             reply = await self._transport.fetch(Request("GET", realm), budget)
         found = self._transport.decode(reply, _read_token, budget)
         return checked_token(found.token or found.access_token, reply)
@@ -184,9 +175,9 @@ class Registry:
         return reply
 
     def _checked_realm(self, realm: str) -> URL:
-        """The token service, which must have the registry's own origin or be Docker's known one.
+        """The URL of the token service, which must be at the registry's own origin or at Docker's.
 
-        A registry that names another would have credentials sent there.
+        Otherwise a registry could have credentials sent anywhere.
         """
         try:
             url = URL(realm)
@@ -198,14 +189,14 @@ class Registry:
         raise Nonsense(f"{self._url} names a token service that is neither its own nor Docker's")
 
     def _following(self, first: URL, link: str) -> str:
-        """URL of the next page: a Link may say which page it is, but not on which host."""
+        """The URL of the next page; a Link may lead to another page, but to no other host."""
         try:
             url = URL(urljoin(str(first), link), encoded=True)
             is_here = _origin(url) == _origin(first) and url.raw_path == first.raw_path
         except ValueError:
             url, is_here = first, False
         if not is_here or url.user is not None:
-            raise Nonsense(f"{self._url} continues its list of tags at another place")
+            raise Nonsense(f"{self._url} continues its list of tags at another URL")
         return str(url)
 
 

@@ -1,6 +1,6 @@
-"""A journal's file that is open for writing, with the standard library's sqlite3.
+"""A journal's file that is open for writing, by the standard library's sqlite3.
 
-What others do to its files is noticed by what the system says of them, after each commit.
+After each commit, the state of the journal's files shows whether another program has changed them.
 """
 
 import json
@@ -23,8 +23,7 @@ from hubv1.text import plainly
 
 logger = logging.getLogger(__name__)
 
-BUSY_SECONDS = 5.0
-"""How long to wait for another process that writes to the same file."""
+BUSY_SECONDS = 5.0  # how long to wait for another process that writes to the same file
 ROW_ERRORS = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -34,24 +33,22 @@ ROW_ERRORS = (
     ValueError,
     TypeError,
 )
-"""They come of what is in a row, so that another row may be written."""
-_OLDEST_SQLITE = (3, 37)
-"""Has STRICT tables."""
+"""Errors about the values of a single row, so that other rows may still be written."""
+_OLDEST_SQLITE = (3, 37)  # the first with STRICT tables
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PRIMARY = 0xFF
-"""The low byte of SQLite's codes; the rest is detail."""
+_PRIMARY = 0xFF  # the low byte of an error code of SQLite; the others are detail
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-"""How a log begins: https://sqlite.org/fileformat.html, 4.1."""
+"""The first bytes of a write-ahead log: https://sqlite.org/fileformat.html, 4.1."""
 _LOG_HEADER_SIZE = 32
 _CHECKED = 64 << 20
-"""Bytes of the largest file that is read as a whole before it is used: a fraction of a second."""
+"""Bytes of the largest file that is checked in full before its use, in a fraction of a second."""
 _LATEST = (
     "SELECT schema_version FROM journal",
     "SELECT * FROM calls ORDER BY rowid DESC LIMIT 1",
     "SELECT * FROM days ORDER BY day DESC LIMIT 1",
 )
-"""They lead through the beginning of the file and to what was written last."""
-_ALONE = "mode=ro&immutable=1"
+"""Queries that read the beginning of the file and its latest rows."""
+_ALONE = "mode=ro&immutable=1"  # reads the file without its log
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _KNOWN = (
@@ -60,23 +57,21 @@ _KNOWN = (
 )
 _KINDS = "SELECT caller, server_address, route, repository, outcome FROM days WHERE day = ?"
 _SIZES = (64, 8, 1)
-"""Rows that one statement inserts: each step of SQLite gives the interpreter's lock away and waits
-for it again."""
+"""Rows in one INSERT: each statement releases the interpreter's lock and waits for it again."""
 _READING_SECONDS = 0.2
-"""How long to wait for others before a file is read back; there is a next time."""
+"""How long to wait for a lock before reading the file back, which is tried again later."""
 
-Sample = Callable[[], Collection[str]]
-"""Gives ids of calls and gaps that must be in a file."""
+Sample = Callable[[], Collection[str]]  # returns ids of calls and gaps that must be in the file
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether SQLite said that the file is not what it was."""
+    """Whether the error says that the file is damaged."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(code, int) and code & _PRIMARY in _DAMAGE
 
 
 def reason_of(error: BaseException) -> str:
-    """What the database said, in one line and without what SQLAlchemy says about it."""
+    """The database's own message, in one line and without SQLAlchemy's additions."""
     return " ".join(plainly(getattr(error, "orig", None) or error).split())
 
 
@@ -87,7 +82,7 @@ class Damaged(sqlite3.DatabaseError):
 
 
 class _State(NamedTuple):
-    """What the system says of a file."""
+    """What stat tells about a file."""
 
     identity: files.Identity
     size: int
@@ -95,15 +90,15 @@ class _State(NamedTuple):
 
 
 class Connection:
-    """A journal's file that is open for writing. For one thread at a time."""
+    """A journal's file that is open for writing, for one thread at a time."""
 
     def __init__(
         self, place: Place, file: Path, patience: float | None = None, *, is_suspect: bool = False
     ) -> None:
-        """Open the `file` that the place leads to now, and make what is missing in it.
+        """Open the `file` that the place leads to now, and create its missing tables.
 
-        `is_suspect` tells that somebody may have written to it who should not have. Raises
-        JournalError where it is none of this version, and sqlite3.Error.
+        `is_suspect` demands a thorough check, since another program may have overwritten parts of
+        the file. Raises JournalError if it is no journal of this version, and sqlite3.Error.
         """
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise JournalError(
@@ -114,7 +109,7 @@ class Connection:
         """Seconds to wait for another program that has the journal locked."""
         self._waits = self.patience
         self._path = str(place.path)
-        # Before it is opened: a file that takes its place meanwhile is noticed after a commit.
+        # Read before the file is opened, so that a commit notices a file that took its place.
         self.identity = identity(self._path)
         self._connection = sqlite3.connect(
             file,
@@ -137,24 +132,24 @@ class Connection:
 
     def _prepare(self, place: Place, *, is_suspect: bool) -> None:
         connection = self._connection
-        # Whose it is comes first: nothing of somebody else's may be changed.
+        # The owner is checked first: nothing in another program's file may be changed.
         _check_owner(connection, place)
         _check_whole(connection, self.file, "integrity_check" if is_suspect else "quick_check")
         [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        # Some file systems cannot have a log; then whoever commits writes to the file itself.
+        # Some file systems have no shared memory for a log; commits go to the file itself then.
         self._has_log = mode == "wal"
-        # A commit is on the disk when it returns, and who commits says when the log is emptied.
+        # A commit is on disk when it returns; `empty_log` alone moves the log into the file.
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
         _create(connection)
-        # A file that holds its tables itself can be told from somebody else's when it is damaged.
+        # Once the tables are in the file itself, it can be recognised even when it is damaged.
         connection.execute(_CHECKPOINT).fetchall()
         self._companions = tuple(map(identity, self._names))
         self._log = files.open_if_there(self._names[0], os.O_RDONLY)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:
-        """A transaction that is committed at the end."""
+        """A transaction, committed when the context ends without an exception."""
         if self._waits != self.patience:
             self._cursor.execute(f"PRAGMA busy_timeout={round(self.patience * 1000)}")
             self._waits = self.patience
@@ -168,20 +163,20 @@ class Connection:
             raise
 
     def known(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids that calls and gaps in the journal have."""
+        """Those of the ids that are in the journal, of calls or gaps."""
         return _known(self._cursor, ids)
 
     def kinds_of(self, day: date) -> Iterator[Kind]:
-        """What the journal counts of that day."""
+        """The kinds of calls that the journal counts on that day."""
         found = self._connection.execute(_KINDS, (stored(day),)).fetchall()
         return (Kind(*row) for row in found)
 
     def check(self, sample: Sample) -> None:
-        """See to it that the file is what it was; raises FileReplaced, FileDisturbed or what
-        SQLite says of damage.
+        """Check that the file and its log are intact; raises FileReplaced, FileDisturbed or
+        SQLite's error about damage.
 
-        Where somebody else has written to the file, another bridge perhaps, the calls of the
-        sample must be in it.
+        If another program has written to the file, which may be another bridge, the calls of the
+        sample must still be in it.
         """
         now = self._state_now()
         if not self._has_log:
@@ -195,10 +190,10 @@ class Connection:
             self._state = self._state_now()
 
     def is_sound(self, ids: Collection[str]) -> bool:
-        """Read what was written last as another program would, and what has these ids.
+        """Read the latest rows and those with these ids from the file, over a new connection.
 
-        Whoever writes has most of it in memory, and would go on. False where nothing could be
-        read, since another program has the file locked, say; raises as `check`.
+        The writer's own connection has most pages in memory and would not notice damage. Returns
+        False if nothing could be read, perhaps because of a lock; raises as `check` does.
         """
         try:
             found = _read_back(self.file, "mode=ro", ids)
@@ -211,16 +206,16 @@ class Connection:
         return True
 
     def examine(self, sample: Sample) -> None:
-        """Check the file more thoroughly, and read it too; raises as `check`."""
+        """Check the file more thoroughly and read it back; raises as `check` does."""
         self.check(sample)
         if self._has_hole_in_log():
             raise FileDisturbed
         self.is_sound(sample())
 
     def empty_log(self, ids: Collection[str]) -> bool:
-        """Write what the log has into the file; returns whether all of it is there, and what has
-        these ids. Raises as `check`."""
-        # Nobody begins another log meanwhile: this one would not fit the file any more.
+        """Move the log into the file; returns whether the whole log and the rows with these ids are
+        in it now. Raises as `check` does."""
+        # The lock keeps other bridges from beginning a new log, which would not fit the file.
         with files.locked(self.file.parent):
             self.check(lambda: ids)
             if self._has_hole_in_log():
@@ -232,8 +227,8 @@ class Connection:
         return True
 
     def leave(self, trouble: Exception, ids: Collection[str]) -> frozenset[str]:
-        """Close a file that is not what it was; hold the lock. Returns those of the ids that are
-        in the file itself, where it has another name by now or a link leads elsewhere."""
+        """Close a file that was replaced or disturbed; the caller holds the lock. Returns those of
+        the ids that are in a file that was renamed, or that a link no longer leads to."""
         is_there = identity(self.file) == self.identity
         is_replaced = isinstance(trouble, FileReplaced)
         is_good = is_replaced and self._is_log_whole() and not self._has_hole_in_log()
@@ -241,7 +236,7 @@ class Connection:
             with files.out_of_the_way(self.file):
                 self._close()
         self._close()
-        # Where a link leads elsewhere, others may go on with the file that it led to.
+        # Other programs may still use a file that a link no longer leads to.
         is_log_kept = isinstance(trouble, FileDisturbed) and trouble.is_log_kept
         if not (is_log_kept or (is_there and is_replaced)):
             self._remove_what_is_left()
@@ -253,21 +248,21 @@ class Connection:
         for name, known in zip(self._names, self._companions, strict=False):
             if known is not None and identity(name) == known:
                 Path(name).unlink(missing_ok=True)
-        # Others that have an empty file open yet would keep it locked for a new journal.
+        # Programs that still have an empty file open would keep it locked for a new journal.
         with suppress(OSError):
             if identity(self.file) == self.identity and not self.file.stat().st_size:
                 self.file.unlink()
 
     def close(self) -> None:
-        """Close the file, and write what the log has into it."""
+        """Close the file; SQLite moves the log into it."""
         self._close()
         if self._held is not None:
             os.close(self._held)
         self._held = None
 
     def _close(self) -> None:
-        # In Python 3.11 a cursor keeps its last statement, and SQLite the file open for that.
-        with suppress(sqlite3.ProgrammingError):  # where all is closed already
+        # In Python 3.11 a cursor keeps its last statement, for which SQLite keeps the file open.
+        with suppress(sqlite3.ProgrammingError):  # of a connection that is closed already
             self._cursor.close()
         self._connection.close()
         if self._log is not None:
@@ -285,15 +280,15 @@ class Connection:
         return now
 
     def _is_log_whole(self) -> bool:
-        """Whether the log has what was written to it. SQLite begins it anew now and then, with
-        another header; one with the same header only grows."""
+        """Whether the log has everything that was written to it. SQLite restarts it now and then
+        with another header; a log with the same header only grows."""
         if self._log is None:
             return True
         header, size = os.pread(self._log, _LOG_HEADER_SIZE, 0), os.fstat(self._log).st_size
         is_same = header == self._log_header
         is_whole = size >= self._log_size if is_same else header.startswith(_LOG_MAGIC)
         if not size and not is_whole:
-            # Another program may have emptied it, once all of it was in the file.
+            # Another program may have emptied it after moving all of it into the file.
             with suppress(sqlite3.Error):
                 _, in_log, _ = self._cursor.execute(_CHECKPOINT).fetchone()
                 is_whole = in_log == 0
@@ -302,8 +297,8 @@ class Connection:
         return is_whole
 
     def _has_hole_in_log(self) -> bool:
-        """Whether the log was cut and has grown again since: it has zeros in between, which would
-        be written into the file. Not every file system tells, and some take their time."""
+        """Whether the log was cut and has grown again, which leaves a hole of zeros that would be
+        moved into the file. Not every file system reports holes, and some do so late."""
         if self._log is None:
             return False
         size = os.fstat(self._log).st_size
@@ -313,7 +308,7 @@ class Connection:
 
 
 def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
-    """Those of the ids that are in the file; raises sqlite3.Error where it is damaged."""
+    """Those of the ids that are in the file; raises sqlite3.Error if it is damaged."""
     uri = f"file:{quote(os.fsencode(file))}?{how}"
     with closing(sqlite3.connect(uri, uri=True, timeout=_READING_SECONDS)) as reader:
         for statement in _LATEST:
@@ -322,7 +317,7 @@ def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
 
 
 def _ids_alone(path: Path, ids: Collection[str]) -> frozenset[str]:
-    """Those of the ids that are in a file that was moved away, itself alone."""
+    """Those of the ids that are in a file that was moved away, without its log."""
     try:
         return frozenset() if files.ASIDE in path.name else _read_back(path, _ALONE, ids)
     except sqlite3.Error:
@@ -353,14 +348,14 @@ def _insert_text(table: str, size: int) -> str:
 
 
 def stored(value: object) -> object:
-    """The value as SQLite holds it: times are texts."""
+    """The value as SQLite stores it: times and dates are texts."""
     if type(value) is datetime:
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return value.isoformat() if type(value) is date else value
 
 
 def version_complaint(place: Place, version: int | None) -> str:
-    """Why a journal with that schema cannot be used, as a sentence; empty where it can."""
+    """Why a journal with that schema version cannot be used, in a sentence; empty if it can."""
     if version == schema.SCHEMA_VERSION:
         return ""
     if version is None:
@@ -385,9 +380,9 @@ def _check_owner(connection: sqlite3.Connection, place: Place) -> None:
 
 
 def _check_whole(connection: sqlite3.Connection, file: Path, check: str) -> None:
-    """Raise what SQLite raises of damage, where the whole file can be read at once.
+    """Raise SQLite's error if the file is damaged.
 
-    A larger one is used as it is: its damage shows when the page is met.
+    A file that is too large to check shows damage only when a damaged page is read.
     """
     if file.stat().st_size > _CHECKED:
         return
@@ -397,7 +392,7 @@ def _check_whole(connection: sqlite3.Connection, file: Path, check: str) -> None
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    """Make what is missing, in one transaction: cut off in the middle, nothing has happened."""
+    """Create all missing tables and views in one transaction, so that none is half made."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute(_TABLES).fetchone() is None:

@@ -1,9 +1,8 @@
-"""Counts of calls, by hour and by day, which outlive the rows they are made of: what calls are
-counted by, where counting by name ends, and the rows to add to the tables."""
+"""Counts of calls by hour and by day, which outlive the rows of single calls."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -11,22 +10,16 @@ from typing import Any, NamedTuple
 from hubv1.api.record import CallRecord
 from hubv1.api.routes import is_retiring
 
-Row = tuple[Any, ...]
-"""Values of a table's columns, in order."""
+Row = tuple[Any, ...]  # values of a table's columns, in order
 
-OTHERS = "(others)"
-"""Stands for all names of a day beyond the limit."""
+OTHERS = "(others)"  # stands for all names of a day beyond the limit
 
 NAMES_A_DAY = 10_000
-"""Callers, and as many repositories, that one day's counts name. User agents and repositories are
-whatever a client makes up: without a limit a flood of them would fill the disk with counts."""
+"""Callers, and as many repositories, that the counts of one day name. Clients can make up any
+number of them, whose counts would fill the disk."""
 HOSTS_A_DAY = 100
-KINDS_A_DAY = 50_000
-"""Rows that one day may have: a client can pair names that are all known at will."""
-_NAMES = 5
-"""How many a kind has."""
-_DAYS_KEPT = 8
-"""Recordings bring old days; more than a few at a time they hardly mix."""
+KINDS_A_DAY = 50_000  # rows of one day, since a client can combine known names at will
+_DAYS_KEPT = 8  # days in memory at a time: recordings may bring old ones
 
 
 class Kind(NamedTuple):
@@ -35,13 +28,12 @@ class Kind(NamedTuple):
     caller: str
     server_address: str
     route: str
-    repository: str
-    """`namespace/repository`, empty where the calls name none."""
+    repository: str  # `namespace/repository`; empty if the calls name none
     outcome: str
 
 
 def kind_of(entry: CallRecord) -> Kind:
-    """The kind of a call by its true names."""
+    """The kind of a call, by its true names."""
     names = entry.caller, entry.server_address, entry.route, entry.full_repository
     return Kind(*names, entry.outcome.value)
 
@@ -51,7 +43,7 @@ def _names() -> set[str]:
 
 
 def _admitted(names: set[str], name: str, most: int) -> str:
-    """The name, or what stands for it where there are too many."""
+    """The name, or OTHERS if there are too many names."""
     if name not in names:
         if len(names) >= most + len(_names()):
             return OTHERS
@@ -64,11 +56,10 @@ class _Day:
     callers: set[str] = field(default_factory=_names)
     hosts: set[str] = field(default_factory=_names)
     repositories: set[str] = field(default_factory=_names)
-    kinds: set[int] = field(default_factory=set)
-    """Hashes, which are a tenth of the size."""
+    kinds: set[int] = field(default_factory=set)  # hashes, a tenth of the size of the kinds
 
     def admit(self, kind: Kind) -> Kind:
-        """The kind, by names as long as there may be more of them."""
+        """The kind, with OTHERS in place of each name beyond the limits."""
         caller = _admitted(self.callers, kind.caller, NAMES_A_DAY)
         host = _admitted(self.hosts, kind.server_address, HOSTS_A_DAY)
         repository = _admitted(self.repositories, kind.repository, NAMES_A_DAY)
@@ -82,24 +73,24 @@ class _Day:
 
 
 class Cardinality:
-    """Tells of each call which kind it counts as, so that made-up names cannot fill the disk.
+    """Limits the names that calls are counted by, so that made-up names cannot fill the disk.
 
-    What a day has already is asked once, at its first call here. Several bridges on one journal
-    each admit as many names as the limit says: it is there to keep counts small, not exact.
+    The names that a day already has are read once, at its first call here. Each of several bridges
+    on one journal has the limit to itself: it keeps counts small, not exact.
     """
 
     def __init__(self, load: Callable[[date], Iterable[Kind]]) -> None:
-        """`load` gives the kinds that the journal has of a day."""
+        """`load` returns the kinds that the journal counts on a day."""
         self._load = load
         self._day = lru_cache(2 * _DAYS_KEPT)(self._loaded)
 
     def kind_of(self, entry: CallRecord) -> Kind:
-        """The kind of a call, by names as long as its day may have more of them."""
+        """The kind that a call counts as, within the limits of its day."""
         day = self._day(entry.started_at.date(), of_v2=is_retiring(entry.route))
         return day.admit(kind_of(entry))
 
     def _loaded(self, date: date, *, of_v2: bool) -> _Day:
-        """v2 has limits of its own, so that calls to it take no names from v1."""
+        """The names of a day; v1 and v2 each have limits of their own."""
         day = _Day()
         for kind in self._load(date):
             if is_retiring(kind.route) == of_v2:
@@ -107,19 +98,23 @@ class Cardinality:
         return day
 
 
+def utc_now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
 def hour_of(moment: datetime) -> datetime:
-    """The beginning of its hour."""
+    """The beginning of the hour of a moment."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-Sums = dict[Row, list[Any]]
-"""Numbers by a key, then the first time and the last."""
+Sums = dict[Row, list[Any]]  # for each key its sums, followed by the first time and the last
 
 
 def add_to(
     sums: Sums, key: Row, numbers: Sequence[int], first_at: datetime, last: datetime
 ) -> None:
-    """Add to the sums with that key."""
+    """Add numbers to the sums with that key, and widen its times."""
     known = sums.get(key)
     if known is None:
         sums[key] = [*numbers, first_at, last]
@@ -130,11 +125,12 @@ def add_to(
 
 
 def by_day(hours: Iterable[Row]) -> list[Row]:
-    """Rows of the table of days for some of the table of hours, in the order of their keys."""
+    """Rows of the table `days` for rows of the table `hours`, in the order of their keys."""
     days: Sums = {}
+    names = len(Kind._fields)
     for hour, *row in hours:
-        *numbers, first_at, last_at = row[_NAMES:]
-        add_to(days, (hour.date(), *row[:_NAMES]), numbers, first_at, last_at)
+        *numbers, first_at, last_at = row[names:]
+        add_to(days, (hour.date(), *row[:names]), numbers, first_at, last_at)
     return _rows(days)
 
 
@@ -143,17 +139,16 @@ def _rows(sums: Sums) -> list[Row]:
 
 
 class Rollup:
-    """Calls that are counted, and the rows to add to the tables for them.
+    """The counts of some calls, as rows to add to the tables.
 
-    These come in the order of their keys: where several write at once, as to a server's database,
-    nobody waits for one who waits for him.
+    The rows are in the order of their keys, so that writers to a server's database cannot deadlock.
     """
 
     def __init__(self, entries: Iterable[CallRecord], cardinality: Cardinality) -> None:
-        """Counts these calls."""
+        """Count the calls."""
         self._hours: Sums = {}
         self._callers: dict[str, tuple[CallRecord, datetime]] = {}
-        """The last call of each, and when the first was."""
+        """The last call of each caller, and the time of its first."""
         for entry in entries:
             kind, at = cardinality.kind_of(entry), entry.started_at
             numbers = 1, int(entry.is_signed), int(entry.is_paged)
@@ -164,15 +159,15 @@ class Rollup:
                 self._callers[entry.caller] = last, min(at, first_at)
 
     def hours(self) -> list[Row]:
-        """Rows of the table of hours."""
+        """Rows of the table `hours`."""
         return _rows(self._hours)
 
     def days(self) -> list[Row]:
-        """Rows of the table of days."""
+        """Rows of the table `days`."""
         return by_day(self.hours())
 
     def callers(self) -> list[Row]:
-        """Rows of the table of callers."""
+        """Rows of the table `callers`."""
         rows = ((*_details(last), at, last.started_at) for last, at in self._callers.values())
         return sorted(rows)
 

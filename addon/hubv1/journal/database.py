@@ -1,9 +1,10 @@
-"""The journal for the thread that writes it: what was committed stays, whatever others do.
+"""The journal for the thread that writes it: no committed call gets lost, whatever other programs
+do to the files.
 
-What others do to the files of a journal is noticed after it was done. Until the calls of the last
-commits are known to be in the file itself, and a while longer, they are therefore remembered: where
-the file is lost or disturbed, those that are neither in it nor in the one that is there now are
-written once more. Ids are unique, so that no call is there twice.
+Their changes are noticed only afterwards. So the latest calls stay in memory until they are known
+to be in the file itself, and a while longer: if the file is lost or disturbed, those that are
+missing from the file now in its place are written once more. Their ids keep any from being there
+twice.
 """
 
 import logging
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hubv1.api.record import CallRecord
 from hubv1.journal import connection as opened
@@ -33,93 +34,81 @@ NO_FILE = (
     "what hub_fleet is for."
 )
 _ASIDE_SECONDS = 60
-"""Only one file is kept aside in this time: a disk that damages each would be filled by them."""
-_ATTEMPTS = 3
-"""How often a file that is disturbed again and again is begun anew for one batch."""
+"""At most one file is kept aside in this time, lest a disk that damages each file gets full."""
+_ATTEMPTS = 3  # how often to try a batch on a file that is disturbed again and again
 _SETTLED_COMMITS = 150
-"""About a thousand pages of the log, after which SQLite would write them into the file itself."""
+"""About a thousand pages of the log, after which SQLite by itself would empty it."""
 _SETTLED_CALLS = 2_000
 _MOST_REMEMBERED = 4_000
-"""Calls; where the log cannot be emptied since somebody reads on and on, ids stand for the rest."""
+"""Calls in memory while a reader keeps the log from being emptied; of older ones only the ids."""
 _MOST_IDS = 100_000
-_SAMPLE = 100
-"""Calls that are looked for in a file that somebody else has written to."""
+_SAMPLE = 100  # calls to look for in a file to which another program has written
 _HEADER_ID = slice(68, 72)
-"""Where in a file its application_id is: https://sqlite.org/fileformat.html, 1.3.17."""
-_TRACE = b"hub-v1-bridge-"
-"""In each row."""
+"""Bytes of a file with its application_id: https://sqlite.org/fileformat.html, 1.3.17."""
+_TRACE = b"hub-v1-bridge-"  # is in each row
 _SEARCHED = 4 << 20
 
 Remembered = dict[str, CallRecord | Row | None]
-"""Calls and rows of gaps by their ids; None for a call of which nothing else is remembered."""
+"""Calls and rows of gaps by their ids; None for a call of which only the id is remembered."""
+Tables = Mapping[str, Sequence[Row]]  # rows by the name of their table
 _T = TypeVar("_T")
 
 
-class Batch(NamedTuple):
-    """What is written together."""
-
-    calls: Sequence[CallRecord]
-    others: Mapping[str, Sequence[Row]]
-    """Rows of other tables, by their names."""
-
-
 class Database:
-    """An open journal. All methods but the first are for one thread."""
+    """An open journal. After its construction it is for one thread."""
 
     def __init__(
         self, place: Place, bridge_id: str, lose: Callable[[int, str], None] = lambda *_: None
     ) -> None:
-        """Opens the journal for that bridge; raises JournalError where it cannot.
+        """Open the journal for that bridge; raises JournalError if that is impossible.
 
-        `lose` hears of calls that were recorded and are lost by another's hand after all.
+        `lose` is called with the number of recorded calls that got lost after all, and the reason.
         """
         self._place = place
         self._bridge_id = bridge_id
         self._lose = lose
         self._aside_not_before = 0.0
-        self._recent: Remembered = {}
-        """Since the log was last emptied."""
+        self._recent: Remembered = {}  # written since the log was last emptied
         self._settled: Remembered = {}
-        """Of the time before: they are in the file, but who copies it may have been faster."""
-        self._missing: Remembered = {}
-        """What may be in no file; written again with the next commit that is possible."""
-        self._commits = self._calls = 0
-        """Since the log was last to be emptied."""
+        """Written before that: they are in the file, but perhaps not in a copy that replaces it."""
+        self._missing: Remembered = {}  # perhaps in no file; written again before the next commit
+        self._commits = self._calls = 0  # since the last attempt to empty the log
         self._connection: Connection | None = None
         self._use(open_for_writing(place))
 
-    def commit(self, batch: Batch, patience: float) -> Mapping[str, str]:
-        """Write the batch, or raise and write nothing. Returns why those calls could not be
-        written, by their ids, whose rows no journal takes.
+    def commit(
+        self, calls: Sequence[CallRecord], others: Tables, patience: float
+    ) -> Mapping[str, str]:
+        """Write calls and rows of other tables, or raise and write nothing. Returns the reasons,
+        by the ids of calls, why some of them cannot be written.
 
         `patience` is how many seconds to wait for another program that has locked the journal.
         """
         self._do(lambda connection: connection.check(self._sample), patience)
-        unfit = self._do(lambda connection: self._write(connection, batch), patience)
-        written: Remembered = {gap[0]: gap for gap in batch.others.get("gaps", ())}
-        written.update((each.id, each) for each in batch.calls)
+        unfit = self._do(lambda connection: self._write(connection, calls, others), patience)
+        written: Remembered = {gap[0]: gap for gap in others.get("gaps", ())}
+        written.update((each.id, each) for each in calls)
         for id_ in unfit:
             written.pop(id_, None)
         self._recent |= written
         self._commits += 1
-        self._calls += len(batch.calls)
+        self._calls += len(calls)
         try:
             self._do(lambda connection: connection.check(self._sample), patience)
         except Exception:
-            for id_ in written:  # whoever waits hears that they are not recorded
+            for id_ in written:  # their callers are told that they are not recorded
                 self._recent.pop(id_, None)
                 self._missing.pop(id_, None)
             raise
         return unfit
 
     def remove(self, work: Callable[[sqlite3.Cursor], bool], patience: float) -> bool:
-        """Do `work`, which tells whether it took rows away, in a transaction; or raise and do
-        nothing. Returns what it tells."""
+        """Do `work` in one transaction; it returns whether it deleted rows, and so does this."""
 
         def transaction(connection: Connection) -> bool:
             with connection.transaction() as cursor:
                 is_less = work(cursor)
-            if is_less:  # what was taken away need not be there any more
+            if is_less:  # deleted rows are not missed
                 for remembered in (self._settled, self._recent):
                     for id_ in remembered.keys() - connection.known(remembered):
                         del remembered[id_]
@@ -128,26 +117,26 @@ class Database:
         return self._do(transaction, patience)
 
     def look(self) -> None:
-        """See to it that the journal is there and sound, also while nobody calls."""
+        """Check that the journal is there and sound."""
         self._do(lambda connection: connection.examine(self._sample))
 
     def settle(self, *, is_due: bool = False) -> None:
-        """Empty the log into the file, if that `is_due` by the time or by what is in it."""
+        """Move the log into the file if that `is_due`, or if the log is long."""
         is_long = self._calls >= _SETTLED_CALLS or self._commits >= _SETTLED_COMMITS
         if self._recent and (is_due or is_long):
             self._commits = self._calls = 0
             self._do(self._settle)
 
     def keep_aside_at_once(self) -> None:
-        """Set a damaged file aside however soon after another: there is no next time."""
+        """Keep a damaged file aside even soon after another one, since the bridge ends."""
         self._aside_not_before = 0.0
 
     def close(self) -> None:
-        """Empty the log and close what is open."""
+        """Empty the log and close the file."""
         try:
             self.look()
             self.settle(is_due=True)
-        except Exception as error:  # noqa: BLE001  # there is no next time
+        except Exception as error:  # noqa: BLE001  # there is no later attempt
             calls = sum(isinstance(each, CallRecord) for each in self._missing.values())
             if calls:
                 logger.error(
@@ -158,8 +147,8 @@ class Database:
             self._connection.close()
 
     def _do(self, work: Callable[[Connection], _T], patience: float | None = None) -> _T:
-        """Work on the file that is there now, once it has what is in no other, and again where that
-        fails for what others did to it."""
+        """Work on the current file, after writing what is missing from it; try again if another
+        program has disturbed or replaced it."""
         attempts = 0
         while True:
             connection = self._connection or self._open(patience)
@@ -174,13 +163,13 @@ class Database:
                     raise
                 self._mend(connection, error)
 
-    # What is done to a file
+    # Writing
 
     def _settle(self, connection: Connection) -> None:
         if connection.empty_log(self._recent):
             self._settled, self._recent = self._recent, {}
             return
-        # Somebody reads on and on: no more is remembered than is bearable.
+        # A reader keeps the log from being emptied, so memory must be bounded.
         old = list(self._recent)[:-_MOST_REMEMBERED]
         for id_ in old:
             if isinstance(self._recent[id_], CallRecord):
@@ -189,43 +178,45 @@ class Database:
             del self._recent[id_]
 
     def _write_again(self, connection: Connection) -> None:
-        """Write what is in no file any more."""
+        """Write the calls and gaps that the current file lacks."""
         known = connection.known(self._missing)
         missing = {id_: each for id_, each in self._missing.items() if id_ not in known}
         calls = [each for each in missing.values() if isinstance(each, CallRecord)]
         gaps = [each for each in missing.values() if isinstance(each, tuple)]
-        unfit = self._write(connection, Batch(calls, {"gaps": gaps}))
+        unfit = self._write(connection, calls, {"gaps": gaps})
         self._recent |= {
             id_: each for id_, each in self._missing.items() if each and id_ not in unfit
         }
         self._missing = {}
         if calls:
             logger.info(
-                "%d calls that were in no file any more are in the journal %s again.",
+                "%d calls were missing from the journal %s and have been written again.",
                 *(len(calls) - len(unfit), self._place),
             )
         if lost := len(unfit) + len(missing) - len(calls) - len(gaps):
             self._lose(lost, "lost with the file that the journal was")
 
-    def _write(self, connection: Connection, batch: Batch) -> Mapping[str, str]:
+    def _write(
+        self, connection: Connection, calls: Sequence[CallRecord], others: Tables
+    ) -> Mapping[str, str]:
         try:
             with connection.transaction() as cursor:
-                self._insert(cursor, self._new(connection, batch.calls))
-                for table, rows in batch.others.items():
+                self._insert(cursor, self._new(connection, calls))
+                for table, rows in others.items():
                     insert(cursor, table, rows)
         except ROW_ERRORS:
-            return self._write_singly(connection, batch)
+            return self._write_singly(connection, calls, others)
         return {}
 
-    def _write_singly(self, connection: Connection, batch: Batch) -> Mapping[str, str]:
-        """Write what can be written, row by row; some of it may be there from an earlier try."""
-        known = connection.known([each.id for each in batch.calls])
+    def _write_singly(
+        self, connection: Connection, calls: Sequence[CallRecord], others: Tables
+    ) -> Mapping[str, str]:
+        """Write row by row whatever can be written; an earlier attempt may have written some."""
+        known = connection.known([each.id for each in calls])
         works = [
-            (each.id, partial(self._insert, calls=[each]))
-            for each in batch.calls
-            if each.id not in known
+            (each.id, partial(self._insert, calls=[each])) for each in calls if each.id not in known
         ]
-        for table, rows in batch.others.items():
+        for table, rows in others.items():
             works += [(row[0], partial(insert, table=table, rows=[row])) for row in rows]
         unfit: dict[str, str] = {}
         for key, work in works:
@@ -238,7 +229,7 @@ class Database:
         return unfit
 
     def _insert(self, cursor: sqlite3.Cursor, calls: Sequence[CallRecord]) -> None:
-        """Insert these calls, and count them."""
+        """Insert and count the calls."""
         if calls:
             rollup = Rollup(calls, self._cardinality)
             insert(cursor, "calls", [each.row() for each in calls])
@@ -247,15 +238,14 @@ class Database:
             insert(cursor, "callers", rollup.callers())
 
     def _new(self, connection: Connection, calls: Sequence[CallRecord]) -> Sequence[CallRecord]:
-        """Those that are not there yet: a recording may be read twice, and those of other bridges
-        may be of calls that are in this very journal."""
+        """The calls that are not in the journal yet; recordings and saved flows may repeat some."""
         by_id = {each.id: each for each in calls}
-        anothers = [each.id for each in calls if each.bridge_id != self._bridge_id]
-        for known in connection.known(anothers):
+        foreign = [each.id for each in calls if each.bridge_id != self._bridge_id]
+        for known in connection.known(foreign):
             del by_id[known]
         return list(by_id.values())
 
-    # What others do to it
+    # Recovering from the actions of other programs
 
     def _open(self, patience: float | None = None, mine: Identity | None = None) -> Connection:
         return self._use(open_for_writing(self._place, patience, mine))
@@ -266,7 +256,7 @@ class Database:
         return connection
 
     def _mend(self, connection: Connection, error: Exception) -> None:
-        """Open the journal anew where that helps against the error, and raise it where not."""
+        """Reopen the journal if that helps against the error, else raise the error."""
         trouble = _trouble(connection, self._sample) or error
         is_damaged = is_damage(trouble) and time.monotonic() >= self._aside_not_before
         if not (is_damaged or isinstance(trouble, FileReplaced | FileDisturbed)):
@@ -280,22 +270,22 @@ class Database:
             there = connection.leave(found, content)
             self._missing |= {id_: each for id_, each in content.items() if id_ not in there}
             self._settled, self._recent, self._connection = {}, {}, None
-            # Until this is done, others cannot tell that the file is in use again.
+            # Reopened under the lock, so that other bridges see that the file is in use again.
             with suppress(JournalError):
                 self._open(mine=connection.identity)
 
     def _log(self, connection: Connection, trouble: Exception) -> None:
-        """Say what is wrong with the file, and set a damaged one aside."""
+        """Log what is wrong with the file, and keep a damaged one aside."""
         if isinstance(trouble, FileReplaced):
             logger.error(
-                "The journal %s was removed or replaced while it was written. Calls are written to "
-                "the file that is there now.",
+                "The journal %s was removed or replaced while it was in use. Calls now go to the "
+                "file at its path.",
                 self._place,
             )
         elif isinstance(trouble, FileDisturbed):
             logger.warning(
-                "The journal %s was cut short or overwritten while it was written, or what belongs "
-                "to it removed. It is checked and opened anew.",
+                "The journal %s was cut short or overwritten while it was in use, or one of its "
+                "companions removed. It is checked and reopened.",
                 self._place,
             )
         else:
@@ -308,7 +298,7 @@ class Database:
 
 
 def _trouble(connection: Connection, sample: Sample) -> Exception | None:
-    """What is wrong with the file; None where nothing is."""
+    """What is wrong with the file; None if it is intact."""
     try:
         connection.examine(sample)
     except (FileReplaced, FileDisturbed, sqlite3.Error) as found:
@@ -319,12 +309,11 @@ def _trouble(connection: Connection, sample: Sample) -> Exception | None:
 def open_for_writing(
     place: Place, patience: float | None = None, mine: Identity | None = None
 ) -> Connection:
-    """Open the journal, made first where there is none. A damaged one is kept aside, and a new one
-    begun.
+    """Open the journal, or make one. A damaged journal is kept aside and a new one begun.
 
     `patience` is how many seconds to wait for another process, `BUSY_SECONDS` by default; `mine` is
-    a file that was a journal, whatever it looks like now. Raises JournalError where the journal
-    cannot be written or is none.
+    a file that was a journal, whatever it looks like now. Raises JournalError if the file cannot be
+    written, or is no journal.
     """
     if place.file is None:
         raise JournalError(NO_FILE)
@@ -343,7 +332,7 @@ def _open(place: Place, file: Path, patience: float | None, mine: Identity | Non
             return Connection(place, file, patience, is_suspect=found == mine)
         except sqlite3.Error as error:
             if files.identity(file) != found:
-                continue  # somebody has taken it away meanwhile
+                continue  # another program has taken it away
             if not (is_damage(error) and (found == mine or _has_traces(file))):
                 raise
             # An error in the log would end mitmproxy's start.
@@ -356,8 +345,8 @@ def _open(place: Place, file: Path, patience: float | None, mine: Identity | Non
 def _keep_aside(
     place: Place, file: Path, damaged: Identity | None, reason: str, level: int = logging.ERROR
 ) -> None:
-    """Rename the damaged file and its companions, unless another bridge has done so already; hold
-    the lock."""
+    """Rename the damaged file and its companions, unless another bridge has done so; the caller
+    holds the lock."""
     if damaged is None or files.identity(file) != damaged:
         return
     now = datetime.now(UTC)
@@ -377,7 +366,7 @@ def _keep_aside(
 
 
 def _has_traces(path: Path) -> bool:
-    """Whether the file is what is left of a journal, and no file of somebody else's."""
+    """Whether the damaged file was once a journal, rather than another program's file."""
     try:
         with path.open("rb") as file:
             content = file.read(_SEARCHED)
@@ -385,5 +374,5 @@ def _has_traces(path: Path) -> bool:
         return False
     if content[_HEADER_ID] == schema.APPLICATION_ID.to_bytes(4, "big"):
         return True
-    is_text = b"\0" not in content  # a log or this very line, say
+    is_text = b"\0" not in content  # perhaps a log that mentions the bridge
     return not is_text and _TRACE in content

@@ -1,7 +1,8 @@
-"""The engines that read a journal's file, or a fleet's database."""
+"""SQLAlchemy's engines for reading a journal's file, and for a fleet's database."""
 
 import os
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,18 +19,18 @@ _NO_DRIVER = (
 )
 _OF_SERVER = {
     "connect_timeout": "10",
-    # A server whose machine is gone is noticed by the system, which ends what waits for it.
+    # The system ends a connection to a machine that is gone.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
     "application_name": "hub-v1-bridge",
 }
-"""What libpq is told, unless the URL says otherwise."""
+"""Parameters for libpq, unless the URL sets them."""
 
 
 def open_for_reading(place: Place) -> sa.Engine:
-    """The engine of a journal that exists; raises JournalError where it does not."""
+    """An engine for a journal that exists; raises JournalError if it does not."""
     file = place.file
     if file is not None and not file.is_file():
         raise JournalError(
@@ -51,8 +52,8 @@ def open_for_reading(place: Place) -> sa.Engine:
 
 
 def server_engine(place: Place) -> sa.Engine:
-    """For one thread, of a database on a server; raises JournalError where its driver is not
-    there."""
+    """An engine for a database on a server, for one thread; raises JournalError if its driver is
+    not installed."""
     url = place.url
     if url.drivername != POSTGRESQL:
         raise JournalError(
@@ -66,7 +67,7 @@ def server_engine(place: Place) -> sa.Engine:
 
 
 def _file_engine(place: Place) -> sa.Engine:
-    # Python's driver would begin transactions by rules of its own: all is read as at one moment.
+    # One explicit transaction, since Python's driver would begin several: all reads see one state.
     given = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = sa.create_engine(place.url, connect_args=given)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -74,33 +75,31 @@ def _file_engine(place: Place) -> sa.Engine:
 
 
 def _read_only_engine(place: Place, file: Path) -> sa.Engine:
-    """For a read-only medium: SQLite would make companions beside the file otherwise, even to
-    read. The latest rows may still be in one, which is read with write access only."""
+    """An engine for a read-only medium, where SQLite cannot create the companions that it needs
+    even for reading. Without them it cannot read a log, which may have the latest rows."""
     log = files.companions(file)[0]
     if log.exists() and log.stat().st_size:
         raise JournalError(
-            f"The journal {place} cannot be read where nothing can be written, since its last "
-            f"rows are in {log}: copy both files to a folder of your own and read them there."
+            f"The journal {place} cannot be read in a read-only folder, since its last rows are in "
+            f"{log}: copy both files to a folder of your own and read them there."
         )
     uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 
 def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
-    try:
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
         with engine.connect() as connection:
             complaint = version_complaint(place, version_of(connection))
-    except BaseException:
-        engine.dispose()
-        raise
-    if complaint:
-        engine.dispose()
-        raise JournalError(complaint)
+        if complaint:
+            raise JournalError(complaint)
+        stack.pop_all()
     return engine
 
 
 def version_of(connection: sa.Connection) -> int | None:
-    """The version of the journal; None where there is none."""
+    """The schema version of the journal; None if there is no journal."""
     if not sa.inspect(connection).has_table(schema.journal.name):
         return None
     return connection.scalars(sa.select(schema.journal.c.schema_version)).one_or_none() or 0

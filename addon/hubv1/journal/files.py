@@ -1,7 +1,7 @@
-"""The files of a journal: made for their owner alone, told apart, locked, kept aside.
+"""The files of a journal: how to create, identify, lock and rename them.
 
-SQLite keeps two companions beside a file that is written: the log (`-wal`), which has what was
-committed and is not in the file yet, and an index of it (`-shm`).
+SQLite keeps two companions next to a file while it is written: the log (`-wal`), with commits that
+are not in the file yet, and an index of the log (`-shm`).
 """
 
 import fcntl
@@ -12,58 +12,55 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-Identity = tuple[int, int]
-"""Device and inode: what a file is, whatever it is called."""
+Identity = tuple[int, int]  # device and inode, which identify a file whatever its name
 
 _PRIVATE = 0o600
 _COMPANIONS = ("-wal", "-shm")
-ASIDE = ".damaged-"
-"""Stands in the name of a damaged file that is kept."""
-_CLOSING = ".closing"
-"""Ends the name that a file has for the moment in which a connection to it is dropped."""
+ASIDE = ".damaged-"  # is in the name of a damaged file that is kept
+_CLOSING = ".closing"  # ends the name of a file for the moment in which a connection is dropped
 _LOCK_SECONDS = 5.0
 _WITHOUT_LOCKS: int | None = getattr(os, "O_PATH", None)
-"""Opens a file so that closing it takes no lock from SQLite, which has its own in this process:
-https://sqlite.org/howtocorrupt.html, 2.2. Linux alone has it."""
+"""Opens a file, on Linux alone, so that closing it releases none of SQLite's locks in this process:
+https://sqlite.org/howtocorrupt.html, 2.2."""
 
 
 class FileReplaced(Exception):
-    """The journal's path leads to another file by now, or to none."""
+    """The journal's path leads to another file now, or to none."""
 
 
 class FileDisturbed(Exception):
-    """The file is the same, but not all is there that was."""
+    """Another program has cut short or overwritten the file or its log."""
 
     def __init__(self, *, is_log_kept: bool = False) -> None:
-        """`is_log_kept` tells whether whoever opens the file next may have the log."""
-        super().__init__("it was cut short or overwritten, or what belongs to it removed")
+        """`is_log_kept` says that the log is good and may be used when the file is reopened."""
+        super().__init__("it was cut short or overwritten, or a companion of it removed")
         self.is_log_kept = is_log_kept
 
 
 def identity(path: Path | str) -> Identity | None:
-    """Of the file at `path`; None where there is none."""
+    """The identity of the file at `path`; None if there is no file."""
     try:
-        found = os.stat(path)  # noqa: PTH116  # after each commit, and this is the fastest
+        found = os.stat(path)  # noqa: PTH116  # the fastest way, used after each commit
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
 def companions(path: Path) -> list[Path]:
-    """The log and its index; they need not be there."""
+    """The paths of the log and its index, which need not exist."""
     return [path.with_name(path.name + ending) for ending in _COMPANIONS]
 
 
 def make(path: Path) -> None:
-    """Make sure that there is a file, for its owner alone; hold the lock.
+    """Create the file, readable by its owner alone, unless it exists; the caller holds the lock.
 
-    SQLite would make it readable for all; its companions take over its mode. Companions of
-    another file that was here would be read as this one's, and so go.
+    SQLite would make it readable for all; its companions get the same mode. Companions of a former
+    file would be read as those of this one, so they are deleted.
     """
     with suppress(FileNotFoundError):
         if not path.exists():
-            path.with_name(path.name + _CLOSING).rename(path)  # a bridge was killed meanwhile
-    # Opening a file that is there, and closing it, would take its locks from other connections.
+            path.with_name(path.name + _CLOSING).rename(path)  # left by a bridge that was killed
+    # Opening and closing an existing file would release the locks of other connections.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE))
         for each in companions(path):
@@ -72,14 +69,14 @@ def make(path: Path) -> None:
 
 @contextmanager
 def out_of_the_way(path: Path) -> Iterator[None]:
-    """While it lasts the file has another name; hold the lock.
+    """Give the file another name for a while; the caller holds the lock.
 
-    SQLite writes what a log has into a file whose last connection it closes, unless the file has
-    been moved: there is no other way to stop it before Python 3.12.
+    Closing the last connection moves the log into the file, unless the file was renamed. Before
+    Python 3.12 there is no other way to prevent that.
     """
     aside = path.with_name(path.name + _CLOSING)
     is_moved = False
-    with suppress(OSError):  # one that is mounted by itself, say
+    with suppress(OSError):  # perhaps a file that is a mount point
         path.rename(aside)
         is_moved = True
     try:
@@ -90,22 +87,19 @@ def out_of_the_way(path: Path) -> Iterator[None]:
 
 
 connected = threading.RLock()
-"""Held by whoever has a connection to a journal for a moment, and by who leaves a file.
+"""Held while a thread has a short connection to a journal, or leaves a disturbed file.
 
-SQLite shares the index of a log among all connections of a process to the same file: a new log gets
-a new index only once the last of them is closed.
+All connections of a process to the same file share the index of its log: a new log gets a new index
+only after the last of them is closed.
 """
 
-_locked: set[tuple[int, Identity]] = set()
-"""Which thread has which folder locked."""
+_locked: set[tuple[int, Identity]] = set()  # the threads that hold the lock of a folder
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One bridge at a time; whoever has the lock may take it again. Raises TimeoutError.
-
-    The lock is on the folder, so that no further file is needed.
-    """
+    """Hold a lock that one thread of one bridge can have at a time, even repeatedly; raises
+    TimeoutError. It locks the folder itself, so that it needs no further file."""
     found = identity(folder)
     key = found and (threading.get_ident(), found)
     if key is None or key in _locked:
@@ -130,19 +124,19 @@ def _take_lock(descriptor: int, folder: Path) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"another bridge keeps {folder} locked") from None
             time.sleep(0.01)
-        except OSError:  # not every file system has locks
+        except OSError:  # a file system without locks
             return
         else:
             return
 
 
 def hold(path: Path) -> int | None:
-    """A descriptor of the file whatever becomes of its name; None where there can be none."""
+    """A descriptor by which to find the file under another name; None if there can be none."""
     return None if _WITHOUT_LOCKS is None else open_if_there(path, _WITHOUT_LOCKS)
 
 
 def path_of(held: int | None) -> Path | None:
-    """What a file is called by now; None where it has no name, or that cannot be told."""
+    """The present path of a held file; None if it was deleted, or the path is unknown."""
     with suppress(OSError):
         if held is not None and os.fstat(held).st_nlink:
             return Path(f"/proc/self/fd/{held}").readlink()
@@ -150,7 +144,7 @@ def path_of(held: int | None) -> Path | None:
 
 
 def open_if_there(path: Path | str, flags: int) -> int | None:
-    """A descriptor of the file; None where it cannot be opened."""
+    """A descriptor of the file; None if it cannot be opened."""
     try:
         return os.open(path, flags)
     except OSError:

@@ -1,5 +1,5 @@
-"""What a journal tells, or a recording: calls, counted or one by one, and what else was seen; and
-which of it is wanted."""
+"""The content of a journal or a recording: single calls, their counts and the rest of the traffic;
+and the selection of a part of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,38 +14,32 @@ from hubv1.api.record import CallRecord
 from hubv1.api.routes import Outcome, Verdict, is_retiring
 from hubv1.journal.counts import Kind, kind_of
 
-UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)
-"""Outcomes that have an error."""
+UNANSWERED = (Outcome.REFUSED, Outcome.FAILED)  # outcomes that come with an error
 
 
 @dataclass(slots=True)
 class Seen:
-    """How much traffic there was, so that no legacy call and nothing seen are not the same."""
+    """The amount of traffic, so that a report can tell no legacy call from nothing seen."""
 
-    flows: int = 0
-    """All flows, legacy or not."""
-    still_served: int = 0
-    """v1 calls that Hub itself still answers."""
-    rejected_tls: int = 0
-    """TLS handshakes for a legacy host that the client broke off: it does not trust the CA."""
-    refused_unrecorded: int = 0
-    """Legacy calls that were refused because they could not be recorded."""
+    flows: int = 0  # all flows, legacy or not
+    still_served: int = 0  # v1 calls that Hub itself still answers
+    rejected_tls: int = 0  # TLS handshakes for a legacy host by clients that do not trust the CA
+    refused_unrecorded: int = 0  # legacy calls refused because they could not be recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What is known of a client that rejects the certificate."""
+    """A client that rejects the bridge's certificate."""
 
     client_address: str
-    server_address: str
-    """The host that it asked for."""
+    server_address: str  # the host that it asked for
     times: int
     last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time in which calls were answered that have no row."""
+    """A time in which calls were answered without a row."""
 
     started_at: datetime
     ended_at: datetime
@@ -56,30 +50,25 @@ class Gap:
 class Count(msgspec.Struct, gc=False):
     """Calls of one caller, host, route, repository and outcome.
 
-    There may be hundreds of thousands: a struct of msgspec's is made in a third of the time.
+    There may be hundreds of thousands, and msgspec makes a struct in a third of the time that a
+    dataclass takes.
     """
 
     caller: str
-    client_address: str
-    """Of the caller's last call, as the user agent."""
+    client_address: str  # of the caller's last call, like the user agent
     user_agent_original: str
     server_address: str
     route: str
-    repository: str
-    """`namespace/repository`, empty where the calls name none."""
+    repository: str  # `namespace/repository`; empty if the calls name none
     verdict: Verdict
     outcome: Outcome
     calls: int
-    this_hour: int
-    """Those since the beginning of the hour that the summary is for."""
+    this_hour: int  # calls in the hour that the summary is for
     first_at: datetime
     last_at: datetime
-    signed: int = 0
-    """Those made with credentials."""
-    paged: int = 0
-    """Those for a list longer than a page of v2."""
-    error_type: str = ""
-    """Of the last call, as far as it is still known, if it was refused or failed; like `error`."""
+    signed: int = 0  # calls with credentials
+    paged: int = 0  # calls for a list longer than a page of v2
+    error_type: str = ""  # of the last call if it was refused or failed and is still known
     error: str = ""
 
 
@@ -98,71 +87,61 @@ class DayCount(NamedTuple):
 RECENT_DAYS = 7
 QUIET_DAYS = 14
 
-Days = Mapping[tuple[date, Outcome], int]
-"""Calls to v1 by day, UTC, and outcome."""
+Days = Mapping[tuple[date, Outcome], int]  # calls to v1 by day, UTC, and outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The calls of a history that are wanted, counted."""
+    """The counts of the selected calls of a history. Each call is in one of the three sequences."""
 
     counts: Sequence[Count]
     days: Days
-    accepted: Sequence[Count] = ()
-    """Those of callers that are known, which the others do not hold."""
-    retiring: Sequence[Count] = ()
-    """Those to what Docker retires next of API v2, which the others do not hold either."""
-    callers: int = 0
-    """How many there are, where the counts do not name all."""
-    repositories: int = 0
-    """Likewise."""
+    accepted: Sequence[Count] = ()  # of callers that the selection accepts
+    retiring: Sequence[Count] = ()  # of calls to routes of API v2 that Docker retires next
+    callers: int = 0  # the number of callers if the counts do not name all
+    repositories: int = 0  # likewise
     recent: Sequence[DayCount] = ()
-    """The calls of each caller on the last `RECENT_DAYS` days on which it called, the latest first.
-    Those of a caller that has been quiet for `QUIET_DAYS` are of all days; callers whose calls were
-    all answered, without credentials and pages, may be missing."""
+    """The calls of each caller on the last `RECENT_DAYS` days on which it called, the latest first;
+    for a caller that has been quiet for `QUIET_DAYS`, on all days. Callers whose calls were all
+    answered, without credentials and pages, may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a journal tells, or a recording."""
+    """The content of a journal or a recording."""
 
     seen: Seen
     gaps: Sequence[Gap]
     entries: Iterator[CallRecord]
-    """The single calls that are still there, in the order of their time."""
+    """The single calls that still have a row, in the order of their time."""
     summary: Callable[[datetime], Summary]
-    """All calls that there were, for the current hour that begins then. A recording is read but
-    once: either for its entries or for the summary."""
+    """Counts all calls, given the beginning of the current hour. A recording can be read only once:
+    either for its entries or for the summary."""
     elsewhere: Mapping[str, int] = field(default_factory=dict)
-    """Calls in a recording that are like v1's, by the host that they went to, which is no legacy
-    host."""
+    """Calls in a recording that look like v1's but went to other hosts, by host."""
     rejections: Sequence[Rejection] = ()
     """Clients that reject the bridge's certificate, the latest first."""
-    has: Callable[[str], bool] = lambda _: False
-    """Whether a call with that id is among those that are still there."""
+    has: Callable[[str], bool] = lambda _: False  # whether a call with that id still has a row
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is wanted of a history. A name may be a pattern: `*` stands for any text, `?` for any
-    character. Nothing named is everything."""
+    """A selection of calls. A name may be a pattern, with `*` for any text and `?` for any
+    character; a field without names selects everything."""
 
     since: datetime | None = None
-    """The first moment, at the beginning of an hour, since counts are kept by the hour."""
-    until: datetime | None = None
-    """The moment after the last, likewise."""
+    """The first moment, at the beginning of an hour, since counts are by the hour."""
+    until: datetime | None = None  # the moment after the last, also at the beginning of an hour
     callers: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
-    repositories: tuple[str, ...] = ()
-    """`namespace/repository`."""
+    repositories: tuple[str, ...] = ()  # `namespace/repository`
     outcomes: tuple[Outcome, ...] = ()
-    accepted: tuple[str, ...] = ()
-    """Callers that are known: counted apart."""
+    accepted: tuple[str, ...] = ()  # known callers, which are counted apart
 
     @property
     def has_names(self) -> bool:
-        """Whether calls of the period are told apart at all."""
+        """Whether the selection is by more than the period."""
         names = (self.callers, self.hosts, self.routes, self.repositories, self.outcomes)
         return any(names) or bool(self.accepted)
 
@@ -171,12 +150,12 @@ class Selection:
         return self.meets(moment, moment)
 
     def meets(self, begin: datetime, end: datetime) -> bool:
-        """Whether some of that time is in the period, `end` included."""
+        """Whether the time from `begin` to `end`, inclusive, overlaps with the period."""
         is_before = self.since is not None and end < self.since
         return not is_before and (self.until is None or begin < self.until)
 
     def admits(self, kind: Kind) -> bool:
-        """Whether calls of that kind are wanted, whenever they were."""
+        """Whether calls of that kind are selected, in any period."""
         return (
             is_named(kind.caller, self.callers)
             and is_named(kind.server_address, self.hosts)
@@ -194,8 +173,8 @@ EVERYTHING = Selection()
 
 
 def is_named(name: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the patterns is the name, or matches it; without any, every name is."""
-    # A name with brackets is no pattern to whoever has copied it from a report.
+    """Whether one of the patterns equals or matches the name, or there are no patterns."""
+    # A name that was copied from a report may have brackets, which fnmatch would interpret.
     return not patterns or any(
         name == pattern or fnmatchcase(name, pattern) for pattern in patterns
     )
@@ -204,7 +183,7 @@ def is_named(name: str, patterns: Sequence[str]) -> bool:
 def summarised(
     entries: Iterable[CallRecord], hour: datetime, selection: Selection = EVERYTHING
 ) -> Summary:
-    """The summary of what is wanted of single calls; `hour` is the beginning of the current one."""
+    """The summary of the selected single calls; `hour` is the beginning of the current hour."""
     counts: dict[tuple[Kind, Verdict], Count] = {}
     accepted: dict[tuple[Kind, Verdict], Count] = {}
     retiring: dict[tuple[Kind, Verdict], Count] = {}

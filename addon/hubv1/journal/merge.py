@@ -1,10 +1,10 @@
-"""Several journals read together, in which no call is counted twice.
+"""Reading several journals together without counting a call twice.
 
-Journals hold the same calls where one is a copy of another, or is shipped to a fleet's database
-that is read too. Such journals know the same bridges and the same times, and their rows have the
-same ids. Of journals that share calls the largest is read as it is, and of each other the single
-calls that are in none before it. Rows that have gone from the largest are in its counts all the
-same: of the time of which it has counts but no rows, another has nothing to add.
+Journals have calls in common if one is a copy of another, or is shipped to a fleet's database that
+is read too. They then have rows with the same ids, of the same bridges and the same time. Of such
+journals the largest is read in full, and each other adds the single calls that none before it has.
+Calls of a time for which the largest has counts but no rows any more are in those counts, so
+another journal has nothing to add for that time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,31 +25,28 @@ _ROWS_AT_ONCE = 10_000
 _IDS_AT_ONCE = 500
 
 Times = tuple[datetime, datetime] | None
-"""When the first and the last of some calls were; None where there is none."""
+"""The times of the first and the last of some calls; None if there are no calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A journal that is read with others."""
+    """A journal that is read together with others."""
 
     place: Place
     connection: Connection
-    bridges: frozenset[str]
-    """Ids of those that wrote to it."""
-    calls: int
-    """All that it counts."""
-    counted: Times
-    kept: Times
-    """Of those whose rows are still there."""
+    bridges: frozenset[str]  # ids of the bridges that wrote to it
+    calls: int  # all calls that it counts
+    counted: Times  # of all calls that it counts
+    kept: Times  # of those that still have a row
 
     def may_share(self, other: "Source") -> bool:
-        """Whether both may hold the same calls."""
+        """Whether both may have calls in common."""
         if not self.counted or not other.counted or self.bridges.isdisjoint(other.bridges):
             return False
         return self.counted[0] <= other.counted[1] and other.counted[0] <= self.counted[1]
 
     def ids(self, *which: ColumnElement[bool]) -> Iterator[str]:
-        """Those of its rows, or of some of them; raises JournalError."""
+        """The ids of its rows for which all conditions hold; raises JournalError."""
         statement = select(schema.calls.c.id).where(*which)
         with explained(self.place):
             yield from self.connection.scalars(
@@ -57,12 +54,12 @@ class Source:
             )
 
     def ids_within(self, times: Times) -> Iterator[str]:
-        """Those of its rows of that time."""
+        """The ids of its rows of that time."""
         at = schema.calls.c.started_at
         return self.ids(at >= times[0], at <= times[1]) if times else iter(())
 
     def ids_counted_by(self, other: "Source") -> Iterator[str]:
-        """Those of its rows that the other has counted, and has no rows of by now."""
+        """The ids of its rows that the other has counted, but has no rows for any more."""
         if other.counted is None:
             return iter(())
         calls, (begin, end) = schema.calls.c, other.counted
@@ -70,7 +67,7 @@ class Source:
         return self.ids(calls.bridge_id.in_(sorted(other.bridges)), calls.started_at >= begin, gone)
 
     def entries(self, ids: Sequence[str], selection: Selection) -> Iterator[CallRecord]:
-        """The calls of the period with these ids; raises JournalError."""
+        """The calls with these ids in the selected period; raises JournalError."""
         for start in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[start : start + _IDS_AT_ONCE]
             yield from reader.entries_of(self.place, self.connection, selection, some)
@@ -96,9 +93,9 @@ def read_all(
     selection: Selection = EVERYTHING,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[History]]:
-    """What is wanted of the histories in these journals, while the context lasts.
+    """The selected histories of these journals, while the context lasts.
 
-    `say` hears of journals that share calls. Raises JournalError.
+    `say` is called with a sentence about journals that share calls. Raises JournalError.
     """
     with ExitStack() as stack:
         connections = [(place, stack.enter_context(reader.connected(place))) for place in places]
@@ -129,9 +126,9 @@ def _histories(
 
 
 def _ids_left(source: Source, others: Sequence[Source], whole: Sequence[Source]) -> set[str] | None:
-    """Of the calls that are in none of the others; None where they have nothing in common.
+    """The ids of calls that none of the others has; None if they have nothing in common.
 
-    `whole` are those read with all their counts.
+    `whole` are those of the others that are read with all their counts.
     """
     if not others:
         return None
@@ -153,39 +150,40 @@ def _shared(place: Place, other: Place, calls: int) -> str:
 def _rest(
     source: Source, others: Sequence[Source], ids: Sequence[str], selection: Selection
 ) -> History:
-    """What a journal adds to others: the calls with these ids, and what only it knows of."""
-    mine, theirs = source.connection, [other.connection for other in others]
-    gaps = reader.gaps_by_id(mine, selection)
-    for their in theirs:
-        for id_ in gaps.keys() & reader.gaps_by_id(their, selection).keys():
+    """What a journal adds to others: the calls with these ids, and the gaps, rejections and traffic
+    that the others do not have."""
+    own, connections = source.connection, [other.connection for other in others]
+    gaps = reader.gaps_by_id(own, selection)
+    for other in connections:
+        for id_ in gaps.keys() & reader.gaps_by_id(other, selection).keys():
             del gaps[id_]
     clients = {
-        (one.client_address, one.server_address)
-        for their in theirs
-        for one in reader.rejections_of(their, selection)
+        (each.client_address, each.server_address)
+        for other in connections
+        for each in reader.rejections_of(other, selection)
     }
-    rejections = reader.rejections_of(mine, selection)
+    rejections = reader.rejections_of(own, selection)
     entries = source.entries(ids, selection)
     return History(
-        _seen(mine, theirs, selection),
+        _seen(own, connections, selection),
         [*gaps.values()],
         entries,
         lambda hour: summarised(entries, hour, selection),
         rejections=[
-            one for one in rejections if (one.client_address, one.server_address) not in clients
+            each for each in rejections if (each.client_address, each.server_address) not in clients
         ],
-        has=lambda id_: reader.has_call(mine, id_),
+        has=lambda id_: reader.has_call(own, id_),
     )
 
 
-def _seen(mine: Connection, theirs: Sequence[Connection], selection: Selection) -> Seen:
-    """The traffic that nobody else has seen. The figures of an hour and a bridge only ever grow."""
-    traffic = reader.traffic_of(mine, selection)
+def _seen(own: Connection, others: Sequence[Connection], selection: Selection) -> Seen:
+    """The traffic that no other journal has. Figures of the same hour and bridge only ever grow."""
+    traffic = reader.traffic_of(own, selection)
     known: reader.Traffic = {key: [0, 0, 0, 0] for key in traffic}
-    for their in theirs:
-        for key, figures in reader.traffic_of(their, selection).items():
+    for other in others:
+        for key, figures in reader.traffic_of(other, selection).items():
             known[key] = [*map(max, known.get(key, figures), figures)]
     return reader.sum_of_traffic(
-        [max(0, here - there) for here, there in zip(figures, known[key], strict=True)]
+        [max(0, own - other) for own, other in zip(figures, known[key], strict=True)]
         for key, figures in traffic.items()
     )

@@ -1,4 +1,4 @@
-"""Reading a journal, or a fleet's database: its calls, counted or one by one, and the rest."""
+"""Reading a journal or a fleet's database: its counts, its single calls and the rest."""
 
 import time
 from collections import Counter
@@ -40,10 +40,8 @@ Traffic = dict[tuple[datetime, str], list[int]]
 
 _MOST_REJECTIONS = 1_000
 _ROWS_AT_ONCE = 1_000
-_FEW = 500
-"""Callers that a statement may name; to leave out the rest of many takes longer in Python."""
-_STEPS = 10_000
-"""Instructions of SQLite's after which it is asked whether to go on: a millisecond of them."""
+_FEW = 500  # callers that a statement names; more are filtered in Python
+_STEPS = 10_000  # instructions of SQLite between two looks at the clock, about a millisecond
 
 
 @contextmanager
@@ -54,11 +52,11 @@ def read(
     named: int | None = None,
     seconds: float | None = None,
 ) -> Iterator[History]:
-    """What is wanted of the history in a journal, while the context lasts; raises JournalError.
+    """The selected history of a journal, while the context lasts; raises JournalError.
 
-    Traffic, gaps and single calls are those of the period, whatever names are wanted. With `named`
-    only so many callers are told apart, the latest; with `seconds` a journal's file that takes
-    longer to read raises JournalError.
+    Names in the selection do not apply to traffic, gaps and single calls. With `named`, only that
+    many callers are named, the latest ones; with `seconds`, a file that takes longer to read raises
+    JournalError.
     """
     until = None if seconds is None else time.monotonic() + seconds
     try:
@@ -75,12 +73,12 @@ def read(
 
 @contextmanager
 def connected(place: Place) -> Iterator[sa.Connection]:
-    """A connection to a journal that shows it as it was at one moment; raises JournalError."""
+    """A connection on which all reads see the same state of a journal; raises JournalError."""
     engine = open_for_reading(place)
     try:
         with explained(place):
             connection = engine.connect()
-            if place.file is None:  # SQLite never does otherwise
+            if place.file is None:  # SQLite always isolates a transaction that way
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection:
             yield connection
@@ -90,20 +88,22 @@ def connected(place: Place) -> Iterator[sa.Connection]:
 
 @contextmanager
 def explained(place: Place) -> Iterator[None]:
-    """Raises JournalError for what the database says meanwhile, with the name of the journal."""
+    """Turn errors of the database into a JournalError that names the journal."""
     try:
         yield
     except SQLAlchemyError as error:
         said = place.without_secrets(reason_of(error))
         raise JournalError(f"The journal {place} cannot be read: {said}.") from error
     except (ValueError, TypeError) as error:
-        raise JournalError(f"The journal {place} holds what no bridge wrote: {error}.") from error
+        raise JournalError(
+            f"The journal {place} holds values that no bridge wrote: {error}."
+        ) from error
 
 
 def history_of(
     place: Place, connection: sa.Connection, selection: Selection, named: int | None = None
 ) -> History:
-    """What is wanted of the journal's history; raises JournalError, also where it is read."""
+    """The selected history of a journal; raises JournalError, also later when it is read."""
     with explained(place):
         return History(
             sum_of_traffic(traffic_of(connection, selection).values()),
@@ -115,7 +115,7 @@ def history_of(
         )
 
 
-# What is in the tables
+# Reading the tables
 
 
 def traffic_of(connection: sa.Connection, selection: Selection) -> Traffic:
@@ -124,7 +124,7 @@ def traffic_of(connection: sa.Connection, selection: Selection) -> Traffic:
     columns = (seen.hour, seen.bridge_id, seen.flows, seen.still_served, seen.rejected_tls)
     rows = connection.execute(sa.select(*columns).where(*_within(seen.hour, selection)))
     traffic = {(hour, bridge): [*figures, 0] for hour, bridge, *figures in rows}
-    if sa.inspect(connection).has_table(schema.refusals.name):  # older journals are without it
+    if sa.inspect(connection).has_table(schema.refusals.name):  # missing from older journals
         refused = sa.select(*refusals).where(*_within(refusals.hour, selection))
         for hour, bridge, calls in connection.execute(refused):
             traffic.setdefault((hour, bridge), [0, 0, 0, 0])[-1] = calls
@@ -132,12 +132,12 @@ def traffic_of(connection: sa.Connection, selection: Selection) -> Traffic:
 
 
 def sum_of_traffic(traffic: Iterable[Sequence[int]]) -> Seen:
-    """All of it together."""
+    """The total of several hours and bridges."""
     return Seen(*map(sum, zip((0, 0, 0, 0), *traffic, strict=True)))
 
 
 def gaps_by_id(connection: sa.Connection, selection: Selection) -> dict[str, Gap]:
-    """Those that reach into the period."""
+    """The gaps that reach into the period."""
     gaps = schema.gaps.c
     statement = sa.select(gaps.id, gaps.started_at, gaps.ended_at, gaps.calls, gaps.reason)
     bounds = _meeting(gaps.started_at, gaps.ended_at, selection)
@@ -146,7 +146,7 @@ def gaps_by_id(connection: sa.Connection, selection: Selection) -> dict[str, Gap
 
 
 def rejections_of(connection: sa.Connection, selection: Selection) -> tuple[Rejection, ...]:
-    """Those of days that reach into the period."""
+    """The rejections of days that reach into the period."""
     table = schema.rejections.c
     clients = table.client_address, table.server_address
     last_at = sa.func.max(table.last_at)
@@ -160,8 +160,8 @@ def rejections_of(connection: sa.Connection, selection: Selection) -> tuple[Reje
 def entries_of(
     place: Place, connection: sa.Connection, selection: Selection, ids: Sequence[str] | None = None
 ) -> Iterator[CallRecord]:
-    """The single calls of the period in the order of their time, or those with these ids; raises
-    JournalError."""
+    """The single calls of the period, or those of them with these ids, in the order of their time;
+    raises JournalError."""
     calls = schema.calls
     statement = sa.select(calls).where(*_within(calls.c.started_at, selection))
     if ids is not None:
@@ -174,7 +174,7 @@ def entries_of(
 
 
 def entry_of(row: sa.Row[Any]) -> CallRecord:
-    """The entry of a row that has all columns of the table."""
+    """The record in a row with all columns of the table `calls`."""
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented name for it
     values["verdict"] = Verdict(str(values["verdict"]))
     values["outcome"] = Outcome(str(values["outcome"]))
@@ -182,8 +182,8 @@ def entry_of(row: sa.Row[Any]) -> CallRecord:
 
 
 def asked_tags(place: Place) -> Iterator[tuple[str, str]]:
-    """Repositories, `namespace/repository`, with tags that calls asked for by name: each pair once,
-    the latest first. Raises JournalError."""
+    """Pairs of repository (`namespace/repository`) and tag that calls asked for, each once and the
+    latest first. Raises JournalError."""
     calls = schema.calls.c
     pair = (calls.namespace, calls.repository, calls.tag)
     statement = sa.select(*pair).where(calls.tag != "").group_by(*pair)
@@ -210,12 +210,12 @@ def _meeting(
 
 
 def _bounds(column: sa.Column[Any], begin: Any, end: Any) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401  # dates or moments, as the column
-    """From `begin` on and before `end`, where they are not None."""
+    """The conditions `begin` <= column < `end`, without those for None."""
     after = [] if begin is None else [column >= begin]
     return after if end is None else [*after, column < end]
 
 
-# Its counts, added up without a look at single calls
+# Summing up the counts
 
 
 def summary_of(
@@ -224,10 +224,10 @@ def summary_of(
     selection: Selection = EVERYTHING,
     named: int | None = None,
 ) -> Summary:
-    """The summary of what is wanted of the journal; `hour` is the beginning of the current one.
+    """The summary of the selection; `hour` is the beginning of the current hour.
 
-    With `named` only so many callers are told apart, the latest, which bounds the work in Python
-    whatever the journal holds: the calls of the rest are counted together.
+    With `named`, only that many callers are named, the latest ones, and all others are counted
+    together: that bounds the work in Python, however large the journal is.
     """
     if named is not None:
         callers = _number(connection, sa.func.count(schema.callers.c.caller))
@@ -290,7 +290,7 @@ def _number(
 
 
 def _counts(period: sa.Subquery) -> sa.Select[Any]:
-    """A row for each kind of calls, the earliest first."""
+    """Selects a row for each kind of calls, the earliest first."""
     kinds, (first_at, *sums) = _kinds(period.c), _sums(period.c)
     return sa.select(*kinds, first_at, *sums).group_by(*kinds).order_by(first_at)
 
@@ -306,7 +306,7 @@ def _sums(columns: Any) -> list[Any]:  # noqa: ANN401  # as above
 
 def _count(row: Sequence[Any], recent: int) -> Count:
     caller, *names, first_at, last_at, calls, signed, paged = row
-    # Of many rows few differ in more than the caller: their other names are kept once.
+    # Most rows differ in the caller alone, so interning the other names saves memory.
     host, route, repository, outcome = map(intern, names)
     verdict, calls = route_named(route).verdict, int(calls)  # PostgreSQL sums up to decimals
     texts = caller, "", "", host, route, repository, verdict, Outcome(outcome)
@@ -326,8 +326,8 @@ def _add_details(
 
 
 def _add_errors(connection: sa.Connection, counts: Iterable[Count]) -> None:
-    """Why the last calls were refused or failed: found by their time, for which there is an index,
-    as long as they are in the journal."""
+    """Add the errors of the last calls that were refused or failed, if they still have a row; it is
+    found by its time, which has an index."""
     unanswered = [count for count in counts if count.outcome in UNANSWERED]
     latest = sorted(unanswered, key=attrgetter("last_at"))[-_FEW:]
     calls = schema.calls.c
@@ -346,7 +346,7 @@ def _recent(
     selection: Selection,
     names: Sequence[str] | sa.Select[Any] | None,
 ) -> list[DayCount]:
-    """What `Summary.recent` has, of callers of these names alone if there are some."""
+    """The rows of `Summary.recent`, for these callers alone if names are given."""
     period = _period(selection).c
     figures = period.calls, period.signed, period.paged
     rows = sa.select(*_kinds(period), period.day, *figures).where(schema.is_v1(period.route))
@@ -365,9 +365,11 @@ def _recent(
 def _since_when(
     selection: Selection, hour: datetime, names: Sequence[str] | sa.Select[Any] | None
 ) -> sa.CTE:
-    """Callers whose days are of interest, each with the first of these: all of those that are
-    quiet, and the last days with a call of those whose calls were not all answered in one page
-    without credentials."""
+    """Selects the callers of `Summary.recent`, each with the first of its days.
+
+    That is the first of all days for a quiet caller, and the first of the last few days with a call
+    for a caller whose calls were not all answered in one page without credentials.
+    """
     period, days = _period(selection).c, _period(selection).c
     dead = [route.name for route in ROUTES if route.verdict is Verdict.DEAD]
     is_plain = sa.and_(
@@ -398,7 +400,7 @@ def _since_when(
 
 
 def _since(connection: sa.Connection, hour: datetime, selection: Selection) -> Counter[Kind]:
-    """The calls since the beginning of the current hour."""
+    """The number of calls of each kind in the current hour."""
     hours = schema.hours.c
     bounds = _bounds(hours.hour, max(hour, selection.since or hour), selection.until)
     statement = sa.select(*_kinds(hours), sa.func.sum(hours.calls)).where(*bounds)
@@ -417,7 +419,7 @@ def _days(connection: sa.Connection, selection: Selection, callers: Collection[s
     found: Counter[tuple[date, Outcome]] = Counter()
     for day, *names, calls in connection.execute(statement):
         kind = tuple(names)
-        if kind not in wanted:  # the same ones come back every day
+        if kind not in wanted:  # the same kinds occur every day
             wanted[kind] = not selection.has_names or _is_wanted(Kind(*names), selection)
         if wanted[kind]:
             found[day, Outcome(names[-1])] += int(calls)
@@ -429,8 +431,8 @@ def _is_wanted(kind: Kind, selection: Selection) -> bool:
 
 
 def _period(selection: Selection) -> sa.Subquery:
-    """The rows of counts that make the period, each with its day: those of the whole days in it,
-    and those of the hours of days that it cuts."""
+    """Selects the counts of the period with their days: of its whole days from `days`, and of the
+    days that it cuts from `hours`."""
     since, until = selection.since, selection.until
     first = since and _midnight(since + timedelta(days=1) - timedelta.resolution)
     last = until and _midnight(until)

@@ -1,10 +1,10 @@
-"""What is old goes, in small steps.
+"""Deleting old rows, in small steps.
 
-Old is what is old by the journal's own time: that of the newest thing in it that is more than a
-day older than the clock says. With a clock that is right and traffic every day, that is yesterday.
-A clock that jumps a year ahead for a minute, or for an hour, writes nothing that is a day old by
-then, and so makes nothing old; nor does one that is set back. Only a clock that is wrong for more
-than a day is believed. In a journal that nobody writes nothing gets old.
+Age counts from the journal's own time: that of its newest row that is more than a day older than
+the clock says. With a correct clock and traffic every day, that is yesterday. A clock that jumps a
+year ahead for a minute or an hour writes no row that is a day old by then, so it makes nothing old;
+nor does a clock that is set back. Only a clock that is wrong for more than a day has an effect. In
+a journal without new rows nothing gets old.
 """
 
 import logging
@@ -22,22 +22,18 @@ from hubv1.journal.database import Database
 
 logger = logging.getLogger(__name__)
 
-COUNTS_DAYS = 400
-"""How long counts stay: a year, and the same month of the year before."""
-ROWS_A_STEP = 500
-"""Some milliseconds of work, for which a call may have to wait."""
+COUNTS_DAYS = 400  # how long counts stay: a year, and the same month of the year before
+ROWS_A_STEP = 500  # some milliseconds of work, for which a call may have to wait
 _DAY = timedelta(days=1)
 _DRIFT = timedelta(minutes=5)
 _FIRST_SECONDS = 10
-_EVERY_SECONDS = 60
-"""How often to look for what has become old."""
+_EVERY_SECONDS = 60  # between two looks for old rows
 _PAUSE_SECONDS = 0.2
-"""Between two steps: five a second take away more than a bridge writes for long."""
-_PATIENCE = 0.01
-"""Seconds to wait for another program's lock: there is time, and a call may come."""
+"""Between two steps: five a second delete more rows than a bridge writes for long."""
+_PATIENCE = 0.01  # seconds to wait for another program's lock: the step can wait, but a call cannot
 
 Execute = Callable[[str, Sequence[object]], Any]
-"""Runs a statement with `?` for its values, dates and moments in UTC; returns the cursor."""
+"""Runs a statement with `?` for its values, dates and times in UTC; returns the cursor."""
 
 _CALLS, _SEEN = schema.calls.c.started_at, schema.seen.c.hour
 _COUNTS = (
@@ -52,11 +48,11 @@ _COUNTS = (
 
 
 def remove_old(execute: Execute, now: datetime, days: int) -> bool:
-    """Take some of what is old away, calls after so many days; returns whether there is more."""
+    """Delete some old rows, those of calls after so many days; returns whether there are more."""
     times = [_newest(execute, column, now - _DAY) for column in (_CALLS, _SEEN)]
     own_time = max((each for each in times if each is not None), default=None)
     if own_time is None:
-        return False  # it holds too little to tell
+        return False  # the journal is too young
     steps = [(_CALLS, days), *((column, COUNTS_DAYS) for column in _COUNTS)]
     return any(_remove(execute, column, own_time - age * _DAY) for column, age in steps)
 
@@ -64,13 +60,13 @@ def remove_old(execute: Execute, now: datetime, days: int) -> bool:
 def _newest(execute: Execute, column: Column[Any], before: datetime) -> datetime | None:
     newest = f"SELECT max({column.name}) FROM {column.table} WHERE {column.name} < ?"  # noqa: S608  # names of our own
     [found] = execute(newest, (before,)).fetchone()
-    # SQLite keeps moments as texts, PostgreSQL as times without zone.
+    # SQLite stores times as texts, PostgreSQL as timestamps without time zone.
     found = datetime.fromisoformat(found) if isinstance(found, str) else found
     return found and found.replace(tzinfo=UTC)
 
 
 def _remove(execute: Execute, column: Column[Any], before: datetime) -> bool:
-    """Delete some rows of the column's table that are older than that; returns whether any were."""
+    """Delete some rows of the column's table that are older than that; returns whether it did."""
     moment: date = before.date() if isinstance(column.type, schema.Day) else before
     keys = ", ".join(each.name for each in column.table.primary_key)
     old = f"SELECT {keys} FROM {column.table} WHERE {column.name} < ? LIMIT {ROWS_A_STEP}"  # noqa: S608  # names of our own
@@ -79,10 +75,10 @@ def _remove(execute: Execute, column: Column[Any], before: datetime) -> bool:
 
 
 class Retention:
-    """When to take a step, and the steps; for the thread that writes, but for `keep_for`."""
+    """Deletes old rows step by step. For the thread that writes, except for `keep_for`."""
 
     def __init__(self, days: int, now: datetime) -> None:
-        """Rows are kept for `days`; `now` is what the clock says."""
+        """Keep rows for `days`; `now` is the time by the clock."""
         self._days = days
         self._known, self._known_at = now, time.monotonic()
         self._jumped_at: float | None = None
@@ -91,16 +87,16 @@ class Retention:
 
     @property
     def seconds(self) -> float:
-        """How long until a step is due."""
+        """The time until a step is due."""
         return max(0.0, self._due_at - time.monotonic())
 
     def keep_for(self, days: int) -> None:
-        """Rows are kept for `days` from now on."""
+        """Keep rows for `days` from now on."""
         if days != self._days:
             self._days, self._due_at = days, time.monotonic()
 
     def step(self, database: Database, now: datetime) -> None:
-        """Take a step; trouble is said once and leaves everything to the next one."""
+        """Take a step; a failure is logged once, and the next step tries again."""
         has_more = False
 
         def work(cursor: sqlite3.Cursor) -> bool:
@@ -111,14 +107,14 @@ class Retention:
 
         try:
             has_more = database.remove(work, _PATIENCE)
-        except Exception as error:  # noqa: BLE001  # the thread must live, whatever it is
+        except Exception as error:  # noqa: BLE001  # the thread has to go on
             if not self._has_failed:
                 logger.warning("Old rows of the journal cannot be removed: %s", reason_of(error))
             self._has_failed = True
         self._due_at = time.monotonic() + (_PAUSE_SECONDS if has_more else _EVERY_SECONDS)
 
     def _believed(self, now: datetime) -> datetime:
-        """The time, where the clock says `now`: one that jumps ahead is believed after a day."""
+        """The time if the clock says `now`; a clock that jumps ahead is believed after a day."""
         at = time.monotonic()
         expected = self._known + timedelta(seconds=at - self._known_at)
         if now > expected + _DRIFT:

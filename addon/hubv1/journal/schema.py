@@ -1,8 +1,8 @@
 """The journal's tables and views, for SQLite and for a fleet's PostgreSQL.
 
-Who reads, and who writes to a fleet, uses them with SQLAlchemy. Who writes a journal takes the
-texts of the statements for SQLite alone: running them through SQLAlchemy would cost more, for each
-call, than the database does.
+Readers of journals and writers to a fleet use them with SQLAlchemy. The writer of a journal uses
+the compiled statements: running them through SQLAlchemy would cost more, for each call, than the
+database does.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,37 +19,36 @@ from sqlalchemy.types import TypeDecorator
 from hubv1.api.routes import RETIRING_MARK
 
 SCHEMA_VERSION = 2
-APPLICATION_ID = 0x48756231
-"""`Hub1`: what SQLite keeps in the header of a file, for programs to know their own by."""
+APPLICATION_ID = 0x48756231  # `Hub1`: the application ID in the header of an SQLite file
 
 SUMS = ("calls", "signed", "paged")
-"""What the tables of counts add up: all calls, those made with credentials, and those for a list
-longer than a page of v2."""
+"""The sums in the tables of counts: all calls, those with credentials, and those for a list longer
+than a page of v2."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; databases without time zones hold it without one."""
+    """A time in UTC, stored without its time zone."""
 
     impl = sa.DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
-        """Leave the zone out on the way in."""
+        """Drop the zone of a value to be stored."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
-        """Put it back on the way out."""
+        """Restore the zone of a value that was read."""
         return None if value is None else value.replace(tzinfo=UTC)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """The way out at once, where a moment is a text: reports read hundreds of thousands."""
+        """Read SQLite's texts in one step, since reports read hundreds of thousands of times."""
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
         return lambda text: text and datetime.fromisoformat(f"{text}+00:00")
 
 
 class Day(TypeDecorator[date]):
-    """A day, UTC."""
+    """A day in UTC."""
 
     impl = sa.Date
     cache_ok = True
@@ -58,7 +57,7 @@ class Day(TypeDecorator[date]):
 @compiles(UtcDateTime, "sqlite")
 @compiles(Day, "sqlite")
 def _text(_type: object, _compiler: object, **_: object) -> str:
-    """STRICT tables know no times: they are texts, which sort as they should."""
+    """STRICT tables have no type for times; as texts they sort correctly."""
     return "TEXT"
 
 
@@ -111,9 +110,8 @@ def _counts(period: str, kind: Any) -> sa.Table:  # noqa: ANN401  # as above
 
 
 hours = _counts("hour", UtcDateTime)
-"""Calls by the hour. The counts stay when the rows of `calls` have gone."""
-days = _counts("day", Day)
-"""Calls by the day, so that a report of a year reads few rows."""
+"""Calls by the hour. The counts outlive the rows of `calls`."""
+days = _counts("day", Day)  # calls by the day, so that a report about a year reads few rows
 
 callers = _table(
     "callers",
@@ -121,7 +119,7 @@ callers = _table(
     *filled(sa.Text, "client_address", "user_agent_original", "user_name", "credentials"),
     *filled(UtcDateTime, "first_seen", "last_seen"),
 )
-"""Each caller as its last call showed it."""
+"""Each caller, with the details of its last call."""
 
 seen = _table(
     "seen",
@@ -138,7 +136,7 @@ rejections = _table(
     *filled(sa.Integer, "times"),
     *filled(UtcDateTime, "first_at", "last_at"),
 )
-"""Clients that reject the bridge's certificate, by the day: nothing else is known of them."""
+"""Clients that reject the bridge's certificate, by the day."""
 
 refusals = _table(
     "refusals",
@@ -155,12 +153,11 @@ gaps = _table(
     *filled(sa.Integer, "calls"),
     *filled(sa.Text, "reason", "bridge_id"),
 )
-"""Times in which calls were answered that have no row."""
+"""Times in which calls were answered without a row."""
 
 
 def is_v1(route: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether a route is one of API v1, in any database: what Docker retires next of v2 counts for
-    nothing that is said of v1."""
+    """Whether a route is one of API v1, in the SQL of any database."""
     return sa.func.replace(route, RETIRING_MARK, "") == route
 
 
@@ -185,11 +182,11 @@ VIEWS: dict[str, sa.Select[Any]] = {
     .where(is_v1(days.c.route))
     .group_by(days.c.caller, days.c.route, days.c.repository),
 }
-"""What each view selects, by its name: counts of v1, for those who read with other tools."""
+"""The views by their names: counts of v1 calls, for other tools."""
 
 
 def view(name: str, dialect: sa.Dialect) -> str:
-    """The statement that makes the view of that name."""
+    """The statement that creates the view of that name."""
     selected = VIEWS[name].compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     return f"CREATE VIEW {name} AS {selected}"
 
@@ -198,8 +195,8 @@ _Insert = TypeVar("_Insert", sqlite.Insert, postgresql.Insert)
 
 
 def adding(insert: _Insert, sums: Iterable[str]) -> _Insert:
-    """Add the `sums` of new rows to those of the row with the same key; `first_at` and `last_at`,
-    where the table has them, widen its own."""
+    """Add the `sums` of a new row to those of the row with the same key, and widen its `first_at`
+    and `last_at` if the table has them."""
     new, old = insert.excluded, insert.table.c
     values: dict[str, Any] = {name: old[name] + new[name] for name in sums}
     if "first_at" in old:
@@ -211,8 +208,8 @@ def adding(insert: _Insert, sums: Iterable[str]) -> _Insert:
 
 
 def renewing(insert: _Insert) -> _Insert:
-    """Let new rows take the place of the one with the same key, unless its `last_seen` is later;
-    `first_seen` stays the earliest."""
+    """Replace the row with the same key by the new one, unless its `last_seen` is later; keep the
+    earlier `first_seen`."""
     new, old = insert.excluded, insert.table.c
     values: dict[str, Any] = {
         column.name: sa.case((new.last_seen >= old.last_seen, new[column.name]), else_=column)
@@ -230,7 +227,7 @@ def _upsert(insert: _Insert, values: dict[str, Any]) -> _Insert:
 
 @cache
 def creating() -> tuple[str, ...]:
-    """The statements that make what is missing of a journal, in SQLite."""
+    """The statements that create the missing tables, indexes and views of a journal in SQLite."""
     return tuple(_creating())
 
 
@@ -244,7 +241,7 @@ def _creating() -> Iterator[str]:
 
 @cache
 def insert_texts() -> dict[str, str]:
-    """The INSERT of a row in SQLite, by table: its parameters are those of all columns in order."""
+    """The INSERT of a row in SQLite for each table, with parameters for all columns in order."""
     inserts: dict[sa.Table, sa.ClauseElement] = {
         calls: sqlite.insert(calls),
         gaps: sqlite.insert(gaps).on_conflict_do_nothing(),

@@ -1,7 +1,7 @@
-"""Flows, live or recorded: the v1 call in one, its answer, and what the bridge writes into it.
+"""Flows, live or recorded: recognising and answering calls, and the bridge's notes in a flow.
 
-mitmproxy saves mark, comment and metadata with a flow. Anybody can make such a file, so whatever is
-read from one is checked like everything from outside.
+mitmproxy saves mark, comment and metadata with a flow. Anybody can make such a file, so everything
+that is read from one is checked.
 """
 
 import time
@@ -38,9 +38,8 @@ from hubv1.journal import CallRecord
 from hubv1.listen import bracketed
 from hubv1.text import bounded, printable
 
-KEY = "hub_v1"
-"""The bridge's key in a flow's metadata, which mitmproxy can save with plain types only."""
-UPSTREAM_KEY = "hub_v1_upstream"  # key in the metadata of the bridge's own requests
+KEY = "hub_v1"  # the bridge's key in a flow's metadata, which may have plain types only
+UPSTREAM_KEY = "hub_v1_upstream"  # the key in flows of the bridge's own requests
 MARKS = {
     Outcome.TRANSLATED: ":recycle:",
     Outcome.REDIRECTED: ":arrow_right:",
@@ -56,13 +55,13 @@ _MOST_REQUESTS = 20
 
 
 def legacy_call(flow: http.HTTPFlow, hosts: Container[str]) -> Call | None:
-    """The v1 call that a flow is, or None for other traffic."""
+    """The v1 call in a flow, or None for other traffic."""
     call = v1_call(flow)
     return call if call and (is_reverse(flow) or requested_host(flow) in hosts) else None
 
 
 def v1_call(flow: http.HTTPFlow) -> Call | None:
-    """The call that a flow would be if its host were a legacy one."""
+    """The v1 call in a flow to any host, or None for other traffic."""
     return recognise(
         flow.request.method,
         flow.request.data.path,
@@ -71,10 +70,10 @@ def v1_call(flow: http.HTTPFlow) -> Call | None:
 
 
 def retiring_call(flow: http.HTTPFlow, hub_url: str = "") -> Call | None:
-    """The call to what Docker retires next of API v2 that a flow is, or None for other traffic.
+    """The call in a flow to a route of API v2 that Docker retires next, or None for other traffic.
 
-    Of a page of tags `is_refused_page` tells once there is an answer. Behind a reverse proxy it is
-    the upstream server that has to be Hub, or `hub_url`.
+    For a page of tags, `is_refused_page` decides once there is an answer. Behind a reverse proxy,
+    the upstream server has to be Hub or `hub_url`.
     """
     call = recognise_retiring(flow.request.method, flow.request.data.path)
     return call if call and _is_for_hub(flow, hub_url) else None
@@ -85,37 +84,36 @@ def is_refused_page(flow: http.HTTPFlow) -> bool:
     response = flow.response
     if response is None or response.status_code != 403 or response.raw_content is None:
         return False
-    return is_offset_refused(403, response.get_content(strict=False) or b"")
+    return is_offset_refused(response.get_content(strict=False) or b"")
 
 
 def hub_origin(flow: http.HTTPFlow, hub_url: str) -> str:
-    """How URLs begin that lead to the host which answered the flow; empty where that is the one
-    of `hub_url`, which writes them itself."""
-    if _asked_origin(flow) == _origin_of(hub_url):
+    """The origin that links in a page need to lead to the host that answered the flow; empty if
+    that is the one of `hub_url`, whose links are right."""
+    if _is_to(hub_url, flow):
         return ""
-    return (
-        _asked_origin(flow)
-        if is_reverse(flow)
-        else f"{requested_scheme(flow)}://{requested_host(flow)}"
-    )
+    if is_reverse(flow):
+        return _upstream_origin(flow)
+    return f"{requested_scheme(flow)}://{requested_host(flow)}"
 
 
 def _is_for_hub(flow: http.HTTPFlow, hub_url: str) -> bool:
     host = requested_host(flow)
     if host == REGISTRY_HOST or not is_reverse(flow):
         return host in HUB_HOSTS
-    return flow.request.host.lower() in HUB_HOSTS or _asked_origin(flow) == _origin_of(hub_url)
+    return flow.request.host.lower() in HUB_HOSTS or _is_to(hub_url, flow)
 
 
-def _asked_origin(flow: http.HTTPFlow) -> str:
-    """Scheme, host and port that the request goes to, as a URL begins."""
+def _is_to(url: str, flow: http.HTTPFlow) -> bool:
+    """Whether the request goes to the origin of that URL."""
+    parts = urlsplit(url)
+    return _upstream_origin(flow) == _origin(parts.scheme, parts.hostname or "", parts.port)
+
+
+def _upstream_origin(flow: http.HTTPFlow) -> str:
+    """The origin that the request goes to: scheme, host, and port if it is not the default."""
     request = flow.request
     return _origin(request.scheme, request.host.lower(), request.port)
-
-
-def _origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return _origin(parts.scheme, parts.hostname or "", parts.port)
 
 
 def _origin(scheme: str, host: str, port: int | None) -> str:
@@ -126,9 +124,9 @@ def _origin(scheme: str, host: str, port: int | None) -> str:
 def requested_host(flow: http.HTTPFlow) -> str:
     """The host that the client asked for, in lower case and without user info.
 
-    The host in the request line decides (RFC 9112, 3.2.2). Transparent modes have only an address,
-    so there the Host header decides. A reverse proxy overwrites that header, but over TLS the
-    client named its host by SNI.
+    The host in the request line decides (RFC 9112, 3.2.2). Transparent modes only have an address
+    there, so the Host header decides. A reverse proxy overwrites that header, but over TLS the
+    client's SNI has the host.
     """
     request = flow.request
     if is_reverse(flow):
@@ -140,22 +138,22 @@ def requested_host(flow: http.HTTPFlow) -> str:
 
 
 def requested_scheme(flow: http.HTTPFlow) -> str:
-    """`http` or `https`, whichever the client used; a reverse proxy's request has the origin's."""
+    """`http` or `https` as the client used it; behind a reverse proxy the request has another."""
     if is_reverse(flow):
         return "https" if flow.client_conn.tls else "http"
     return flow.request.scheme
 
 
 def header(flow: http.HTTPFlow, name: str) -> str:
-    """The value of a request header, empty if there is none."""
+    """The value of a request header; empty if there is none."""
     return flow.request.headers.get(name, "") if name else ""
 
 
 def answer_flow(flow: http.HTTPFlow, answer: Answer) -> None:
     """Set the flow's response, so that nothing goes upstream.
 
-    HEAD gets what GET would, without the body but with its length. To the client the bridge is
-    the origin server, so it adds a Date (RFC 9110, 6.6.1).
+    HEAD gets the headers that GET would, including the length of the body. The bridge acts as the
+    origin server, so it adds a Date (RFC 9110, 6.6.1).
     """
     now = time.time()
     headers = [(name.encode(), value.encode()) for name, value in answer.headers]
@@ -199,13 +197,13 @@ def is_replay(flow: http.HTTPFlow) -> bool:
 
 
 def claim(flow: http.HTTPFlow) -> None:
-    """Say that a bridge takes care of the flow's call."""
+    """Mark the flow's call as one that a bridge records."""
     flow.metadata = _metadata(flow)
     flow.metadata.setdefault(KEY, {})
 
 
 def is_claimed(flow: http.HTTPFlow) -> bool:
-    """Whether a bridge takes, or took, care of the flow's call."""
+    """Whether a bridge records, or has recorded, the flow's call."""
     return KEY in _metadata(flow)
 
 
@@ -220,7 +218,7 @@ def annotate(
     comment: str,
     upstream_requests: Sequence[str] = (),
 ) -> None:
-    """Mark the flow and comment on it, unless a person has, and save the call's record in it."""
+    """Mark the flow and comment on it, unless a person did, and save the call's record in it."""
     claim(flow)
     mark, before = MARKS[entry.outcome], _note(flow)
     if flow.marked in ("", before.get("mark")):
@@ -236,7 +234,7 @@ def annotate(
 
 
 def comment_on(entry: CallRecord, instead: str, *, is_replay: bool = False) -> str:
-    """A call in one line: what it was, what became of it, what to call instead, who must change.
+    """A line about a call: the request, its outcome, what to do instead, and who has to change.
 
     `instead` is the URL of a call, or a sentence that says what to do.
     """
@@ -249,7 +247,7 @@ def comment_on(entry: CallRecord, instead: str, *, is_replay: bool = False) -> s
 
 
 def saved_record(flow: http.HTTPFlow) -> CallRecord | None:
-    """The record that a bridge saved in the flow; None if there is none, or it cannot be true."""
+    """The record that a bridge saved in the flow; None if there is none, or no bridge wrote it."""
     call = _note(flow).get("call")
     try:
         entry = msgspec.convert(call, CallRecord)
@@ -273,17 +271,17 @@ def call_of(entry: CallRecord) -> Call:
 
 
 def _metadata(flow: Flow) -> dict[str, Any]:
-    return flow.metadata if isinstance(flow.metadata, dict) else {}  # a file may have anything
+    return flow.metadata if isinstance(flow.metadata, dict) else {}  # a file may hold anything
 
 
 def _note(flow: Flow) -> dict[str, Any]:
-    """What stands under the bridge's key; empty if that is nothing a bridge would write."""
+    """The bridge's note in the metadata; empty if there is none, or no bridge wrote it."""
     note = _metadata(flow).get(KEY)
     return note if isinstance(note, dict) else {}
 
 
-def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # what it was converted from
-    """Whether a bridge may have saved it: what had to be bounded, none has."""
+def _is_sound(entry: CallRecord, call: Any) -> bool:  # noqa: ANN401  # the plain values of `entry`
+    """Whether a bridge may have saved the record, in which no value exceeds its limits."""
     found = call_of(entry)
     values = msgspec.to_builtins(entry) | {"started_at": call["started_at"]}
     return (

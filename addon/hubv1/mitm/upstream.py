@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from mitmproxy import connection, ctx, eventsequence, exceptions, http
 from mitmproxy.addons.upstream_auth import parse_upstream_auth
@@ -26,30 +25,30 @@ OPTIONS = frozenset(
         "upstream_auth",
     }
 )
-"""mitmproxy's options that apply to them."""
+"""mitmproxy's options that apply to the bridge's own requests."""
 
 _COMMENT = "Docker Hub API v2, asked by the Hub v1 bridge"
 _SHOWN_BYTES = 1024 * 1024  # of a response body
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 _FRAMING = ("content-encoding", "transfer-encoding", "content-length")
-"""Headers about the encoding of a body, which is decoded by now."""
+"""Headers about the encoding of the body, which is decoded already."""
 _HERE = ("127.0.0.1", 0)
 _TOKEN = re.compile(rb'token"\s*:', re.IGNORECASE)
 
 
 def connections(options: Options) -> Connections:
-    """The connection settings of the bridge's own requests: those of the proxy itself.
+    """The connection settings of the bridge's own requests, which are those of mitmproxy.
 
-    In upstream mode they go through the parent proxy as well, through the first of several. Raises
-    OptionsError for a mode that cannot be read.
+    In upstream mode the requests go through the parent proxy too, the first of several. Raises
+    OptionsError for a mode that mitmproxy cannot read.
     """
     try:
         modes = [ProxyMode.parse(spec) for spec in options.mode]
     except ValueError:
-        # Its text repeats the mode, and with it the user info of a parent proxy.
+        # The error's text repeats the mode, which may have a password for a parent proxy.
         raise exceptions.OptionsError(  # type: ignore[no-untyped-call]  # mitmproxy's
             "mode has a value that mitmproxy cannot read. User name and password of a parent proxy "
-            "belong into upstream_auth."
+            "belong in upstream_auth."
         ) from None
     parent = next((mode for mode in modes if isinstance(mode, UpstreamMode)), None)
     host, port = parent.address if parent else ("", 0)
@@ -65,44 +64,39 @@ def connections(options: Options) -> Connections:
 
 def imposed_authorization(options: Options) -> str:
     """The Authorization that `upstream_auth` puts into every call to a reverse proxy."""
-    # It belongs to one of mitmproxy's addons, which need not be loaded.
+    # The option belongs to one of mitmproxy's addons, which need not be loaded.
     given = options.upstream_auth if "upstream_auth" in options else None
     return parse_upstream_auth(given).decode() if given else ""
 
 
-def confdir(options: Options) -> Path:
-    """Mitmproxy's confdir, which does not exist yet at the first start."""
-    return Path(options.confdir).expanduser()
-
-
 class UpstreamFlows:
-    """An observer of exchanges that runs each through mitmproxy's hooks, as if read from a file
-    (hub_show_upstream)."""
+    """An observer that shows each exchange as a flow, by running mitmproxy's hooks for it
+    (`hub_show_upstream`)."""
 
     def __init__(self) -> None:
-        """Off until `is_on` is set."""
+        """Begin without showing any; `is_on` turns it on."""
         self.is_on = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __call__(self, exchange: Exchange) -> None:
-        """Show an exchange, after whoever waits for it has the response."""
+        """Show an exchange, without delaying the call that waits for it."""
         task = asyncio.ensure_future(_show(_flow_of(exchange)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
 async def _show(flow: http.HTTPFlow) -> None:
-    # Not mitmproxy's own way of loading: in reverse mode it would change the host.
+    # mitmproxy's own `load_flow` would change the host in reverse mode.
     for hook in eventsequence.iterate(flow):
         await ctx.master.addons.handle_lifecycle(hook)
 
 
 def _flow_of(exchange: Exchange) -> http.HTTPFlow:
-    """Make a flow of an exchange, without its secrets: it may be saved, and shown to anybody."""
-    asked = exchange.request
-    body = b"" if asked.body is None else json.dumps(dict.fromkeys(asked.body, MASK)).encode()
+    """The flow of an exchange, with its secrets masked, since it may be saved and shown."""
+    sent = exchange.request
+    body = b"" if sent.body is None else json.dumps(dict.fromkeys(sent.body, MASK)).encode()
     headers = _headers(exchange.headers.items(), exchange)
-    request = http.Request.make(asked.method, asked.url, body, headers)
+    request = http.Request.make(sent.method, sent.url, body, headers)
     request.timestamp_start = request.timestamp_end = exchange.started_at
     client = connection.Client(peername=_HERE, sockname=_HERE, timestamp_start=exchange.started_at)
     flow = http.HTTPFlow(client, connection.Server(address=(request.host, request.port)))

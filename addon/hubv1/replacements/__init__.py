@@ -1,13 +1,13 @@
-"""What to write in place of a call to v1: a sentence, the URL of v2, code ready to be pasted.
+"""What to write in place of a call to v1: a sentence, the URL of v2, and code to be pasted.
 
-The scripts lie beside this file, one for a listing and a tool; between « and » is what only the
-script with credentials has. A script fails, and prints nothing, where it cannot do all that it is
-for. In those for the shell the last command is the one that prints, so a list is whole even where
-`set -e` has no force, as in a function that stands in a condition; secrets go through pipes, since
-every user of the machine can read command lines. Tools for registries find what `docker login` or
-their own login left, and read all pages; Docker's registry gives the whole list at once, and one
-that does not says so in Link. Python's urllib takes credentials along when it is redirected, unless
-their header is an unredirected one.
+The scripts are next to this file, one for each listing and tool; the parts between « and » are only
+for scripts with credentials. A script that cannot do its whole task fails and prints nothing. In a
+shell script the last command prints, so that a list is complete even if `set -e` has no effect, as
+in a function that is used as a condition; secrets go through pipes, since every user of the machine
+can read command lines. Registry tools use the credentials that `docker login` or their own login
+stored, and read all pages; Docker's registry gives the whole list at once, and any other says in
+Link that there is more. Python's urllib sends credentials along with a redirect, unless their
+header is an unredirected one.
 """
 
 import re
@@ -40,49 +40,49 @@ _IMAGE = "docker.io/NAMESPACE/REPOSITORY"
 class Snippet:
     """A whole script."""
 
-    title: str  # the tool it is written for; those for the shell may need jq too
+    title: str  # the tool that it uses; scripts for the shell may need jq too
     language: str  # `bash` or `python`
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What became of a field of v1's answer."""
+    """A field of v1's answer and its counterpart in v2."""
 
     old: str
-    new: str  # empty where nothing takes its place
+    new: str  # empty if nothing replaces it
     remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A call to v1, and what to do instead; unknown names are in capitals."""
+    """A call to v1 and what to do instead; unknown names are in capitals."""
 
-    old: str  # URL of the call as it is made now
-    new: str  # URL of the call that the first snippet makes; empty where nothing replaces the old
-    instead: str  # what to do, as a sentence
+    old: str  # URL of the present call
+    new: str  # URL of the call that the first snippet makes; empty if nothing replaces the old one
+    instead: str  # what to do, in a sentence
     lost: str  # what happened to the call, and what does not come back
-    line: str = ""  # one line that gives the whole answer; empty where none does
-    snippets: tuple[Snippet, ...] = ()  # none where no call replaces the old one
-    others: tuple[str, ...] = ()  # lines for further tools
+    line: str = ""  # a one-line command for the whole answer; empty if there is none
+    snippets: tuple[Snippet, ...] = ()  # none if no call replaces the old one
+    others: tuple[str, ...] = ()  # one-line commands with further tools
     fields: tuple[Field, ...] = ()
-    notes: tuple[str, ...] = ()  # what to look out for
+    notes: tuple[str, ...] = ()  # pitfalls
 
     @property
     def shortest(self) -> str:
-        """The shortest code that gives the whole answer; empty where no call replaces the old."""
+        """The shortest code for the whole answer; empty if no call replaces the old one."""
         codes = (snippet.code for snippet in self.snippets)
         return self.line or min(codes, key=lambda code: code.count("\n"), default="")
 
 
 @dataclass(frozen=True, slots=True)
 class _Advice:
-    """What is said about the calls for a listing."""
+    """The advice for calls of one listing."""
 
     call: str  # URL that the scripts call
-    lost: str  # what does not come back, where the route's own sentence is about something else
-    instead: str  # what to do, beside the code that does it
-    change: str  # what to do with Hub's own pages, for programs that read a report
+    lost: str  # what does not come back, if the route's own sentence is about something else
+    instead: str  # what to do, as an introduction to the code
+    change: str  # how to use Hub's own pages, for programs that read a report
     fields: tuple[Field, ...]
     notes: tuple[str, ...]
     line: str = ""
@@ -146,7 +146,7 @@ _ADVICE = {
         ),
     ),
 }
-"""For each listing that v2 still has."""
+"""The advice for each listing that v2 still has."""
 
 SIGNED_NOTE = "DOCKER_TOKEN is an access token with read access; export both variables."
 
@@ -162,10 +162,10 @@ def replacement(
     paged: bool,
     old: str = "",
 ) -> Replacement:
-    """What replaces calls of that route.
+    """The replacement of calls of that route.
 
-    `signed` and `paged` say whether such calls came with credentials, and whether they asked for
-    more than a page of v2 has; `old` is the URL of one, where it is known.
+    `signed` and `paged` say whether such calls came with credentials, and whether they were for
+    more than a page of v2; `old` is the URL of such a call, if it is known.
     """
     checked = repository and repository_or_none(repository.namespace, repository.name)
     names = {"NAMESPACE": checked.namespace, "REPOSITORY": checked.name} if checked else {}
@@ -176,7 +176,7 @@ def replacement(
     if route.listing is None or advice is None:
         new = _replaced(_replaced(successor_for(route, checked), _PLACEHOLDERS), names)
         return Replacement(old, new, route.instead, route.sentence)
-    # Who reads long lists of images may meet the end of what Hub shows to anybody.
+    # A long list of images may go beyond the pages that Hub gives to anonymous callers.
     signs_in = signed or (paged and route.listing is Listing.IMAGES)
     scripts = _scripts(route.listing, signed=signs_in)
     return Replacement(
@@ -193,21 +193,19 @@ def replacement(
 
 
 def successor_for(route: Route, repository: Repository | None) -> str:
-    """URL of v2 that has what the call was for, with the caller's own repository where there is
-    one."""
+    """The URL of v2 that replaces the call, with the caller's own repository if there is one."""
     found = route.replacement_for(repository) or route.replacement or route.successor
     return _HUB + found if found.startswith("/") else found
 
 
 def old_call(route: Route, host: str, repository: Repository | None) -> str:
-    """URL of the call as it stands in a script, with the caller's own repository where there is
-    one."""
+    """The URL of the call in a script, with the caller's own repository if there is one."""
     names = {"{namespace}": repository.namespace, "{name}": repository.name} if repository else {}
     return f"https://{_written_host(host)}{_replaced(route.path, names)}"
 
 
 def _written_host(host: str) -> str:
-    """The host that a script names, which is not the origin that a reverse proxy stands before."""
+    """The host in a script, which is never the address of a reverse proxy."""
     if host == _REGISTRY or is_loopback(host):
         return _A_HOST
     try:
@@ -218,7 +216,7 @@ def _written_host(host: str) -> str:
 
 
 def change_for(route: Route, repository: Repository | None) -> str:
-    """What to change, in one sentence that a person can act on."""
+    """What to change, in one sentence for people."""
     advice = _advice_for(route)
     if route.verdict is Verdict.RETIRING:
         return route.instead
@@ -228,13 +226,13 @@ def change_for(route: Route, repository: Repository | None) -> str:
 
 
 def _advice_for(route: Route) -> _Advice | None:
-    """What is said about calls of a route that another call replaces; None where none does."""
+    """The advice for calls of a route; None if no other call replaces them."""
     return _ADVICE.get(route.listing) if route.listing and not route.instead else None
 
 
 @cache
 def _scripts(listing: Listing, *, signed: bool) -> list[Snippet]:
-    """The scripts that give what a call for that listing gave, with names in capitals."""
+    """The scripts that replace a call for that listing, with names in capitals."""
     tools = ("curl", "bash"), ("skopeo", "bash"), ("Python 3", "python")
     files = {tool: _SCRIPTS / f"{listing}.{tool[0].partition(' ')[0].lower()}" for tool in tools}
     return [
