@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from addresses import own_address
-from e2e.bridges import PATIENCE, ROOT, with_authority
+from e2e.bridges import PATIENCE, ROOT, eventually, query, with_authority
 from e2e.clients import clean_environment, tool
 from e2e.test_deploy_files import valid
 from standin import Standin
@@ -183,6 +183,9 @@ def test_a_gate_fails_the_job_and_the_report_is_there_all_the_same(
 
 def test_a_job_without_any_call_goes_on(runner: Runner, port: str) -> None:
     assert runner.act(BEGIN, port=port) == 0, runner.log
+    journal = runner.folder / "temp" / "hub-v1" / "hub-journal.sqlite3"
+    # The journal counts once a second; a job takes longer than this test.
+    eventually(lambda: query(journal, "SELECT * FROM seen") != [], "the traffic is counted")
     assert runner.act(REPORT, arguments="--fail-on any") == 0
 
 

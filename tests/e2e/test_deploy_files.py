@@ -138,9 +138,8 @@ def test_the_cluster_file_and_its_client_are_what_kubernetes_takes(tmp_path: Pat
 
 def valid(schema: str, *files: Path) -> None:
     """See that files follow one of the schemas that check-jsonschema brings along."""
-    program = Path(sys.executable).with_name("check-jsonschema")
-    command: list[str | Path] = [program, "--builtin-schema", schema, *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
