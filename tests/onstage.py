@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._hooks import (
 from mitmproxy.test import taddons, tflow, tutils
 
 from hubv1.addon import Bridge
-from hubv1.journal import CallRecord, Gap, Place, Seen, read
+from hubv1.journal import CallRecord, Gap, Location, Seen, read
 from standin import Standin
 
 # These have no types of their own.
@@ -143,15 +143,15 @@ def state_of(thing: Any) -> Any:
 
 
 def entries(journal: Path) -> list[CallRecord]:
-    with read(Place(str(journal))) as history:
+    with read(Location(str(journal))) as history:
         return list(history.entries)
 
 
 def traffic(journal: Path) -> Seen:
-    with read(Place(str(journal))) as history:
+    with read(Location(str(journal))) as history:
         return history.seen
 
 
 def gaps(journal: Path) -> tuple[Gap, ...]:
-    with read(Place(str(journal))) as history:
+    with read(Location(str(journal))) as history:
         return tuple(history.gaps)

@@ -12,7 +12,7 @@ from mitmproxy import http
 from hubv1.api.anonymity import anonymized, network_of
 from hubv1.cli.main import main
 from hubv1.contentview import HubV1View
-from hubv1.journal import CallRecord, Place, read
+from hubv1.journal import CallRecord, Location, read
 from hubv1.mitm.flows import saved_record
 from onstage import answer, entries, make_flow, on_stage, played
 from samples import make_entry
@@ -133,7 +133,7 @@ def test_nothing_that_the_bridge_writes_or_shows_names_the_caller(
         "2001:db8:1234::/48",
     }
     assert {row.credentials for row in entries(journal)} == {"basic"}
-    with read(Place(str(journal))) as history:
+    with read(Location(str(journal))) as history:
         assert [one.client_address for one in history.rejections] == ["203.0.113.0/24"]
     assert "from curl/8.1 at 203.0.113.0/24: " in caplog.text
 

@@ -163,7 +163,7 @@ class Bridge(Commands):
     async def _report(self, components: Components, closing: Awaitable[None] | None) -> None:
         """Make the last reports while the components are closed."""
         journal = components.journal
-        last = self.reporter.end(journal.place, journal.seen.flows, components.config.report)
+        last = self.reporter.end(journal.location, journal.seen.flows, components.config.report)
         await asyncio.gather(last, *filter(None, [closing]))
 
     def _set_up(self) -> None:

@@ -50,13 +50,13 @@ class Commands:
         except ValueError as error:
             raise exceptions.CommandError(harmless(f"hub.report: {error}")) from error
         if self.components is not None:
-            self.reporter.write(self.components.journal.place, target)
+            self.reporter.write(self.components.journal.location, target)
 
     @command.command("hub.summary")  # type: ignore[untyped-decorator]  # mitmproxy's
     def summarise(self) -> None:
         """Log a summary of the journal in a few lines."""
         if self.components is not None:
-            self.reporter.summarise(self.components.journal.place)
+            self.reporter.summarise(self.components.journal.location)
             if self.components.shipper is not None:
                 logger.info("hub v1: %s", self.components.shipper.status.sentence)
 

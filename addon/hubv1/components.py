@@ -15,7 +15,7 @@ from hubv1.calls import AnswerCache, Limits
 from hubv1.config import Config
 from hubv1.fleet import Shipper
 from hubv1.hub import Connections, HubClient, Observer, Transport
-from hubv1.journal import FILE_NAME, Journal, Place
+from hubv1.journal import FILE_NAME, Journal, Location
 from hubv1.metrics import Metrics, Readings
 from hubv1.mitm import upstream
 
@@ -155,19 +155,20 @@ def hub_client(config: Config, environment: Environment) -> HubClient:
     return HubClient(config.url, config.registry_url, environment.transport(), config.account)
 
 
-def journal_place(config: Config, environment: Environment) -> Place:
-    """The place of the journal; raises JournalError if no journal can be there."""
-    return Place(config.journal or str(environment.confdir / FILE_NAME))
+def journal_location(config: Config, environment: Environment) -> Location:
+    """Where the journal is; raises JournalError if no journal can be there."""
+    return Location(config.journal or str(environment.confdir / FILE_NAME))
 
 
 def _journal(config: Config, environment: Environment) -> Journal:
     if not config.journal:
         environment.confdir.mkdir(parents=True, exist_ok=True)
-    return Journal(journal_place(config, environment), environment.bridge_id, config.journal_days)
+    location = journal_location(config, environment)
+    return Journal(location, environment.bridge_id, config.journal_days)
 
 
 def _shipper(config: Config, environment: Environment) -> Shipper | None:
-    path = journal_place(config, environment).path
+    path = journal_location(config, environment).path
     if not config.fleet or path is None:
         return None
-    return Shipper(path, Place(config.fleet), environment.bridge_id, config.journal_days)
+    return Shipper(path, Location(config.fleet), environment.bridge_id, config.journal_days)

@@ -345,7 +345,7 @@ async def _record(pending: PendingCall, components: Components) -> None:
             logger.error(
                 "Calls are %s but not recorded until the journal %s can be written again: %s",
                 "refused" if is_required else "answered",
-                components.journal.place,
+                components.journal.location,
                 loss,
             )
         if is_required:

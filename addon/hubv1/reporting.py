@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from hubv1.journal import JournalError, Place, read
+from hubv1.journal import JournalError, Location, read
 from hubv1.text import number, printable
 
 logger = logging.getLogger(__name__)
@@ -70,24 +70,24 @@ class Reporter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
-    def write(self, place: Place, path: Path) -> None:
+    def write(self, location: Location, path: Path) -> None:
         """Begin to write the report to a file, and log when it is done."""
-        self._begin(_write(place, [path], _REPORT_SECONDS, self._turn))
+        self._begin(_write(location, [path], _REPORT_SECONDS, self._turn))
 
-    def summarise(self, place: Place) -> None:
+    def summarise(self, location: Location) -> None:
         """Begin to log a summary, whose first line the console's status bar shows too."""
-        self._begin(_log_summary(place, _ALERT, _SUMMARY_SECONDS))
+        self._begin(_log_summary(location, _ALERT, _SUMMARY_SECONDS))
 
-    async def end(self, place: Place, flows: int, paths: Sequence[Path]) -> None:
+    async def end(self, location: Location, flows: int, paths: Sequence[Path]) -> None:
         """Log the last summary and write the wanted reports, in a bounded time.
 
         `flows` is their number in this run; the report covers everything in the journal.
         """
         seconds = END_SECONDS_WITH_FILES if paths or self._tasks else END_SECONDS
-        intro = f"{number(flows, 'flow')} in this run. The journal {place} has:"
-        works = [_log_summary(place, logging.INFO, seconds, intro), self._stop(seconds)]
+        intro = f"{number(flows, 'flow')} in this run. The journal {location} has:"
+        works = [_log_summary(location, logging.INFO, seconds, intro), self._stop(seconds)]
         if paths:
-            works.append(_write(place, paths, seconds))
+            works.append(_write(location, paths, seconds))
         await asyncio.gather(*works)
 
     async def _stop(self, seconds: float) -> None:
@@ -105,7 +105,7 @@ class Reporter:
 
 
 async def _write(
-    place: Place, paths: Sequence[Path], seconds: float, turn: asyncio.Lock | None = None
+    location: Location, paths: Sequence[Path], seconds: float, turn: asyncio.Lock | None = None
 ) -> None:
     """Write the report to these files, and log the result for each.
 
@@ -122,7 +122,7 @@ async def _write(
         async with (
             turn or asyncio.Lock(),
             asyncio.timeout(seconds),
-            _worker(place, paths, token, nice=10 if turn else 0) as output,
+            _worker(location, paths, token, nice=10 if turn else 0) as output,
         ):
             async for line in output:
                 at, content, trouble = json.loads(line)
@@ -145,13 +145,13 @@ async def _write(
     finally:
         for path, content in unfinished.items():
             temporary_file(path, token).unlink(missing_ok=True)
-            _log_unfinished(place, path, content, reasons.get(path, reason))
+            _log_unfinished(location, path, content, reasons.get(path, reason))
 
 
-def _log_unfinished(place: Place, path: Path, content: str, reason: str) -> None:
+def _log_unfinished(location: Location, path: Path, content: str, reason: str) -> None:
     from hubv1.report import report_command  # noqa: PLC0415  # see above
 
-    command = f"{report_command()} --journal {place} -o {path}"
+    command = f"{report_command()} --journal {location} -o {path}"
     if content:
         text = "hub v1: the report is in %s; it has %s, since %s. %s names all."
         logger.warning(text, path, content, reason, command)
@@ -161,13 +161,13 @@ def _log_unfinished(place: Place, path: Path, content: str, reason: str) -> None
 
 @asynccontextmanager
 async def _worker(
-    place: Place, paths: Sequence[Path], token: str, nice: int
+    location: Location, paths: Sequence[Path], token: str, nice: int
 ) -> AsyncIterator[asyncio.StreamReader]:
     """Start the process that makes reports, and read its output; it is killed with the context."""
     folders = filter(None, [str(_ADDON), os.environ.get("PYTHONPATH")])
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", __name__),
-        *(str(nice), str(place.file or place), token, *map(str, paths)),
+        *(str(nice), str(location.file or location), token, *map(str, paths)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -213,7 +213,7 @@ def write_report(journal: str, token: str, files: Sequence[str], named: int | No
     )
 
     try:
-        with read(Place(journal), named=named) as history:
+        with read(Location(journal), named=named) as history:
             report = build_report([history], datetime.now(UTC))
         report = with_proofs(report, read_proofs([journal]))
         content = named_in(report)
@@ -243,11 +243,11 @@ def _log_failure(reason: str) -> None:
     logger.error("hub v1: there is no report: %s", reason)
 
 
-async def _log_summary(place: Place, level: int, seconds: float, intro: str = "") -> None:
+async def _log_summary(location: Location, level: int, seconds: float, intro: str = "") -> None:
     from hubv1.report import SUMMARY_CALLERS, build_report, summary  # noqa: PLC0415  # see above
 
     def read_summary() -> list[str]:
-        with read(place, named=SUMMARY_CALLERS, seconds=seconds) as history:
+        with read(location, named=SUMMARY_CALLERS, seconds=seconds) as history:
             return [*summary(build_report([history], datetime.now(UTC)))]
 
     try:

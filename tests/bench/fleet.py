@@ -16,7 +16,7 @@ from fleet.asking import Fleet
 from fleet.postgres import Server, a_server
 from hubv1.fleet import Shipper
 from hubv1.fleet.postgres import FleetDatabase
-from hubv1.journal import Place
+from hubv1.journal import Location
 
 MINUTE = 60
 DAYS, SCRIPTS = 90, 3
@@ -77,7 +77,7 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
     journal = folder / "backlog.sqlite3"
     write(journal, plan.backlog)
     began = time.monotonic()
-    shipping = Shipper(journal, Place(fleet.url), "hub-v1-bridge-bench")
+    shipping = Shipper(journal, Location(fleet.url), "hub-v1-bridge-bench")
     while shipping.status.shipped_at is None or shipping.status.waiting:
         time.sleep(0.1)
     seconds = time.monotonic() - began
@@ -87,7 +87,7 @@ def _backlog(plan: Plan, folder: Path, fleet: Fleet) -> str:
 
 def _report(plan: Plan, fleet: Fleet) -> str:
     """Of counts alone, as every report is: single calls would not be looked at."""
-    database = FleetDatabase(Place(fleet.url))
+    database = FleetDatabase(Location(fleet.url))
     database.open()
     database.close()
     statement = _COUNTS

@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bench.plan import Plan
-from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Place
+from hubv1.journal import COUNTS_DAYS, CallRecord, Journal, Location
 from hubv1.journal.connection import Connection, insert, stored
 from hubv1.journal.counts import Cardinality, Rollup
 from hubv1.journal.database import open_for_writing
@@ -56,7 +56,7 @@ def growth(plan: Plan, folder: Path) -> Iterator[str]:
 
 def _played(path: Path, kinds: int) -> Iterator[tuple[int, int]]:
     """Days gone by and the size of the file, after each step."""
-    connection = open_for_writing(Place(str(path)))
+    connection = open_for_writing(Location(str(path)))
     entries = [
         make_entry(caller=f"curl/8.1 at 10.0.0.{number}", repository=f"tool-{number}")
         for number in range(kinds)
@@ -95,7 +95,7 @@ def _has_more(connection: Connection, now: datetime) -> bool:
 
 def _bytes_of_a_call(path: Path, calls: int = 10_000) -> float:
     """Of a single one, which is of the same kind as all others."""
-    journal = Journal(Place(str(path)), "bench")
+    journal = Journal(Location(str(path)), "bench")
     for _ in range(calls):
         journal.record_unawaited(make_entry(started_at=_START))
     journal.close()

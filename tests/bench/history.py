@@ -20,7 +20,7 @@ from random import Random
 from bench.lines import count_line
 from bench.plan import Plan
 from hubv1.api.routes import Outcome
-from hubv1.journal import CallRecord, Journal, Place
+from hubv1.journal import CallRecord, Journal, Location
 from samples import make_entry
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "cli.py"
@@ -65,7 +65,7 @@ def history(plan: Plan, folder: Path) -> Iterator[str]:
 
 def write(path: Path, calls: int, callers: int = CALLERS) -> None:
     """A journal of so many calls."""
-    journal = Journal(Place(str(path)), "hub-v1-bridge-bench")
+    journal = Journal(Location(str(path)), "hub-v1-bridge-bench")
     journal.seen.flows = calls
     entries = _entries(calls, callers)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hubv1.journal import CallRecord, Place
+    from hubv1.journal import CallRecord, Location
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "addon"))
 
@@ -24,9 +24,9 @@ _components = importlib.import_module("hubv1.components")
 class MemoryJournal:
     """As much of `hubv1.journal.Journal` as a bridge uses."""
 
-    def __init__(self, place: Place, _bridge_id: str, _days: int) -> None:
+    def __init__(self, location: Location, _bridge_id: str, _days: int) -> None:
         """Nothing is opened."""
-        self.place = place
+        self.location = location
         self.seen = _journal.Seen()
         self.waiting = self.lost = 0
         self.rows: list[list[object]] = []

@@ -27,7 +27,7 @@ from e2e.bridges import Mitmdump, query, running_bridge
 from e2e.clients import PATIENCE, clean_environment
 from fleet.asking import Fleet, waiting
 from fleet.postgres import Server, a_server
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from samples import make_entry
 
 TROUBLE: tuple[dict[str, object], ...] = (
@@ -213,7 +213,7 @@ class _Soak:
     def _add_old_rows(self) -> None:
         """As another bridge at this journal would have left them."""
         now = datetime.now(UTC)
-        other = Journal(Place(str(self.bridge.journal)), "hub-v1-bridge-old")
+        other = Journal(Location(str(self.bridge.journal)), "hub-v1-bridge-old")
         for number in range(OLD_ROWS):
             # What is old is told by the newest row from before today.
             days = 2 if number == 0 else 2 * DAYS

@@ -28,7 +28,7 @@ from hubv1.doctor.local_checks import (
     loop,
 )
 from hubv1.hub import Connections
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from hubv1.listen import METRICS, Listener
 
 NOWHERE = NO_NAMES | {"hub_url": "http://127.0.0.1:1", "hub_registry_url": ""}
@@ -209,8 +209,8 @@ class TestNames:
 
 
 class TestTheJournal:
-    def of(self, place: str, folder: Path) -> CheckResult:
-        return journal(a_setup(folder, options={"hub_journal": place}))
+    def of(self, location: str, folder: Path) -> CheckResult:
+        return journal(a_setup(folder, options={"hub_journal": location}))
 
     def test_that_is_not_there_yet_is_not_made_by_looking(self, tmp_path: Path) -> None:
         found = journal(a_setup(tmp_path))
@@ -225,7 +225,7 @@ class TestTheJournal:
         self, tmp_path: Path
     ) -> None:
         file = tmp_path / "hub-journal.sqlite3"
-        written = Journal(Place(str(file)), "tests")
+        written = Journal(Location(str(file)), "tests")
         try:
             found = journal(a_setup(tmp_path))
         finally:
@@ -257,7 +257,7 @@ class TestTheJournal:
     ) -> None:
         monkeypatch.setattr("hubv1.doctor.local_checks.LOCK_SECONDS", 0.1)
         file = tmp_path / "hub-journal.sqlite3"
-        Journal(Place(str(file)), "tests").close()
+        Journal(Location(str(file)), "tests").close()
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             assert "locked" in self.of(str(file), tmp_path).line

@@ -12,7 +12,7 @@ from hubv1.doctor import CheckResult, CheckStatus
 from hubv1.doctor.local_checks import fleet
 from hubv1.fleet.outbox import Outbox
 from hubv1.fleet.postgres import FleetDatabase
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from samples import make_entry
 
 _serial = count(1)
@@ -55,11 +55,11 @@ class TestAFleet:
     def test_that_is_in_use_is_sound_and_tells_how_many_rows_wait_for_it(
         self, url: str, tmp_path: Path
     ) -> None:
-        database = FleetDatabase(Place(url))
+        database = FleetDatabase(Location(url))
         database.open()
         database.close()
         file = tmp_path / "hub-journal.sqlite3"
-        written = Journal(Place(str(file)), "tests")
+        written = Journal(Location(str(file)), "tests")
         try:
             outbox = Outbox(file)
             outbox.prepare()

@@ -21,7 +21,7 @@ from e2e.bridges import (
     with_authority,
 )
 from e2e.conftest import StartBridge
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from hubv1.journal.schema import SCHEMA_VERSION
 
 Start = Callable[..., Finished]
@@ -117,7 +117,7 @@ def test_the_journal_of_a_newer_bridge_ends_the_start_and_stays_as_it_is(
     start: Start, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.sqlite3"
-    Journal(Place(str(path)), "bridge-1").close()
+    Journal(Location(str(path)), "bridge-1").close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE journal SET schema_version = 99")
     before = path.read_bytes()

@@ -10,7 +10,7 @@ import pytest
 from fleet.asking import Fleet
 from fleet.postgres import Server, a_server
 from hubv1.fleet import Shipper, shipper
-from hubv1.journal import Place
+from hubv1.journal import Location
 
 StartShipping = Callable[..., Shipper]
 
@@ -56,7 +56,7 @@ def ship() -> Iterator[StartShipping]:
     with ExitStack() as stack:
 
         def start(path: Path, url: str, bridge_id: str = "bridge-1") -> Shipper:
-            started = Shipper(path, Place(url), bridge_id)
+            started = Shipper(path, Location(url), bridge_id)
             stack.callback(started.close)
             return started
 

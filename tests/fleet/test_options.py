@@ -17,7 +17,7 @@ from fleet.writing import some_calls, write
 from hubv1.config import OPTIONS, BadOption, Config, read_config
 from hubv1.fleet import Shipper
 from hubv1.fleet.postgres import FleetDatabase
-from hubv1.journal import JournalError, Place
+from hubv1.journal import JournalError, Location
 from hubv1.journal.engines import open_for_reading
 from onstage import on_stage
 
@@ -110,7 +110,7 @@ def test_no_object_and_no_text_shows_the_password(
             listed = stage.context.master.commands.call_strings("hub.options", [])
             return "".join(listed) + shown(components, components.config, shipping, shipping.status)
 
-    text = asyncio.run(playing()) + shown(Place(NOWHERE), FleetDatabase(Place(NOWHERE)))
+    text = asyncio.run(playing()) + shown(Location(NOWHERE), FleetDatabase(Location(NOWHERE)))
     assert f"hub_fleet=postgresql+psycopg://{USER}:***@127.0.0.1:1/hub" in text
     for secret in (SECRET, "hunter2"):
         assert secret not in text + caplog.text
@@ -161,7 +161,7 @@ def test_a_missing_driver_is_one_sentence(path: Path, monkeypatch: pytest.Monkey
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_psycopg)
-    server = Place("postgresql://127.0.0.1:1/hub")
+    server = Location("postgresql://127.0.0.1:1/hub")
     for opened in (lambda: Shipper(path, server, "bridge-1"), lambda: open_for_reading(server)):
         with pytest.raises(JournalError) as caught:
             opened()

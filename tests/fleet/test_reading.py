@@ -9,7 +9,7 @@ from fleet.asking import Fleet, all_shipped
 from fleet.conftest import StartShipping
 from fleet.writing import NOON, some_calls, write
 from hubv1.api.routes import Outcome
-from hubv1.journal import EVERYTHING, CallRecord, Place, Selection, read_all, summarised
+from hubv1.journal import EVERYTHING, CallRecord, Location, Selection, read_all, summarised
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 3, 1, 14, tzinfo=UTC)
@@ -20,7 +20,7 @@ LATER = some_calls(7, seed=2, bridge_id="bridge-1", started_at=NOON + 5 * HOUR)
 def told(*where: str, selection: Selection = EVERYTHING) -> tuple[int, int, int, int]:
     """What these journals tell together."""
     said: list[str] = []
-    with read_all([Place(each) for each in where], selection, said.append) as histories:
+    with read_all([Location(each) for each in where], selection, said.append) as histories:
         summaries = [history.summary(NOW) for history in histories]
         flows = sum(history.seen.flows for history in histories)
     counts = sum(count.calls for one in summaries for count in one.counts)

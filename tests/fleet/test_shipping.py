@@ -19,7 +19,7 @@ from fleet.conftest import StartShipping
 from fleet.postgres import Server
 from fleet.writing import NOON, some_calls, write
 from hubv1.fleet import shipper
-from hubv1.journal import Journal, Place, schema
+from hubv1.journal import Journal, Location, schema
 from hubv1.journal.connection import stored
 from hubv1.journal.engines import open_for_reading
 from hubv1.journal.retention import remove_old
@@ -29,14 +29,14 @@ from samples import make_entry
 
 def reject(path: Path) -> None:
     """A client rejects the bridge's certificate, once."""
-    journal = Journal(Place(str(path)), "bridge-1", now=lambda: NOON)
+    journal = Journal(Location(str(path)), "bridge-1", now=lambda: NOON)
     journal.note_rejection("10.0.0.7", "index.docker.io")
     journal.close()
 
 
-def rows(place: Place, table: Table) -> list[tuple[Any, ...]]:
+def rows(location: Location, table: Table) -> list[tuple[Any, ...]]:
     """All rows of a table, in whichever database."""
-    engine = open_for_reading(place)
+    engine = open_for_reading(location)
     try:
         with engine.connect() as connection:
             return sorted(tuple(row) for row in connection.execute(select(table)))
@@ -55,7 +55,8 @@ def test_every_table_of_the_journal_is_in_the_fleet_as_it_is(
     ship(path, fleet.url)
     all_shipped(path, fleet)
     for table in schema.metadata.sorted_tables:
-        assert rows(Place(fleet.url), table) == rows(Place(str(path)), table) != [], table.name
+        local = rows(Location(str(path)), table)
+        assert rows(Location(fleet.url), table) == local != [], table.name
     fleet.assert_counts_are_those_of_its_calls()
 
 
@@ -181,7 +182,7 @@ def test_counts_of_rows_that_have_gone_are_shipped_once_too(
     eventually(lambda: asked(path, "SELECT is_joined FROM shipping") == [(1,)], "joined once more")
     assert len(fleet.ids()) == 80
     for table in (schema.hours, schema.days, schema.callers):
-        assert rows(Place(fleet.url), table) == rows(Place(str(path)), table), table.name
+        assert rows(Location(fleet.url), table) == rows(Location(str(path)), table), table.name
 
 
 def test_a_long_journal_is_shipped_from_its_beginning_while_calls_come(

@@ -13,7 +13,7 @@ from fleet.asking import Fleet
 from fleet.conftest import StartShipping
 from fleet.writing import some_calls, write
 from hubv1.fleet import Shipper, ShippingStatus, shipper
-from hubv1.journal import Place
+from hubv1.journal import Location
 from hubv1.metrics import Metrics, Readings
 from onstage import on_stage
 from samples import make_entry
@@ -82,7 +82,7 @@ def test_old_calls_go_from_the_fleet_and_their_counts_stay(
     monkeypatch.setattr(shipper, "TIDYING_SECONDS", 0.05)
     days = [NOON + timedelta(days=n) for n in range(20)]
     write(path, [make_entry(started_at=day) for day in days for _ in range(100)])
-    started = Shipper(path, Place(fleet.url), "bridge-1", 90, lambda: NOON + timedelta(days=21))
+    started = Shipper(path, Location(fleet.url), "bridge-1", 90, lambda: NOON + timedelta(days=21))
     try:
         eventually(lambda: fleet.calls() == 2_000, "shipped")
         started.keep_for(5)

@@ -16,7 +16,7 @@ from fleet.postgres import PASSWORD, USER, Server, a_server
 from fleet.writing import some_calls, write
 from hubv1.fleet import Shipper, postgres, shipper
 from hubv1.fleet.postgres import FleetDatabase
-from hubv1.journal import Place
+from hubv1.journal import Location
 from journal.asking import asked
 
 
@@ -163,7 +163,7 @@ def test_a_schema_of_newer_bridges(waits: Path, fleet: Fleet, ship: StartShippin
 
 
 def test_a_schema_that_no_release_had(waits: Path, fleet: Fleet, ship: StartShipping) -> None:
-    with closing(FleetDatabase(Place(fleet.url))) as made:
+    with closing(FleetDatabase(Location(fleet.url))) as made:
         made.open()
     fleet.ask("UPDATE journal SET schema_version = 1")
     in_trouble(ship(waits, fleet.url), "has schema 1, this bridge has 2", "a new database")
@@ -174,7 +174,7 @@ def test_a_row_that_postgresql_cannot_hold_is_left_behind_alone(
 ) -> None:
     [(odd,)] = asked(waits, "SELECT id FROM calls ORDER BY id LIMIT 1 OFFSET 17")
     asked(waits, f"UPDATE calls SET upstream_calls = 40000 WHERE id = '{odd}'")  # noqa: S608  # an id of our own
-    with closing(FleetDatabase(Place(fleet.url))) as made:
+    with closing(FleetDatabase(Location(fleet.url))) as made:
         made.open()
     fleet.ask("ALTER TABLE calls ALTER COLUMN upstream_calls TYPE smallint")
     shipping = ship(waits, fleet.url)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from hubv1.api.routes import Outcome
-from hubv1.journal import CallRecord, Journal, Place
+from hubv1.journal import CallRecord, Journal, Location
 from samples import make_entry
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ def write(
     path: Path, entries: Iterable[CallRecord], flows: int = 0, bridge_id: str = "bridge-1"
 ) -> None:
     """Add these calls to a journal, as a bridge would that saw so many flows."""
-    journal = Journal(Place(str(path)), bridge_id)
+    journal = Journal(Location(str(path)), bridge_id)
     journal.seen.flows = flows
     for entry in entries:
         journal.record_unawaited(entry)

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from random import Random
 
-from hubv1.journal import Journal, NotRecorded, Place
+from hubv1.journal import Journal, Location, NotRecorded
 from samples import make_entry
 
 _CHOICE = Random()  # noqa: S311  # no secret
@@ -40,7 +40,7 @@ async def _load(journal: Journal, number: int, at_once: int) -> None:
 
 
 def main(path: str, number: str, at_once: str) -> None:
-    journal = Journal(Place(path), f"bridge-{os.getpid()}")
+    journal = Journal(Location(path), f"bridge-{os.getpid()}")
     asyncio.run(_load(journal, int(number), int(at_once)))
     journal.close()
 

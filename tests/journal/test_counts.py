@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api.routes import Outcome
-from hubv1.journal import CallRecord, Journal, Place
+from hubv1.journal import CallRecord, Journal, Location
 from hubv1.journal.counts import OTHERS
 from journal.asking import asked, assert_counts_are_those_of_the_rows
 from samples import make_entry
@@ -24,14 +24,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(path: Path, *entries: CallRecord) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     for entry in entries:
         journal.record_unawaited(entry)
     journal.close()
 
 
 def test_a_call_is_counted_by_the_time_it_is_recorded(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         for _ in range(10):

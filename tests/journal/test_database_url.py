@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hubv1.journal import JournalError, Place
-from hubv1.journal.place import POSTGRESQL, is_url, masked
+from hubv1.journal import JournalError, Location
+from hubv1.journal.location import POSTGRESQL, is_url, masked
 
 SAID = r"write it as %40, %2F, %3F or %23\."
 
@@ -33,7 +33,7 @@ SAID = r"write it as %40, %2F, %3F or %23\."
 def test_a_url_is_read_and_shown_without_its_password(
     text: str, shown: str, password: str | None
 ) -> None:
-    found = Place(text)
+    found = Location(text)
     assert str(found) == masked(text) == shown
     assert found.url.password == password
     assert found.url.drivername == POSTGRESQL == "postgresql+psycopg"
@@ -61,7 +61,7 @@ AMBIGUOUS = [
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_an_ambiguous_url_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(JournalError, match=SAID) as refused:
-        Place(text)
+        Location(text)
     for said in (*traceback.format_exception(refused.value), masked(text)):
         for part in ("first", "SECOND", "THIRD", "5432"):
             assert part not in said
@@ -87,7 +87,7 @@ def test_an_ambiguous_url_is_refused_without_repeating_it(text: str) -> None:
 )
 def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(JournalError) as refused:
-        Place(text)
+        Location(text)
     assert "SECRET" not in "".join(traceback.format_exception(refused.value))
     assert "SECRET" not in masked(text) or not is_url(text)
 
@@ -105,7 +105,7 @@ def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
     ],
 )
 def test_a_secret_anywhere_in_it_is_masked_in_what_a_driver_says(text: str) -> None:
-    found = Place(text)
+    found = Location(text)
     assert "SECRET" not in f"{found} {found!r} {[found]}"
     said = f'FATAL: "SECRET" and "S%45CRET" in {text}'
     assert "SECRET" not in found.without_secrets(said)
@@ -124,12 +124,12 @@ def test_whatever_the_password_is_it_is_read_or_refused_and_shown_by_neither(sec
     for text in (f"postgresql://u:{secret}@db.example/hub", f"postgresql://h/d?password={secret}"):
         assert raw not in masked(text) or raw in "postgresql://u:***@db.example/hub"
         try:
-            found = Place(text)
+            found = Location(text)
         except JournalError as error:
             assert raw not in str(error) or raw in SAID  # noqa: PT017  # either will do
         else:
             assert raw not in str(found) or raw in "postgresql://u:***@db.example/hub"
-    sound = Place(f"postgresql://u:{encoded}@db.example/hub")
+    sound = Location(f"postgresql://u:{encoded}@db.example/hub")
     assert sound.url.password == secret
     assert sound.url.host == "db.example"
     assert str(sound) == "postgresql://u:***@db.example/hub"
@@ -150,5 +150,5 @@ def test_a_url_with_a_slash_or_colon_left_out_is_no_file_and_is_not_repeated(tex
     assert is_url(text)
     assert "SECRET" not in masked(text)
     with pytest.raises(JournalError) as refused:
-        Place(text)
+        Location(text)
     assert "SECRET" not in str(refused.value)

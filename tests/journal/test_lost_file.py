@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from hubv1.journal import Journal, JournalError, NotRecorded, Place, read
+from hubv1.journal import Journal, JournalError, Location, NotRecorded, read
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from samples import make_entry
 
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(path: Path, number: int) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     for _ in range(number):
         journal.record_unawaited(make_entry())
     journal.close()
@@ -142,7 +142,7 @@ class TestAtTheStart:
 
 
 def test_damage_on_the_way_loses_no_call(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         for _ in range(200):  # of those before the last 150 it remembers less
@@ -165,7 +165,7 @@ class TestWhileItIsWritten:
     def test_a_removed_one_is_begun_anew_before_the_next_call_is_recorded(
         self, path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             for _ in range(3):
@@ -189,7 +189,7 @@ class TestWhileItIsWritten:
     ) -> None:
         write(path, 5)
         shutil.copy(path, tmp_path / "copy")
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         entry = make_entry()
 
         async def recording() -> None:
@@ -212,7 +212,7 @@ class TestWhileItIsWritten:
         folder = tmp_path / "folder"
         folder.mkdir()
         path = folder / "journal.sqlite3"
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             await journal.record(make_entry())
@@ -226,14 +226,14 @@ class TestWhileItIsWritten:
         asyncio.run(recording())
         journal.close()
         assert len(ids(path)) == 2
-        with read(Place(str(path))) as history:
+        with read(Location(str(path))) as history:
             assert [gap.calls for gap in history.gaps] == [1]
 
     @pytest.mark.parametrize("ending", ["-wal", "-shm", "-*"])
     def test_what_belongs_to_it_may_be_removed_and_nothing_is_lost(
         self, path: Path, caplog: pytest.LogCaptureFixture, ending: str
     ) -> None:
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             for _ in range(3):
@@ -249,7 +249,7 @@ class TestWhileItIsWritten:
 
     def test_one_that_is_emptied_gets_back_what_its_log_has(self, path: Path) -> None:
         write(path, 300)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         entries = [make_entry() for _ in range(6)]
 
         async def recording() -> None:
@@ -270,7 +270,7 @@ class TestWhileItIsWritten:
     ) -> None:
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.05)
         write(path, 300)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         asyncio.run(journal.record(make_entry()))
         for each in (path, path.with_name(f"{path.name}-wal")):
             overwrite(each, 0, size(each))
@@ -288,7 +288,7 @@ class TestWhileItIsWritten:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         path.unlink()
         deadline = time.monotonic() + 5
         while not path.exists():
@@ -301,7 +301,7 @@ class TestWhileItIsWritten:
     ) -> None:
         with closing(sqlite3.connect(tmp_path / "books")) as connection, connection:
             connection.execute("CREATE TABLE books (title)")
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             await journal.record(make_entry())
@@ -320,7 +320,7 @@ class TestWhileItIsWritten:
         another = tmp_path / "another"
         write(another, 300)
         overwrite(another, 20 * PAGE, size(another) - 20 * PAGE)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         entries = [make_entry() for _ in range(3)]
 
         async def recording() -> None:
@@ -336,7 +336,7 @@ class TestWhileItIsWritten:
         assert_counts_are_those_of_the_rows(path)
 
     def test_calls_are_not_lost_where_damage_comes_again_before_the_end(self, path: Path) -> None:
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         entries = [make_entry() for _ in range(40)]
 
         async def recording() -> None:
@@ -367,7 +367,7 @@ class TestWhileItIsWritten:
                 os.truncate(log, 0)
 
         watch_statements(monkeypatch, empty)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             for _ in range(60):
@@ -381,7 +381,7 @@ class TestWhileItIsWritten:
     @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux alone tells")
     def test_files_that_were_left_are_not_kept_open(self, path: Path) -> None:
         log = path.with_name(f"{path.name}-wal")
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
 
         async def recording() -> None:
             for _ in range(30):
@@ -402,7 +402,7 @@ class TestWithTwoBridges:
     def test_one_that_is_cut_short_is_begun_anew_and_no_call_of_either_is_lost(
         self, path: Path, divisor: int
     ) -> None:
-        journals = [Journal(Place(str(path)), name) for name in ("bridge-1", "bridge-2")]
+        journals = [Journal(Location(str(path)), name) for name in ("bridge-1", "bridge-2")]
         entries = [make_entry(bridge_id=f"bridge-{number % 2 + 1}") for number in range(90)]
 
         async def recording() -> None:

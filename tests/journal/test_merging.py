@@ -15,7 +15,7 @@ from hubv1.journal import (
     Gap,
     Journal,
     JournalError,
-    Place,
+    Location,
     Seen,
     Selection,
     read_all,
@@ -37,7 +37,7 @@ def calls(number: int, start: datetime = START) -> list[CallRecord]:
 
 def more(path: Path, *entries: CallRecord, bridge: str = "bridge-2", flows: int = 1) -> None:
     """What another bridge writes to the journal later."""
-    journal = Journal(Place(str(path)), bridge)
+    journal = Journal(Location(str(path)), bridge)
     journal.seen = Seen(flows=flows)
     for entry in entries:
         journal.record_unawaited(entry)
@@ -54,8 +54,8 @@ class Told:
 
     def __init__(self, *paths: Path, selection: Selection = EVERYTHING) -> None:
         self.said: list[str] = []
-        places = [Place(str(path)) for path in paths]
-        with read_all(places, selection, self.said.append) as histories:
+        locations = [Location(str(path)) for path in paths]
+        with read_all(locations, selection, self.said.append) as histories:
             summaries = [history.summary(START) for history in histories]
             self.calls = sum(count.calls for one in summaries for count in one.counts)
             self.by_day = sum(number for one in summaries for number in one.days.values())

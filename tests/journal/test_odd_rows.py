@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hubv1.api.record import EARLIEST, LATEST, MOST
-from hubv1.journal import CallRecord, Journal, NotRecorded, Place, read, schema
+from hubv1.journal import CallRecord, Journal, Location, NotRecorded, read, schema
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from samples import make_entry
 
@@ -59,7 +59,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
     """One for all examples: in the end its counts are right, and nothing was lost."""
     path = tmp_path_factory.mktemp("odd") / "journal.sqlite3"
     # By its clock nothing is old, so that nothing goes before it is read.
-    opened = Journal(Place(str(path)), "bridge-1", now=lambda: EARLIEST)
+    opened = Journal(Location(str(path)), "bridge-1", now=lambda: EARLIEST)
     yield opened
     opened.close()
     assert asked(path, "SELECT count(*) FROM gaps") == [(0,)]
@@ -67,7 +67,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
 
 
 def read_back(journal: Journal, ids: Container[str]) -> list[CallRecord]:
-    with read(journal.place) as history:
+    with read(journal.location) as history:
         return [entry for entry in history.entries if entry.id in ids]
 
 
@@ -105,7 +105,7 @@ def test_a_client_that_rejects_the_certificate_takes_nothing_with_it_whatever_it
     journals: Iterator[Path], clients: list[tuple[str, str]]
 ) -> None:
     path = next(journals)
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     for address, host in clients:
         journal.note_rejection(address, host)
     journal.record_unawaited(make_entry())
@@ -135,7 +135,7 @@ async def recorded(
 def test_rows_that_cannot_be_written_cost_themselves_alone(
     path: Path, caplog: pytest.LogCaptureFixture, how: str, *, is_required: bool
 ) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     refuse(path, how)
     entries = [make_entry(repository="bad" if n % 10 == 7 else "good") for n in range(400)]
     good = [entry.id for entry in entries if entry.repository == "good"]
@@ -154,7 +154,7 @@ def test_rows_that_cannot_be_written_cost_themselves_alone(
 def test_one_row_that_cannot_be_written_is_a_gap_of_one_before_its_answer_leaves(
     path: Path,
 ) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     refuse(path, "ABORT", "x" * 1_000)
 
     async def recording() -> None:
@@ -170,7 +170,7 @@ def test_one_row_that_cannot_be_written_is_a_gap_of_one_before_its_answer_leaves
 
 
 def test_a_row_that_is_there_already_is_no_trouble_of_its_neighbours(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     entries = [make_entry(bridge_id="bridge-1") for _ in range(9)]
 
     async def recording() -> None:
@@ -184,7 +184,7 @@ def test_a_row_that_is_there_already_is_no_trouble_of_its_neighbours(path: Path)
 
 
 def test_trouble_with_a_table_of_counts_is_none_of_a_row_and_a_gap_of_all(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE hours RENAME TO away")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Journal, NotRecorded, Place, read
+from hubv1.journal import Journal, Location, NotRecorded, read
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from journal.test_processes import acknowledged, started
 from samples import make_entry
@@ -161,7 +161,7 @@ class Load:
     """Calls that come one after the other, many at once."""
 
     def __init__(self, path: Path) -> None:
-        self.journal = Journal(Place(str(path)), "bridge-1")
+        self.journal = Journal(Location(str(path)), "bridge-1")
         self.told: list[str] = []
         self.lost = 0
         self._ended = asyncio.Event()
@@ -282,7 +282,7 @@ def test_a_file_that_was_moved_away_is_whole_and_no_call_is_in_two_files(
 
 def test_calls_go_to_where_the_link_leads_now(files: Files) -> None:
     files.path.symlink_to("target-0")
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
 
     async def recording() -> None:
         await journal.record(make_entry())
@@ -298,7 +298,7 @@ def test_calls_go_to_where_the_link_leads_now(files: Files) -> None:
 
 
 def test_what_is_in_no_file_for_a_while_is_written_once_there_is_one(files: Files) -> None:
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     folder = files.path.parent
     entries = [make_entry() for _ in range(3)]
 
@@ -313,14 +313,14 @@ def test_what_is_in_no_file_for_a_while_is_written_once_there_is_one(files: File
     asyncio.run(recording())
     journal.close()
     assert ids(files.path) == sorted(entry.id for entry in entries)
-    with read(Place(str(files.path))) as history:
+    with read(Location(str(files.path))) as history:
         assert [gap.calls for gap in history.gaps] == [1]
 
 
 def test_calls_that_are_lost_for_good_are_counted_in_the_log(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
 
     async def recording() -> None:
         for _ in range(3):
@@ -333,7 +333,7 @@ def test_calls_that_are_lost_for_good_are_counted_in_the_log(
 
 
 def test_a_gap_that_was_written_is_not_lost_with_the_file(files: Files) -> None:
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     trigger = "BEFORE INSERT ON calls WHEN NEW.tag = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
 
     async def recording() -> None:
@@ -350,7 +350,7 @@ def test_a_gap_that_was_written_is_not_lost_with_the_file(files: Files) -> None:
 
 @pytest.mark.parametrize("act", [empty, cut, remove, move], ids=name_of)
 def test_it_is_noticed_at_the_end_as_well(files: Files, act: Act) -> None:
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     entries = [make_entry() for _ in range(30)]
 
     async def recording() -> None:
@@ -363,11 +363,11 @@ def test_it_is_noticed_at_the_end_as_well(files: Files, act: Act) -> None:
 
 
 def test_a_bridge_that_is_killed_while_it_leaves_a_file_has_lost_nothing(files: Files) -> None:
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     asyncio.run(journal.record(make_entry()))
     journal.close()
     files.path.rename(files.beside(".closing"))  # as it is for a moment
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     asyncio.run(journal.record(make_entry()))
     journal.close()
     assert len(ids(files.path)) == 2
@@ -378,7 +378,7 @@ def test_a_reader_that_reads_on_and_on_is_no_trouble(
 ) -> None:
     monkeypatch.setattr("hubv1.journal.database._SETTLED_CALLS", 20)
     monkeypatch.setattr("hubv1.journal.database._MOST_REMEMBERED", 30)
-    journal = Journal(Place(str(files.path)), "bridge-1")
+    journal = Journal(Location(str(files.path)), "bridge-1")
     entries = [make_entry() for _ in range(200)]
 
     async def recording() -> None:

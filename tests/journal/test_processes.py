@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 
 TESTS = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_whoever_is_killed_leaves_every_acknowledged_call_behind_and_counted(pat
         assert len(there) - len(told) <= AT_ONCE * (number + 1)
         assert_counts_are_those_of_the_rows(path)
     assert len(told) > 50
-    Journal(Place(str(path)), "bridge-1").close()
+    Journal(Location(str(path)), "bridge-1").close()
     assert asked(path, "PRAGMA integrity_check") == [("ok",)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from report.processes import complaint, report
 from report.test_command_surroundings import held_to_file_modes, read_only
 from samples import make_entry
@@ -19,7 +19,7 @@ from samples import make_entry
 def path(tmp_path: Path) -> Path:
     folder = tmp_path / "medium"
     folder.mkdir()
-    journal = Journal(Place(str(folder / "journal.sqlite3")), "bridge-1")
+    journal = Journal(Location(str(folder / "journal.sqlite3")), "bridge-1")
     journal.record_unawaited(make_entry())
     journal.close()
     return folder / "journal.sqlite3"

@@ -18,7 +18,7 @@ from hubv1.journal import (
     CallRecord,
     Journal,
     JournalError,
-    Place,
+    Location,
     Seen,
     asked_tags,
     new_id,
@@ -29,89 +29,89 @@ from samples import make_entry
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(str(tmp_path / "journal.sqlite3"))
+def location(tmp_path: Path) -> Location:
+    return Location(str(tmp_path / "journal.sqlite3"))
 
 
-def write(place: Place, *entries: CallRecord) -> None:
-    journal = Journal(place, "bridge-1")
+def write(location: Location, *entries: CallRecord) -> None:
+    journal = Journal(location, "bridge-1")
     for entry in entries:
         journal.record_unawaited(entry)
     journal.close()
 
 
-def entries_in(place: Place) -> list[CallRecord]:
-    with read(place) as history:
+def entries_in(location: Location) -> list[CallRecord]:
+    with read(location) as history:
         return list(history.entries)
 
 
-def test_an_entry_comes_back_as_it_was_in_every_field(place: Place) -> None:
+def test_an_entry_comes_back_as_it_was_in_every_field(location: Location) -> None:
     entry = make_entry(
         http_response_status_code=None, outcome=Outcome.FAILED, verdict=Verdict.LOSSY
     )
-    write(place, entry)
-    [back] = entries_in(place)
+    write(location, entry)
+    [back] = entries_in(location)
     assert back == entry
     assert isinstance(back.outcome, Outcome)
     assert isinstance(back.verdict, Verdict)
     assert back.started_at.tzinfo is UTC
 
 
-def test_tags_that_were_asked_for_come_once_each_the_latest_first(place: Place) -> None:
+def test_tags_that_were_asked_for_come_once_each_the_latest_first(location: Location) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     tags = ["12", "13", "12", "", "11"]
     write(
-        place,
+        location,
         *(make_entry(tag=tag, started_at=noon + timedelta(n)) for n, tag in enumerate(tags)),
         make_entry(tag="12", namespace="acme", repository="app", started_at=noon),
     )
     debian = [("library/debian", tag) for tag in ("11", "12", "13")]
-    assert [*asked_tags(place)] == [*debian, ("acme/app", "12")]
+    assert [*asked_tags(location)] == [*debian, ("acme/app", "12")]
 
 
 def test_every_field_of_an_entry_is_a_column() -> None:
     assert [field.name for field in fields(CallRecord)] == [column.name for column in calls.columns]
 
 
-def test_entries_come_in_the_order_of_their_time_and_then_of_their_ids(place: Place) -> None:
+def test_entries_come_in_the_order_of_their_time_and_then_of_their_ids(location: Location) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ordered = [make_entry(started_at=noon + timedelta(seconds=n // 2)) for n in range(10)]
-    write(place, *reversed(ordered))
-    assert entries_in(place) == ordered
+    write(location, *reversed(ordered))
+    assert entries_in(location) == ordered
 
 
-def test_times_of_other_zones_are_kept_as_moments(place: Place) -> None:
+def test_times_of_other_zones_are_kept_as_moments(location: Location) -> None:
     there = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    write(place, make_entry(started_at=there))
-    assert entries_in(place)[0].started_at == there
+    write(location, make_entry(started_at=there))
+    assert entries_in(location)[0].started_at == there
 
 
-def test_a_journal_that_is_being_written_can_be_read(place: Place) -> None:
-    journal = Journal(place, "bridge-1")
+def test_a_journal_that_is_being_written_can_be_read(location: Location) -> None:
+    journal = Journal(location, "bridge-1")
     asyncio.run(journal.record(make_entry()))
-    with read(place) as history:
+    with read(location) as history:
         asyncio.run(journal.record(make_entry()))
         assert len(list(history.entries)) in (1, 2)
-    assert len(entries_in(place)) == 2
+    assert len(entries_in(location)) == 2
     journal.close()
 
 
-def test_more_entries_than_are_fetched_at_once_come_all(place: Place) -> None:
-    write(place, *(make_entry() for _ in range(1_201)))
-    assert len({entry.id for entry in entries_in(place)}) == 1_201
+def test_more_entries_than_are_fetched_at_once_come_all(location: Location) -> None:
+    write(location, *(make_entry() for _ in range(1_201)))
+    assert len({entry.id for entry in entries_in(location)}) == 1_201
 
 
-def test_an_empty_journal_has_seen_nothing(place: Place) -> None:
-    write(place)
-    with read(place) as history:
+def test_an_empty_journal_has_seen_nothing(location: Location) -> None:
+    write(location)
+    with read(location) as history:
         assert (history.seen, history.gaps, list(history.entries)) == (Seen(), (), [])
 
 
-def test_a_journal_without_its_tables_is_explained(place: Place) -> None:
-    write(place)
-    with closing(sqlite3.connect(str(place))) as connection, connection:
+def test_a_journal_without_its_tables_is_explained(location: Location) -> None:
+    write(location)
+    with closing(sqlite3.connect(str(location))) as connection, connection:
         connection.execute("DROP TABLE gaps")
-    with pytest.raises(JournalError, match=r"cannot be read: .*gaps"), read(place):
+    with pytest.raises(JournalError, match=r"cannot be read: .*gaps"), read(location):
         pass
 
 
@@ -119,25 +119,25 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @pytest.fixture(scope="module")
-def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal, Place]]:
-    place = Place(str(tmp_path_factory.mktemp("journal") / "journal.sqlite3"))
+def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal, Location]]:
+    location = Location(str(tmp_path_factory.mktemp("journal") / "journal.sqlite3"))
     with pytest.MonkeyPatch.context() as patched:
         # However long it takes, what is old stays.
         patched.setattr("hubv1.journal.retention._FIRST_SECONDS", 86_400)
-        journal = Journal(place, "bridge-1")
-        yield journal, place
+        journal = Journal(location, "bridge-1")
+        yield journal, location
         journal.close()
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS, TEXTS, TEXTS, st.datetimes(timezones=st.just(UTC)))
 def test_any_text_and_time_survives_the_journal(
-    long_lived: tuple[Journal, Place], caller: str, path: str, error: str, started_at: datetime
+    long_lived: tuple[Journal, Location], caller: str, path: str, error: str, started_at: datetime
 ) -> None:
-    journal, place = long_lived
+    journal, location = long_lived
     entry = make_entry(caller=caller, url_path=path, error=error, started_at=started_at)
     asyncio.run(journal.record(entry))
-    assert entry in entries_in(place)
+    assert entry in entries_in(location)
 
 
 class TestEntries:

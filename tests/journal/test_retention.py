@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import CallRecord, Journal, Place
+from hubv1.journal import CallRecord, Journal, Location
 from journal.asking import asked
 from samples import make_entry
 
@@ -32,7 +32,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(path: Path, *entries: CallRecord) -> None:
-    journal = Journal(Place(str(path)), "bridge-1", 3650, lambda: NOW - 5000 * DAY)
+    journal = Journal(Location(str(path)), "bridge-1", 3650, lambda: NOW - 5000 * DAY)
     for entry in entries:
         journal.record_unawaited(entry)
     journal.close()
@@ -57,7 +57,7 @@ def idle(
 ) -> None:
     """A bridge without calls, until it is so or it has looked often enough for what is old."""
     clock = Clock(now)
-    journal = Journal(Place(str(path)), "bridge-2", days, clock)
+    journal = Journal(Location(str(path)), "bridge-2", days, clock)
     wait(until or (lambda: clock.asked >= LOOKS))
     journal.close()
 
@@ -107,7 +107,7 @@ def test_a_row_stays_for_the_days_given_by_the_newest_that_is_a_day_old(
 
 def test_a_number_of_days_that_changes_counts_from_then_on(path: Path) -> None:
     write(path, *aged(100, 50, 5, 1.01))
-    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    journal = Journal(Location(str(path)), "bridge-2", 90, lambda: NOW)
     eventually_ages(path, [50, 5, 1])
     journal.keep_for(30)
     eventually_ages(path, [5, 1])
@@ -142,7 +142,7 @@ def test_many_go_in_many_steps_and_calls_are_recorded_meanwhile(
 ) -> None:
     monkeypatch.setattr("hubv1.journal.retention._PAUSE_SECONDS", 0.1)
     write(path, *aged(*[100] * 3_000, 1.01))
-    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    journal = Journal(Location(str(path)), "bridge-2", 90, lambda: NOW)
 
     async def recording() -> set[int]:
         left = {3_000}
@@ -161,7 +161,7 @@ def test_many_go_in_many_steps_and_calls_are_recorded_meanwhile(
 def test_a_call_that_goes_soon_after_it_was_recorded_does_not_come_back(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = Journal(Place(str(path)), "bridge-2", 90, lambda: NOW)
+    journal = Journal(Location(str(path)), "bridge-2", 90, lambda: NOW)
     for entry in aged(100, 1.01):  # as a recording that is read may have it
         journal.record_unawaited(entry)
     eventually_ages(path, [1])
@@ -196,7 +196,7 @@ class TestClock:
         """Not even what is older than the days given and would go tomorrow."""
         write(path, *aged(days + 0.9, days + 0.5, *(n / 30 * days for n in range(30))))
         before, clock = ages(path), Clock()
-        journal = Journal(Place(str(path)), "bridge-2", days, clock)
+        journal = Journal(Location(str(path)), "bridge-2", days, clock)
         seen = clock.asked
         clock.now = NOW + ahead
         wait(lambda: clock.asked >= seen + LOOKS)
@@ -239,7 +239,7 @@ def test_trouble_with_it_is_said_once_and_calls_are_recorded(
         "CREATE TRIGGER no BEFORE DELETE ON calls BEGIN SELECT raise(ABORT, 'not allowed'); END",
     )
     clock = Clock()
-    journal = Journal(Place(str(path)), "bridge-2", 90, clock)
+    journal = Journal(Location(str(path)), "bridge-2", 90, clock)
     wait(lambda: clock.asked >= LOOKS)
     asyncio.run(journal.record(make_entry(started_at=NOW)))
     journal.close()

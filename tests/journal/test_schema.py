@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Journal, JournalError, Place, Seen, read, schema
+from hubv1.journal import Journal, JournalError, Location, Seen, read, schema
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from samples import make_entry
 
@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(path: Path, number: int) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     journal.seen.flows = number
     for _ in range(number):
         journal.record_unawaited(make_entry())
@@ -49,7 +49,7 @@ def test_every_table_keeps_to_the_types_of_its_columns(path: Path, table: str) -
 def test_a_journal_of_a_checkout_before_the_first_release_is_gone_on_with(
     of_a_checkout: Path,
 ) -> None:
-    with read(Place(str(of_a_checkout))) as history:
+    with read(Location(str(of_a_checkout))) as history:
         assert len([*history.entries]) == 2
         assert history.seen == Seen(flows=2)
     write(of_a_checkout, 3)
@@ -63,7 +63,7 @@ def test_one_of_a_schema_that_no_release_had_is_left_alone_and_says_what_to_do(p
     asked(path, "UPDATE journal SET schema_version = 1")
     with pytest.raises(JournalError, match=r"has schema 1.*move it away") as writing:
         write(path, 1)
-    with pytest.raises(JournalError) as reading, read(Place(str(path))):
+    with pytest.raises(JournalError) as reading, read(Location(str(path))):
         pass
     assert str(reading.value) == str(writing.value)
     assert len(ids(path)) == 1

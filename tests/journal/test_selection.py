@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubv1.api.routes import Outcome
-from hubv1.journal import CallRecord, Place, Selection, Summary, read, summarised
+from hubv1.journal import CallRecord, Location, Selection, Summary, read, summarised
 from report.made import write_journal
 from samples import make_entry
 
@@ -46,7 +46,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def counted(journal: Path, selection: Selection) -> Iterator[Summary]:
-    with read(Place(str(journal)), selection) as history:
+    with read(Location(str(journal)), selection) as history:
         yield history.summary(NOW)
 
 
@@ -69,7 +69,7 @@ def test_the_tables_of_counts_say_what_the_rows_would(journal: Path, selection: 
 
 
 def entries_of(journal: Path, selection: Selection) -> list[CallRecord]:
-    with read(Place(str(journal)), selection) as history:
+    with read(Location(str(journal)), selection) as history:
         return list(history.entries)
 
 

@@ -12,7 +12,7 @@ from statistics import median
 
 import pytest
 
-from hubv1.journal import Gap, Journal, NotRecorded, Place, read
+from hubv1.journal import Gap, Journal, Location, NotRecorded, read
 from journal.asking import asked, assert_counts_are_those_of_the_rows, ids
 from samples import make_entry
 
@@ -43,7 +43,7 @@ def full_disk() -> Iterator[None]:
 
 
 def gaps(path: Path) -> tuple[Gap, ...]:
-    with read(Place(str(path))) as history:
+    with read(Location(str(path))) as history:
         return tuple(history.gaps)
 
 
@@ -59,7 +59,7 @@ def test_while_another_program_keeps_it_locked_only_the_first_call_waits(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.4)
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         with locked(path):
@@ -76,7 +76,7 @@ def test_while_another_program_keeps_it_locked_only_the_first_call_waits(
 
 
 def test_a_full_disk_is_a_gap_and_no_more(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         await journal.record(make_entry())
@@ -97,7 +97,7 @@ def test_what_is_still_lost_at_the_end_is_said(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.05)
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         for _ in range(3):
@@ -116,7 +116,7 @@ def test_a_journal_that_cannot_be_written_in_time_at_the_end_is_said(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("hubv1.journal.writer._CLOSING_SECONDS", 0.1)
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     with locked(path):
         journal.record_unawaited(make_entry())
         journal.close()
@@ -126,7 +126,7 @@ def test_a_journal_that_cannot_be_written_in_time_at_the_end_is_said(
 
 
 def test_a_folder_that_becomes_read_only_is_no_trouble_for_an_open_journal(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         await journal.record(make_entry())
@@ -143,7 +143,7 @@ def test_a_folder_that_becomes_read_only_is_no_trouble_for_an_open_journal(path:
 
 def test_a_clock_that_is_set_back_loses_nothing(path: Path) -> None:
     time_now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    journal = Journal(Place(str(path)), "bridge-1", now=lambda: time_now)
+    journal = Journal(Location(str(path)), "bridge-1", now=lambda: time_now)
 
     async def recording() -> None:
         nonlocal time_now
@@ -156,6 +156,6 @@ def test_a_clock_that_is_set_back_loses_nothing(path: Path) -> None:
     journal.close()
     assert len(ids(path)) == 4
     assert_counts_are_those_of_the_rows(path)
-    with read(Place(str(path))) as history:
+    with read(Location(str(path))) as history:
         assert history.seen.flows == 4
         assert [entry.started_at.month for entry in history.entries] == [1, 1, 3, 3]

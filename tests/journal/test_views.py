@@ -11,7 +11,7 @@ import pytest
 
 from e2e.clients import tool
 from hubv1.api.routes import Outcome
-from hubv1.journal import Journal, Place
+from hubv1.journal import Journal, Location
 from hubv1.journal.schema import VIEWS
 from journal.asking import asked
 from samples import make_entry
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
     """Three calls of one caller on two days, one of another."""
     path = tmp_path / ".mitmproxy" / "hub-journal.sqlite3"
     path.parent.mkdir()
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     for entry in (
         make_entry(started_at=NOON, caller="a", client_address="::1"),
         make_entry(started_at=NOON + timedelta(days=1), caller="a", client_address="::2"),

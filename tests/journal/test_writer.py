@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hubv1.journal import Journal, NotRecorded, Place, Seen, read
+from hubv1.journal import Journal, Location, NotRecorded, Seen, read
 from journal.asking import asked, ids
 from samples import make_entry
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     monkeypatch.setattr("hubv1.journal.connection.BUSY_SECONDS", 0.05)
-    opened = Journal(Place(str(path)), "bridge-1")
+    opened = Journal(Location(str(path)), "bridge-1")
     yield opened
     opened.close()
 
@@ -78,7 +78,7 @@ def test_what_is_recorded_can_be_read_from_another_connection_at_once(
 
 
 def test_nobody_is_told_before_the_row_is_committed(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
 
     async def recording() -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -112,7 +112,7 @@ def test_more_than_fit_in_one_commit_arrive_all(
     path: Path, monkeypatch: pytest.MonkeyPatch, commits: list[object]
 ) -> None:
     monkeypatch.setattr("hubv1.journal.writer._MOST_AT_ONCE", 7)
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     commits.clear()
     for _ in range(30):
         journal.record_unawaited(make_entry())
@@ -151,14 +151,14 @@ class TestTraffic:
     ) -> None:
         journal.seen.flows, journal.seen.still_served, journal.seen.rejected_tls = 7, 2, 1
         journal.close()
-        with read(Place(str(path))) as history:
+        with read(Location(str(path))) as history:
             assert history.seen == Seen(7, 2, 1)
 
     def test_counts_are_written_as_they_grow_even_while_nobody_calls(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         for flows in (4, 9):
             journal.seen.flows = flows
             deadline = time.monotonic() + 5
@@ -169,13 +169,13 @@ class TestTraffic:
 
     def test_counts_are_kept_by_the_hour_and_bridge_and_add_up(self, path: Path) -> None:
         for bridge, flows in (("bridge-1", 3), ("bridge-1", 4), ("bridge-2", 5)):
-            journal = Journal(Place(str(path)), bridge)
+            journal = Journal(Location(str(path)), bridge)
             journal.seen.flows = flows
             journal.close()
         rows = asked(path, "SELECT hour, bridge_id, flows FROM seen")
         assert len({row[:2] for row in rows}) == len(rows)
         assert all(str(hour)[14:] == "00:00.000000" for hour, _, _ in rows)
-        with read(Place(str(path))) as history:
+        with read(Location(str(path))) as history:
             assert history.seen.flows == 12
 
     def test_nothing_is_written_where_nothing_was_seen(self, journal: Journal, path: Path) -> None:
@@ -202,7 +202,7 @@ class TestGaps:
 
         asyncio.run(recording())
         assert len(ids(path)) == 2
-        with read(Place(str(path))) as history:
+        with read(Location(str(path))) as history:
             [gap] = history.gaps
         assert gap.calls == 12
         assert gap.started_at <= gap.ended_at
@@ -256,7 +256,7 @@ class TestGaps:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hubv1.journal.writer.COUNTING_SECONDS", 0.02)
-        journal = Journal(Place(str(path)), "bridge-1")
+        journal = Journal(Location(str(path)), "bridge-1")
         asked(path, "DROP TABLE seen")
 
         async def recording() -> None:

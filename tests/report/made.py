@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hubv1.journal import CallRecord, Gap, History, Journal, Place, Rejection, Seen, summarised
+from hubv1.journal import CallRecord, Gap, History, Journal, Location, Rejection, Seen, summarised
 from hubv1.report.build import build_report
 from hubv1.report.changes import by_caller
 from hubv1.report.messages import Addressee, message_to
@@ -49,7 +49,7 @@ def write_journal(
     path: Path, *entries: CallRecord, seen: Seen = NOTHING, gaps: tuple[Gap, ...] = ()
 ) -> Path:
     """A journal as a bridge leaves it behind; returns `path`."""
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     journal.seen = seen
     for entry in entries:
         journal.record_unawaited(entry)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubv1.api.routes import Outcome, Verdict
-from hubv1.journal import Gap, Place, Seen, read
+from hubv1.journal import Gap, Location, Seen, read
 from hubv1.report.build import build_report
 from hubv1.report.model import State, Window
 from report.made import NOW, history, report_of, write_journal
@@ -138,8 +138,10 @@ class TestSeveralJournals:
             gaps=(GAP,),
         )
         with ExitStack() as stack:
-            places = (Place(str(path)) for path in (first, second))
-            report = build_report([stack.enter_context(read(place)) for place in places], NOW)
+            locations = (Location(str(path)) for path in (first, second))
+            report = build_report(
+                [stack.enter_context(read(location)) for location in locations], NOW
+            )
         seen = report.seen
         assert (seen.flows, seen.legacy, seen.still_served, seen.rejected_tls) == (15, 3, 3, 4)
         assert seen.gaps == (GAP, GAP)
@@ -153,7 +155,7 @@ class TestSeveralJournals:
     def test_a_call_from_another_time_zone_belongs_to_its_day_in_utc(self, tmp_path: Path) -> None:
         there = datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2)))
         path = write_journal(tmp_path / "journal", make_entry(started_at=there))
-        with read(Place(str(path))) as told:
+        with read(Location(str(path))) as told:
             assert [day.day for day in build_report([told], NOW).days] == [date(2026, 2, 28)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import FILE_NAME, Journal, Place, Seen
+from hubv1.journal import FILE_NAME, Journal, Location, Seen
 from report.made import write_journal
 from report.processes import COMMAND, SECONDS, complaint, environment, report
 from report.recordings import recorded, written
@@ -97,17 +97,17 @@ def held_to_file_modes() -> tuple[str, ...]:
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """While it lasts nothing in the folder can be written."""
-    modes = {place: place.stat().st_mode for place in (*folder.iterdir(), folder)}
-    for place, mode in modes.items():
-        place.chmod(mode & ~0o222)
+    modes = {location: location.stat().st_mode for location in (*folder.iterdir(), folder)}
+    for location, mode in modes.items():
+        location.chmod(mode & ~0o222)
     yield
-    for place, mode in modes.items():
-        place.chmod(mode)
+    for location, mode in modes.items():
+        location.chmod(mode)
 
 
 class TestReadOnly:
     def test_the_journal_of_a_bridge_at_work_may_be_read_only(self, journal: Path) -> None:
-        bridge = Journal(Place(str(journal)), "bridge-2")
+        bridge = Journal(Location(str(journal)), "bridge-2")
         asyncio.run(bridge.record(make_entry()))
         with read_only(journal.parent):
             done = report("--journal", journal, before=held_to_file_modes())
@@ -133,7 +133,7 @@ class TestReadOnly:
 
 
 def test_a_bridge_at_work_can_be_asked_at_any_time_and_is_not_held_up(journal: Path) -> None:
-    bridge = Journal(Place(str(journal)), "bridge-2")
+    bridge = Journal(Location(str(journal)), "bridge-2")
 
     async def working() -> tuple[int, int, bytes]:
         command = (*COMMAND, "--journal", str(journal), "--format", "json")

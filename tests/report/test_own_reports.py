@@ -13,7 +13,7 @@ import pytest
 
 from hubv1 import reporting
 from hubv1.api.routes import Outcome
-from hubv1.journal import OTHERS, Place, Seen
+from hubv1.journal import OTHERS, Location, Seen
 from hubv1.reporting import Reporter
 from report.made import write_journal
 from report.schemas import checked
@@ -54,7 +54,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def end(journal: Path, *paths: Path) -> None:
-    asyncio.run(Reporter().end(Place(str(journal)), 3, paths))
+    asyncio.run(Reporter().end(Location(str(journal)), 3, paths))
 
 
 class TestAtTheEnd:
@@ -118,7 +118,7 @@ class TestAtTheEnd:
 
         async def ending() -> None:
             task = asyncio.ensure_future(
-                Reporter().end(Place(str(journal)), 3, [first, folder / "out.csv"])
+                Reporter().end(Location(str(journal)), 3, [first, folder / "out.csv"])
             )
             while not (first.exists() or task.done()):
                 await asyncio.to_thread(time.sleep, 0.01)
@@ -153,8 +153,8 @@ class TestOnDemand:
         async def asking() -> None:
             asked = Reporter()
             for file in files:
-                asked.write(Place(str(journal)), file)
-            asked.summarise(Place(str(journal)))
+                asked.write(Location(str(journal)), file)
+            asked.summarise(Location(str(journal)))
             while len(written()) < len(files):
                 await asyncio.to_thread(time.sleep, 0.01)
 

@@ -187,12 +187,12 @@ def test_a_caller_of_v2_alone_is_no_caller_of_v1(tmp_path: Path) -> None:
 
 
 def test_a_summary_counts_them_apart_though_it_names_but_few_callers(tmp_path: Path) -> None:
-    from hubv1.journal import Place, read
+    from hubv1.journal import Location, read
     from hubv1.report import build_report
 
     many = [v2(LOGIN, f"c{at}", started_at=NOW) for at in range(20)]
     path = write_journal(tmp_path / "journal", *V1, *many, *V2)
-    with read(Place(str(path)), named=2) as history:
+    with read(Location(str(path)), named=2) as history:
         made = build_report([history], NOW)
     assert (made.caller_count, made.seen.legacy, made.repository_count) == (2, 2, 1)
     assert {use.caller for use in made.callers} == {"curl/8.1 at 10.0.0.7", "c1"}

@@ -15,7 +15,7 @@ from hubv1.cli.docker_hosts import account_of, form_option, host_options, hosts_
 from hubv1.cli.main import DONE, FAILED, FOUND, WRONG_USAGE, Command, Failure, error_in_words, say
 from hubv1.cli.sudo import become_caller
 from hubv1.hub import Basic, HubClient
-from hubv1.journal import JournalError, Place, asked_tags
+from hubv1.journal import JournalError, Location, asked_tags
 from hubv1.proof import (
     MOST_TAGS,
     PROOF_PACE,
@@ -190,7 +190,7 @@ def _candidates(options: Namespace) -> list[Candidate]:
         raise Failure(str(error), WRONG_USAGE) from error
     tags: defaultdict[str, list[str]] = defaultdict(list)
     for journal in options.journal:
-        for repository, tag in asked_tags(Place(journal)):
+        for repository, tag in asked_tags(Location(journal)):
             if len(tags[repository]) < MOST_TAGS:
                 tags[repository].append(tag)
     return candidates_of(made.findings, known, tags, can_sign_in=bool(options.username))

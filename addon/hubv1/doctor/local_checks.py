@@ -18,11 +18,11 @@ from urllib.parse import quote, urlsplit
 from mitmproxy.certs import Cert
 from sqlalchemy.exc import SQLAlchemyError
 
-from hubv1.components import journal_place
+from hubv1.components import journal_location
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.fleet import FleetDatabase, Outbox
 from hubv1.fleet import reason_of as reason_of_fleet
-from hubv1.journal import NO_FILE, JournalError, Place, read, reason_of
+from hubv1.journal import NO_FILE, JournalError, Location, read, reason_of
 from hubv1.listen import EVERYWHERE, Listener, is_loopback
 from hubv1.text import number, plainly
 
@@ -210,17 +210,17 @@ def journal(setup: Setup) -> CheckResult:
     """Whether the bridge could write the journal."""
     remedy = "Name another path: --set hub_journal=PATH."
     try:
-        place = journal_place(setup.config, setup.environment)
-        folder = _folder(_file(place), setup)
-        state = _state(place, folder)
+        location = journal_location(setup.config, setup.environment)
+        folder = _folder(_file(location), setup)
+        state = _state(location, folder)
         free = shutil.disk_usage(folder).free
     except JournalError as error:
         return wrong(str(error), remedy)
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-        return wrong(f"{place}: {reason_of(error).removesuffix('.')}.", remedy)
+        return wrong(f"{location}: {reason_of(error).removesuffix('.')}.", remedy)
     if free < LEAST_BYTES:
-        return wrong(f"{place} has {free:,} bytes of its disk left.", f"Make room. {remedy}")
-    return ok(f"{state} at {place}, and can be written.")
+        return wrong(f"{location} has {free:,} bytes of its disk left.", f"Make room. {remedy}")
+    return ok(f"{state} at {location}, and can be written.")
 
 
 def _folder(file: Path, setup: Setup) -> Path:
@@ -230,19 +230,19 @@ def _folder(file: Path, setup: Setup) -> Path:
     return _nearest(file)
 
 
-def _file(place: Place) -> Path:
-    if place.file is None:
+def _file(location: Location) -> Path:
+    if location.file is None:
         raise JournalError(NO_FILE)
-    return place.file
+    return location.file
 
 
-def _state(place: Place, folder: Path) -> str:
+def _state(location: Location, folder: Path) -> str:
     """The state of the journal in words, after a test of reading and writing."""
-    file = _file(place)
+    file = _file(location)
     if not file.exists():
         with tempfile.TemporaryFile(dir=folder):
             return "It will be made"
-    with read(place):
+    with read(location):
         _try_lock(file)
     log = file.with_name(f"{file.name}-wal")  # it has the latest rows
     size = file.stat().st_size + (log.stat().st_size if log.exists() else 0)
@@ -262,24 +262,24 @@ def fleet(setup: Setup) -> CheckResult:
     """Whether the fleet's database can be used; changes nothing there."""
     if not setup.config.fleet:
         return skipped("The bridge ships to none (hub_fleet is empty).")
-    place, waiting = Place(setup.config.fleet), number(_waiting(setup), "row")
+    location, waiting = Location(setup.config.fleet), number(_waiting(setup), "row")
     try:
-        with closing(FleetDatabase(place)) as database:
+        with closing(FleetDatabase(location)) as database:
             is_there = database.look()
     except (JournalError, SQLAlchemyError) as error:
-        reason = reason_of_fleet(error, place)
+        reason = reason_of_fleet(error, location)
         return wrong(
-            f"{place} cannot be used: {reason}. Waiting in the journal: {waiting}.",
+            f"{location} cannot be used: {reason}. Waiting in the journal: {waiting}.",
             "Check hub_fleet and the server; nothing is lost meanwhile.",
         )
     state = "" if is_there else " Its tables will be made at the start."
-    return ok(f"{place} answers; still to be shipped: {waiting}.{state}")
+    return ok(f"{location} answers; still to be shipped: {waiting}.{state}")
 
 
 def _waiting(setup: Setup) -> int:
     """The number of rows to ship; 0 without a journal, or if it was never shipped."""
     try:
-        with closing(Outbox(_file(journal_place(setup.config, setup.environment)))) as outbox:
+        with closing(Outbox(_file(journal_location(setup.config, setup.environment)))) as outbox:
             return outbox.waiting()
     except (JournalError, SQLAlchemyError):
         return 0

@@ -13,10 +13,10 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from hubv1.fleet.outbox import Parcel
-from hubv1.journal import CallRecord, JournalError, Place, new_id, schema
+from hubv1.journal import CallRecord, JournalError, Location, new_id, schema
 from hubv1.journal.counts import Cardinality, Kind, Rollup, Row, by_day, utc_now
 from hubv1.journal.engines import server_engine, version_of
-from hubv1.journal.place import POSTGRESQL
+from hubv1.journal.location import POSTGRESQL
 from hubv1.journal.retention import remove_old
 from hubv1.text import bounded
 
@@ -85,13 +85,13 @@ def check_fleet_url(url: str) -> None:
     No message shows the URL, whose mistake may be in the password.
     """
     try:
-        place = Place(url)
+        location = Location(url)
     except JournalError:
         raise JournalError(
             f"hub_fleet takes {_EXAMPLE}; an @ in a password is written as %40 there, / as %2F, "
             "? as %3F and # as %23."
         ) from None
-    if place.url.drivername != POSTGRESQL:
+    if location.url.drivername != POSTGRESQL:
         raise JournalError(f"hub_fleet takes {_EXAMPLE}.")
 
 
@@ -107,15 +107,15 @@ class FleetDatabase:
     """
 
     def __init__(
-        self, place: Place, bridge_id: str = "", now: Callable[[], datetime] = utc_now
+        self, location: Location, bridge_id: str = "", now: Callable[[], datetime] = utc_now
     ) -> None:
         """Make no connection yet; raises JournalError if the driver is not installed."""
-        self._place = place
+        self._location = location
         self._bridge_id = bridge_id
         self._now = now
         self._connection: sa.Connection | None = None
         self._cardinality = Cardinality(self._kinds_of)
-        self.engine = server_engine(place)
+        self.engine = server_engine(location)
         sa.event.listen(self.engine, "connect", _set_limits)
 
     def open(self) -> str:
@@ -218,7 +218,7 @@ class FleetDatabase:
         found = set(sa.inspect(connection).get_table_names())
         if version is None and found:
             raise JournalError(
-                f"{self._place} is a database, but not a fleet of this bridge: give the fleet a "
+                f"{self._location} is a database, but not a fleet of this bridge: give the fleet a "
                 f"database of its own."
             )
         if version is not None and version != schema.SCHEMA_VERSION:
@@ -232,7 +232,7 @@ class FleetDatabase:
             return  # another bridge was faster
         encoding = connection.scalars(sa.text("SHOW server_encoding")).one()
         if encoding != "UTF8":
-            raise JournalError(f"{self._place} has the encoding {encoding}: a fleet needs UTF8.")
+            raise JournalError(f"{self._location} has the encoding {encoding}: a fleet needs UTF8.")
         schema.metadata.create_all(connection)
         shared.create_all(connection)
         present = sa.inspect(connection).get_view_names()
@@ -246,7 +246,7 @@ class FleetDatabase:
     def _unfit(self, version: int) -> JournalError:
         is_newer = version > schema.SCHEMA_VERSION
         return JournalError(
-            f"{self._place} has schema {version}, this bridge has {schema.SCHEMA_VERSION}: "
+            f"{self._location} has schema {version}, this bridge has {schema.SCHEMA_VERSION}: "
             f"{'update the bridge' if is_newer else 'give the fleet a new database'}."
         )
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError
 
 from hubv1.fleet.outbox import Outbox, Parcel
 from hubv1.fleet.postgres import Busy, FleetDatabase
-from hubv1.journal import DAYS, JournalError, Place, files
+from hubv1.journal import DAYS, JournalError, Location, files
 from hubv1.journal import reason_of as reason_of_database
 from hubv1.journal.counts import utc_now
 from hubv1.text import bounded, number, printable
@@ -58,7 +58,7 @@ class Shipper:
     def __init__(
         self,
         journal: Path,
-        fleet: Place,
+        fleet: Location,
         bridge_id: str,
         days: int = DAYS,
         now: Callable[[], datetime] = utc_now,
@@ -69,7 +69,7 @@ class Shipper:
         """
         self.status = ShippingStatus()
         self._shipment = _Shipment(journal, FleetDatabase(fleet, bridge_id, now))
-        self._place = fleet
+        self._location = fleet
         self._now = now
         self._days = days
         self._failures = 0
@@ -112,7 +112,7 @@ class Shipper:
                 has_more = self._shipment.tidy(self._days)
                 self._tidying_at = began + (0.0 if has_more else TIDYING_SECONDS)
         except Exception as error:  # noqa: BLE001  # the thread has to go on
-            return self._failed(reason_of(error, self._place))
+            return self._failed(reason_of(error, self._location))
         self._failures = 0
         self._tell(ShippingStatus(waiting, self._now()))
         # Even with a backlog, the threads of the calls get at least half of the time.
@@ -125,7 +125,7 @@ class Shipper:
         try:
             waiting = self._shipment.waiting()
         except Exception as error:  # noqa: BLE001  # as above
-            reason = reason_of(error, self._place)
+            reason = reason_of(error, self._location)
         self._tell(ShippingStatus(waiting, self.status.shipped_at, reason))
         longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 16))
         # At random, so that bridges that lost the fleet together do not all return at once.
@@ -138,9 +138,9 @@ class Shipper:
             self._tell_trouble(status)
         elif self._reason and not status.waiting:
             self._reason = ""
-            logger.info("hub fleet: all waiting rows have been shipped to %s", self._place)
+            logger.info("hub fleet: all waiting rows have been shipped to %s", self._location)
         elif before.shipped_at is None and not self._reason:
-            logger.info("hub fleet: the journal is shipped to %s", self._place)
+            logger.info("hub fleet: the journal is shipped to %s", self._location)
 
     def _tell_trouble(self, status: ShippingStatus) -> None:
         now = time.monotonic()
@@ -151,7 +151,7 @@ class Shipper:
         logger.warning(
             "hub fleet: nothing can be shipped to %s: %s. Calls are answered and recorded as "
             "before; %d rows wait in the journal until it works again.",
-            self._place,
+            self._location,
             status.trouble,
             status.waiting,
         )
@@ -246,7 +246,7 @@ class _Shipment:
         return tuple(map(files.identity, (file, *files.companions(file))))
 
 
-def reason_of(error: BaseException, place: Place) -> str:
+def reason_of(error: BaseException, location: Location) -> str:
     """The reason for an error, in one line and without the fleet's password."""
-    text = " ".join(place.without_secrets(reason_of_database(error)).split())
+    text = " ".join(location.without_secrets(reason_of_database(error)).split())
     return bounded(printable(text)).rstrip(".")

@@ -19,8 +19,8 @@ from hubv1.journal.history import (
     is_named,
     summarised,
 )
+from hubv1.journal.location import FILE_NAME, JournalError, Location, is_url, masked
 from hubv1.journal.merge import read_all
-from hubv1.journal.place import FILE_NAME, JournalError, Place, is_url, masked
 from hubv1.journal.reader import asked_tags, read
 from hubv1.journal.retention import COUNTS_DAYS
 from hubv1.journal.writer import DAYS, Journal, NotRecorded
@@ -41,8 +41,8 @@ __all__ = [
     "History",
     "Journal",
     "JournalError",
+    "Location",
     "NotRecorded",
-    "Place",
     "Rejection",
     "Seen",
     "Selection",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from hubv1.journal import files, schema
 from hubv1.journal.counts import Kind
 from hubv1.journal.files import FileDisturbed, FileReplaced, identity
-from hubv1.journal.place import JournalError, Place
+from hubv1.journal.location import JournalError, Location
 from hubv1.text import plainly
 
 logger = logging.getLogger(__name__)
@@ -93,9 +93,14 @@ class Connection:
     """A journal's file that is open for writing, for one thread at a time."""
 
     def __init__(
-        self, place: Place, file: Path, patience: float | None = None, *, is_suspect: bool = False
+        self,
+        location: Location,
+        file: Path,
+        patience: float | None = None,
+        *,
+        is_suspect: bool = False,
     ) -> None:
-        """Open the `file` that the place leads to now, and create its missing tables.
+        """Open the `file` that the location leads to now, and create its missing tables.
 
         `is_suspect` demands a thorough check, since another program may have overwritten parts of
         the file. Raises JournalError if it is no journal of this version, and sqlite3.Error.
@@ -108,7 +113,7 @@ class Connection:
         self.patience = BUSY_SECONDS if patience is None else patience
         """Seconds to wait for another program that has the journal locked."""
         self._waits = self.patience
-        self._path = str(place.path)
+        self._path = str(location.path)
         # Read before the file is opened, so that a commit notices a file that took its place.
         self.identity = identity(self._path)
         self._connection = sqlite3.connect(
@@ -125,15 +130,15 @@ class Connection:
         self._log: int | None = None
         self._log_header, self._log_size = b"", 0
         try:
-            self._prepare(place, is_suspect=is_suspect)
+            self._prepare(location, is_suspect=is_suspect)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self, place: Place, *, is_suspect: bool) -> None:
+    def _prepare(self, location: Location, *, is_suspect: bool) -> None:
         connection = self._connection
         # The owner is checked first: nothing in another program's file may be changed.
-        _check_owner(connection, place)
+        _check_owner(connection, location)
         _check_whole(connection, self.file, "integrity_check" if is_suspect else "quick_check")
         [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         # Some file systems have no shared memory for a log; commits go to the file itself then.
@@ -343,8 +348,8 @@ def insert(cursor: sqlite3.Cursor, table: str, rows: Sequence[Sequence[object]])
 @cache
 def _insert_text(table: str, size: int) -> str:
     text = schema.insert_texts()[table]
-    places = text[text.index("(?") : text.index("?)") + 2]
-    return text.replace(places, ", ".join([places] * size), 1)
+    locations = text[text.index("(?") : text.index("?)") + 2]
+    return text.replace(locations, ", ".join([locations] * size), 1)
 
 
 def stored(value: object) -> object:
@@ -354,13 +359,13 @@ def stored(value: object) -> object:
     return value.isoformat() if type(value) is date else value
 
 
-def version_complaint(place: Place, version: int | None) -> str:
+def version_complaint(location: Location, version: int | None) -> str:
     """Why a journal with that schema version cannot be used, in a sentence; empty if it can."""
     if version == schema.SCHEMA_VERSION:
         return ""
     if version is None:
-        return f"{place} is a database, but not a journal of this bridge."
-    has = f"The journal {place} has schema {version}"
+        return f"{location} is a database, but not a journal of this bridge."
+    has = f"The journal {location} has schema {version}"
     if version > schema.SCHEMA_VERSION:
         return (
             f"{has}, this bridge knows up to {schema.SCHEMA_VERSION}: use the newer bridge that "
@@ -369,13 +374,13 @@ def version_complaint(place: Place, version: int | None) -> str:
     return f"{has}, which no release ever had: move it away, and a new one is begun."
 
 
-def _check_owner(connection: sqlite3.Connection, place: Place) -> None:
+def _check_owner(connection: sqlite3.Connection, location: Location) -> None:
     tables = {name for [name] in connection.execute(_TABLES)}
     version = None
     if schema.journal.name in tables:
         [version] = connection.execute("SELECT max(schema_version) FROM journal").fetchone()
         version = version or 0
-    if tables and (complaint := version_complaint(place, version)):
+    if tables and (complaint := version_complaint(location, version)):
         raise JournalError(complaint)
 
 

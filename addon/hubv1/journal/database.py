@@ -24,7 +24,7 @@ from hubv1.journal import files, schema
 from hubv1.journal.connection import ROW_ERRORS, Connection, Sample, insert, is_damage, reason_of
 from hubv1.journal.counts import Cardinality, Rollup, Row
 from hubv1.journal.files import FileDisturbed, FileReplaced, Identity
-from hubv1.journal.place import JournalError, Place
+from hubv1.journal.location import JournalError, Location
 from hubv1.text import printable
 
 logger = logging.getLogger(__name__)
@@ -58,13 +58,13 @@ class Database:
     """An open journal. After its construction it is for one thread."""
 
     def __init__(
-        self, place: Place, bridge_id: str, lose: Callable[[int, str], None] = lambda *_: None
+        self, location: Location, bridge_id: str, lose: Callable[[int, str], None] = lambda *_: None
     ) -> None:
         """Open the journal for that bridge; raises JournalError if that is impossible.
 
         `lose` is called with the number of recorded calls that got lost after all, and the reason.
         """
-        self._place = place
+        self._location = location
         self._bridge_id = bridge_id
         self._lose = lose
         self._aside_not_before = 0.0
@@ -74,7 +74,7 @@ class Database:
         self._missing: Remembered = {}  # perhaps in no file; written again before the next commit
         self._commits = self._calls = 0  # since the last attempt to empty the log
         self._connection: Connection | None = None
-        self._use(open_for_writing(place))
+        self._use(open_for_writing(location))
 
     def commit(
         self, calls: Sequence[CallRecord], others: Tables, patience: float
@@ -141,7 +141,7 @@ class Database:
             if calls:
                 logger.error(
                     "%d calls were lost with the journal %s, and are nowhere else: %s",
-                    *(calls, self._place, reason_of(error)),
+                    *(calls, self._location, reason_of(error)),
                 )
         if self._connection is not None:
             self._connection.close()
@@ -191,7 +191,7 @@ class Database:
         if calls:
             logger.info(
                 "%d calls were missing from the journal %s and have been written again.",
-                *(len(calls) - len(unfit), self._place),
+                *(len(calls) - len(unfit), self._location),
             )
         if lost := len(unfit) + len(missing) - len(calls) - len(gaps):
             self._lose(lost, "lost with the file that the journal was")
@@ -248,7 +248,7 @@ class Database:
     # Recovering from the actions of other programs
 
     def _open(self, patience: float | None = None, mine: Identity | None = None) -> Connection:
-        return self._use(open_for_writing(self._place, patience, mine))
+        return self._use(open_for_writing(self._location, patience, mine))
 
     def _use(self, connection: Connection) -> Connection:
         self._connection = connection
@@ -280,17 +280,17 @@ class Database:
             logger.error(
                 "The journal %s was removed or replaced while it was in use. Calls now go to the "
                 "file at its path.",
-                self._place,
+                self._location,
             )
         elif isinstance(trouble, FileDisturbed):
             logger.warning(
                 "The journal %s was cut short or overwritten while it was in use, or one of its "
                 "companions removed. It is checked and reopened.",
-                self._place,
+                self._location,
             )
         else:
             self._aside_not_before = time.monotonic() + _ASIDE_SECONDS
-            _keep_aside(self._place, connection.file, connection.identity, reason_of(trouble))
+            _keep_aside(self._location, connection.file, connection.identity, reason_of(trouble))
 
     def _sample(self) -> list[str]:
         newest = (islice(reversed(each), _SAMPLE) for each in (self._settled, self._recent))
@@ -307,7 +307,7 @@ def _trouble(connection: Connection, sample: Sample) -> Exception | None:
 
 
 def open_for_writing(
-    place: Place, patience: float | None = None, mine: Identity | None = None
+    location: Location, patience: float | None = None, mine: Identity | None = None
 ) -> Connection:
     """Open the journal, or make one. A damaged journal is kept aside and a new one begun.
 
@@ -315,21 +315,23 @@ def open_for_writing(
     a file that was a journal, whatever it looks like now. Raises JournalError if the file cannot be
     written, or is no journal.
     """
-    if place.file is None:
+    if location.file is None:
         raise JournalError(NO_FILE)
     try:
-        with files.locked(place.file.parent):
-            return _open(place, place.file, patience, mine)
+        with files.locked(location.file.parent):
+            return _open(location, location.file, patience, mine)
     except (sqlite3.Error, OSError) as error:
-        raise JournalError(f"The journal {place} cannot be used: {reason_of(error)}.") from error
+        raise JournalError(f"The journal {location} cannot be used: {reason_of(error)}.") from error
 
 
-def _open(place: Place, file: Path, patience: float | None, mine: Identity | None) -> Connection:
+def _open(
+    location: Location, file: Path, patience: float | None, mine: Identity | None
+) -> Connection:
     for _ in range(_ATTEMPTS):
         files.make(file)
         found = files.identity(file)
         try:
-            return Connection(place, file, patience, is_suspect=found == mine)
+            return Connection(location, file, patience, is_suspect=found == mine)
         except sqlite3.Error as error:
             if files.identity(file) != found:
                 continue  # another program has taken it away
@@ -337,13 +339,17 @@ def _open(place: Place, file: Path, patience: float | None, mine: Identity | Non
                 raise
             # An error in the log would end mitmproxy's start.
             level = logging.ERROR if mine else logging.WARNING
-            _keep_aside(place, file, found, reason_of(error), level)
+            _keep_aside(location, file, found, reason_of(error), level)
     files.make(file)
-    return Connection(place, file, patience)
+    return Connection(location, file, patience)
 
 
 def _keep_aside(
-    place: Place, file: Path, damaged: Identity | None, reason: str, level: int = logging.ERROR
+    location: Location,
+    file: Path,
+    damaged: Identity | None,
+    reason: str,
+    level: int = logging.ERROR,
 ) -> None:
     """Rename the damaged file and its companions, unless another bridge has done so; the caller
     holds the lock."""
@@ -361,7 +367,7 @@ def _keep_aside(
         level,
         "The journal %s is damaged (%s). It is kept as %s, and a new one is begun; "
         "sqlite3 %s .recover may get back what was in it.",
-        *(place, reason, aside, aside),
+        *(location, reason, aside, aside),
     )
 
 

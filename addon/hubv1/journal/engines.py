@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hubv1.journal import files, schema
 from hubv1.journal.connection import BUSY_SECONDS, reason_of, version_complaint
-from hubv1.journal.place import POSTGRESQL, JournalError, Place
+from hubv1.journal.location import POSTGRESQL, JournalError, Location
 
 _NO_DRIVER = (
     "A fleet needs the Python package psycopg, which is not installed: install hub-v1-bridge with "
@@ -29,35 +29,35 @@ _OF_SERVER = {
 """Parameters for libpq, unless the URL sets them."""
 
 
-def open_for_reading(place: Place) -> sa.Engine:
+def open_for_reading(location: Location) -> sa.Engine:
     """An engine for a journal that exists; raises JournalError if it does not."""
-    file = place.file
+    file = location.file
     if file is not None and not file.is_file():
         raise JournalError(
-            f"There is no journal at {place}. Name one with --journal, or run the bridge first."
+            f"There is no journal at {location}. Name one with --journal, or run the bridge first."
         )
     try:
         if file is None:
-            return _checked(server_engine(place), place)
+            return _checked(server_engine(location), location)
         try:
-            return _checked(_file_engine(place), place)
+            return _checked(_file_engine(location), location)
         except SQLAlchemyError as error:
             code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
             if code & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
-        return _checked(_read_only_engine(place, file), place)
+        return _checked(_read_only_engine(location, file), location)
     except (SQLAlchemyError, OSError) as error:
-        said = place.without_secrets(reason_of(error))
-        raise JournalError(f"The journal {place} cannot be used: {said}.") from error
+        said = location.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {location} cannot be used: {said}.") from error
 
 
-def server_engine(place: Place) -> sa.Engine:
+def server_engine(location: Location) -> sa.Engine:
     """An engine for a database on a server, for one thread; raises JournalError if its driver is
     not installed."""
-    url = place.url
+    url = location.url
     if url.drivername != POSTGRESQL:
         raise JournalError(
-            f"The journal {place} cannot be used: the URL of a database begins with {POSTGRESQL}://."
+            f"The journal {location} cannot be used: the URL of a database begins with {POSTGRESQL}://."
         )
     given = {name: value for name, value in _OF_SERVER.items() if name not in url.query}
     try:
@@ -66,32 +66,32 @@ def server_engine(place: Place) -> sa.Engine:
         raise JournalError(_NO_DRIVER) from error
 
 
-def _file_engine(place: Place) -> sa.Engine:
+def _file_engine(location: Location) -> sa.Engine:
     # One explicit transaction, since Python's driver would begin several: all reads see one state.
     given = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = sa.create_engine(place.url, connect_args=given)
+    engine = sa.create_engine(location.url, connect_args=given)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
-def _read_only_engine(place: Place, file: Path) -> sa.Engine:
+def _read_only_engine(location: Location, file: Path) -> sa.Engine:
     """An engine for a read-only medium, where SQLite cannot create the companions that it needs
     even for reading. Without them it cannot read a log, which may have the latest rows."""
     log = files.companions(file)[0]
     if log.exists() and log.stat().st_size:
         raise JournalError(
-            f"The journal {place} cannot be read in a read-only folder, since its last rows are in "
-            f"{log}: copy both files to a folder of your own and read them there."
+            f"The journal {location} cannot be read in a read-only folder, since its last rows are "
+            f"in {log}: copy both files to a folder of your own and read them there."
         )
     uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 
-def _checked(engine: sa.Engine, place: Place) -> sa.Engine:
+def _checked(engine: sa.Engine, location: Location) -> sa.Engine:
     with ExitStack() as stack:
         stack.callback(engine.dispose)
         with engine.connect() as connection:
-            complaint = version_complaint(place, version_of(connection))
+            complaint = version_complaint(location, version_of(connection))
         if complaint:
             raise JournalError(complaint)
         stack.pop_all()

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from hubv1.api.record import CallRecord
 from hubv1.journal import reader, schema
 from hubv1.journal.history import EVERYTHING, History, Seen, Selection, summarised
-from hubv1.journal.place import Place
+from hubv1.journal.location import Location
 from hubv1.journal.reader import explained
 
 _ROWS_AT_ONCE = 10_000
@@ -32,7 +32,7 @@ Times = tuple[datetime, datetime] | None
 class Source:
     """A journal that is read together with others."""
 
-    place: Place
+    location: Location
     connection: Connection
     bridges: frozenset[str]  # ids of the bridges that wrote to it
     calls: int  # all calls that it counts
@@ -48,7 +48,7 @@ class Source:
     def ids(self, *which: ColumnElement[bool]) -> Iterator[str]:
         """The ids of its rows for which all conditions hold; raises JournalError."""
         statement = select(schema.calls.c.id).where(*which)
-        with explained(self.place):
+        with explained(self.location):
             yield from self.connection.scalars(
                 statement, execution_options={"yield_per": _ROWS_AT_ONCE}
             )
@@ -70,16 +70,16 @@ class Source:
         """The calls with these ids in the selected period; raises JournalError."""
         for start in range(0, len(ids), _IDS_AT_ONCE):
             some = ids[start : start + _IDS_AT_ONCE]
-            yield from reader.entries_of(self.place, self.connection, selection, some)
+            yield from reader.entries_of(self.location, self.connection, selection, some)
 
 
-def _source_of(place: Place, connection: Connection) -> Source:
+def _source_of(location: Location, connection: Connection) -> Source:
     calls, days = schema.calls.c, schema.days.c
-    with explained(place):
+    with explained(location):
         bridges = frozenset(connection.scalars(select(schema.seen.c.bridge_id).distinct()))
         _, kept = _found(connection, func.count(), calls.started_at, calls.started_at)
         number, counted = _found(connection, func.sum(days.calls), days.first_at, days.last_at)
-    return Source(place, connection, bridges, number, counted, kept)
+    return Source(location, connection, bridges, number, counted, kept)
 
 
 def _found(connection: Connection, number: Any, first: Any, last: Any) -> tuple[int, Times]:  # noqa: ANN401  # expressions
@@ -89,7 +89,7 @@ def _found(connection: Connection, number: Any, first: Any, last: Any) -> tuple[
 
 @contextmanager
 def read_all(
-    places: Sequence[Place],
+    locations: Sequence[Location],
     selection: Selection = EVERYTHING,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[History]]:
@@ -98,8 +98,10 @@ def read_all(
     `say` is called with a sentence about journals that share calls. Raises JournalError.
     """
     with ExitStack() as stack:
-        connections = [(place, stack.enter_context(reader.connected(place))) for place in places]
-        if len(places) == 1:
+        connections = [
+            (location, stack.enter_context(reader.connected(location))) for location in locations
+        ]
+        if len(locations) == 1:
             yield [reader.history_of(*each, selection) for each in connections]
         else:
             yield _histories([_source_of(*each) for each in connections], selection, say)
@@ -116,10 +118,10 @@ def _histories(
         ids = _ids_left(source, others, [other for other in others if other in whole])
         if ids is None:
             whole.append(source)
-            histories.append(reader.history_of(source.place, source.connection, selection))
+            histories.append(reader.history_of(source.location, source.connection, selection))
         else:
-            say(_shared(source.place, others[0].place, len(ids)))
-            with explained(source.place):
+            say(_shared(source.location, others[0].location, len(ids)))
+            with explained(source.location):
                 histories.append(_rest(source, others, sorted(ids), selection))
         read.append(source)
     return histories
@@ -141,10 +143,10 @@ def _ids_left(source: Source, others: Sequence[Source], whole: Sequence[Source])
     return None if ids and len(ids) == number else ids
 
 
-def _shared(place: Place, other: Place, calls: int) -> str:
+def _shared(location: Location, other: Location, calls: int) -> str:
     if not calls:
-        return f"All calls in {place} are in {other} too, and are counted once."
-    return f"Calls in {place} are in {other} too: of it only the {calls:,} others are counted."
+        return f"All calls in {location} are in {other} too, and are counted once."
+    return f"Calls in {location} are in {other} too: of it only the {calls:,} others are counted."
 
 
 def _rest(

@@ -34,7 +34,7 @@ from hubv1.journal.history import (
     Selection,
     Summary,
 )
-from hubv1.journal.place import JournalError, Place
+from hubv1.journal.location import JournalError, Location
 
 Traffic = dict[tuple[datetime, str], list[int]]
 
@@ -46,7 +46,7 @@ _STEPS = 10_000  # instructions of SQLite between two looks at the clock, about 
 
 @contextmanager
 def read(
-    place: Place,
+    location: Location,
     selection: Selection = EVERYTHING,
     *,
     named: int | None = None,
@@ -60,25 +60,27 @@ def read(
     """
     until = None if seconds is None else time.monotonic() + seconds
     try:
-        with connected(place) as connection, explained(place):
+        with connected(location) as connection, explained(location):
             if until is not None:
                 driver: Any = connection.connection.driver_connection
                 driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-            yield history_of(place, connection, selection, named)
+            yield history_of(location, connection, selection, named)
     except JournalError as error:
         if until is None or time.monotonic() < until:
             raise
-        raise JournalError(f"The journal {place} cannot be read in {seconds:g} seconds.") from error
+        raise JournalError(
+            f"The journal {location} cannot be read in {seconds:g} seconds."
+        ) from error
 
 
 @contextmanager
-def connected(place: Place) -> Iterator[sa.Connection]:
+def connected(location: Location) -> Iterator[sa.Connection]:
     """A connection on which all reads see the same state of a journal; raises JournalError."""
-    engine = open_for_reading(place)
+    engine = open_for_reading(location)
     try:
-        with explained(place):
+        with explained(location):
             connection = engine.connect()
-            if place.file is None:  # SQLite always isolates a transaction that way
+            if location.file is None:  # SQLite always isolates a transaction that way
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection:
             yield connection
@@ -87,29 +89,29 @@ def connected(place: Place) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def explained(place: Place) -> Iterator[None]:
+def explained(location: Location) -> Iterator[None]:
     """Turn errors of the database into a JournalError that names the journal."""
     try:
         yield
     except SQLAlchemyError as error:
-        said = place.without_secrets(reason_of(error))
-        raise JournalError(f"The journal {place} cannot be read: {said}.") from error
+        said = location.without_secrets(reason_of(error))
+        raise JournalError(f"The journal {location} cannot be read: {said}.") from error
     except (ValueError, TypeError) as error:
         raise JournalError(
-            f"The journal {place} holds values that no bridge wrote: {error}."
+            f"The journal {location} holds values that no bridge wrote: {error}."
         ) from error
 
 
 def history_of(
-    place: Place, connection: sa.Connection, selection: Selection, named: int | None = None
+    location: Location, connection: sa.Connection, selection: Selection, named: int | None = None
 ) -> History:
     """The selected history of a journal; raises JournalError, also later when it is read."""
-    with explained(place):
+    with explained(location):
         return History(
             sum_of_traffic(traffic_of(connection, selection).values()),
             tuple(gaps_by_id(connection, selection).values()),
-            entries_of(place, connection, selection),
-            explained(place)(lambda hour: summary_of(connection, hour, selection, named)),
+            entries_of(location, connection, selection),
+            explained(location)(lambda hour: summary_of(connection, hour, selection, named)),
             rejections=rejections_of(connection, selection),
             has=lambda id_: has_call(connection, id_),
         )
@@ -158,7 +160,10 @@ def rejections_of(connection: sa.Connection, selection: Selection) -> tuple[Reje
 
 
 def entries_of(
-    place: Place, connection: sa.Connection, selection: Selection, ids: Sequence[str] | None = None
+    location: Location,
+    connection: sa.Connection,
+    selection: Selection,
+    ids: Sequence[str] | None = None,
 ) -> Iterator[CallRecord]:
     """The single calls of the period, or those of them with these ids, in the order of their time;
     raises JournalError."""
@@ -167,7 +172,7 @@ def entries_of(
     if ids is not None:
         statement = statement.where(calls.c.id.in_(ids))
     statement = statement.order_by(calls.c.started_at, calls.c.id)
-    with explained(place):
+    with explained(location):
         yield from map(
             entry_of, connection.execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
         )
@@ -181,14 +186,14 @@ def entry_of(row: sa.Row[Any]) -> CallRecord:
     return CallRecord(**values)
 
 
-def asked_tags(place: Place) -> Iterator[tuple[str, str]]:
+def asked_tags(location: Location) -> Iterator[tuple[str, str]]:
     """Pairs of repository (`namespace/repository`) and tag that calls asked for, each once and the
     latest first. Raises JournalError."""
     calls = schema.calls.c
     pair = (calls.namespace, calls.repository, calls.tag)
     statement = sa.select(*pair).where(calls.tag != "").group_by(*pair)
     latest = statement.order_by(sa.func.max(calls.started_at).desc())
-    with connected(place) as connection, explained(place):
+    with connected(location) as connection, explained(location):
         for namespace, repository, tag in connection.execute(latest):
             yield f"{namespace}/{repository}", tag
 

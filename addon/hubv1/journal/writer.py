@@ -23,7 +23,7 @@ from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS, Row, Sums, add_to, hour_of, utc_now
 from hubv1.journal.database import Database
 from hubv1.journal.history import Seen
-from hubv1.journal.place import Place
+from hubv1.journal.location import Location
 from hubv1.journal.retention import Retention
 from hubv1.text import bounded
 
@@ -114,7 +114,7 @@ class Losses:
         self._gaps = [gap for gap in self._gaps if gap not in gaps]
         self._refused_at.clear()
 
-    def log_what_is_lost(self, place: Place) -> None:
+    def log_what_is_lost(self, location: Location) -> None:
         """Log what is lost for good when the process ends during an outage."""
         outage = self._outage
         if outage is None:
@@ -125,7 +125,7 @@ class Losses:
                 logger.error(
                     "%d calls since %s UTC were %s and are recorded nowhere, since the journal %s "
                     "could not be written: %s",
-                    *(calls, f"{outage.since:%Y-%m-%d %H:%M:%S}", ending, place, outage.reason),
+                    *(calls, f"{outage.since:%Y-%m-%d %H:%M:%S}", ending, location, outage.reason),
                 )
 
 
@@ -199,7 +199,7 @@ class Journal:
 
     def __init__(
         self,
-        place: Place,
+        location: Location,
         bridge_id: str,
         days: int = DAYS,
         now: Callable[[], datetime] = utc_now,
@@ -208,11 +208,11 @@ class Journal:
 
         Rows older than `days` are deleted bit by bit; their counts stay longer.
         """
-        self.place = place
+        self.location = location
         self.seen = Seen()  # all traffic so far, counted by the addon
         self._losses = Losses(bridge_id)
         self._rejections = Rejections()
-        self._database = Database(place, bridge_id, self._lose)
+        self._database = Database(location, bridge_id, self._lose)
         self._bridge_id = bridge_id
         self._now = now
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()  # ends with None
@@ -262,7 +262,7 @@ class Journal:
         if self._thread.is_alive():
             logger.error(
                 "The journal %s was still being written after %g s: the last calls may be missing.",
-                *(self.place, _CLOSING_SECONDS),
+                *(self.location, _CLOSING_SECONDS),
             )
 
     def _run(self) -> None:
@@ -279,7 +279,7 @@ class Journal:
             if not (is_last or self._losses.is_outage):
                 self._tend(is_due=is_due)
         self._database.close()
-        self._losses.log_what_is_lost(self.place)
+        self._losses.log_what_is_lost(self.location)
 
     def _next_batch(self, seconds: float) -> tuple[list[_Waiting], bool]:
         """The entries that wait or arrive within that time, and whether they are the last."""
@@ -363,7 +363,9 @@ class Journal:
 
     def _lose(self, calls: int, reason: str) -> None:
         """Count recorded calls that another program has deleted."""
-        logger.error("%d calls are not in the journal %s any more: %s", calls, self.place, reason)
+        logger.error(
+            "%d calls are not in the journal %s any more: %s", calls, self.location, reason
+        )
         self._losses.add_apart(calls, 0, reason, self._now())
 
 

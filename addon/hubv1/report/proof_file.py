@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from hubv1.api.routes import Listing, route_named
-from hubv1.journal import Place
+from hubv1.journal import Location
 from hubv1.report.input_file import ReportError, read_input
 from hubv1.report.model import Finding, Report
 from hubv1.report.output import write_whole
@@ -41,7 +41,7 @@ def key_of(finding: Finding) -> ProofKey | None:
 
 def file_beside(journal: str) -> Path | None:
     """The file of proofs for a journal; None for a journal in a server's database."""
-    path = Place(journal).path
+    path = Location(journal).path
     return path and path.with_name(path.name + SUFFIX)
 
 

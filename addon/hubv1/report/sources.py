@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 
 from hubv1.api.names import OFFICIAL_NAMESPACE
 from hubv1.api.routes import LEGACY_HOSTS, Outcome
-from hubv1.journal import FILE_NAME, History, Place, Selection, read_all
+from hubv1.journal import FILE_NAME, History, Location, Selection, read_all
 from hubv1.report.allowlist import Allowlist, read_allowlist
 from hubv1.report.build import build_report, on_the_hour
 from hubv1.report.compare import Earlier, compared, read_baseline
@@ -140,8 +140,8 @@ def _read_sources(
     legacy hosts in recordings, too.
     """
     # A journal that is named twice, by a link perhaps, is read once.
-    places = {place.key: place for place in map(Place, journals)}
-    with read_all([*places.values()], selection, say) as written:
+    locations = {location.key: location for location in map(Location, journals)}
+    with read_all([*locations.values()], selection, say) as written:
 
         def known(id_: str) -> bool:
             return any(journal.has(id_) for journal in written)

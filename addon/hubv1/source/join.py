@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from hubv1.journal import EVERYTHING, Place, read_all
+from hubv1.journal import EVERYTHING, Location, read_all
 from hubv1.report import read_input
 from hubv1.source.findings import Finding
 from hubv1.source.targets import SCANNED_ROUTES, V1, base_target
@@ -36,9 +36,9 @@ def read_report(path: Path) -> list[Usage]:
 
 def read_journals(journals: Sequence[str], say: Callable[[str], None]) -> list[Usage]:
     """The calls in journals and databases of fleets; raises JournalError."""
-    places = {place.key: place for place in map(Place, journals)}
+    locations = {location.key: location for location in map(Location, journals)}
     hour = datetime.now(UTC)
-    with read_all([*places.values()], EVERYTHING, say) as histories:
+    with read_all([*locations.values()], EVERYTHING, say) as histories:
         summaries = [history.summary(hour) for history in histories]
     return [
         Usage(count.route, count.repository, count.caller, count.calls, count.last_at)

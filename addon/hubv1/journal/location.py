@@ -1,4 +1,4 @@
-"""The place of a journal: the path of a file, or the URL of a database on a server.
+"""The location of a journal: the path of a file, or the URL of a database on a server.
 
 An ambiguous URL is refused, since programs disagree about where a password with an @ in it ends. A
 URL is shown without secrets, and no error repeats any part of it.
@@ -31,8 +31,8 @@ class JournalError(Exception):
     """A journal cannot be used; the text says why, in one sentence."""
 
 
-class Place:
-    """The place of a journal, which need not exist."""
+class Location:
+    """The location of a journal, which need not exist."""
 
     def __init__(self, where: str) -> None:
         """`where` is a path or an SQLAlchemy URL; raises JournalError."""
@@ -66,7 +66,7 @@ class Place:
 
     @property
     def key(self) -> object:
-        """A key that is equal for two places of the same journal, whatever their names."""
+        """A key that is equal for two locations of the same journal, whatever their names."""
         return (self.file and files.identity(self.file)) or self.file or self.url
 
 
@@ -84,12 +84,12 @@ def masked(text: str) -> str:
         return _MASK
     if _is_ambiguous(text):
         return f"{scheme}://{_MASK}"
-    user_info, at, place = _split(rest)
+    user_info, at, host = _split(rest)
     user, colon, _ = user_info.partition(":")
-    if not _HOST_AND_PORT.match(place):
+    if not _HOST_AND_PORT.match(host):
         # `user:password` with its @ forgotten looks like a host with a port.
-        place = f"{'' if at else place.partition(':')[0] + ':'}{_MASK}"
-    return bounded(f"{scheme}://{user}{f':{_MASK}' if colon else ''}{at}{place}")
+        host = f"{'' if at else host.partition(':')[0] + ':'}{_MASK}"
+    return bounded(f"{scheme}://{user}{f':{_MASK}' if colon else ''}{at}{host}")
 
 
 def _sqlite_url(where: str) -> URL:
@@ -134,8 +134,8 @@ def _is_ambiguous(text: str) -> bool:
 
 def _split(rest: str) -> tuple[str, str, str]:
     """The user info, the @, and the host with port and path of a URL without its scheme."""
-    user_info, at, place = rest.rpartition("@")
-    return user_info, at, place.partition("?")[0]
+    user_info, at, host = rest.rpartition("@")
+    return user_info, at, host.partition("?")[0]
 
 
 def _secrets(text: str, url: URL) -> tuple[str, ...]:

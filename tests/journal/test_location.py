@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hubv1.journal import Journal, JournalError, Place, read
+from hubv1.journal import Journal, JournalError, Location, read
 from hubv1.journal.database import open_for_writing
 from hubv1.journal.schema import SCHEMA_VERSION
 from samples import make_entry
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(path: Path) -> Path:
-    Journal(Place(str(path)), "bridge-1").close()
+    Journal(Location(str(path)), "bridge-1").close()
     return path
 
 
@@ -36,24 +36,24 @@ def open_umask() -> Iterator[None]:
 
 def complaint_of_writing(where: Path | str) -> str:
     with pytest.raises(JournalError) as refused:
-        open_for_writing(Place(str(where)))
+        open_for_writing(Location(str(where)))
     return str(refused.value)
 
 
 def complaint_of_reading(where: Path | str) -> str:
-    with pytest.raises(JournalError) as refused, read(Place(str(where))):
+    with pytest.raises(JournalError) as refused, read(Location(str(where))):
         pass
     return str(refused.value)
 
 
 def test_naming_a_place_touches_nothing(path: Path) -> None:
-    assert str(Place(str(path))) == str(path)
+    assert str(Location(str(path))) == str(path)
     assert not path.exists()
 
 
 @pytest.mark.usefixtures("open_umask")
 def test_a_journal_and_its_companions_are_for_their_owner_alone(path: Path) -> None:
-    journal = Journal(Place(str(path)), "bridge-1")
+    journal = Journal(Location(str(path)), "bridge-1")
     asyncio.run(journal.record(make_entry()))
     modes = [stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()]
     journal.close()
@@ -62,24 +62,24 @@ def test_a_journal_and_its_companions_are_for_their_owner_alone(path: Path) -> N
 
 def test_a_home_folder_may_be_short(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(path.parent))
-    Journal(Place("~/journal.sqlite3"), "bridge-1").close()
+    Journal(Location("~/journal.sqlite3"), "bridge-1").close()
     assert path.is_file()
 
 
 def test_a_url_is_as_good_as_a_path(path: Path) -> None:
-    Journal(Place(f"sqlite:///{path}"), "bridge-1").close()
-    with read(Place(str(path))) as history:
+    Journal(Location(f"sqlite:///{path}"), "bridge-1").close()
+    with read(Location(str(path))) as history:
         assert list(history.entries) == []
 
 
 def test_a_journal_is_opened_again_as_it_is(made: Path) -> None:
-    Journal(Place(str(made)), "bridge-2").close()
+    Journal(Location(str(made)), "bridge-2").close()
     with closing(sqlite3.connect(made)) as connection:
         assert list(connection.execute("SELECT schema_version FROM journal")) == [(SCHEMA_VERSION,)]
 
 
 def test_every_commit_waits_for_the_disk_and_no_reader_for_the_writer(path: Path) -> None:
-    connection = open_for_writing(Place(str(path)))
+    connection = open_for_writing(Location(str(path)))
     with connection.transaction() as cursor:
         assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)
         assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -129,7 +129,7 @@ def test_another_programs_database_is_no_journal_to_read(path: Path) -> None:
     "url", ["nosuch://user:hunter2@127.0.0.1/db", "postgresql+nosuch://user:hunter2@127.0.0.1/db"]
 )
 def test_a_password_in_a_url_is_shown_nowhere(url: str) -> None:
-    assert "hunter2" not in str(Place(url))
+    assert "hunter2" not in str(Location(url))
     said = complaint_of_reading(url)
     assert "cannot be used" in said
     assert "hunter2" not in said + complaint_of_writing(url)
@@ -137,7 +137,7 @@ def test_a_password_in_a_url_is_shown_nowhere(url: str) -> None:
 
 def test_what_is_neither_path_nor_url_is_refused_without_repeating_it() -> None:
     with pytest.raises(JournalError, match="neither a path nor") as refused:
-        Place("!!://user:hunter2@host")
+        Location("!!://user:hunter2@host")
     assert "hunter2" not in str(refused.value)
 
 
@@ -147,12 +147,12 @@ def test_what_is_neither_path_nor_url_is_refused_without_repeating_it() -> None:
 )
 def test_a_journal_in_memory_is_none(where: str) -> None:
     with pytest.raises(JournalError, match="name a file"):
-        Place(where)
+        Location(where)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_a_url_may_begin_as_others_write_it(scheme: str) -> None:
-    assert Place(f"{scheme}://bridge@db.example/hub").url.drivername == "postgresql+psycopg"
+    assert Location(f"{scheme}://bridge@db.example/hub").url.drivername == "postgresql+psycopg"
 
 
 @pytest.mark.parametrize("scheme", ["http", "mysql", "postgresql+asyncpg"])
@@ -162,7 +162,7 @@ def test_a_url_of_another_kind_is_told_how_one_begins(scheme: str) -> None:
 
 
 def test_a_password_in_the_query_of_a_url_is_not_shown() -> None:
-    assert "hunter2" not in str(Place("postgresql://u@h/db?password=hunter2"))
+    assert "hunter2" not in str(Location("postgresql://u@h/db?password=hunter2"))
 
 
 @pytest.mark.parametrize("between", ["@", "/hunter2@", "?", "#", "@hunter2/"])
@@ -170,6 +170,6 @@ def test_a_password_with_an_at_sign_in_it_is_explained_without_showing_any_of_it
     between: str,
 ) -> None:
     with pytest.raises(JournalError, match="write it as %40") as refused:
-        Place(f"postgresql://bridge:hush{between}hunter2@db.example/hub")
+        Location(f"postgresql://bridge:hush{between}hunter2@db.example/hub")
     assert "hush" not in str(refused.value)
     assert "hunter2" not in str(refused.value)
