@@ -320,7 +320,10 @@ addons = [Leak()]
 """
 
 
-def test_a_soak_fails_where_something_grows(tmp_path: Path) -> None:
+def test_a_soak_fails_where_something_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soak, "SETTLING", 1)
     (tmp_path / "leak.py").write_text(LEAK)
     with pytest.raises(BenchError, match=r"Descriptors grew from \d+ to \d+\."):
         [*soak.soak(replace(SMALL, minutes=0.02), tmp_path, "-s", str(tmp_path / "leak.py"))]

@@ -56,8 +56,9 @@ OLD_ROWS = 1_000
 DAYS = 30
 ROOM = {"megabytes": 10.0, "descriptors": 4, "threads": 2, "tasks": 2, "processes": 0}
 """What the end may have more than the start: what a cache or a pool happens to hold."""
-SETTLING = 20
-"""Seconds after which the bridge is looked at, whether it still lets go of something or not."""
+SETTLING = 40
+"""Seconds that the bridge has to let go of what it needs no more. Its HTTP client closes
+connections that were idle for 15 seconds, and looks for them as often."""
 SLOWER, SLOWER_BY = 2.0, 50.0
 """How much slower than at the start answers may be at the end: so many times, or as many times as
 Hub itself, since the machine does other work too; and milliseconds."""
