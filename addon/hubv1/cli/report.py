@@ -324,13 +324,7 @@ def _serve(options: Namespace) -> int:
         return reports.report_from(options, datetime.now(UTC), say_once)
 
     try:
-        serve_report(
-            host,
-            port,
-            lambda: reports.report_from(options, datetime.now(UTC), say_once),
-            _TROUBLES,
-            say,
-        )
+        serve_report(host, port, make, _TROUBLES, say)
     except OSError as error:
         why = Listener("report", host, port).why_not(error)
         raise Failure(f"--serve: {why}") from error
