@@ -118,9 +118,8 @@ class RequestBudget:
     requests: Counter[str] = field(default_factory=Counter)
     """The number of requests by method, URL without query, and status."""
     source: str = ""  # `hub`, `registry` or `account`, as in CallRecord
-    tags_listed: int | None = (
-        None  # as Hub counts the repository's tags, or the registry lists them
-    )
+    tags_listed: int | None = None
+    """The number of the repository's tags, as Hub counts or the registry lists them."""
     refused: str = ""
     """`unauthorized`, `forbidden` or `not_found` if Hub was out of reach and the registry refused
     the caller."""

@@ -35,7 +35,7 @@ def read_template(path: Path) -> Words:
 
 def _decode(text: str) -> Template:
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_escape_controls
+        undefined=StrictUndefined, keep_trailing_newline=True, finalize=_escape_lines
     )
     try:
         return environment.from_string(text)
@@ -43,8 +43,8 @@ def _decode(text: str) -> Template:
         raise ValueError(f"line {error.lineno}: {error.message}") from error
 
 
-def _escape_controls(value: object) -> object:
-    """A text on lines of its own, each printable, so that nothing from outside is hidden."""
+def _escape_lines(value: object) -> object:
+    """A text whose lines are printable, so that nothing from outside is hidden in a message."""
     if isinstance(value, str):
         return "\n".join(map(printable, value.split("\n")))
     return value
