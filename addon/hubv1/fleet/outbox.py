@@ -5,7 +5,6 @@ triggers work for every writer, even a bridge without a fleet or an older one, s
 the journal needs no code for shipping.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
@@ -119,7 +117,7 @@ class Outbox:
     def __init__(self, file: Path) -> None:
         """`file` is a journal that exists."""
         self.journal_id = ""
-        uri = f"file:{quote(os.fsencode(file))}?mode=rw"
+        uri = files.sqlite_uri(file, "mode=rw")
         options: dict[str, Any] = {"timeout": _BUSY_SECONDS, "isolation_level": None, "uri": True}
         connect = partial(sqlite3.connect, uri, **options)
         self._engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)

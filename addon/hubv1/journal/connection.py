@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from hubv1.journal import files, schema
 from hubv1.journal.counts import Kind
@@ -314,7 +313,7 @@ class Connection:
 
 def _read_back(file: Path, how: str, ids: Collection[str]) -> frozenset[str]:
     """Those of the ids that are in the file; raises sqlite3.Error if it is damaged."""
-    uri = f"file:{quote(os.fsencode(file))}?{how}"
+    uri = files.sqlite_uri(file, how)
     with closing(sqlite3.connect(uri, uri=True, timeout=_READING_SECONDS)) as reader:
         for statement in _LATEST:
             reader.execute(statement).fetchall()

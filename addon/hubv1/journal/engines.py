@@ -1,10 +1,8 @@
 """SQLAlchemy's engines for reading a journal's file, and for a fleet's database."""
 
-import os
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -83,7 +81,7 @@ def _read_only_engine(location: Location, file: Path) -> sa.Engine:
             f"The journal {location} cannot be read in a read-only folder, since its last rows are "
             f"in {log}: copy both files to a folder of your own and read them there."
         )
-    uri = f"file:{quote(os.fsencode(file))}?mode=ro&immutable=1"
+    uri = files.sqlite_uri(file, "mode=ro&immutable=1")
     return sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(uri, uri=True))
 
 

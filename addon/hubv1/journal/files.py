@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 Identity = tuple[int, int]  # device and inode, which identify a file whatever its name
 
@@ -22,6 +23,11 @@ _LOCK_SECONDS = 5.0
 _WITHOUT_LOCKS: int | None = getattr(os, "O_PATH", None)
 """Opens a file, on Linux alone, so that closing it releases none of SQLite's locks in this process:
 https://sqlite.org/howtocorrupt.html, 2.2."""
+
+
+def sqlite_uri(path: Path, parameters: str) -> str:
+    """The URI that opens a file in SQLite with these parameters, whatever the file is called."""
+    return f"file:{quote(os.fsencode(path))}?{parameters}"
 
 
 class FileReplaced(Exception):
