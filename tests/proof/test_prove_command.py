@@ -250,7 +250,8 @@ class TestReport:
         file = Path(f"{journal}{SUFFIX}")
         file.write_text("{")
         code, _, err = run("report", "--journal", journal)
-        assert (code, "It is left out." in err) == (0, True)
+        assert (code, f"The file of proofs {file} cannot be read: " in err) == (0, True)
+        assert "It is left out." in err
         prove(hub, journal)
         assert len(told(journal)["proofs"]) == 3
 
@@ -259,7 +260,7 @@ class TestReport:
     ) -> None:
         (tmp_path / "proofs.json").write_text("[]")
         code, _, err = run("report", "--journal", journal, "--proof", tmp_path / "proofs.json")
-        assert (code, "The file of proofs " in err) == (1, True)
+        assert (code, "proofs.json cannot be read: " in err) == (1, True)
 
     def test_a_call_of_a_new_kind_is_not_proven(self, hub: Standin, journal: Path) -> None:
         prove(hub, journal, "--caller", "other")

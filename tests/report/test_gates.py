@@ -140,12 +140,12 @@ class TestBaseline:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (b"", "The earlier JSON report "),
-            (b"{", "The earlier JSON report "),
-            (b"[]", "The earlier JSON report "),
-            (b"\xff\xfe", "The earlier JSON report "),
-            (b'{"callers":' + b"[" * 100_000, "The earlier JSON report "),
-            (b'{"schema": "hub-v1-report/1"}', "The earlier JSON report "),
+            (b"", "before.json cannot be read: "),
+            (b"{", "before.json cannot be read: "),
+            (b"[]", "before.json cannot be read: "),
+            (b"\xff\xfe", "before.json cannot be read: "),
+            (b'{"callers":' + b"[" * 100_000, "before.json cannot be read: "),
+            (b'{"schema": "hub-v1-report/1"}', "before.json cannot be read: "),
             (b'{"schema": "hub-v1-report/2", "callers": {}}', "'hub-v1-report/2'"),
         ],
         ids=lambda text: repr(text[:30]),
