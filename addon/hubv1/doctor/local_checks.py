@@ -22,7 +22,7 @@ from hubv1.components import journal_location
 from hubv1.doctor.setup import CheckResult, Setup, ok, skipped, wrong
 from hubv1.fleet import FleetDatabase, Outbox
 from hubv1.fleet import reason_of as reason_of_fleet
-from hubv1.journal import NO_FILE, JournalError, Location, files, read, reason_of
+from hubv1.journal import NO_FILE, JournalError, Location, read, reason_of, sqlite_uri
 from hubv1.listen import EVERYWHERE, Listener, is_loopback
 from hubv1.text import number, plainly
 
@@ -253,7 +253,7 @@ def _try_lock(file: Path) -> None:
     """Take and release the lock for writing. Raises sqlite3.Error or OSError."""
     if not os.access(file, os.W_OK):
         raise PermissionError(f"{file} may not be written by this user")
-    uri = files.sqlite_uri(file, "mode=rw")
+    uri = sqlite_uri(file, "mode=rw")
     with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as connection:
         connection.execute("BEGIN IMMEDIATE")
 

@@ -4,6 +4,7 @@ from hubv1.api.record import CallRecord, id_of, moment_of, new_id
 from hubv1.journal.connection import reason_of
 from hubv1.journal.counts import OTHERS
 from hubv1.journal.database import NO_FILE
+from hubv1.journal.files import sqlite_uri
 from hubv1.journal.history import (
     EVERYTHING,
     QUIET_DAYS,
@@ -57,5 +58,6 @@ __all__ = [
     "read",
     "read_all",
     "reason_of",
+    "sqlite_uri",
     "summarised",
 ]
